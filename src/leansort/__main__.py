@@ -1,0 +1,5 @@
+"""`python -m leansort`."""
+
+from leansort.cli import main
+
+main()

@@ -1,0 +1,81 @@
+"""From an ArchSpec to a network: pure, the same spec and seed give the same weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.utils.flop_counter import FlopCounterMode
+
+from leansort.arch import blocks, rows
+from leansort.arch.archspec import ArchSpec
+from leansort.core import plugins
+from leansort.core.errors import UserError
+from leansort.core.seeds import Seeds
+
+
+def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
+    """Make the network that a spec describes, with freshly drawn weights.
+
+    Args:
+        spec: the architecture.
+        seeds: where the weights come from; the same seeds give the same weights. None: root seed 0.
+
+    Returns:
+        A network in training mode (in evaluation mode where batch norms are fused), (b, 3, h, w) float32
+        normalized RGB in, (b, classes) logits out.
+
+    Raises:
+        UserError: there is no such backbone, or its file is wrong.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed((seeds or Seeds(0)).child("arch/init").value)
+        model = _base(spec)
+        blocks.initialize(model)
+    for _ in spec.edits:
+        model = _fuse(model.eval())
+    return model.to(memory_format=torch.channels_last)
+
+
+def _base(spec: ArchSpec) -> nn.Module:
+    path = plugins.path_of("backbones", spec.base)
+    if path.suffix == ".yaml":
+        return rows.chain(rows.read(path), classes=spec.classes, width=spec.width, dropout=spec.dropout)
+    made = plugins.load("backbones", spec.base).spec(spec)
+    if not isinstance(made, nn.Module):
+        raise UserError(f"backbone {spec.base!r}: spec(config) in {path} gave {type(made).__name__}, need nn.Module")
+    return made
+
+
+def _fuse(model: nn.Module) -> nn.Module:
+    for module in list(model.modules()):
+        children = list(module.named_children())
+        for (name, conv), (bn_name, norm) in zip(children, children[1:], strict=False):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, name, fuse_conv_bn_eval(conv, norm))
+                setattr(module, bn_name, nn.Identity())
+    return model
+
+
+def fused(model: nn.Module, spec: ArchSpec) -> tuple[nn.Module, ArchSpec]:
+    """Return a copy with batch norms folded into convolutions, and the spec that rebuilds it."""
+    from copy import deepcopy
+
+    from leansort.arch.archspec import FuseBatchNorm
+
+    return _fuse(deepcopy(model).eval()), spec.edited(FuseBatchNorm())
+
+
+def parameters(model: nn.Module) -> int:
+    """Number of weights that training changes."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def macs(model: nn.Module, size: int) -> int:
+    """Multiply-adds of convolutions and linear layers for one picture of `size` x `size`."""
+    was_training = model.training
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        model.eval()(torch.zeros(1, 3, size, size).to(memory_format=torch.channels_last))
+    model.train(was_training)
+    return int(counter.get_total_flops()) // 2

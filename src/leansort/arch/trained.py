@@ -1,0 +1,126 @@
+"""A trained network as one safetensors file: weights, architecture, preprocessing, labels, provenance.
+
+Everything but the weights is JSON in the file's own header, so that the file is whole or absent.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from pydantic import ValidationError
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from leansort.arch.archspec import ArchSpec
+from leansort.arch.build import build
+from leansort.core import store
+from leansort.core.errors import IntegrityError, UserError
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What training makes and export reads.
+
+    Attributes:
+        spec: the architecture.
+        weights: the network's state by tensor name; never changed in place.
+        preprocess: how pictures become its input.
+        labels: its outputs in order.
+        provenance: where it comes from.
+    """
+
+    spec: ArchSpec
+    weights: dict[str, Tensor]
+    preprocess: Preprocess
+    labels: LabelSet
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def network(self) -> nn.Module:
+        """Build the network and load the weights strictly; in evaluation mode.
+
+        Raises:
+            IntegrityError: the weights do not fit the architecture.
+        """
+        model = build(self.spec)
+        try:
+            model.load_state_dict(self.weights, strict=True)
+        except RuntimeError as error:
+            raise IntegrityError(f"weights do not fit {self.spec.base}: {' '.join(str(error).split())[:200]}") from None
+        return model.eval()
+
+    def save(self, path: Path) -> None:
+        """Write the model atomically."""
+        meta = {
+            "version": _VERSION,
+            "spec": self.spec.to_json(),
+            "preprocess": self.preprocess.model_dump(mode="json"),
+            "labels": list(self.labels.names),
+            "provenance": self.provenance,
+        }
+        save_tensors(path, self.weights, meta)
+
+
+def load(path: Path) -> TrainedModel:
+    """Read a trained model, or `model.safetensors` of a run folder.
+
+    Raises:
+        UserError: no such file.
+        IntegrityError: the file is damaged or of another version.
+    """
+    path = path / "model.safetensors" if path.is_dir() else path
+    tensors, meta = load_tensors(path, "model")
+    if meta.get("version") != _VERSION:
+        raise IntegrityError(f"model: {path} has version {meta.get('version')}, this leansort reads {_VERSION}")
+    try:
+        spec, preprocess = ArchSpec.model_validate(meta["spec"]), Preprocess.model_validate(meta["preprocess"])
+        return TrainedModel(spec, tensors, preprocess, LabelSet.of(meta["labels"]), meta["provenance"])
+    except (KeyError, ValidationError) as error:
+        raise IntegrityError(f"model: {path} has a wrong header ({type(error).__name__})") from None
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+    """Write tensors and JSON to one safetensors file, atomically."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with store.replacing(path) as temporary:
+        save_file(plain, temporary, {"leansort": store.canonical_json(meta)})
+
+
+def load_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_tensors` wrote.
+
+    Raises:
+        UserError: no such file.
+        IntegrityError: the file is damaged or not ours.
+    """
+    if not path.is_file():
+        raise UserError(f"{what}: {path} is not there")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            meta = json.loads((file.metadata() or {})["leansort"])
+    except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
+        raise IntegrityError(f"{what}: {path} is damaged or not a leansort file ({error})") from None
+    return tensors, meta
+
+
+def logits(model: nn.Module, preprocess: Preprocess, batches: Any) -> Tensor:
+    """Run a network over uint8 (b, 3, h, w) batches; return (n, classes) float32 on the CPU."""
+    device = next(model.parameters()).device
+    with torch.inference_mode():
+        return torch.cat([model(normalized(x.to(device), preprocess)).float().cpu() for x in batches])
+
+
+def normalized(x_bchw: Tensor, preprocess: Preprocess) -> Tensor:
+    """Turn uint8 RGB (b, 3, h, w) into what networks take: channels-last float with the statistics applied."""
+    mean = torch.tensor(preprocess.mean, device=x_bchw.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(preprocess.std, device=x_bchw.device).view(1, 3, 1, 1) * 255
+    return ((x_bchw.float() - mean) / std).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,297 @@
+"""The command line: parse, call a workflow, print.
+
+Workflows are imported inside the commands, so that `--help` and a user's typo answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from leansort import __version__
+from leansort.core.errors import LeansortError
+
+app = typer.Typer(
+    name="leansort",
+    help="From labelled photos of trash to the smallest, fastest classifier that still sorts right.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Draw, import and look at data sets.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
+Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")]
+Threads = Annotated[int, typer.Option(help="Threads that decode and run; 0 takes every core.", min=0)]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/NAME by default.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's data.path.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"leansort {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+) -> None:
+    """From labelled photos of trash to the smallest, fastest classifier that still sorts right.
+
+    Example: leansort run configs/sample.yaml
+    """
+
+
+def _print(value: dict[str, Any], as_json: bool, text: str) -> None:
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) if as_json else text)
+
+
+@data_app.command("sample")
+def data_sample(
+    out: Annotated[Path, typer.Option("--out", help="Folder to draw into; must be new or empty.")],
+    seed: Annotated[int, typer.Option(help="The same seed draws the same bytes.", min=0)] = 0,
+    train: Annotated[int, typer.Option(help="Scenes to train on.", min=1)] = 900,
+    val: Annotated[int, typer.Option(help="Scenes to choose on.", min=1)] = 150,
+    test: Annotated[int, typer.Option(help="Scenes to score on.", min=1)] = 250,
+    as_json: Json = False,
+) -> None:
+    """Draw a COCO data set of trash scenes.
+
+    Example: leansort data sample --out sample --seed 7
+    """
+    from leansort.core.store import new_folder
+    from leansort.workflows.data import sample
+
+    drawn = sample(new_folder(out, "data sample"), seed=seed, train=train, val=val, test=test)
+    _print(drawn, as_json, f"{drawn['boxes']} boxes in {sum(drawn['scenes'].values())} scenes: {drawn['annotations']}")
+
+
+@data_app.command("import")
+def data_import(
+    source: Annotated[str, typer.Argument(help="Kind of data set: folder, coco or sample.")],
+    path: Annotated[Path, typer.Argument(help="Its folder, or its annotation file.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the manifest (and the crops, for COCO).")],
+    images: Annotated[Path | None, typer.Option(help="COCO: folder of the photos; the annotations' by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the splits, where the data set gives none.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Turn a data set into a manifest: one row a crop, with label, split and hash.
+
+    Example: leansort data import coco sample/annotations.json --out sample-crops
+    """
+    from leansort.core.store import new_folder
+    from leansort.workflows import data
+
+    settings = {"source": source, "path": path} | ({"images": images} if images else {})
+    config = data.checked_source(settings, out)
+    counted = data.counts(data.import_data(config, new_folder(out, "data import"), seed=seed))
+    lines = [f"{split}: {sum(by.values())} crops  {by}" for split, by in counted["splits"].items()]
+    _print(counted, as_json, "\n".join([*lines, f"notes: {counted['notes']}", f"manifest: {out / 'manifest.parquet'}"]))
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
+    overrides: Overrides = None,
+    data: Data = None,
+    manifest: Annotated[Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")] = None,
+    out: Out = None,
+    resume: Resume = False,
+) -> None:
+    """Train a network and keep its best epoch.
+
+    Example: leansort train configs/sample.yaml train.epochs=3 --out runs/quick
+    """
+    from leansort.core import manifest as manifests
+    from leansort.workflows import data as data_workflow
+    from leansort.workflows import recipe as recipes
+    from leansort.workflows.train import train_model
+
+    resolved = recipes.load(recipe, overrides or [], data)
+    folder = out or Path("runs") / resolved.name
+    known = manifests.load(manifest or folder) if manifest or (resume and (folder / "manifest.parquet").exists()) else None
+    rows = known or data_workflow.import_data(resolved.data, folder, seed=resolved.seed)
+    model = train_model(resolved, rows, folder / "train", resume=resume)
+    print(f"val macro-F1 {model.provenance['val_macro_f1']:.4f} at epoch {model.provenance['epoch']}: {folder / 'train'}")
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="model.safetensors, or the folder that holds it.")],
+    manifest: Annotated[Path, typer.Option(help="Manifest whose val crops prove that the bundle is right.")],
+    out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("model.leansort"),
+    name: Annotated[str, typer.Option(help="Name of the model, for people.")] = "",
+) -> None:
+    """Export a trained model to a verified bundle.
+
+    Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
+    """
+    from leansort.arch import trained
+    from leansort.core import manifest as manifests
+    from leansort.workflows.export import export_bundle
+
+    bundle, _ = export_bundle(trained.load(model), manifests.load(manifest), out, name=name)
+    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {bundle.meta.parameters:,} parameters, digest {bundle.digest}")
+
+
+@app.command()
+def bench(
+    bundles: Annotated[list[Path], typer.Argument(help="Bundles to compare.")],
+    images: Annotated[Path, typer.Option(help="A picture, or a folder of pictures, to decode.")],
+    seconds: Annotated[float, typer.Option(help="Least time for each figure.", min=0.1)] = 3.0,
+    threads: Annotated[int, typer.Option(help="Compute threads of the engine.", min=1)] = 1,
+    engine: Annotated[str, typer.Option(help="What runs the graph.")] = "onnxruntime",
+    as_json: Json = False,
+) -> None:
+    """Time bundles, interleaved: model alone, decode alone, decode to label.
+
+    Example: leansort bench model.leansort --images runs/sample/crops/test
+    """
+    from leansort.workflows import bench as benches
+    from leansort.workflows.predict import expand
+
+    pictures = list(expand([str(images)], []))
+    measured, warning = benches.bench(bundles, pictures, seconds=seconds, threads=threads, engine=engine)
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
+    _print(benches.to_json(measured, warning), as_json, benches.table(measured))
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="The bundle.")],
+    inputs: Annotated[list[str], typer.Argument(help="Pictures, folders, or - for a list of paths on standard input.")],
+    style: Annotated[str, typer.Option("--format", help="text, csv or json (one object a line).")] = "text",
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output by default.")] = None,
+    threads: Threads = 0,
+    batch: Annotated[int, typer.Option(help="Pictures an engine call.", min=1)] = 1,
+    engine: Annotated[str, typer.Option(help="What runs the graph.")] = "onnxruntime",
+) -> None:
+    """Sort pictures. Exit code 1 if any could not be read; the others are sorted all the same.
+
+    Example: leansort predict model.leansort photos/ --format csv --out labels.csv
+    """
+    from leansort.workflows import predict as predictions
+
+    failed = predictions.predict_to(
+        bundle, predictions.expand(inputs, sys.stdin), out, style=style, threads=threads, batch=batch, engine=engine
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def submit(
+    bundle: Annotated[Path, typer.Argument(help="The bundle.")],
+    inputs: Annotated[list[str], typer.Argument(help="The test folder, pictures, or - for a list of paths.")],
+    out: Annotated[Path, typer.Option("--out", help="The submission file.")] = Path("output.csv"),
+    threads: Threads = 0,
+) -> None:
+    """Write the contest's submission file.
+
+    Example: leansort submit model.leansort test/NoLabel --out output.csv
+    """
+    from leansort.workflows.predict import expand
+    from leansort.workflows.submit import submit as write
+
+    tree, faults = write(bundle, list(expand(inputs, sys.stdin)), out, threads=threads)
+    for line in faults:
+        print(f"unreadable {line}", file=sys.stderr)
+    print(f"{out}: {len(tree['inference'])} pictures in {tree['time']['runtime']['all']:.2f} s")
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def score(
+    answers: Annotated[Path, typer.Argument(help="A submission file, or a bundle, which is run first.")],
+    truth: Annotated[Path, typer.Option(help="Manifest, folder of class folders, or CSV image,label.")],
+    split: Annotated[str, typer.Option(help="Which split of a manifest.")] = "test",
+    public: Annotated[Path | None, typer.Option(help="Names of the public list, one a line.")] = None,
+    private: Annotated[Path | None, typer.Option(help="Names of the private list, one a line.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Replaces the time that the submission states.", min=0)] = None,
+    base_f1: Annotated[float, typer.Option(help="Baseline F1 of the time edition.")] = 0.70,
+    base_seconds: Annotated[float, typer.Option(help="Baseline time.")] = 43.16,
+    base_macs_f1: Annotated[float, typer.Option(help="Baseline F1 of the MACs edition.")] = 0.8342,
+    base_macs: Annotated[int, typer.Option(help="Baseline MACs.")] = 13_863_553,
+    as_json: Json = False,
+) -> None:
+    """Macro-F1 with its interval, the per-class table, and the contest's scores in both editions.
+
+    Example: leansort score output.csv --truth runs/sample --public public.txt --private private.txt
+    """
+    from leansort.workflows import score as scores
+
+    base = scores.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
+    scored = scores.score(answers, truth, split=split, public=public, private=private, seconds=seconds, base=base)
+    _print(scored, as_json, scores.table(scored))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    out: Annotated[Path | None, typer.Option("--out", help="The page; report.html in the run folder by default.")] = None,
+) -> None:
+    """Lay out a run's results as one page.
+
+    Example: leansort report runs/sample
+    """
+    from leansort.workflows.report import report as write
+
+    print(write(run, out))
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
+    overrides: Overrides = None,
+    data: Data = None,
+    out: Out = None,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Do a recipe's whole job: data, train, export, bench, submit, score, report.
+
+    Example: leansort run configs/trashnet.yaml --data photos/ --out runs/trashnet
+    """
+    from leansort.workflows import recipe as recipes
+    from leansort.workflows import run as runs
+
+    resolved = recipes.load(recipe, overrides or [], data)
+    result = runs.run(resolved, out or Path("runs") / resolved.name, resume=resume)
+    _print(result, as_json, runs.summary(result))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 the user's mistake, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.exit(app(given, standalone_mode=False, prog_name="leansort") or 0)
+    except click.ClickException as error:
+        _fail(error.format_message().replace("\n", " "), 2)
+    except LeansortError as error:
+        if "--debug" in given:
+            raise
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted; a run goes on with --resume", 130)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)

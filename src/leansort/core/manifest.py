@@ -1,0 +1,170 @@
+"""The manifest: one row a crop, with its label, split and group, and the class order fixed for good.
+
+One Parquet file; the label set and the pictures' folder travel in its schema metadata, so that the file is
+whole by itself and replaced atomically.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from leansort.core import store
+from leansort.core.errors import IntegrityError, MissingExtraError, UserError, not_one_of
+from leansort.core.labels import LabelSet
+
+SPLITS = ("train", "val", "test")
+_VERSION = 1
+_KEY = b"leansort"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One crop.
+
+    Attributes:
+        image: the crop's file, relative to the manifest's root.
+        label: class index.
+        split: `train`, `val` or `test`.
+        group: what must stay on one side of a split, e.g. the photo that the crop was cut from.
+        hash: SHA-256 of the crop's file, first 32 hex digits.
+        source: the photo that the crop was cut from; equal to `image` where the picture is used whole.
+        box: x, y, width, height in pixels of `source`, or None where the picture is used whole.
+    """
+
+    image: str
+    label: int
+    split: str
+    group: str
+    hash: str
+    source: str
+    box: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All crops of a data set.
+
+    Attributes:
+        rows: the crops, in a fixed order.
+        labels: the classes in the order of the network's outputs.
+        root: the folder that the rows' paths are relative to.
+        notes: what the import counted (skipped, clipped, dropped …).
+    """
+
+    rows: tuple[Row, ...]
+    labels: LabelSet
+    root: Path
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise UserError("manifest: no crop is left; check the data folder and the category map")
+
+    @property
+    def digest(self) -> str:
+        """Digest of contents, labels and splits; where the files lie does not enter."""
+        rows = [(row.hash, row.label, row.split, row.group) for row in self.rows]
+        return store.digest([rows, list(self.labels.names)])
+
+    def split(self, name: str) -> tuple[Row, ...]:
+        """Return the rows of one split.
+
+        Raises:
+            UserError: there is no such split, or it is empty here.
+        """
+        if name not in SPLITS:
+            raise not_one_of("split", name, SPLITS)
+        rows = tuple(row for row in self.rows if row.split == name)
+        if not rows:
+            raise UserError(f"manifest: split {name!r} is empty; it has {dict(Counter(r.split for r in self.rows))}")
+        return rows
+
+    def counts(self, split: str) -> list[int]:
+        """Crops of each class in one split, in label order."""
+        counted = Counter(row.label for row in self.rows if row.split == split)
+        return [counted[index] for index in range(len(self.labels))]
+
+    def path(self, row: Row) -> Path:
+        """Where a row's picture lies."""
+        return self.root / row.image
+
+    def save(self, path: Path) -> None:
+        """Write the manifest as Parquet, atomically.
+
+        Raises:
+            MissingExtraError: pyarrow is not installed.
+        """
+        arrow, parquet = _arrow()
+        meta = {
+            "version": _VERSION,
+            "labels": list(self.labels.names),
+            "labels_digest": self.labels.digest,
+            "root": os.path.relpath(self.root.resolve(), path.parent.resolve()),
+            "notes": self.notes,
+        }
+        table = arrow.Table.from_pylist([asdict(row) for row in self.rows], schema=_schema(arrow))
+        table = table.replace_schema_metadata({_KEY: store.canonical_json(meta).encode()})
+        with store.replacing(path) as temporary:
+            parquet.write_table(table, temporary)
+
+
+def load(path: Path) -> Manifest:
+    """Read a manifest, or `manifest.parquet` of a folder.
+
+    Raises:
+        UserError: no such file.
+        IntegrityError: not a manifest, of another version, or its labels do not match their digest.
+        MissingExtraError: pyarrow is not installed.
+    """
+    arrow, parquet = _arrow()
+    path = path / "manifest.parquet" if path.is_dir() else path
+    if not path.is_file():
+        raise UserError(f"manifest: {path} is not there; make one with: leansort data import")
+    try:
+        table = parquet.read_table(path)
+        meta = json.loads(table.schema.metadata[_KEY])
+    except (OSError, KeyError, TypeError, ValueError, arrow.ArrowException) as error:
+        raise IntegrityError(f"manifest: {path} is not a leansort manifest ({type(error).__name__})") from None
+    return _checked(path, table, meta)
+
+
+def _checked(path: Path, table: Any, meta: dict[str, Any]) -> Manifest:
+    if meta.get("version") != _VERSION:
+        raise IntegrityError(f"manifest: {path} has version {meta.get('version')}, this leansort reads {_VERSION}")
+    labels = LabelSet.of(meta["labels"])
+    if labels.digest != meta["labels_digest"]:
+        raise IntegrityError(f"manifest: the labels in {path} do not match their digest; the file was changed")
+    rows = tuple(_row(values, len(labels), path) for values in table.to_pylist())
+    return Manifest(rows, labels, Path(os.path.normpath(path.parent / meta["root"])), meta["notes"])
+
+
+def _row(values: dict[str, Any], classes: int, path: Path) -> Row:
+    box = values.pop("box")
+    if not 0 <= values["label"] < classes or values["split"] not in SPLITS:
+        raise IntegrityError(f"manifest: {path} has a row with label {values['label']}, split {values['split']!r}")
+    return Row(**values, box=tuple(box) if box else None)
+
+
+def _schema(arrow: Any) -> Any:
+    text = ("image", "split", "group", "hash", "source")
+    fields = [(name, arrow.string()) for name in text]
+    return arrow.schema([*fields, ("label", arrow.int32()), ("box", arrow.list_(arrow.float64()))])
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        raise MissingExtraError("pyarrow", "train") from None
+
+
+def duplicates(names: Sequence[str]) -> list[str]:
+    """Names that are there more than once, sorted."""
+    return sorted(name for name, times in Counter(names).items() if times > 1)

@@ -1,0 +1,122 @@
+"""Files that are either the old or the new, never half: atomic writes, hashes, run folders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from leansort.core.errors import LeansortError, UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it takes the place of `path`, on failure it is removed.
+
+    Raises:
+        LeansortError: the folder or file cannot be written (full disk, no permission); `path` is untouched.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        _flush(temporary)
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files private
+        temporary.replace(path)
+    except OSError as error:
+        raise LeansortError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8 atomically."""
+    write_bytes(path, text.encode())
+
+
+def canonical_json(value: Any, indent: int | None = None) -> str:
+    """Serialize to strict JSON (no NaN or Infinity) with sorted keys: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write strict JSON atomically.
+
+    Raises:
+        ValueError: the value holds NaN or Infinity, which JSON does not have.
+    """
+    write_text(path, canonical_json(value, indent=2) + "\n")
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: the file is missing or not JSON; the message says where it breaks off.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{what}: cannot read {path} ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{what}: {path} is not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{what}: {path} is not JSON (line {error.lineno}: {error.msg})") from None
+
+
+def sha256(data: bytes) -> str:
+    """Hex SHA-256 of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest(value: Any) -> str:
+    """First 16 hex digits of the SHA-256 of a value's canonical JSON."""
+    return sha256(canonical_json(value).encode())[:16]
+
+
+def new_folder(path: Path, what: str, *, reuse: bool = False) -> Path:
+    """Make a folder for results, refusing to mix them with older ones.
+
+    Raises:
+        UserError: the folder is there and not empty, and `reuse` is false.
+    """
+    if path.exists() and (not path.is_dir() or (not reuse and any(path.iterdir()))):
+        raise UserError(f"{what}: {path} is there already and not empty; name another folder or remove it")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{what}: cannot make {path} ({error.strerror or error})") from None
+    return path
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a temporary folder, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="leansort-") as name:
+        yield Path(name)

@@ -1,0 +1,63 @@
+"""Crops decoded once, kept as one memory-mapped uint8 array that every loader worker shares.
+
+The file's name is the digest of the crops' contents and the preprocessing, so a changed picture or setting gets
+a file of its own and an equal one is never built twice. It is written beside and renamed when whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from leansort.core import store
+from leansort.core.manifest import Manifest, Row
+from leansort.core.preprocess import Preprocess
+
+Progress = Callable[[int, int], None]
+
+
+def cached(
+    manifest: Manifest, rows: Sequence[Row], preprocess: Preprocess, folder: Path, progress: Progress | None = None
+) -> npt.NDArray[np.uint8]:
+    """Return the decoded crops, building the cache file where it is not there yet.
+
+    Args:
+        manifest: knows where the pictures lie.
+        rows: the crops wanted, in order.
+        preprocess: what makes pixels of them.
+        folder: where cache files are kept.
+        progress: called with (done, all) while building.
+
+    Returns:
+        Read-only memory map of shape (rows, size, size, 3), RGB.
+
+    Raises:
+        UnreadableImage: a picture that the import could read has gone bad since.
+        LeansortError: the cache cannot be written (full disk).
+    """
+    name = store.digest([preprocess.digest, [row.hash for row in rows]])
+    path = folder / f"{name}.npy"
+    if not path.exists():
+        with store.replacing(path) as temporary:
+            _fill(temporary, [manifest.path(row) for row in rows], preprocess, progress)
+    mapped: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return mapped
+
+
+def _fill(path: Path, pictures: Sequence[Path], preprocess: Preprocess, progress: Progress | None) -> None:
+    shape = (len(pictures), preprocess.size, preprocess.size, 3)
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+
+    def one(index: int) -> None:
+        array[index] = preprocess(pictures[index])
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for done, _ in enumerate(pool.map(one, range(len(pictures))), 1):
+            if progress:
+                progress(done, len(pictures))
+    array.flush()

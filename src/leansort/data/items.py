@@ -1,0 +1,48 @@
+"""What a source yields: a labelled picture on disk, before splits and hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from leansort.core.labels import LabelSet
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One labelled crop as a source found it.
+
+    Attributes:
+        image: the crop's file.
+        label: class name.
+        split: given by the source, or None where the import has to decide.
+        group: what must not straddle a split.
+        source: the photo that the crop was cut from, as the data set names it.
+        box: x, y, width, height in pixels of `source`, or None for a whole picture.
+    """
+
+    image: Path
+    label: str
+    split: str | None
+    group: str
+    source: str
+    box: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Items:
+    """All crops of a source.
+
+    Attributes:
+        items: in a fixed order.
+        labels: the classes, in the order that the network will have.
+        root: the folder that holds the pictures.
+        notes: what was counted on the way (clipped, dropped, skipped …).
+    """
+
+    items: Sequence[Item]
+    labels: LabelSet
+    root: Path
+    notes: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,82 @@
+"""Batches for training and evaluation, the same whatever the number of workers.
+
+Order depends on (seed, epoch), a sample's augmentation on (seed, epoch, sample), so an interrupted run that
+goes on at epoch n sees exactly what an unbroken one would have seen.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from leansort.core.seeds import Seeds
+
+Pixels = npt.NDArray[np.uint8]
+Batch = tuple[Tensor, Tensor]
+
+
+class AugmentedCrops(Dataset[tuple[Tensor, int]]):
+    """Cached crops, varied anew every epoch. Keys are (epoch, index) pairs, which the sampler gives."""
+
+    def __init__(
+        self, pixels: Pixels, labels: Sequence[int], augment: Callable[[Tensor], Tensor], seeds: Seeds
+    ) -> None:
+        self.pixels, self.labels, self.augment, self.seeds = pixels, labels, augment, seeds
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
+        epoch, index = key
+        x_chw = torch.from_numpy(np.ascontiguousarray(self.pixels[index].transpose(2, 0, 1)))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seeds.child(f"augment/{epoch}/{index}").value)
+            return self.augment(x_chw), self.labels[index]
+
+
+class EpochSampler(Sampler[list[tuple[int, int]]]):
+    """Batches of (epoch, index) in an order drawn from (seed, epoch); a last batch of one joins the one before."""
+
+    def __init__(self, length: int, batch: int, seeds: Seeds) -> None:
+        self.length, self.batch, self.seeds, self.epoch = length, batch, seeds, 0
+
+    def __len__(self) -> int:
+        return len(self._starts())
+
+    def _starts(self) -> list[int]:
+        starts = list(range(0, self.length, self.batch))
+        alone = len(starts) > 1 and self.length - starts[-1] == 1  # batch norm cannot train on a single crop
+        return starts[:-1] if alone else starts
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order = self.seeds.child(f"order/{self.epoch}").numpy().permutation(self.length).tolist()
+        starts = self._starts()
+        for start, end in zip(starts, [*starts[1:], self.length], strict=True):
+            yield [(self.epoch, index) for index in order[start:end]]
+
+
+def train_loader(dataset: AugmentedCrops, batch: int, workers: int, seeds: Seeds) -> tuple[DataLoader[Batch], EpochSampler]:
+    """Make the training loader and its sampler; set `sampler.epoch` before each epoch."""
+    sampler = EpochSampler(len(dataset), batch, seeds)
+    context = multiprocessing.get_context("fork") if workers else None
+    loader: DataLoader[Batch] = DataLoader(
+        dataset, batch_sampler=sampler, num_workers=workers, multiprocessing_context=context,
+        prefetch_factor=4 if workers else None, worker_init_fn=_one_thread,
+    )  # fmt: skip
+    return loader, sampler
+
+
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)
+
+
+def eval_batches(pixels: Pixels, batch: int) -> Iterator[Tensor]:
+    """Yield uint8 (b, 3, h, w) batches in order, without augmentation."""
+    for start in range(0, len(pixels), batch):
+        yield torch.from_numpy(np.ascontiguousarray(pixels[start : start + batch].transpose(0, 3, 1, 2)))

@@ -1,0 +1,68 @@
+"""The gate of every export: on real val crops the bundle must say what the trained network says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from leansort.arch.trained import TrainedModel, logits
+from leansort.core.bundle import Bundle
+from leansort.core.errors import LeansortError
+from leansort.data.loader import eval_batches
+from leansort.runtime import engine as engines
+from leansort.runtime.predictor import softmax
+
+MAX_PROBABILITY_GAP = 1e-3
+MIN_AGREEMENT = 0.995
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How close a bundle comes to its network.
+
+    Attributes:
+        crops: pictures compared.
+        agreement: share with the same label.
+        gap: largest difference of any probability.
+    """
+
+    crops: int
+    agreement: float
+    gap: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return vars(self).copy()
+
+
+def check(model: TrainedModel, bundle: Bundle, pixels: npt.NDArray[np.uint8], engine: str = "onnxruntime") -> Parity:
+    """Compare a bundle with the network it was exported from.
+
+    Args:
+        model: the reference, run by PyTorch.
+        bundle: the export.
+        pixels: val crops, uint8 (n, size, size, 3).
+        engine: what runs the bundle.
+
+    Returns:
+        The agreement found.
+
+    Raises:
+        LeansortError: labels agree on less than 99.5 % or a probability differs by more than 0.001; the bundle
+            must not be shipped.
+    """
+    reference = softmax(logits(model.network(), model.preprocess, eval_batches(pixels, 64)).numpy())
+    runner = engines.load(bundle, engine)
+    exported = softmax(np.concatenate([runner.run(pixels[i : i + 64]) for i in range(0, len(pixels), 64)]))
+    agreement = float((reference.argmax(1) == exported.argmax(1)).mean())
+    parity = Parity(len(pixels), agreement, float(np.abs(reference - exported).max()))
+    if not (parity.agreement >= MIN_AGREEMENT and parity.gap <= MAX_PROBABILITY_GAP):  # NaN fails too
+        raise LeansortError(
+            f"export: refused, the graph differs from the network: labels agree on {parity.agreement:.2%} of "
+            f"{parity.crops} val crops (need {MIN_AGREEMENT:.1%}), largest probability gap {parity.gap:.2g} "
+            f"(at most {MAX_PROBABILITY_GAP})"
+        )
+    return parity

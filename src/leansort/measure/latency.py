@@ -1,0 +1,106 @@
+"""Latency and throughput that one can believe.
+
+What is compared is interleaved in short blocks, so that a change of clock speed or load strikes all alike; each
+call is timed by itself, so that percentiles are of calls and not of averages.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from leansort.core.provenance import host
+from leansort.core.seeds import Seeds
+from leansort.measure.measurement import Measurement
+
+Seconds = npt.NDArray[np.float64]
+Call = Callable[[], object]
+BLOCK_S = 0.1
+BUSY_LOAD = 0.5
+
+
+def interleaved(calls: Mapping[str, Call], *, seconds: float = 3.0, warmup: int = 10, least: int = 100) -> dict[str, Seconds]:
+    """Time several calls in turns.
+
+    Args:
+        calls: what to time, by name.
+        seconds: least time that each call gets.
+        warmup: untimed calls of each before the first block.
+        least: fewest timed calls of each.
+
+    Returns:
+        Seconds of every single call, by name.
+    """
+    for call in calls.values():
+        for _ in range(warmup):
+            call()
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    spent = dict.fromkeys(calls, 0.0)
+    while any(spent[name] < seconds or len(taken[name]) < least for name in calls):
+        for name, call in calls.items():
+            spent[name] += _block(call, taken[name])
+    return {name: np.asarray(times) for name, times in taken.items()}
+
+
+def _block(call: Call, into: list[float]) -> float:
+    spent = 0.0
+    while spent < BLOCK_S:
+        started = time.perf_counter()
+        call()
+        into.append(time.perf_counter() - started)
+        spent += into[-1]
+    return spent
+
+
+def latency(name: str, times: Seconds, *, bundle: str = "", threads: int = 1, warmup: int = 10) -> Measurement:
+    """Sum up call times as a latency in ms: the median with its bootstrap interval, and percentiles."""
+    ms = times * 1e3
+    low, high = bootstrap(ms, np.median)
+    p50, p90, p99 = (float(value) for value in np.quantile(ms, [0.5, 0.9, 0.99]))
+    return Measurement(
+        name=name, value=p50, unit="ms", low=low, high=high, count=len(ms),
+        percentiles={"p50": p50, "p90": p90, "p99": p99}, bundle=bundle, threads=threads, warmup=warmup, host=host(),
+    )  # fmt: skip
+
+
+def throughput(name: str, times: Seconds, per_call: int, *, bundle: str = "", threads: int = 1) -> Measurement:
+    """Sum up call times as pictures a second, with the bootstrap interval of the mean."""
+    low, high = bootstrap(times, np.mean)
+    return Measurement(
+        name=name, value=per_call / float(times.mean()), unit="images/s", low=per_call / high, high=per_call / low,
+        count=len(times), bundle=bundle, threads=threads, batch=per_call, host=host(),
+    )  # fmt: skip
+
+
+def ratio(slow: Seconds, fast: Seconds, draws: int = 1000) -> tuple[float, float, float]:
+    """How many times faster: mean of `slow` over mean of `fast`, with its 95 % bootstrap interval."""
+    rng = Seeds(0).child("measure/ratio").numpy()
+    drawn = [_redrawn(slow, rng).mean() / _redrawn(fast, rng).mean() for _ in range(draws)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(slow.mean() / fast.mean()), float(low), float(high)
+
+
+def bootstrap(values: Seconds, statistic: Callable[..., object], draws: int = 500) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of a statistic (Efron 1979); large samples are thinned to 5,000 first."""
+    thin = values[:: max(1, len(values) // 5000)]
+    rng = Seeds(0).child("measure/latency").numpy()
+    drawn = np.asarray(statistic(rng.choice(thin, (draws, len(thin))), axis=1))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _redrawn(values: Seconds, rng: np.random.Generator) -> Seconds:
+    return rng.choice(values, len(values))
+
+
+def busy() -> str:
+    """A warning where other work keeps the machine busy, else an empty string."""
+    load = os.getloadavg()[0]
+    cores = len(os.sched_getaffinity(0))
+    if load <= BUSY_LOAD * cores:
+        return ""
+    return f"the machine was busy (load {load:.1f} on {cores} cores); latencies are too high, measure again alone"

@@ -1,0 +1,41 @@
+"""One measured figure with all that is needed to believe it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Measurement(BaseModel):
+    """A value, how sure it is, and what it was taken on.
+
+    Attributes:
+        name: what was measured, e.g. `model latency`.
+        value: in `unit`; for a latency the median.
+        unit: e.g. `ms`, `images/s`, `macro-F1`.
+        low: lower end of the 95 % bootstrap interval of `value`.
+        high: upper end.
+        count: how many observations.
+        percentiles: of the observations, keyed `p50`, `p90`, `p99`, where they make sense.
+        bundle: digest of the bundle that was measured.
+        threads: compute threads.
+        batch: pictures a call.
+        warmup: calls made before the first that counts.
+        host: processor, cores, system.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    value: float
+    unit: str
+    low: float
+    high: float
+    count: int
+    percentiles: dict[str, float] = {}
+    bundle: str = ""
+    threads: int = 1
+    batch: int = 1
+    warmup: int = 0
+    host: dict[str, Any] = {}

@@ -1,0 +1,92 @@
+"""What the right answers are: from a manifest, class folders, or a CSV list."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from leansort.core import manifest as manifests
+from leansort.core.errors import UserError
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import SUFFIXES
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Right answers by picture.
+
+    Attributes:
+        labels: the classes.
+        index: class index by file name (without folders, as the contest's file has it).
+        files: where each picture lies; empty where only names are known.
+        where: what it was read from, for messages.
+    """
+
+    labels: LabelSet
+    index: dict[str, int]
+    files: dict[str, Path]
+    where: str
+
+    def only(self, names: Iterable[str], what: str) -> Truth:
+        """Keep the listed pictures.
+
+        Raises:
+            UserError: a listed picture is not known, or none is listed.
+        """
+        wanted = list(names)
+        unknown = [name for name in wanted if name not in self.index]
+        if unknown or not wanted:
+            raise UserError(f"{what}: {len(unknown)} of {len(wanted)} names are not in {self.where}: {unknown[:3]}")
+        return replace(self, index={name: self.index[name] for name in wanted})
+
+
+def read(path: Path, split: str = "test", labels: LabelSet | None = None) -> Truth:
+    """Read the right answers.
+
+    Args:
+        path: a manifest (file or folder), a folder of class folders, or a CSV with columns `image,label`.
+        split: which split of a manifest.
+        labels: the class order, needed for a CSV; for class folders, whose names must be among them.
+
+    Raises:
+        UserError: nothing usable there, unknown classes, or one file name twice.
+    """
+    if path.suffix == ".csv" and path.is_file():
+        return _from_csv(path, labels)
+    if path.is_dir() and not (path / "manifest.parquet").exists():
+        return _from_folders(path, labels)
+    found = manifests.load(path)
+    rows = found.split(split)
+    pairs = [(found.path(row), row.label) for row in rows]
+    return _truth(pairs, found.labels, f"{path} ({split})")
+
+
+def _from_folders(root: Path, labels: LabelSet | None) -> Truth:
+    folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    known = labels or LabelSet.of(folder.name for folder in folders)
+    pairs = [
+        (image, known.index(folder.name, f"class folder {folder}"))
+        for folder in folders
+        for image in sorted(folder.rglob("*"))
+        if image.suffix.lower() in SUFFIXES
+    ]
+    return _truth(pairs, known, str(root))
+
+
+def _from_csv(path: Path, labels: LabelSet | None) -> Truth:
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"image", "label"} <= set(rows[0]):
+        raise UserError(f"truth: {path} needs a header with the columns image,label and at least one row")
+    known = labels or LabelSet.of(sorted({row["label"] for row in rows}))
+    pairs = [(Path(row["image"]), known.index(row["label"], f"{path} line {n}")) for n, row in enumerate(rows, 2)]
+    return _truth(pairs, known, str(path))
+
+
+def _truth(pairs: list[tuple[Path, int]], labels: LabelSet, where: str) -> Truth:
+    doubled = manifests.duplicates([image.name for image, _ in pairs])
+    if doubled or not pairs:
+        raise UserError(f"truth: {where} " + (f"has the file name {doubled[0]} twice" if doubled else "holds no pictures"))
+    return Truth(labels, {image.name: label for image, label in pairs}, {image.name: image for image, _ in pairs}, where)

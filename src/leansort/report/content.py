@@ -1,0 +1,65 @@
+"""What a report shows, already measured; the page only lays it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from leansort.measure.accuracy import ClassScore, Interval
+from leansort.measure.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One headline figure: `macro-F1`, `0.93`, `95 % interval 0.91 – 0.95, 1,204 test crops`."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A picture that was sorted wrong with high confidence; `thumbnail` is a small encoded JPEG."""
+
+    file: str
+    thumbnail: bytes
+    truth: str
+    predicted: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything on the page.
+
+    Attributes:
+        title: of the page.
+        summary: one sentence under it.
+        headline: three to six figures.
+        f1: macro-F1 with its interval.
+        split: which split was scored, and `crops` how many.
+        classes: the per-class table.
+        matrix: confusion counts, rows truth, columns prediction, in the order of `classes`.
+        mistakes: worst first.
+        history: one record an epoch (epoch, loss, lr, val_macro_f1, images_per_s, seconds).
+        latency: the latency table.
+        contest: rows (edition, list, f1, cost, score) of the contest score; may be empty.
+        notes: what the reader must know (skipped pictures, warnings).
+        provenance: nested plain data.
+    """
+
+    title: str
+    summary: str
+    headline: tuple[Figure, ...]
+    f1: Interval
+    split: str
+    crops: int
+    classes: tuple[ClassScore, ...]
+    matrix: tuple[tuple[int, ...], ...]
+    mistakes: tuple[Mistake, ...]
+    history: tuple[dict[str, Any], ...]
+    latency: tuple[Measurement, ...]
+    contest: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,169 @@
+"""From a picture to a label: decode, run, calibrate. The whole runtime of a robot.
+
+    with Classifier.load("model.leansort") as classifier:
+        print(classifier.predict("photo.jpg").label)
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from leansort.core import bundle as bundles
+from leansort.core.bundle import Bundle
+from leansort.core.errors import LeansortError, UserError
+from leansort.core.preprocess import Image
+from leansort.runtime import engine as engines
+from leansort.runtime.engine import Engine
+
+Picture = bytes | Path | str | Image
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the classifier says of one picture.
+
+    Attributes:
+        label: the most probable class; empty where `error` is set.
+        probability: of that class, 0-1.
+        accepted: whether the probability reaches the bundle's reject threshold.
+        probabilities: of every class, in label order.
+        error: why the picture could not be read, else empty.
+    """
+
+    label: str
+    probability: float
+    accepted: bool
+    probabilities: tuple[float, ...]
+    error: str = ""
+
+
+class Classifier:
+    """A loaded bundle. Safe to use from several threads at once; loading is the only slow part."""
+
+    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+        self.bundle = bundle
+        self.engine = engine
+        self._names = bundle.meta.labels
+        self._temperature = bundle.meta.temperature
+        self._threshold = bundle.meta.reject_below
+        self.preprocess = bundle.meta.preprocess
+
+    @classmethod
+    def load(cls, path: str | Path, *, engine: str = "onnxruntime", threads: int = 1) -> Classifier:
+        """Open, verify and load a bundle.
+
+        Args:
+            path: the bundle file.
+            engine: which engine runs it.
+            threads: compute threads of the engine.
+
+        Raises:
+            UserError: no such file or engine.
+            IntegrityError: the bundle is damaged.
+        """
+        bundle = bundles.load(Path(path))
+        cv2.setNumThreads(1)  # pictures are spread over threads, not rows of one picture
+        return cls(bundle, engines.load(bundle, engine, threads=threads))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the engine. The classifier cannot be used afterwards."""
+        del self.engine
+
+    def predict(self, picture: Picture) -> Prediction:
+        """Classify one picture: a path, encoded bytes, or an RGB uint8 array (height, width, 3).
+
+        Raises:
+            UnreadableImage: the picture cannot be decoded.
+            UserError: an array of another shape or type.
+        """
+        x_hwc = self.preprocess(picture)
+        return self._interpret(self.engine.run(x_hwc[None]))[0]
+
+    def predict_many(self, pictures: Iterable[Picture], *, batch: int = 1, threads: int = 1) -> Iterator[Prediction]:
+        """Classify pictures in order; one that cannot be read gives a Prediction with `error`, the rest go on.
+
+        Args:
+            pictures: may be endless; at most a few batches a thread are held at once.
+            batch: pictures an engine call.
+            threads: threads that decode and run.
+
+        Yields:
+            One prediction for each picture, in the order given.
+        """
+        if batch < 1 or threads < 1:
+            raise UserError(f"predict: got batch {batch}, threads {threads}; both must be at least 1")
+        groups = _batched(iter(pictures), batch)
+        if threads == 1:
+            for group in groups:
+                yield from self._predict_group(group)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            waiting: deque[Future[list[Prediction]]] = deque()
+            for group in groups:
+                waiting.append(pool.submit(self._predict_group, group))
+                if len(waiting) > 2 * threads:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+
+    def _predict_group(self, group: Sequence[Picture]) -> list[Prediction]:
+        size = self.preprocess.size
+        x_bhwc = np.empty((len(group), size, size, 3), np.uint8)
+        faults: dict[int, str] = {}
+        for index, picture in enumerate(group):
+            try:
+                x_bhwc[index - len(faults)] = self.preprocess(picture)
+            except LeansortError as error:
+                faults[index] = str(error)
+        good = len(group) - len(faults)
+        said = iter(self._interpret(self.engine.run(x_bhwc[:good])) if good else [])
+        return [_failed(faults[i]) if i in faults else next(said) for i in range(len(group))]
+
+    def _interpret(self, logits: Floats) -> list[Prediction]:
+        probabilities = softmax(logits / self._temperature)
+        best = probabilities.argmax(axis=1)
+        return [
+            Prediction(self._names[k], float(p[k]), bool(p[k] >= self._threshold), tuple(p.tolist()))
+            for k, p in zip(best.tolist(), probabilities, strict=True)
+        ]
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities along the last axis."""
+    exponent = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(exponent / exponent.sum(axis=-1, keepdims=True), np.float32)
+
+
+def _failed(reason: str) -> Prediction:
+    return Prediction("", 0.0, False, (), reason)
+
+
+def _batched(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
+    while group := list(islice(pictures, size)):
+        yield group
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

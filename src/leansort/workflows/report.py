@@ -1,0 +1,114 @@
+"""`leansort report`: a run folder's results as one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from leansort.core import bundle as bundles
+from leansort.core import store
+from leansort.core.errors import LeansortError
+from leansort.core.preprocess import Preprocess
+from leansort.measure.accuracy import ClassScore, Interval
+from leansort.measure.measurement import Measurement
+from leansort.measure.truth import Truth, read
+from leansort.report.content import Figure, Mistake, Report
+from leansort.report.page import render
+from leansort.runtime.predictor import Classifier
+
+MOST_MISTAKES = 18
+THUMBNAIL = Preprocess(size=144, fit="pad", fill=240)
+
+
+def report(run: Path, out: Path | None = None) -> Path:
+    """Write `report.html` of a run folder.
+
+    Args:
+        run: holds `model.leansort`, `manifest.parquet`, `score.json`, `bench.json`, `train/metrics.jsonl`.
+        out: the page; `report.html` in the run folder by default.
+
+    Returns:
+        Where the page is.
+
+    Raises:
+        UserError: the folder is no finished run.
+    """
+    scored = store.read_json(run / "score.json", "report")
+    timed = store.read_json(run / "bench.json", "report")
+    recipe = store.read_json(run / "recipe.json", "report")
+    with Classifier.load(run / "model.leansort") as classifier:
+        truth = read(run / "manifest.parquet", scored["split"])
+        mistakes = worst_mistakes(classifier, truth)
+    page = out or run / "report.html"
+    store.write_text(page, render(_content(run, recipe, scored, timed, mistakes)))
+    return page
+
+
+def _content(run: Path, recipe: dict[str, Any], scored: dict[str, Any], timed: dict[str, Any], mistakes: Sequence[Mistake]) -> Report:
+    bundle = bundles.load(run / "model.leansort")
+    part = scored["lists"]["all"]
+    latency = tuple(Measurement.model_validate(one) for one in timed["measurements"])
+    f1 = Interval(**part["macro_f1"])
+    return Report(
+        title=recipe["title"] or recipe["name"],
+        summary=_summary(bundle.meta.name, bundle.meta.parameters, part["crops"], scored["split"]),
+        headline=_headline(f1, part["crops"], scored, latency, (run / "model.leansort").stat().st_size),
+        f1=f1,
+        split=scored["split"],
+        crops=part["crops"],
+        classes=tuple(ClassScore(**row) for row in part["classes"]),
+        matrix=tuple(tuple(row) for row in part["confusion"]),
+        mistakes=tuple(mistakes),
+        history=tuple(json.loads(line) for line in (run / "train" / "metrics.jsonl").read_text().splitlines()),
+        latency=latency,
+        contest=tuple(scored["contest"]),
+        notes=tuple(note for note in (timed["warning"], *scored["faults"]) if note),
+        provenance={"bundle": bundle.digest, **bundle.meta.provenance, "recipe": recipe},
+    )
+
+
+def _summary(name: str, parameters: int, crops: int, split: str) -> str:
+    return f"{name}, {parameters / 1e6:.2f} M parameters, scored on {crops:,} {split} crops that it was not trained on."
+
+
+def _headline(
+    f1: Interval, crops: int, scored: dict[str, Any], latency: Sequence[Measurement], size: int
+) -> tuple[Figure, ...]:
+    figures = [Figure("macro-F1", f"{f1.value:.3f}", f"95 % interval {f1.low:.3f} – {f1.high:.3f}")]
+    for one in latency:
+        if one.name.endswith(("decode to label", "model alone")):
+            note = f"median, p99 {one.percentiles['p99']:.2f} ms, {one.threads} thread"
+            figures.append(Figure(one.name.rpartition(": ")[2], f"{one.value:.2f} ms", note))
+    figures.append(Figure("bundle size", f"{size / 1e6:.1f} MB", "one file, no PyTorch needed"))
+    for row in scored["contest"]:
+        if row["edition"] == "time" and row["list"] == "all":
+            figures.append(Figure("contest score", f"{row['score']:.3f}", f"lower is better; {row['cost']:.1f} s for {crops:,} crops"))
+    return tuple(figures)
+
+
+def worst_mistakes(classifier: Classifier, truth: Truth, most: int = MOST_MISTAKES) -> list[Mistake]:
+    """Pictures sorted wrong, the most confident first."""
+    names = list(truth.index)
+    said = classifier.predict_many((truth.files[name] for name in names), threads=2)
+    wrong = [
+        (one.probability, name, one.label)
+        for name, one in zip(names, said, strict=True)
+        if not one.error and one.label != truth.labels.names[truth.index[name]]
+    ]
+    worst = sorted(wrong, key=lambda entry: (-entry[0], entry[1]))[:most]
+    return [
+        Mistake(name, _thumbnail(truth.files[name]), truth.labels.names[truth.index[name]], label, probability)
+        for probability, name, label in worst
+    ]
+
+
+def _thumbnail(path: Path) -> bytes:
+    try:
+        bgr = THUMBNAIL(path)[:, :, ::-1]
+    except LeansortError:
+        return b""
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()

@@ -1,0 +1,116 @@
+"""`leansort run RECIPE`: data, train, export, bench, submit, score, report - the main job, end to end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from leansort.core import manifest as manifests
+from leansort.core import store
+from leansort.core.errors import LeansortError, UserError
+from leansort.core.manifest import Manifest
+from leansort.data.splits import split_of
+from leansort.workflows import bench as benches
+from leansort.workflows.data import import_data
+from leansort.workflows.export import export_bundle
+from leansort.workflows.progress import say
+from leansort.workflows.recipe import Recipe
+from leansort.workflows.report import report
+from leansort.workflows.score import score
+from leansort.workflows.train import train_model
+
+
+def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
+    """Do the whole job of a recipe.
+
+    Args:
+        recipe: the resolved recipe.
+        out: the run folder.
+        resume: go on with an interrupted run in `out`.
+
+    Returns:
+        The headline figures and where the files are.
+
+    Raises:
+        UserError: `out` holds another run, or the data cannot be used.
+    """
+    manifest = _manifest(recipe, out, resume)
+    model = train_model(recipe, manifest, out / "train", resume=resume and (out / "train" / "last.safetensors").exists())
+    bundle_path = out / "model.leansort"
+    bundle, same = export_bundle(model, manifest, bundle_path, name=recipe.name)
+    store.write_json(out / "parity.json", same.to_json())
+    split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
+    pictures = [manifest.path(row) for row in manifest.split(split)]
+    say("bench: timing the bundle")
+    measured, warning = benches.bench([bundle_path], pictures, seconds=recipe.bench.seconds, threads=recipe.bench.threads)
+    store.write_json(out / "bench.json", benches.to_json(measured, warning))
+    faults = _submit(bundle_path, pictures, out)
+    scored = _score(recipe, manifest, split, out) | {"split": split, "faults": faults}
+    store.write_json(out / "score.json", scored)
+    page = report(out)
+    part = scored["lists"]["all"]
+    return {
+        "macro_f1": part["macro_f1"], "accuracy": part["accuracy"], "crops": part["crops"], "split": split,
+        "contest": scored["contest"], "parameters": bundle.meta.parameters, "bytes": bundle_path.stat().st_size,
+        "latency_ms": {one.name.rpartition(": ")[2]: one.percentiles for one in measured}, "warning": warning,
+        "bundle": str(bundle_path), "submission": str(out / "output.csv"), "report": str(page),
+    }  # fmt: skip
+
+
+def _manifest(recipe: Recipe, out: Path, resume: bool) -> Manifest:
+    path = out / "manifest.parquet"
+    if resume and path.exists():
+        kept = store.read_json(out / "recipe.json", "resume")
+        if kept != recipe.to_json():
+            raise UserError(f"resume: {out} was started with another recipe; start a new run with --out")
+        return manifests.load(path)
+    store.new_folder(out, "run", reuse=resume)
+    store.write_json(out / "recipe.json", recipe.to_json())
+    return import_data(recipe.data, out, seed=recipe.seed)
+
+
+def _submit(bundle: Path, pictures: list[Path], out: Path) -> list[str]:
+    """Run the submission as the contest does: a process of its own, start-up included in its time."""
+    listed = out / "pictures.txt"
+    store.write_text(listed, "".join(f"{path}\n" for path in pictures))
+    command = [sys.executable, "-m", "leansort", "submit", str(bundle), "-", "--out", str(out / "output.csv")]
+    with listed.open() as names:
+        done = subprocess.run(command, stdin=names, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):
+        raise LeansortError(f"submit: failed with exit code {done.returncode}: {done.stderr.strip()[-300:]}")
+    return [line for line in done.stderr.splitlines() if line.startswith("unreadable ")]
+
+
+def _score(recipe: Recipe, manifest: Manifest, split: str, out: Path) -> dict[str, Any]:
+    """Score the submission on all crops and, as the contest does, on a public and a private half apart."""
+    halves = Counter[str]()
+    lines: dict[str, list[str]] = {"public": [], "private": []}
+    for row in manifest.split(split):
+        half = split_of(row.group, recipe.seed, {"public": 0.5, "private": 0.5})
+        halves[half] += 1
+        lines[half].append(Path(row.image).name)
+    paths = {half: out / f"{half}.txt" for half in lines if halves[half]}
+    for half, path in paths.items():
+        store.write_text(path, "".join(f"{name}\n" for name in lines[half]))
+    return score(
+        out / "output.csv", out / "manifest.parquet", split=split, public=paths.get("public"),
+        private=paths.get("private"), base=recipe.contest,
+    )  # fmt: skip
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The headline figures as lines of text."""
+    f1, ms = result["macro_f1"], result["latency_ms"]
+    contest = next(row for row in result["contest"] if row["edition"] == "time" and row["list"] == "all")
+    lines = [
+        f"{result['split']} macro-F1   {f1['value']:.4f} (95 % {f1['low']:.4f} – {f1['high']:.4f}, {result['crops']} crops)",
+        f"decode to label   p50 {ms['decode to label']['p50']:.2f} ms, p99 {ms['decode to label']['p99']:.2f} ms",
+        f"model alone       p50 {ms['model alone']['p50']:.2f} ms, p99 {ms['model alone']['p99']:.2f} ms",
+        f"bundle            {result['bytes'] / 1e6:.2f} MB, {result['parameters']:,} parameters: {result['bundle']}",
+        f"contest score     {contest['score']:.4f} (time edition, {contest['cost']:.2f} s for {result['crops']} crops)",
+        f"report            {result['report']}",
+    ]
+    return "\n".join([*lines, *([f"warning: {result['warning']}"] if result["warning"] else [])])

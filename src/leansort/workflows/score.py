@@ -1,0 +1,134 @@
+"""`leansort score`: macro-F1 with its interval, the per-class table, and the contest's scores."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leansort.core import bundle as bundles
+from leansort.core import store
+from leansort.core.errors import UserError
+from leansort.core.labels import LabelSet
+from leansort.measure import accuracy, contest
+from leansort.measure.contest import Baselines
+from leansort.measure.truth import Truth, read
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was said, what is true, and what it cost."""
+
+    truth: Truth
+    said: dict[str, str]
+    seconds: float
+    macs: float
+
+
+def score(
+    answers: Path, truth: Path, *, split: str = "test", public: Path | None = None, private: Path | None = None,
+    seconds: float | None = None, base: Baselines | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Score a submission file, or a bundle, which is run first.
+
+    Args:
+        answers: a submission file or a bundle.
+        truth: a manifest, a folder of class folders, or a CSV `image,label`.
+        split: which split of a manifest.
+        public: file with the image names of the public list, one a line; scored apart.
+        private: likewise for the private list.
+        seconds: replaces the time that the submission states.
+        base: the contest's baselines.
+
+    Returns:
+        Plain data: macro-F1 with interval, per-class table, confusion matrix, contest scores.
+
+    Raises:
+        UserError: pictures are missing from the answers, or classes are unknown or differ.
+    """
+    scored = _scored(answers, truth, split)
+    lists = {"all": scored.truth}
+    for name, path in (("public", public), ("private", private)):
+        if path is not None:
+            lists[name] = scored.truth.only(path.read_text().split(), f"{name} list")
+    cost = scored.seconds if seconds is None else seconds
+    parts = {name: _part(part, scored.said) for name, part in lists.items()}
+    rows = [row for name, part in parts.items() for row in _contest(name, part, cost, scored.macs, base or Baselines())]
+    return {"truth": scored.truth.where, "seconds": cost, "macs": scored.macs, "lists": parts, "contest": rows}
+
+
+def _scored(answers: Path, truth_path: Path, split: str) -> Scored:
+    if answers.is_file() and zipfile.is_zipfile(answers):
+        return _run(answers, truth_path, split)
+    said, seconds, macs = contest.read_submission(store.read_json(answers, "submission"), str(answers))
+    truth = read(truth_path, split, LabelSet.of(sorted(set(said.values()))) if truth_path.suffix == ".csv" else None)
+    return Scored(truth, said, seconds, macs)
+
+
+def _run(path: Path, truth_path: Path, split: str) -> Scored:
+    from leansort.workflows.submit import submit
+
+    labels = bundles.load(path).labels
+    truth = read(truth_path, split, labels)
+    labels.require_same(truth.labels, "the bundle", truth.where)
+    with store.scratch() as folder:
+        tree, _ = submit(path, list(truth.files.values()), folder / "answers.json")
+    return Scored(truth, tree["inference"], tree["time"]["runtime"]["all"], tree["macs"])
+
+
+def _part(truth: Truth, said: dict[str, str]) -> dict[str, Any]:
+    missing = [name for name in truth.index if name not in said]
+    if missing:
+        raise UserError(f"score: {len(missing)} of {len(truth.index)} pictures have no answer, first {missing[0]}")
+    t = np.array(list(truth.index.values()))
+    p = np.array([truth.labels.index(said[name], f"answer for {name}") for name in truth.index])
+    names = truth.labels.names
+    return {
+        "crops": len(t),
+        "macro_f1": asdict(accuracy.macro_f1_interval(t, p, len(names))),
+        "accuracy": float((t == p).mean()),
+        "classes": [asdict(row) for row in accuracy.per_class(t, p, names)],
+        "confusion": accuracy.confusion(t, p, len(names)).tolist(),
+    }
+
+
+def _contest(name: str, part: dict[str, Any], seconds: float, macs: float, base: Baselines) -> list[dict[str, Any]]:
+    f1 = part["macro_f1"]["value"]
+    return [
+        {"edition": "time", "list": name, "f1": f1, "cost": seconds, "unit": "s",
+         "score": contest.time_score(f1, seconds, base)},
+        {"edition": "macs", "list": name, "f1": f1, "cost": macs, "unit": "MACs",
+         "score": contest.macs_score(f1, macs, base)},
+    ]  # fmt: skip
+
+
+def baselines(**values: Any) -> Baselines:
+    """Check the contest's baselines.
+
+    Raises:
+        UserError: a baseline is not positive.
+    """
+    try:
+        return Baselines(**values)
+    except ValueError:
+        raise UserError(f"score: baselines must be above 0; got {values}") from None
+
+
+def table(scored: dict[str, Any]) -> str:
+    """As lines of text."""
+    lines = []
+    for name, part in scored["lists"].items():
+        f1 = part["macro_f1"]
+        lines.append(
+            f"{name}: macro-F1 {f1['value']:.4f} (95 % {f1['low']:.4f} – {f1['high']:.4f}), "
+            f"accuracy {part['accuracy']:.4f}, {part['crops']} crops"
+        )
+    lines.append(f"{'class':20} precision  recall      F1  support")
+    for row in scored["lists"]["all"]["classes"]:
+        lines.append(f"{row['name']:20} {row['precision']:9.4f} {row['recall']:7.4f} {row['f1']:7.4f} {row['support']:8d}")
+    for row in scored["contest"]:
+        lines.append(f"contest, {row['edition']} edition, {row['list']}: {row['score']:.4f} ({row['cost']:,.4g} {row['unit']})")
+    return "\n".join(lines)

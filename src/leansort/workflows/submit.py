@@ -1,0 +1,71 @@
+"""`leansort submit`: the contest's whole job, from process start to closed file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from leansort.core import store
+from leansort.core.errors import LeansortError, UserError
+from leansort.core.manifest import duplicates
+from leansort.measure import contest
+from leansort.runtime.predictor import Classifier, usable_cores
+
+
+def submit(bundle: Path, pictures: Sequence[Path], out: Path, *, threads: int = 0) -> tuple[dict[str, Any], list[str]]:
+    """Classify all pictures and write the contest's submission file.
+
+    A picture that cannot be read must have an answer all the same: it gets the first class, and is returned.
+
+    Args:
+        bundle: the bundle file.
+        pictures: their paths; file names must differ.
+        out: gets the JSON object.
+        threads: that decode and run; 0 takes every core.
+
+    Returns:
+        The submission and one line for each picture that could not be read.
+
+    Raises:
+        UserError: two pictures have the same file name.
+    """
+    doubled = duplicates([path.name for path in pictures])
+    if doubled:
+        raise UserError(f"submit: the file name {doubled[0]} is there twice; the submission file goes by file name")
+    faults: list[str] = []
+    with Classifier.load(bundle) as classifier, ThreadPoolExecutor(threads or usable_cores()) as pool:
+        started = time.perf_counter()
+        timed = list(pool.map(lambda path: _timed(classifier, path, faults), pictures))
+        inference_s = time.perf_counter() - started
+        names = [path.name for path in pictures]
+        labels = {name: label for name, (label, _) in zip(names, timed, strict=True)}
+        seconds = {name: spent for name, (_, spent) in zip(names, timed, strict=True)}
+        tree = contest.submission(
+            labels, seconds, all_s=process_seconds(), inference_s=inference_s, macs=classifier.bundle.meta.macs
+        )
+    store.write_text(out, store.canonical_json(tree))
+    return tree, sorted(faults)
+
+
+def _timed(classifier: Classifier, path: Path, faults: list[str]) -> tuple[str, float]:
+    started = time.perf_counter()
+    try:
+        label = classifier.predict(path).label
+    except LeansortError as error:
+        faults.append(f"{path}: {error}")
+        label = classifier.bundle.meta.labels[0]
+    return label, time.perf_counter() - started
+
+
+def process_seconds() -> float:
+    """Seconds since this process was started, start-up of the interpreter included."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        import os
+
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError):
+        return time.process_time()

@@ -1,0 +1,77 @@
+"""`leansort train`: a manifest and a recipe in, a trained model out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from leansort.arch.archspec import ArchSpec
+from leansort.arch.trained import TrainedModel
+from leansort.core import provenance, store
+from leansort.core.errors import UserError
+from leansort.core.manifest import Manifest
+from leansort.core.preprocess import Preprocess
+from leansort.core.seeds import Seeds
+from leansort.data.cache import cached
+from leansort.train.loop import Crops, Job, train
+from leansort.workflows.progress import bar, say
+from leansort.workflows.recipe import Recipe
+
+
+def train_model(recipe: Recipe, manifest: Manifest, folder: Path, *, resume: bool = False) -> TrainedModel:
+    """Train what a recipe says on a manifest.
+
+    Args:
+        recipe: the resolved recipe; dumped into `folder`.
+        manifest: the data.
+        folder: gets the model, checkpoints and metrics.
+        resume: go on from the last checkpoint in `folder`.
+
+    Raises:
+        UserError: `folder` holds another run, or `resume` finds none of this recipe.
+    """
+    if (folder / "last.safetensors").exists() and not resume:
+        raise UserError(f"train: {folder} holds a run already; go on with --resume or name another folder with --out")
+    store.write_json(folder / "recipe.json", recipe.to_json())
+    job = _job(recipe, manifest, folder.parent / "cache")
+    say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {recipe.train.epochs} epochs, val {len(job.val.labels)}")
+    started = time.monotonic()
+
+    def on_epoch(record: dict[str, Any]) -> None:
+        left = (time.monotonic() - started) / (record["epoch"] - first) * (recipe.train.epochs - record["epoch"])
+        say(
+            f"epoch {record['epoch']}/{recipe.train.epochs}  loss {record['loss']:.3f}  val macro-F1 "
+            f"{record['val_macro_f1']:.4f}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
+        )
+
+    first = _epochs_done(folder) if resume else 0
+    return train(job, folder, resume=resume, on_epoch=on_epoch)
+
+
+def _epochs_done(folder: Path) -> int:
+    metrics = folder / "metrics.jsonl"
+    return len(metrics.read_text().splitlines()) if metrics.exists() else 0
+
+
+def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> Job:
+    larger = recipe.preprocess.model_copy(update={"size": round(recipe.preprocess.size * recipe.train.enlarge)})
+    return Job(
+        spec=ArchSpec(classes=len(manifest.labels), **recipe.arch.model_dump()),
+        preprocess=recipe.preprocess,
+        labels=manifest.labels,
+        train=crops(manifest, "train", larger, cache),
+        val=crops(manifest, "val", recipe.preprocess, cache),
+        config=recipe.train,
+        augment=recipe.augment,
+        seeds=Seeds(recipe.seed),
+        provenance=provenance.provenance(recipe=recipe.digest, data=manifest.digest, seed=recipe.seed),
+    )
+
+
+def crops(manifest: Manifest, split: str, preprocess: Preprocess, cache: Path) -> Crops:
+    """Decoded crops of a split, from the cache where they are there already."""
+    rows = manifest.split(split)
+    with bar(f"decoding {split} crops") as advance:
+        pixels = cached(manifest, rows, preprocess, cache, advance)
+    return Crops(pixels, [row.label for row in rows])
