@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from leansort import __version__
@@ -25,12 +24,15 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 110},
 )
 data_app = typer.Typer(help="Draw, import and look at data sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
-Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")
+]
 Threads = Annotated[int, typer.Option(help="Threads that decode and run; 0 takes every core.", min=0)]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/NAME by default.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's data.path.")]
@@ -45,11 +47,14 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
 ) -> None:
     """From labelled photos of trash to the smallest, fastest classifier that still sorts right.
 
+    \b
     Example: leansort run configs/sample.yaml
     """
 
@@ -69,6 +74,7 @@ def data_sample(
 ) -> None:
     """Draw a COCO data set of trash scenes.
 
+    \b
     Example: leansort data sample --out sample --seed 7
     """
     from leansort.core.store import new_folder
@@ -83,12 +89,15 @@ def data_import(
     source: Annotated[str, typer.Argument(help="Kind of data set: folder, coco or sample.")],
     path: Annotated[Path, typer.Argument(help="Its folder, or its annotation file.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the manifest (and the crops, for COCO).")],
-    images: Annotated[Path | None, typer.Option(help="COCO: folder of the photos; the annotations' by default.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="COCO: folder of the photos; the annotations' by default.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the splits, where the data set gives none.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
     """Turn a data set into a manifest: one row a crop, with label, split and hash.
 
+    \b
     Example: leansort data import coco sample/annotations.json --out sample-crops
     """
     from leansort.core.store import new_folder
@@ -106,12 +115,15 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
     overrides: Overrides = None,
     data: Data = None,
-    manifest: Annotated[Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")
+    ] = None,
     out: Out = None,
     resume: Resume = False,
 ) -> None:
     """Train a network and keep its best epoch.
 
+    \b
     Example: leansort train configs/sample.yaml train.epochs=3 --out runs/quick
     """
     from leansort.core import manifest as manifests
@@ -121,10 +133,14 @@ def train(
 
     resolved = recipes.load(recipe, overrides or [], data)
     folder = out or Path("runs") / resolved.name
-    known = manifests.load(manifest or folder) if manifest or (resume and (folder / "manifest.parquet").exists()) else None
+    known = (
+        manifests.load(manifest or folder) if manifest or (resume and (folder / "manifest.parquet").exists()) else None
+    )
     rows = known or data_workflow.import_data(resolved.data, folder, seed=resolved.seed)
     model = train_model(resolved, rows, folder / "train", resume=resume)
-    print(f"val macro-F1 {model.provenance['val_macro_f1']:.4f} at epoch {model.provenance['epoch']}: {folder / 'train'}")
+    print(
+        f"val macro-F1 {model.provenance['val_macro_f1']:.4f} at epoch {model.provenance['epoch']}: {folder / 'train'}"
+    )
 
 
 @app.command()
@@ -136,6 +152,7 @@ def export(
 ) -> None:
     """Export a trained model to a verified bundle.
 
+    \b
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
     """
     from leansort.arch import trained
@@ -157,6 +174,7 @@ def bench(
 ) -> None:
     """Time bundles, interleaved: model alone, decode alone, decode to label.
 
+    \b
     Example: leansort bench model.leansort --images runs/sample/crops/test
     """
     from leansort.workflows import bench as benches
@@ -181,6 +199,7 @@ def predict(
 ) -> None:
     """Sort pictures. Exit code 1 if any could not be read; the others are sorted all the same.
 
+    \b
     Example: leansort predict model.leansort photos/ --format csv --out labels.csv
     """
     from leansort.workflows import predict as predictions
@@ -201,6 +220,7 @@ def submit(
 ) -> None:
     """Write the contest's submission file.
 
+    \b
     Example: leansort submit model.leansort test/NoLabel --out output.csv
     """
     from leansort.workflows.predict import expand
@@ -230,6 +250,7 @@ def score(
 ) -> None:
     """Macro-F1 with its interval, the per-class table, and the contest's scores in both editions.
 
+    \b
     Example: leansort score output.csv --truth runs/sample --public public.txt --private private.txt
     """
     from leansort.workflows import score as scores
@@ -242,10 +263,13 @@ def score(
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
-    out: Annotated[Path | None, typer.Option("--out", help="The page; report.html in the run folder by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The page; report.html in the run folder by default.")
+    ] = None,
 ) -> None:
     """Lay out a run's results as one page.
 
+    \b
     Example: leansort report runs/sample
     """
     from leansort.workflows.report import report as write
@@ -264,12 +288,14 @@ def run(
 ) -> None:
     """Do a recipe's whole job: data, train, export, bench, submit, score, report.
 
+    \b
     Example: leansort run configs/trashnet.yaml --data photos/ --out runs/trashnet
     """
     from leansort.workflows import recipe as recipes
-    from leansort.workflows import run as runs
 
     resolved = recipes.load(recipe, overrides or [], data)
+    from leansort.workflows import run as runs  # after the check: this one loads PyTorch
+
     result = runs.run(resolved, out or Path("runs") / resolved.name, resume=resume)
     _print(result, as_json, runs.summary(result))
 
@@ -279,13 +305,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.exit(app(given, standalone_mode=False, prog_name="leansort") or 0)
-    except click.ClickException as error:
-        _fail(error.format_message().replace("\n", " "), 2)
+    except typer.TyperException as error:  # an unknown command or option, a missing argument
+        _fail(" ".join(str(getattr(error, "message", error)).split()) or error.format_message(), 2)
     except LeansortError as error:
         if "--debug" in given:
             raise
         _fail(str(error), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; a run goes on with --resume", 130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

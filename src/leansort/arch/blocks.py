@@ -21,7 +21,9 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 class ConvBlock(nn.Sequential):
     """Convolution without bias, batch norm, activation. Padding keeps the size at stride 1."""
 
-    def __init__(self, cin: int, out: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: str = "relu") -> None:
+    def __init__(
+        self, cin: int, out: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: str = "relu"
+    ) -> None:
         conv = nn.Conv2d(cin, out, kernel, stride, kernel // 2, groups=groups, bias=False)
         parts = [conv, nn.BatchNorm2d(out)]
         super().__init__(*parts, *([] if act == "none" else [ACTIVATIONS[act]()]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
 from leansort.arch import blocks, rows
-from leansort.arch.archspec import ArchSpec
+from leansort.arch.archspec import ArchSpec, FuseBatchNorm
 from leansort.core import plugins
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
@@ -34,7 +37,15 @@ def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
         blocks.initialize(model)
     for _ in spec.edits:
         model = _fuse(model.eval())
-    return model.to(memory_format=torch.channels_last)
+    return channels_last(model)
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """Lay the weights out as the CPU's and GPU's convolutions like them best; in place."""
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return model
 
 
 def _base(spec: ArchSpec) -> nn.Module:
@@ -50,7 +61,7 @@ def _base(spec: ArchSpec) -> nn.Module:
 def _fuse(model: nn.Module) -> nn.Module:
     for module in list(model.modules()):
         children = list(module.named_children())
-        for (name, conv), (bn_name, norm) in zip(children, children[1:], strict=False):
+        for (name, conv), (bn_name, norm) in pairwise(children):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(module, name, fuse_conv_bn_eval(conv, norm))
                 setattr(module, bn_name, nn.Identity())
@@ -59,10 +70,6 @@ def _fuse(model: nn.Module) -> nn.Module:
 
 def fused(model: nn.Module, spec: ArchSpec) -> tuple[nn.Module, ArchSpec]:
     """Return a copy with batch norms folded into convolutions, and the spec that rebuilds it."""
-    from copy import deepcopy
-
-    from leansort.arch.archspec import FuseBatchNorm
-
     return _fuse(deepcopy(model).eval()), spec.edited(FuseBatchNorm())
 
 

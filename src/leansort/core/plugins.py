@@ -68,7 +68,8 @@ def _from_file(module_name: str, path: Path) -> ModuleType:
     if module_name in sys.modules and sys.modules[module_name].__file__ == str(path):
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     spec.loader.exec_module(module)

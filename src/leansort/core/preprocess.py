@@ -126,7 +126,10 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     size, start = (0, 0), 0
     for marker, start in _segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            size = int.from_bytes(data[start + 3 : start + 5], "big"), int.from_bytes(data[start + 5 : start + 7], "big")
+            size = (
+                int.from_bytes(data[start + 3 : start + 5], "big"),
+                int.from_bytes(data[start + 5 : start + 7], "big"),
+            )
     if 0 in size or data.rfind(_EOI) < start:
         raise UnreadableImage("is cut short (no end-of-image marker)" if all(size) else "has a damaged JPEG header")
     return size

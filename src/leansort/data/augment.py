@@ -11,38 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from leansort.core.errors import MissingExtraError
+from leansort.data.augment_config import AugmentConfig
 
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 _declared: list[torch.library.Library] = []  # kept alive: the schemas vanish with the object
-
-
-class AugmentConfig(BaseModel):
-    """How training crops are varied.
-
-    Attributes:
-        min_scale: smallest share of the crop's area that a random resized crop keeps.
-        flip_horizontal: probability.
-        flip_vertical: probability; trash lies any way up.
-        randaugment: operators a picture (arXiv:1909.13719); 0 turns it off.
-        magnitude: strength of the operators, 0-30.
-        erase: probability of erasing a random rectangle (arXiv:1708.04896).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    min_scale: float = Field(default=0.5, gt=0.0, le=1.0)
-    flip_horizontal: float = Field(default=0.5, ge=0.0, le=1.0)
-    flip_vertical: float = Field(default=0.5, ge=0.0, le=1.0)
-    randaugment: int = Field(default=2, ge=0, le=6)
-    magnitude: int = Field(default=7, ge=0, le=30)
-    erase: float = Field(default=0.1, ge=0.0, le=1.0)
 
 
 def transforms() -> Any:
@@ -58,9 +36,9 @@ def transforms() -> Any:
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     _declared.append(library)
     return importlib.import_module("torchvision.transforms.v2")
 

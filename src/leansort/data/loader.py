@@ -21,7 +21,7 @@ Pixels = npt.NDArray[np.uint8]
 Batch = tuple[Tensor, Tensor]
 
 
-class AugmentedCrops(Dataset[tuple[Tensor, int]]):
+class AugmentedCrops(Dataset[Batch]):
     """Cached crops, varied anew every epoch. Keys are (epoch, index) pairs, which the sampler gives."""
 
     def __init__(
@@ -32,12 +32,12 @@ class AugmentedCrops(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
+    def __getitem__(self, key: tuple[int, int]) -> Batch:
         epoch, index = key
         x_chw = torch.from_numpy(np.ascontiguousarray(self.pixels[index].transpose(2, 0, 1)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seeds.child(f"augment/{epoch}/{index}").value)
-            return self.augment(x_chw), self.labels[index]
+            return self.augment(x_chw), torch.tensor(self.labels[index])
 
 
 class EpochSampler(Sampler[list[tuple[int, int]]]):
@@ -61,7 +61,9 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
             yield [(self.epoch, index) for index in order[start:end]]
 
 
-def train_loader(dataset: AugmentedCrops, batch: int, workers: int, seeds: Seeds) -> tuple[DataLoader[Batch], EpochSampler]:
+def train_loader(
+    dataset: AugmentedCrops, batch: int, workers: int, seeds: Seeds
+) -> tuple[DataLoader[Batch], EpochSampler]:
     """Make the training loader and its sampler; set `sampler.epoch` before each epoch."""
     sampler = EpochSampler(len(dataset), batch, seeds)
     context = multiprocessing.get_context("fork") if workers else None

@@ -24,4 +24,4 @@ def split_of(group: str, seed: int, ratios: Mapping[str, float] = RATIOS) -> str
         reached += share
         if point < reached:
             return name
-    return next(reversed(ratios))
+    return list(ratios)[-1]

@@ -46,9 +46,9 @@ def macro_f1(truth: Ints, predicted: Ints, classes: int) -> float:
 
 def _f1(matrices: Ints) -> Floats:
     """F1 by class of (n, classes, classes) confusion matrices; 0 where nothing was there and nothing said."""
-    hits = np.diagonal(matrices, axis1=1, axis2=2).astype(float)
+    hits: Floats = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
     both = matrices.sum(axis=1) + matrices.sum(axis=2)
-    return 2 * hits / np.maximum(both, 1)
+    return np.asarray(2 * hits / np.maximum(both, 1), np.float64)
 
 
 def per_class(truth: Ints, predicted: Ints, names: Sequence[str]) -> list[ClassScore]:

@@ -23,7 +23,9 @@ BLOCK_S = 0.1
 BUSY_LOAD = 0.5
 
 
-def interleaved(calls: Mapping[str, Call], *, seconds: float = 3.0, warmup: int = 10, least: int = 100) -> dict[str, Seconds]:
+def interleaved(
+    calls: Mapping[str, Call], *, seconds: float = 3.0, warmup: int = 10, least: int = 100
+) -> dict[str, Seconds]:
     """Time several calls in turns.
 
     Args:

@@ -88,5 +88,9 @@ def _from_csv(path: Path, labels: LabelSet | None) -> Truth:
 def _truth(pairs: list[tuple[Path, int]], labels: LabelSet, where: str) -> Truth:
     doubled = manifests.duplicates([image.name for image, _ in pairs])
     if doubled or not pairs:
-        raise UserError(f"truth: {where} " + (f"has the file name {doubled[0]} twice" if doubled else "holds no pictures"))
-    return Truth(labels, {image.name: label for image, label in pairs}, {image.name: image for image, _ in pairs}, where)
+        raise UserError(
+            f"truth: {where} " + (f"has the file name {doubled[0]} twice" if doubled else "holds no pictures")
+        )
+    return Truth(
+        labels, {image.name: label for image, label in pairs}, {image.name: image for image, _ in pairs}, where
+    )

@@ -1,7 +1,7 @@
 """From a picture to a label: decode, run, calibrate. The whole runtime of a robot.
 
-    with Classifier.load("model.leansort") as classifier:
-        print(classifier.predict("photo.jpg").label)
+with Classifier.load("model.leansort") as classifier:
+print(classifier.predict("photo.jpg").label)
 """
 
 from __future__ import annotations

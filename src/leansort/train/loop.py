@@ -21,15 +21,16 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.tensorboard import SummaryWriter
 
+from leansort.arch import trained as trained_models
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.arch import trained as trained_models
 from leansort.arch.trained import TrainedModel, logits, normalized
 from leansort.core import store
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.data.augment import AugmentConfig, augmentation
+from leansort.data.augment import augmentation
+from leansort.data.augment_config import AugmentConfig
 from leansort.data.loader import AugmentedCrops, Pixels, eval_batches, train_loader
 from leansort.measure.accuracy import macro_f1
 from leansort.train import checkpoint
@@ -82,7 +83,9 @@ class Job:
         return store.digest([[part.model_dump(mode="json") for part in parts], data, list(self.labels.names)])
 
 
-def train(job: Job, folder: Path, *, resume: bool = False, on_epoch: Callable[[Record], None] | None = None) -> TrainedModel:
+def train(
+    job: Job, folder: Path, *, resume: bool = False, on_epoch: Callable[[Record], None] | None = None
+) -> TrainedModel:
     """Train a network and keep its best epoch.
 
     Args:

@@ -18,7 +18,12 @@ MOST_PICTURES = 256
 
 
 def bench(
-    paths: Sequence[Path], pictures: Sequence[Path], *, seconds: float = 3.0, threads: int = 1, engine: str = "onnxruntime"
+    paths: Sequence[Path],
+    pictures: Sequence[Path],
+    *,
+    seconds: float = 3.0,
+    threads: int = 1,
+    engine: str = "onnxruntime",
 ) -> tuple[list[Measurement], str]:
     """Time bundles, interleaved.
 
@@ -39,8 +44,12 @@ def bench(
     data = [path.read_bytes() for path in pictures[:MOST_PICTURES]]
     if not paths or not data:
         raise UserError("bench: needs at least one bundle and one picture")
-    names = [path.stem for path in paths] if len({path.stem for path in paths}) == len(paths) else [str(p) for p in paths]
-    loaded = {name: Classifier.load(path, threads=threads, engine=engine) for name, path in zip(names, paths, strict=True)}
+    names = (
+        [path.stem for path in paths] if len({path.stem for path in paths}) == len(paths) else [str(p) for p in paths]
+    )
+    loaded = {
+        name: Classifier.load(path, threads=threads, engine=engine) for name, path in zip(names, paths, strict=True)
+    }
     calls: dict[str, Callable[[], object]] = {}
     for name, classifier in loaded.items():
         calls |= {f"{name}: {what}": call for what, call in _calls(classifier, data).items()}

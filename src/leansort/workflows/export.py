@@ -13,7 +13,9 @@ from leansort.workflows.progress import say
 from leansort.workflows.train import crops
 
 
-def export_bundle(model: TrainedModel, manifest: Manifest, out: Path, *, name: str = "") -> tuple[Bundle, parity.Parity]:
+def export_bundle(
+    model: TrainedModel, manifest: Manifest, out: Path, *, name: str = ""
+) -> tuple[Bundle, parity.Parity]:
     """Export a model, prove on the val crops that the bundle says the same, and only then write it.
 
     Raises:

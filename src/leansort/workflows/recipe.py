@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from leansort.core import plugins, store
 from leansort.core.errors import LeansortError, UserError, did_you_mean
 from leansort.core.preprocess import Preprocess
-from leansort.data.augment import AugmentConfig
+from leansort.data.augment_config import AugmentConfig
 from leansort.measure.contest import Baselines
 from leansort.train.config import TrainConfig
 

@@ -48,7 +48,9 @@ def report(run: Path, out: Path | None = None) -> Path:
     return page
 
 
-def _content(run: Path, recipe: dict[str, Any], scored: dict[str, Any], timed: dict[str, Any], mistakes: Sequence[Mistake]) -> Report:
+def _content(
+    run: Path, recipe: dict[str, Any], scored: dict[str, Any], timed: dict[str, Any], mistakes: Sequence[Mistake]
+) -> Report:
     bundle = bundles.load(run / "model.leansort")
     part = scored["lists"]["all"]
     latency = tuple(Measurement.model_validate(one) for one in timed["measurements"])
@@ -86,7 +88,11 @@ def _headline(
     figures.append(Figure("bundle size", f"{size / 1e6:.1f} MB", "one file, no PyTorch needed"))
     for row in scored["contest"]:
         if row["edition"] == "time" and row["list"] == "all":
-            figures.append(Figure("contest score", f"{row['score']:.3f}", f"lower is better; {row['cost']:.1f} s for {crops:,} crops"))
+            figures.append(
+                Figure(
+                    "contest score", f"{row['score']:.3f}", f"lower is better; {row['cost']:.1f} s for {crops:,} crops"
+                )
+            )
     return tuple(figures)
 
 

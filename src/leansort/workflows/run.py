@@ -38,14 +38,18 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
         UserError: `out` holds another run, or the data cannot be used.
     """
     manifest = _manifest(recipe, out, resume)
-    model = train_model(recipe, manifest, out / "train", resume=resume and (out / "train" / "last.safetensors").exists())
+    model = train_model(
+        recipe, manifest, out / "train", resume=resume and (out / "train" / "last.safetensors").exists()
+    )
     bundle_path = out / "model.leansort"
     bundle, same = export_bundle(model, manifest, bundle_path, name=recipe.name)
     store.write_json(out / "parity.json", same.to_json())
     split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
     pictures = [manifest.path(row) for row in manifest.split(split)]
     say("bench: timing the bundle")
-    measured, warning = benches.bench([bundle_path], pictures, seconds=recipe.bench.seconds, threads=recipe.bench.threads)
+    measured, warning = benches.bench(
+        [bundle_path], pictures, seconds=recipe.bench.seconds, threads=recipe.bench.threads
+    )
     store.write_json(out / "bench.json", benches.to_json(measured, warning))
     faults = _submit(bundle_path, pictures, out)
     scored = _score(recipe, manifest, split, out) | {"split": split, "faults": faults}
@@ -106,7 +110,7 @@ def summary(result: dict[str, Any]) -> str:
     f1, ms = result["macro_f1"], result["latency_ms"]
     contest = next(row for row in result["contest"] if row["edition"] == "time" and row["list"] == "all")
     lines = [
-        f"{result['split']} macro-F1   {f1['value']:.4f} (95 % {f1['low']:.4f} – {f1['high']:.4f}, {result['crops']} crops)",
+        f"{result['split']} macro-F1     {f1['value']:.4f} (95 % {f1['low']:.4f} – {f1['high']:.4f})",
         f"decode to label   p50 {ms['decode to label']['p50']:.2f} ms, p99 {ms['decode to label']['p99']:.2f} ms",
         f"model alone       p50 {ms['model alone']['p50']:.2f} ms, p99 {ms['model alone']['p99']:.2f} ms",
         f"bundle            {result['bytes'] / 1e6:.2f} MB, {result['parameters']:,} parameters: {result['bundle']}",

@@ -128,7 +128,11 @@ def table(scored: dict[str, Any]) -> str:
         )
     lines.append(f"{'class':20} precision  recall      F1  support")
     for row in scored["lists"]["all"]["classes"]:
-        lines.append(f"{row['name']:20} {row['precision']:9.4f} {row['recall']:7.4f} {row['f1']:7.4f} {row['support']:8d}")
+        lines.append(
+            f"{row['name']:20} {row['precision']:9.4f} {row['recall']:7.4f} {row['f1']:7.4f} {row['support']:8d}"
+        )
     for row in scored["contest"]:
-        lines.append(f"contest, {row['edition']} edition, {row['list']}: {row['score']:.4f} ({row['cost']:,.4g} {row['unit']})")
+        lines.append(
+            f"contest, {row['edition']} edition, {row['list']}: {row['score']:.4f} ({row['cost']:,.4g} {row['unit']})"
+        )
     return "\n".join(lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -35,23 +34,16 @@ def train_model(recipe: Recipe, manifest: Manifest, folder: Path, *, resume: boo
         raise UserError(f"train: {folder} holds a run already; go on with --resume or name another folder with --out")
     store.write_json(folder / "recipe.json", recipe.to_json())
     job = _job(recipe, manifest, folder.parent / "cache")
-    say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {recipe.train.epochs} epochs, val {len(job.val.labels)}")
-    started = time.monotonic()
+    say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
 
     def on_epoch(record: dict[str, Any]) -> None:
-        left = (time.monotonic() - started) / (record["epoch"] - first) * (recipe.train.epochs - record["epoch"])
+        left = record["seconds"] * (recipe.train.epochs - record["epoch"])
         say(
             f"epoch {record['epoch']}/{recipe.train.epochs}  loss {record['loss']:.3f}  val macro-F1 "
             f"{record['val_macro_f1']:.4f}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
         )
 
-    first = _epochs_done(folder) if resume else 0
     return train(job, folder, resume=resume, on_epoch=on_epoch)
-
-
-def _epochs_done(folder: Path) -> int:
-    metrics = folder / "metrics.jsonl"
-    return len(metrics.read_text().splitlines()) if metrics.exists() else 0
 
 
 def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> Job:

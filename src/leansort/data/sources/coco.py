@@ -72,7 +72,11 @@ def _checked(tree: Any, path: Path) -> dict[str, Any]:
     parts = ("images", "annotations", "categories")
     if not isinstance(tree, dict) or any(not isinstance(tree.get(part), list) for part in parts):
         raise UserError(f"annotations: {path} is not COCO; it needs the lists {', '.join(parts)}")
-    needed = {"images": ("id", "file_name"), "annotations": ("id", "image_id", "category_id"), "categories": ("id", "name")}
+    needed = {
+        "images": ("id", "file_name"),
+        "annotations": ("id", "image_id", "category_id"),
+        "categories": ("id", "name"),
+    }
     for part, keys in needed.items():
         for number, record in enumerate(tree[part]):
             missing = [key for key in keys if not isinstance(record, dict) or key not in record]
@@ -85,7 +89,9 @@ def _checked(tree: Any, path: Path) -> dict[str, Any]:
         known = {record["id"] for record in tree[part]}
         lost = [a["id"] for a in tree["annotations"] if a[key] not in known]
         if lost:
-            raise UserError(f"annotations: {path}: annotation {lost[0]} has a {key} that is not in {part} ({len(lost)} such)")
+            raise UserError(
+                f"annotations: {path}: annotation {lost[0]} has a {key} that is not in {part} ({len(lost)} such)"
+            )
     return tree
 
 
@@ -99,7 +105,9 @@ def _inside(photos: Path, name: Any) -> Path:
     return path
 
 
-def _cut(image: dict[str, Any], photo: Path, annotations: list[dict[str, Any]], names: dict[Any, str], config: Config) -> Cut:
+def _cut(
+    image: dict[str, Any], photo: Path, annotations: list[dict[str, Any]], names: dict[Any, str], config: Config
+) -> Cut:
     counted: Counter[str] = Counter()
     split = image.get("split")
     if split is not None and split not in SPLITS:
@@ -114,7 +122,9 @@ def _cut(image: dict[str, Any], photo: Path, annotations: list[dict[str, Any]], 
         if box is None:
             continue
         x, y, w, h = (int(value) for value in box)
-        path = config.out / "crops" / (split or "all") / f"{PurePosixPath(image['file_name']).stem}_{annotation['id']}.jpg"
+        path = (
+            config.out / "crops" / (split or "all") / f"{PurePosixPath(image['file_name']).stem}_{annotation['id']}.jpg"
+        )
         _, data = cv2.imencode(".jpg", pixels[y : y + h, x : x + w], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         store.write_bytes(path, data.tobytes())
         group = str(image["file_name"])
@@ -128,7 +138,11 @@ def _clipped(annotation: dict[str, Any], width: int, height: int, least: int, co
         counted["crowd dropped"] += 1
         return None
     box = annotation.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in box):
+    if (
+        not isinstance(box, list)
+        or len(box) != 4
+        or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in box)
+    ):
         counted["box not four finite numbers, dropped"] += 1
         return None
     x, y, w, h = box

@@ -41,7 +41,8 @@ def items(config: Config) -> Items:
     splits = {name: split for name, split in SPLIT_FOLDERS.items() if (root / name).is_dir()}
     if "val" in splits and "valid" in splits:
         raise UserError(f"data folder: {root} has both 'val' and 'valid'; keep one")
-    places = [(root / name, split) for name, split in splits.items()] or [(root, None)]
+    places: list[tuple[Path, str | None]] = [(root / name, split) for name, split in splits.items()]
+    places = places or [(root, None)]
     labels = LabelSet.of(config.labels or sorted({folder.name for place, _ in places for folder in _classes(place)}))
     listed = [item for place, split in places for item in _of_place(place, split, labels, root)]
     if not listed:

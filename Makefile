@@ -1,0 +1,42 @@
+# Everything runs in .venv, which is made on first use from exact pins.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := demo
+
+.PHONY: demo test test-slow bench lint docs clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+# Sample data, manifest, training, bundle, bench, submission, score, report: a few minutes on 2 cores.
+demo: $(STAMP)
+	rm -rf $(DEMO)
+	$(BIN)/leansort run configs/sample.yaml --out $(DEMO)
+	@echo "Open $(CURDIR)/$(DEMO)/report.html"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(STAMP)
+	$(BIN)/pytest -m slow
+
+# One file a claim; each prints ours against the reference and writes benchmarks/out/NAME.json.
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run_all.py
+
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) $(DEMO) runs benchmarks/out

@@ -1,0 +1,98 @@
+"""Shared ground: small data made on the spot, and the real data where it is at hand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from leansort.core.seeds import Seeds
+
+ROOT = Path(__file__).parent.parent
+CLASSES = ("Metal", "Paper", "Plastic")
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def real_data(name: str) -> Path:
+    """The folder of a real data set; skips the test where it is absent."""
+    folder = Path(os.environ.get("LEANSORT_DATA", ROOT.parent / "shared" / "data")) / name
+    if not folder.exists():
+        pytest.skip(f"{folder} is not here; set LEANSORT_DATA to run this test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trashnet() -> Path:
+    return real_data("trashnet")
+
+
+@pytest.fixture(scope="session")
+def taco() -> Path:
+    return real_data("taco")
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    """Run the command line in a process of its own."""
+
+    def run(*arguments: str | Path, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "leansort", *(str(a) for a in arguments)]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd, check=False)
+
+    return run
+
+
+def draw(path: Path, kind: int, seed: int, size: tuple[int, int] = (96, 72)) -> None:
+    """Write a JPEG whose class is told by stripes, checks or rings, not by colour."""
+    rng = Seeds(seed).child("test/draw").numpy()
+    width, height = size
+    y, x = np.mgrid[0:height, 0:width]
+    patterns = ((x // 6) % 2, ((x // 8) + (y // 8)) % 2, (np.hypot(x - width / 2, y - height / 2) // 6) % 2)
+    colours = rng.integers(0, 256, (2, 3))
+    picture = np.where(patterns[kind][..., None] > 0, colours[0], colours[1]) + rng.normal(0, 6, (height, width, 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.clip(picture, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders: 3 classes, 24 train and 8 val pictures of each. Treat as read-only."""
+    root = tmp_path_factory.mktemp("folders")
+    for split, count in (("train", 24), ("val", 8)):
+        for kind, name in enumerate(CLASSES):
+            for i in range(count):
+                draw(root / split / name / f"{split}_{name}_{i:02d}.jpg", kind, seed=kind * 1000 + i + 500 * (split == "val"))
+    return root
+
+
+RECIPE = """\
+name: tiny
+data: {{source: folder, path: {path}}}
+preprocess: {{size: 32}}
+arch: {{base: mnasnet, width: 0.25, dropout: 0.1}}
+augment: {{randaugment: 1}}
+train: {{epochs: 3, batch: 16, lr: 2.0e-3, warmup: 1, workers: 0, threads: 1}}
+bench: {{seconds: 0.1}}
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(RECIPE.format(path=folders))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory, cli: Cli) -> Path:
+    """A finished run of the tiny recipe. Treat as read-only."""
+    out = tmp_path_factory.mktemp("run") / "tiny"
+    done = cli("run", tiny_recipe, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out

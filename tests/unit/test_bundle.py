@@ -1,0 +1,112 @@
+"""The bundle: equal bytes for equal content, and any other byte refused."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leansort.core import bundle as bundles
+from leansort.core import store
+from leansort.core.bundle import Bundle, BundleMeta
+from leansort.core.errors import IntegrityError, UserError
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
+
+LABELS = LabelSet.of(["a", "b", "c"])
+
+
+def made(**more: object) -> Bundle:
+    fields = {
+        "name": "x", "preprocess": Preprocess(), "labels": LABELS.names, "labels_digest": LABELS.digest,
+        "parameters": 1, "macs": 2,
+    }  # fmt: skip
+    return Bundle(BundleMeta.model_validate(fields | more), b"graph bytes " * 50)
+
+
+def test_round_trip_and_equal_bytes(tmp_path: Path) -> None:
+    made().save(tmp_path / "m")
+    assert bundles.load(tmp_path / "m") == made()
+    assert made().to_bytes() == made().to_bytes()
+    assert made().digest != made(temperature=2.0).digest
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_one_flipped_bit_anywhere_is_refused(data: st.DataObject) -> None:
+    content = bytearray(made().to_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with store.scratch() as folder, pytest.raises(IntegrityError):
+        (folder / "m").write_bytes(content)
+        bundles.load(folder / "m")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2000), st.binary(max_size=20))
+def test_cut_short_or_with_a_tail_is_refused(cut: int, tail: bytes) -> None:
+    content = made().to_bytes()
+    changed = content[: cut % len(content)] + tail
+    with store.scratch() as folder, pytest.raises(IntegrityError):
+        (folder / "m").write_bytes(changed)
+        bundles.load(folder / "m")
+
+
+def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"../evil.onnx": b"", "bundle.json": b"{}", "hashes.json": b"{}"},
+        {"graph.onnx": b"", "bundle.json": b"{}", "hashes.json": b"{}", "/etc/more": b""},
+        {"graph.onnx": b"", "bundle.json": b"[]", "hashes.json": b"[]"},
+        {"graph.onnx": b"", "bundle.json": b"\xff", "hashes.json": b"\xff"},
+    ],
+)
+def test_other_members_are_refused(tmp_path: Path, members: dict[str, bytes]) -> None:
+    (tmp_path / "m").write_bytes(zipped(members))
+    with pytest.raises(IntegrityError):
+        bundles.load(tmp_path / "m")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m"]
+
+
+def test_a_zip_bomb_is_refused_unopened(tmp_path: Path) -> None:
+    members = {"graph.onnx": bytes(50_000_000), "bundle.json": b"{}", "hashes.json": b"{}"}
+    (tmp_path / "m").write_bytes(zipped(members, zipfile.ZIP_DEFLATED))
+    with pytest.raises(IntegrityError, match="compressed or larger"):
+        bundles.load(tmp_path / "m")
+
+
+def test_swapped_graph_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(made().to_bytes())) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (tmp_path / "m").write_bytes(bundles._zipped(members | {"graph.onnx": b"another"}))
+    with pytest.raises(IntegrityError, match=r"graph\.onnx does not match"):
+        bundles.load(tmp_path / "m")
+
+
+def test_another_schema_version_is_named(tmp_path: Path) -> None:
+    made(bundle_schema=99).save(tmp_path / "m")
+    with pytest.raises(IntegrityError, match="schema version 99"):
+        bundles.load(tmp_path / "m")
+
+
+def test_labels_must_match_their_digest(tmp_path: Path) -> None:
+    made(labels=("b", "a", "c")).save(tmp_path / "m")
+    with pytest.raises(IntegrityError, match="labels"):
+        bundles.load(tmp_path / "m")
+
+
+def test_a_missing_bundle_is_the_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not there"):
+        bundles.load(tmp_path / "m")
