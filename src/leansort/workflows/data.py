@@ -14,7 +14,7 @@ from leansort.workflows.progress import bar, say
 
 def sample(out: Path, *, seed: int, train: int, val: int, test: int) -> dict[str, Any]:
     """Draw the sample data set: `annotations.json` and `images/` in `out`; return its counts."""
-    from leansort.data.draw.dataset import draw_dataset
+    from leansort.data.drawing.dataset import draw_dataset
 
     with bar("drawing scenes") as advance:
         scenes = {"train": train, "val": val, "test": test}

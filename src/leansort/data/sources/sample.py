@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.data.draw.dataset import draw_dataset
+from leansort.data.drawing.dataset import draw_dataset
 from leansort.data.items import Items
 from leansort.data.sources import coco
 
