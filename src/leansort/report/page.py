@@ -1,59 +1,178 @@
-"""The report as one self-contained HTML page: no script, nothing fetched, pictures inside."""
+"""One self-contained HTML page from a `Report`: no script, no request, opens from disk, prints."""
 
 from __future__ import annotations
 
 import base64
 import importlib
-import importlib.resources
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 from leansort.core.errors import MissingExtraError
+from leansort.measure.measurement import Measurement
+from leansort.report import plots
 from leansort.report.content import Report
-from leansort.report.plots import curve
+
+ABSENT = "–"
+STRONGEST = 0.55  # of the shade: below it the cell's ordinary text colour keeps its contrast, in light and in dark
+
+
+@dataclass(frozen=True)
+class Training:
+    """The learning curves and the sentence above them."""
+
+    sentence: str
+    drawings: tuple[tuple[str, str], ...]
 
 
 def render(report: Report) -> str:
-    """Lay out a report.
+    """Lay a report out as a page.
 
     Args:
-        report: what to show; every text in it is escaped.
+        report: what to show; sections without content are left out.
 
     Returns:
-        A whole HTML document.
+        A whole HTML document, the same for the same report.
 
     Raises:
-        MissingExtraError: jinja2 is not installed.
+        MissingExtraError: Jinja2 is not installed.
     """
-    try:
-        jinja2 = importlib.import_module("jinja2")
-    except ImportError:
-        raise MissingExtraError("jinja2", "train") from None
-    source = importlib.resources.files("leansort.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters["jpeg"] = lambda data: "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
+    environment = _jinja2().Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(fixed=fixed, figure=figure, base64=_base64, pieces=_pieces)
+    source = resources.files("leansort.report").joinpath("page.html.j2").read_text("utf-8")
     page: str = environment.from_string(source).render(
         report=report,
-        rows=_confusion(report),
-        loss=curve(report.history, "loss", "Training loss by epoch"),
-        f1=curve(report.history, "val_macro_f1", "Validation macro-F1 by epoch", mark_best=True),
-        provenance=list(_flat(report.provenance)),
+        marks=marks(report),
+        confused=confused(report),
+        upright=len(report.classes) > 8 or any(len(one.name) > 14 for one in report.classes),
+        shade=shade,
+        floor=plots.f1_floor([report.f1.low, *(one.f1 for one in report.classes if one.support)]),
+        training=training(report.history),
+        slowest=slowest(report.latency),
+        hosts=sorted({_host(one) for one in report.latency if one.host}),
+        provenance=_groups(report.provenance),
+        f1_marker=plots.f1_marker,
+        latency_bar=plots.latency_bar,
     )
-    return page
+    # A file name that is not UTF-8 arrives with lone surrogates, which could not be written to disk.
+    return page.encode("utf-8", "replace").decode("utf-8")
 
 
-def _confusion(report: Report) -> list[tuple[str, list[tuple[int, float]]]]:
-    """Each true class with its counts and their share of the row, which shades the cell."""
-    return [
-        (row.name, [(count, count / max(1, sum(counts))) for count in counts])
-        for row, counts in zip(report.classes, report.matrix, strict=True)
+def _jinja2() -> Any:
+    try:
+        return importlib.import_module("jinja2")
+    except ModuleNotFoundError:
+        raise MissingExtraError("jinja2", "train") from None
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _pieces(path: str) -> list[str]:
+    """Where a long file name may be broken: after what separates its parts."""
+    return re.split(r"(?<=[/\\_-])", path)
+
+
+def fixed(value: Any, digits: int = 3) -> str:
+    """A number with so many decimals, or a dash where there is none."""
+    return f"{value:,.{digits}f}" if plots.finite(value) else ABSENT
+
+
+def figure(value: Any) -> str:
+    """A number of unknown size with about four figures: `13,863,553`, `217.1`, `4.31`, `0.0123`."""
+    if not plots.finite(value):
+        return ABSENT
+    size = abs(value)
+    if size == 0 or size >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 1 else f"{value:.3g}"
+
+
+def marks(report: Report) -> dict[int, str]:
+    """Rows of the per-class table to mark as best, worst, or without any crop."""
+    scored = [(one.f1, row) for row, one in enumerate(report.classes) if one.support]
+    named = {row: "no crops" for row, one in enumerate(report.classes) if not one.support}
+    if scored and min(scored)[0] < max(scored)[0]:
+        named |= {max(scored)[1]: "best", min(scored)[1]: "worst"}
+    return named
+
+
+def confused(report: Report) -> dict[str, Any] | None:
+    """The most frequent confusion: truth, said, count, and how many of the truth there are."""
+    cells = [
+        (count, row, column)
+        for row, counts in enumerate(report.matrix)
+        for column, count in enumerate(counts)
+        if row != column and count
     ]
+    if not cells:
+        return None
+    count, row, column = max(cells, key=lambda cell: cell[0])
+    names = [one.name for one in report.classes]
+    return {"truth": names[row], "said": names[column], "count": count, "of": sum(report.matrix[row])}
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{name}.")
-        else:
-            yield name, str(value)
+def shade(count: int, total: int) -> str:
+    """Opacity of a matrix cell: by its share of the row, small shares lifted so that a 5 % confusion is seen."""
+    return f"{STRONGEST * (count / total) ** 0.5 if total else 0:.3f}"
+
+
+def training(history: Sequence[dict[str, Any]]) -> Training | None:
+    """Draw the learning curves, where there are any; the best epoch is the first with the highest macro-F1."""
+    loss, f1 = plots.points(history, "loss"), plots.points(history, "val_macro_f1")
+    if not loss and not f1:
+        return None
+    best = max(f1, key=lambda point: point[1]) if f1 else None
+    lines = [("Training loss", loss), ("Val macro-F1", f1)]
+    drawings = tuple((what, plots.curve(what, line, best and best[0])) for what, line in lines if len(line) > 1)
+    epochs = "one epoch" if len(history) == 1 else f"{len(history):,} epochs"
+    return Training(
+        f"Trained for {epochs}." + (f" Epoch {best[0]:.0f} was kept, val macro-F1 {best[1]:.3f}." if best else ""),
+        drawings,
+    )
+
+
+def slowest(latency: Sequence[Measurement]) -> dict[str, float]:
+    """The scale of the bars by unit, for units that have at least two bars to compare."""
+    bars: dict[str, list[list[float]]] = {}
+    for one in latency:
+        bars.setdefault(one.unit, []).append([one.value, *one.percentiles.values()])
+    return {
+        unit: max(map(max, several))
+        for unit, several in bars.items()
+        if len(several) > 1 and all(plots.finite(value) for values in several for value in values)
+    }
+
+
+def _host(one: Measurement) -> str:
+    return ", ".join(f"{key} {value}" for key, value in one.host.items())
+
+
+def _groups(provenance: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What is one value comes first, else it would seem to belong to the group before it."""
+    groups = [(str(key), list(flat(value))) for key, value in provenance.items()]
+    return sorted(groups, key=lambda group: bool(group[1][0][0]))
+
+
+def flat(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Rows (dotted path, text) of nested plain data; deep tables in tables would not fit a narrow screen."""
+    if isinstance(tree, Mapping) and tree:
+        for key, value in tree.items():
+            yield from flat(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(tree, (list, tuple)) and any(isinstance(one, (Mapping, list, tuple)) for one in tree):
+        for index, value in enumerate(tree, 1):
+            yield from flat(value, f"{path}.{index}" if path else str(index))
+    else:
+        yield path, _plain(tree)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (list, tuple)) and value:
+        return ", ".join(_plain(one) for one in value)
+    if value is None or (isinstance(value, float) and not plots.finite(value)):
+        return ABSENT
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,73 +1,147 @@
-"""Plots as inline SVG, coloured by the page's own CSS variables, so that they follow light and dark."""
+"""The page's drawings: small SVG strings without script, coloured by the page's CSS variables.
+
+SVG rather than a picture: it stays sharp in print, follows light and dark, and weighs a few kB. Only numbers and
+this file's own words are drawn; whatever a user named is laid out, and escaped, by the template.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
-from typing import Any
+from typing import Any, TypeGuard
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 520, 220, 46, 30, 14, 14
+from leansort.measure.accuracy import Interval
+from leansort.measure.measurement import Measurement
 
-
-@dataclass(frozen=True)
-class _Axes:
-    xs: Sequence[float]
-    low: float
-    high: float
-
-    def x(self, value: float) -> float:
-        first, last = self.xs[0], self.xs[-1]
-        share = (value - first) / (last - first) if last > first else 0.5
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
-
-    def y(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)
+Point = tuple[float, float]
+WIDTH, HEIGHT = 480, 250
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 40
+MOST_HOVERS = 120  # more points than this lie closer together than a pointer can tell apart
 
 
-def curve(history: Sequence[dict[str, Any]], key: str, title: str, *, mark_best: bool = False) -> str:
-    """Draw one figure of every epoch as a line.
+def points(history: Sequence[dict[str, Any]], key: str) -> list[Point]:
+    """(epoch, value) of the epochs that have a finite value; a loss that blew up must not break the drawing."""
+    pairs = ((record.get("epoch"), record.get(key)) for record in history)
+    return [(float(x), float(y)) for x, y in pairs if finite(x) and finite(y)]
+
+
+def finite(value: object) -> TypeGuard[float]:
+    """Whether there is a number to show."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def curve(what: str, line: Sequence[Point], best: float | None = None) -> str:
+    """Draw one curve against the epoch.
 
     Args:
-        history: one record an epoch, with `epoch` and `key`.
-        key: which figure.
-        title: what it is, for people and screen readers.
-        mark_best: put a dot and its value at the highest point.
+        what: is drawn, for the labels.
+        line: (epoch, value), at least two.
+        best: the epoch to mark, where there is one.
 
     Returns:
-        An `<svg>` element; empty where there is no history.
+        An `<svg>` element.
     """
-    if not history:
-        return ""
-    xs, ys = [float(r["epoch"]) for r in history], [float(r[key]) for r in history]
-    margin = (max(ys) - min(ys)) * 0.08 or 0.05
-    axes = _Axes(xs, min(ys) - margin, max(ys) + margin)
-    points = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in zip(xs, ys, strict=True))
-    parts = [_grid(axes), f'<polyline class="line" points="{points}"/>']
-    if mark_best or len(ys) == 1:
-        parts.append(_dot(axes, *max(zip(xs, ys, strict=True), key=lambda point: point[1])))
-    label = escape(title, quote=True)
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    ys = ticks(min(y for _, y in line), max(y for _, y in line))
+    low, high = min(x for x, _ in line), max(x for x, _ in line)
+    xs = [x for x in ticks(low, high, 6, whole=True) if low <= x <= high]
+    placed = [(_along(x, low, high), _up(y, ys[0], ys[-1])) for x, y in line]
+    label = f"{what} by epoch: {line[0][1]:.3f} at epoch {line[0][0]:.0f}, {line[-1][1]:.3f} at {line[-1][0]:.0f}"
+    parts = [
+        *(_grid(_up(y, ys[0], ys[-1]), _text(y, ys)) for y in ys),
+        *(_foot(_along(x, low, high), f"{x:.0f}") for x in xs),
+        f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">epoch</text>',
+        '<polyline class="line" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in placed) + '"/>',
+        *(_mark(at, value) for at, value in zip(placed, line, strict=True) if value[0] == best),
+        *_hovers(what, line, placed),
+    ]
+    return f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 
-def _grid(axes: _Axes) -> str:
-    parts = []
-    for step in range(5):
-        value = axes.low + (axes.high - axes.low) * step / 4
-        y = axes.y(value)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="tick" x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{value:.2f}</text>')
-    for epoch in sorted({axes.xs[0], axes.xs[len(axes.xs) // 2], axes.xs[-1]}):
-        parts.append(f'<text class="tick" x="{axes.x(epoch):.1f}" y="{HEIGHT - 9}" text-anchor="middle">{epoch:.0f}</text>')
-    return "".join(parts)
+def ticks(low: float, high: float, about: int = 4, *, whole: bool = False) -> list[float]:
+    """Round numbers that enclose low to high, `about` so many steps of 1, 2 or 5 times a power of ten apart."""
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        margin = 0.1 * abs(high) or 0.5
+        low, high = low - margin, high + margin
+    raw = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    step = max(step, 1.0) if whole else step
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(index * step, 12) for index in range(first, last + 1)]
 
 
-def _dot(axes: _Axes, x: float, y: float) -> str:
-    left = axes.x(x) > WIDTH * 0.75
-    anchor, shift = ("end", -9) if left else ("start", 9)
+def _text(value: float, all_ticks: Sequence[float]) -> str:
+    return f"{value:.{max(0, -math.floor(math.log10(all_ticks[1] - all_ticks[0]) + 1e-9))}f}"
+
+
+def _along(x: float, low: float, high: float) -> float:
+    return LEFT + (x - low) / max(high - low, 1e-9) * (WIDTH - LEFT - RIGHT)
+
+
+def _up(y: float, low: float, high: float) -> float:
+    return HEIGHT - BOTTOM - (y - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+
+def _grid(y: float, text: str) -> str:
     return (
-        f'<circle class="dot" cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="4"/>'
-        f'<text class="best" x="{axes.x(x) + shift:.1f}" y="{axes.y(y) + 18:.1f}" text-anchor="{anchor}">'
-        f"{y:.3f} at epoch {x:.0f}</text>"
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text class="axis" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
     )
+
+
+def _foot(x: float, text: str) -> str:
+    return f'<text class="axis" x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{text}</text>'
+
+
+def _mark(at: Point, value: Point) -> str:
+    x, y = at
+    near_right, near_top = x > WIDTH * 0.72, y < TOP + 30
+    text = f'x="{x + (-9 if near_right else 9):.1f}" y="{y + (22 if near_top else -12):.1f}"'
+    return (
+        f'<line class="kept" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+        f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>'
+        f'<text class="callout" {text} text-anchor="{"end" if near_right else "start"}">'
+        f"{value[1]:.3f} at epoch {value[0]:.0f}</text>"
+    )
+
+
+def _hovers(what: str, line: Sequence[Point], placed: Sequence[Point]) -> list[str]:
+    """Unseen discs whose titles browsers show under the pointer."""
+    return [
+        f'<circle class="hover" cx="{x:.1f}" cy="{y:.1f}" r="6">'
+        f"<title>epoch {epoch:.0f}: {what} {value:.4f}</title></circle>"
+        for (x, y), (epoch, value) in zip(placed, line, strict=True)
+        if len(line) <= MOST_HOVERS
+    ]
+
+
+def f1_floor(f1: Sequence[float]) -> float:
+    """Where the scale of `f1_marker` starts: bars from 0 would hide what sets good classes apart."""
+    return max(0.0, math.floor((min(f1) - 0.02) * 10) / 10)
+
+
+def f1_marker(f1: float, macro: Interval, floor: float) -> str:
+    """A class's F1 on a scale from `floor` to 1, over the interval of macro-F1: who pulls the mean down."""
+    at, low, high = (100 * max(0.0, value - floor) / (1 - floor) for value in (f1, macro.low, macro.high))
+    return _bar(
+        '<rect class="track" y="3" width="100" height="4"/>'
+        f'<rect class="band" x="{low:.1f}" y="3" width="{max(high - low, 0.5):.1f}" height="4"/>'
+        f'<rect class="fill" x="{min(at, 98.4):.1f}" width="1.6" height="10"/>'
+    )
+
+
+def latency_bar(one: Measurement, most: float) -> str:
+    """The median as a full bar that thins out to p90 and p99, on a scale from 0 to `most`."""
+    scale = 100 / most if most > 0 else 0.0
+    tail = [one.percentiles.get(key, one.value) * scale for key in ("p99", "p90")]
+    return _bar(
+        '<rect class="track" width="100" height="10"/>'
+        f'<rect class="faint" y="4" width="{tail[0]:.1f}" height="2"/>'
+        f'<rect class="half" y="3" width="{tail[1]:.1f}" height="4"/>'
+        f'<rect class="fill" y="1" width="{one.value * scale:.1f}" height="8"/>'
+    )
+
+
+def _bar(parts: str) -> str:
+    # The figures stand beside the bar, so a screen reader is not told twice.
+    return f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{parts}</svg>'
