@@ -6,6 +6,7 @@ A linear model on colour histograms stays under 0.75 macro-F1; a small convoluti
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -35,12 +36,12 @@ Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 def split(manifest: Manifest, name: str, folder: Path) -> Split:
     rows = manifest.split(name)
     pixels = cached(manifest, rows, Preprocess(size=64), folder)
-    return np.asarray(pixels), np.array([row.label for row in rows])
+    return np.array(pixels), np.array([row.label for row in rows])
 
 
 def joint_histogram(picture: npt.NDArray[np.uint8]) -> Floats:
     hist = cv2.calcHist([picture], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3)
-    return np.sqrt(np.asarray(hist, np.float64).ravel() / hist.sum())
+    return np.asarray(np.sqrt(hist.ravel() / hist.sum()), np.float64)
 
 
 def channel_histograms(picture: npt.NDArray[np.uint8]) -> Floats:
@@ -62,7 +63,7 @@ def network(train: Split, test: Split, seeds: Seeds, epochs: int = 14) -> float:
     widths = [3, 24, 48, 96, 128, 160]
     blocks = [
         nn.Sequential(nn.Conv2d(a, b, 3, 1 + (i > 0), 1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
-        for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False))
+        for i, (a, b) in enumerate(itertools.pairwise(widths))
     ]
     model = nn.Sequential(*blocks, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(widths[-1], 6))
     x = torch.from_numpy(train[0]).permute(0, 3, 1, 2).contiguous()
@@ -75,12 +76,12 @@ def network(train: Split, test: Split, seeds: Seeds, epochs: int = 14) -> float:
         index = order[step * 64 : step * 64 + 64]
         loss = nn.functional.cross_entropy(model(varied(x[index])), y[index], label_smoothing=0.05)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
     with torch.inference_mode():
         pixels = torch.from_numpy(test[0]).permute(0, 3, 1, 2).float() / 128 - 1
-        said = torch.cat([model.eval()(part).argmax(1) for part in pixels.split(256)])
+        said = torch.cat([model.eval()(part).argmax(1) for part in torch.split(pixels, 256)])
     return macro_f1(test[1], said.numpy(), 6)
 
 

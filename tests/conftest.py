@@ -67,7 +67,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split, count in (("train", 24), ("val", 8)):
         for kind, name in enumerate(CLASSES):
             for i in range(count):
-                draw(root / split / name / f"{split}_{name}_{i:02d}.jpg", kind, seed=kind * 1000 + i + 500 * (split == "val"))
+                draw(
+                    root / split / name / f"{split}_{name}_{i:02d}.jpg",
+                    kind,
+                    seed=kind * 1000 + i + 500 * (split == "val"),
+                )
     return root
 
 

@@ -90,7 +90,10 @@ def test_plugins_are_found_by_file_name(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def manifest(root: Path, labels: str = "ab") -> Manifest:
-    rows = [Row(f"{i}.jpg", i % 2, "train" if i < 6 else "val", f"g{i}", f"h{i}", "s", (0.0, 1.0, 2.5, 3.0)) for i in range(8)]
+    rows = [
+        Row(f"{i}.jpg", i % 2, "train" if i < 6 else "val", f"g{i}", f"h{i}", "s", (0.0, 1.0, 2.5, 3.0))
+        for i in range(8)
+    ]
     return Manifest(tuple(rows), LabelSet.of(labels), root, {"skipped": 1})
 
 

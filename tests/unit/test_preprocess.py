@@ -25,7 +25,9 @@ def jpeg(width: int, height: int, **options: object) -> bytes:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([16, 33, 64]), st.sampled_from(["pad", "stretch", "crop"]))
+@given(
+    st.integers(1, 300), st.integers(1, 300), st.sampled_from([16, 33, 64]), st.sampled_from(["pad", "stretch", "crop"])
+)
 def test_any_picture_becomes_the_same_shape(width: int, height: int, size: int, fit: str) -> None:
     out = Preprocess.model_validate({"size": size, "fit": fit})(jpeg(width, height))
     assert out.shape == (size, size, 3)
@@ -82,7 +84,11 @@ def test_reduced_decoding_keeps_enough_pixels_and_the_picture(scale: int) -> Non
 @pytest.mark.parametrize("mode", ["L", "CMYK", "RGBA", "I;16", "P", "1"])
 def test_other_colour_modes_are_decoded(mode: str) -> None:
     buffer = io.BytesIO()
-    picture = Pillow.new("I;16", (40, 30), 40000) if mode == "I;16" else Pillow.new("RGB", (40, 30), (200, 200, 200)).convert(mode)
+    picture = (
+        Pillow.new("I;16", (40, 30), 40000)
+        if mode == "I;16"
+        else Pillow.new("RGB", (40, 30), (200, 200, 200)).convert(mode)
+    )
     picture.save(buffer, "JPEG" if mode == "CMYK" else "PNG")
     assert Preprocess(size=32)(buffer.getvalue()).shape == (32, 32, 3)
 
@@ -122,7 +128,9 @@ def test_missing_file_says_so(tmp_path: Path) -> None:
         Preprocess()(tmp_path / "nothing.jpg")
 
 
-@pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)]
+)
 def test_a_wrong_array_says_what_is_needed(bad: Image) -> None:
     with pytest.raises(UserError, match="need uint8"):
         Preprocess()(bad)

@@ -69,7 +69,7 @@ def train_loader(
     context = multiprocessing.get_context("fork") if workers else None
     loader: DataLoader[Batch] = DataLoader(
         dataset, batch_sampler=sampler, num_workers=workers, multiprocessing_context=context,
-        prefetch_factor=4 if workers else None, worker_init_fn=_one_thread,
+        prefetch_factor=4 if workers else None, persistent_workers=workers > 0, worker_init_fn=_one_thread,
     )  # fmt: skip
     return loader, sampler
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -68,11 +66,8 @@ def _belt(rng: Rng, height: int, width: int) -> Picture:
 
 def _debris(rng: Rng, picture: Picture) -> None:
     height, width = picture.shape[:2]
-    draw: list[Callable[[], None]] = []
     for _ in range(int(rng.integers(12, 34))):
         at = np.array([rng.uniform(0, width), rng.uniform(0, height)])
         tone = tuple((colour(rng) * rng.uniform(0.3, 1.0)).tolist())
         points = np.round(at + rng.normal(0, rng.uniform(2, 7), (int(rng.integers(3, 6)), 2))).astype(np.int32)
-        draw.append(lambda p=points, t=tone: cv2.fillPoly(picture, [p], t, cv2.LINE_AA))  # type: ignore[misc]
-    for paint in draw:
-        paint()
+        cv2.fillPoly(picture, [points], tone, cv2.LINE_AA)

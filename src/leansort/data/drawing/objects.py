@@ -33,7 +33,10 @@ def _can(rng: Rng) -> Patch:
     _cylinder_light(rng, patch, half)
     metal_grey = np.full(3, rng.uniform(0.55, 0.8), np.float32)
     paint(patch, metal_grey, _line_band(bottom - 2, 5))
-    rim, inner = tx.ellipse(SIDE, SIDE, (MID, top), (half, lid)), tx.ellipse(SIDE, SIDE, (MID, top), (half * 0.86, lid * 0.8))
+    rim, inner = (
+        tx.ellipse(SIDE, SIDE, (MID, top), (half, lid)),
+        tx.ellipse(SIDE, SIDE, (MID, top), (half * 0.86, lid * 0.8)),
+    )
     patch[..., 3] = np.maximum(patch[..., 3], rim)
     paint(patch, metal_grey * 1.2, rim)
     paint(patch, metal_grey * np.float32(rng.uniform(0.55, 0.8)), inner)
@@ -133,15 +136,24 @@ def _carton(rng: Rng) -> Patch:
     panel = np.asarray(coordinates()[1] > 1 - 2 * low, np.float32)
     paint(patch, ink, panel * np.maximum(masks[0], masks[1]))
     logo = ((left + split) / 2, (top + bottom) / 2 + rng.uniform(-12, 12))
-    paint(patch, contrasting(rng, ink), tx.ellipse(SIDE, SIDE, logo, (rng.uniform(9, 16), rng.uniform(9, 20))) * masks[0])
+    paint(
+        patch, contrasting(rng, ink), tx.ellipse(SIDE, SIDE, logo, (rng.uniform(9, 16), rng.uniform(9, 20))) * masks[0]
+    )
     for mask, light in zip(masks, (1.0, rng.uniform(0.5, 0.7), 0.88, 0.45, 1.05), strict=True):
         shade(patch, 1 - mask + mask * np.float32(light))
     return patch
 
 
 def _cup(rng: Rng) -> Patch:
-    wide, narrow, top, bottom = rng.uniform(40, 52), rng.uniform(26, 36), rng.uniform(28, 40), SIDE - rng.uniform(14, 24)
-    wall = tx.polygon(SIDE, SIDE, [[MID - wide, top], [MID + wide, top], [MID + narrow, bottom], [MID - narrow, bottom]])
+    wide, narrow, top, bottom = (
+        rng.uniform(40, 52),
+        rng.uniform(26, 36),
+        rng.uniform(28, 40),
+        SIDE - rng.uniform(14, 24),
+    )
+    wall = tx.polygon(
+        SIDE, SIDE, [[MID - wide, top], [MID + wide, top], [MID + narrow, bottom], [MID - narrow, bottom]]
+    )
     base = colour(rng)
     patch = filled(base, np.maximum(wall, tx.ellipse(SIDE, SIDE, (MID, bottom), (narrow, 7))))
     ink = contrasting(rng, base)
@@ -161,7 +173,14 @@ def plastic(rng: Rng) -> Patch:
     """A bottle: shoulder, neck and cap, ribs and highlights, the ground shining through; some carry a label."""
     half, neck = rng.uniform(24, 36), rng.uniform(8, 12)
     top, shoulder, bottom = rng.uniform(22, 30), rng.uniform(52, 70), SIDE - rng.uniform(6, 14)
-    right = [[neck, top], [neck, top + 10], [half * 0.8, shoulder - 6], [half, shoulder + 6], [half, bottom - 5], [half - 6, bottom]]
+    right = [
+        [neck, top],
+        [neck, top + 10],
+        [half * 0.8, shoulder - 6],
+        [half, shoulder + 6],
+        [half, bottom - 5],
+        [half - 6, bottom],
+    ]
     outline = [[MID + x, y] for x, y in right] + [[MID - x, y] for x, y in right[::-1]]
     body = tx.polygon(SIDE, SIDE, outline)
     base = colour(rng)
@@ -179,7 +198,11 @@ def plastic(rng: Rng) -> Patch:
         label = body * np.asarray(np.abs(y - rng.uniform(0.1, 0.4)) < rng.uniform(0.12, 0.22), np.float32)
         paint(patch, contrasting(rng, base), label)
         patch[..., 3] = np.maximum(patch[..., 3], label * 0.95)
-    cap = tx.polygon(SIDE, SIDE, [[MID - neck - 2, top - 12], [MID + neck + 2, top - 12], [MID + neck + 2, top + 3], [MID - neck - 2, top + 3]])
+    cap = tx.polygon(
+        SIDE,
+        SIDE,
+        [[MID - neck - 2, top - 12], [MID + neck + 2, top - 12], [MID + neck + 2, top + 3], [MID - neck - 2, top + 3]],
+    )
     paint(patch, contrasting(rng, base), cap)
     patch[..., 3] = np.maximum(patch[..., 3], cap)
     return _dented(rng, patch, rng.uniform(0, 5))
@@ -195,7 +218,9 @@ def plasticbag(rng: Rng) -> Patch:
     if rng.random() < 0.65:
         for side in (-1, 1):
             at = (MID + side * rng.uniform(20, 32), centre - rng.uniform(46, 58))
-            blob = np.maximum(blob, tx.ellipse(SIDE, SIDE, at, (rng.uniform(9, 14), rng.uniform(16, 24)), int(rng.integers(5, 9))))
+            blob = np.maximum(
+                blob, tx.ellipse(SIDE, SIDE, at, (rng.uniform(9, 14), rng.uniform(16, 24)), int(rng.integers(5, 9)))
+            )
     patch = filled(colour(rng), blob * np.float32(rng.uniform(0.5, 0.85)))
     folds = tx.ridges(rng, SIDE, SIDE, int(rng.integers(3, 6)))
     fine = tx.ridges(rng, SIDE, SIDE, int(rng.integers(7, 11)))
@@ -219,7 +244,11 @@ def styrofoam(rng: Rng) -> Patch:
     patch = filled(colour(rng), mask)
     if rng.random() < 0.6:
         rim = rng.uniform(9, 14)
-        inner = tx.polygon(SIDE, SIDE, [[MID + sx * (w - rim), MID + sy * (h - rim)] for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
+        inner = tx.polygon(
+            SIDE,
+            SIDE,
+            [[MID + sx * (w - rim), MID + sy * (h - rim)] for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1))],
+        )
         depth = inner - np.roll(inner, (4, 4), (0, 1))
         shade(patch, 1 - 0.12 * inner - 0.4 * np.clip(depth, 0, 1))
         shine(patch, 0.4 * np.clip(-depth, 0, 1) * mask)

@@ -63,6 +63,6 @@ def shine(patch: Patch, amount: Grey) -> None:
 
 
 def coordinates() -> tuple[Grey, Grey]:
-    """x and y of every pixel of a patch, -1 to 1."""
+    """X and y of every pixel of a patch, -1 to 1."""
     line = np.linspace(-1, 1, SIDE, dtype=np.float32)
     return np.broadcast_to(line[None, :], (SIDE, SIDE)), np.broadcast_to(line[:, None], (SIDE, SIDE))

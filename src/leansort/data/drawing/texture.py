@@ -56,18 +56,22 @@ def polygon(height: int, width: int, points: npt.NDArray[np.floating] | Sequence
     mask = np.zeros((height, width), np.uint8)
     fixed = np.round(np.asarray(points) * 16).astype(np.int32)
     cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=4)
-    return _float(mask) / 255
+    return _float(mask / 255)
 
 
-def ellipse(height: int, width: int, centre: tuple[float, float], axes: tuple[float, float], thickness: int = -1) -> Grey:
+def ellipse(
+    height: int, width: int, centre: tuple[float, float], axes: tuple[float, float], thickness: int = -1
+) -> Grey:
     """Ellipse with smooth edges, filled or as a line."""
     mask = np.zeros((height, width), np.uint8)
     box = (int(centre[0]), int(centre[1])), (max(1, int(axes[0])), max(1, int(axes[1])))
     cv2.ellipse(mask, box[0], box[1], 0, 0, 360, 255, thickness, cv2.LINE_AA)
-    return _float(mask) / 255
+    return _float(mask / 255)
 
 
-def rough(rng: Rng, points: npt.NDArray[np.floating] | Sequence[Sequence[float]], amount: float) -> npt.NDArray[np.floating]:
+def rough(
+    rng: Rng, points: npt.NDArray[np.floating] | Sequence[Sequence[float]], amount: float
+) -> npt.NDArray[np.floating]:
     """Break straight edges into small random teeth, as torn or broken edges have."""
     corners = np.asarray(points, np.float64)
     made = []

@@ -1,0 +1,1 @@
+"""One file a claim; see run_all."""
