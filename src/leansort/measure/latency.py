@@ -6,9 +6,9 @@ call is timed by itself, so that percentiles are of calls and not of averages.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,8 @@ from leansort.measure.measurement import Measurement
 Seconds = npt.NDArray[np.float64]
 Call = Callable[[], object]
 BLOCK_S = 0.1
-BUSY_LOAD = 0.5
+BUSY_SHARE = 0.25
+WATCH_S = 0.5
 
 
 def interleaved(
@@ -100,9 +101,20 @@ def _redrawn(values: Seconds, rng: np.random.Generator) -> Seconds:
 
 
 def busy() -> str:
-    """A warning where other work keeps the machine busy, else an empty string."""
-    load = os.getloadavg()[0]
-    cores = len(os.sched_getaffinity(0))
-    if load <= BUSY_LOAD * cores:
+    """A warning where other work keeps the machine busy right now, else an empty string. Takes half a second."""
+    used, total = _jiffies()
+    time.sleep(WATCH_S)
+    used_later, total_later = _jiffies()
+    share = (used_later - used) / max(1, total_later - total)
+    if share <= BUSY_SHARE:
         return ""
-    return f"the machine was busy (load {load:.1f} on {cores} cores); latencies are too high, measure again alone"
+    return f"the machine was busy ({share:.0%} of all cores used by other work); latencies are too high, measure alone"
+
+
+def _jiffies() -> tuple[int, int]:
+    """Processor time used and in all, since the machine was started; zeros where the system does not tell."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0, 0
+    values = [int(value) for value in stat.read_text().split("\n", 1)[0].split()[1:9]]
+    return sum(values) - values[3] - values[4], sum(values)  # less idle and waiting for disk

@@ -1,0 +1,41 @@
+"""What the documentation says is run: the README's commands, and the reference against the code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from docs.generate import reference
+
+from tests.conftest import ROOT, Cli
+
+
+def commands() -> list[list[str]]:
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("leansort ")]
+    return [shlex.split(line)[1:] for line in lines]
+
+
+def test_the_reference_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "reference.md").read_text() == reference(), "run: make docs"
+
+
+def test_the_tour_runs_as_written(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    listed = commands()
+    assert len(listed) >= 7
+    for arguments in listed:
+        done = cli(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tmp_path: Path) -> None:
+    tiny = ["train.epochs=1", "bench.seconds=0.1", "preprocess.size=32", "arch.width=0.25"]
+    drawn = "source: sample" in recipe.read_text()
+    data = ["data.train=6", "data.val=3", "data.test=3"] if drawn else ["--data", str(folders)]
+    done = cli("run", recipe, *tiny, *data, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "report.html").stat().st_size > 5000
