@@ -17,7 +17,7 @@ from leansort.data.drawing.texture import Grey, Rng
 
 WIDTH, HEIGHT = 416, 320
 CONTEST_COUNTS = (1168, 4826, 1020, 2655, 4879, 1092)
-LEAST_VISIBLE = 0.5
+LEAST_VISIBLE = 0.65
 Bytes = npt.NDArray[np.uint8]
 
 
