@@ -3,7 +3,7 @@
 Training, calibration, parity checks and the robot call this same function, so an accuracy measured here is the
 accuracy of the robot. A JPEG is decoded at a half, quarter or eighth of its size where the picture stays at
 least as large as the target (libjpeg then skips most of the inverse cosine transform, which is where decode
-time goes); the rest of the way is an area resize.
+time goes); the rest of the way is an area resize, or a linear one where next to nothing is left to shrink.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _REDUCED = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
+NEAR = 1.25  # up to here linear interpolation aliases no more than area does, at a fifth of its time
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -58,7 +59,7 @@ class Preprocess(BaseModel):
     @property
     def digest(self) -> str:
         """Digest of what decides the uint8 pixels (normalization does not)."""
-        text = f"v1:{self.size}:{self.fit}:{self.fill}"
+        text = f"v2:{self.size}:{self.fit}:{self.fill}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def __call__(self, picture: bytes | Path | str | Image) -> Image:
@@ -157,8 +158,8 @@ def _reduction(size: tuple[int, int], target: int, fit: Fit) -> int:
 def _resize(image: Image, width: int, height: int) -> Image:
     if image.shape[:2] == (height, width):
         return image
-    shrinks = width * height < image.shape[0] * image.shape[1]
-    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    factor = max(image.shape[0] / height, image.shape[1] / width)
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor > NEAR else cv2.INTER_LINEAR)
     return resized.astype(np.uint8, copy=False)
 
 
