@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
@@ -27,9 +28,8 @@ def bundle() -> Bundle:
     spec = ArchSpec(classes=6, width=0.25)
     weights = build(spec, Seeds(1)).state_dict()
     name = list(weights)[-2]
-    weights[name] = weights[name] + 0.1 * np.random.default_rng(0).standard_normal(weights[name].shape).astype(
-        np.float32
-    )
+    drawn = np.random.default_rng(0).standard_normal(tuple(weights[name].shape)).astype(np.float32)
+    weights[name] = weights[name] + 0.1 * torch.from_numpy(drawn)
     return to_bundle(TrainedModel(spec, weights, Preprocess(size=32), LabelSet(CONTEST)))
 
 
