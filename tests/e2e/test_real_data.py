@@ -18,7 +18,7 @@ def test_trashnet_counts(trashnet: Path, cli: Cli, tmp_path: Path) -> None:
     assert manifest.counts("val") == [46, 65, 56, 83, 61, 17]
 
 
-def test_taco_without_its_photos_says_what_is_missing(taco: Path, cli: Cli, tmp_path: Path) -> None:
+def test_the_doubled_ids_of_taco_are_named(taco: Path, cli: Cli, tmp_path: Path) -> None:
     done = cli("data", "import", "coco", taco / "annotations.json", "--out", tmp_path / "m")
     assert done.returncode == 2
-    assert "photo 'batch_1/000006.jpg' is not in" in done.stderr
+    assert "annotations has the id 309 twice (2 doubled ids)" in done.stderr
