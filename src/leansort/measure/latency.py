@@ -70,15 +70,6 @@ def latency(name: str, times: Seconds, *, bundle: str = "", threads: int = 1, wa
     )  # fmt: skip
 
 
-def throughput(name: str, times: Seconds, per_call: int, *, bundle: str = "", threads: int = 1) -> Measurement:
-    """Sum up call times as pictures a second, with the bootstrap interval of the mean."""
-    low, high = bootstrap(times, np.mean)
-    return Measurement(
-        name=name, value=per_call / float(times.mean()), unit="images/s", low=per_call / high, high=per_call / low,
-        count=len(times), bundle=bundle, threads=threads, batch=per_call, host=host(),
-    )  # fmt: skip
-
-
 def ratio(slow: Seconds, fast: Seconds, draws: int = 1000) -> tuple[float, float, float]:
     """How many times faster: mean of `slow` over mean of `fast`, with its 95 % bootstrap interval."""
     rng = Seeds(0).child("measure/ratio").numpy()
