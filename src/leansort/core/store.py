@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         yield temporary
         _flush(temporary)
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files private
+        temporary.chmod(0o666 & ~umask())  # mkstemp makes files private
         temporary.replace(path)
     except OSError as error:
         raise LeansortError(f"cannot write {path}: {error.strerror or error}") from error
@@ -43,7 +43,8 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Permission bits that new files are denied here."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,7 +1,8 @@
 """Crops decoded once, kept as one memory-mapped uint8 array that every loader worker shares.
 
 The file's name is the digest of the crops' contents and the preprocessing, so a changed picture or setting gets
-a file of its own and an equal one is never built twice. It is written beside and renamed when whole.
+a file of its own and an equal one is never built twice. It is written beside and renamed when whole; a lock that
+vanishes with its process lets one builder work while others wait for the same file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.core import store
+from leansort.core.locking import alone
 from leansort.core.manifest import Manifest, Row
 from leansort.core.preprocess import Preprocess
 
@@ -40,24 +42,44 @@ def cached(
         UnreadableImage: a picture that the import could read has gone bad since.
         LeansortError: the cache cannot be written (full disk).
     """
-    name = store.digest([preprocess.digest, [row.hash for row in rows]])
-    path = folder / f"{name}.npy"
+    path = folder / f"{store.digest([preprocess.digest, [row.hash for row in rows]])}.npy"
     if not path.exists():
-        with store.replacing(path) as temporary:
-            _fill(temporary, [manifest.path(row) for row in rows], preprocess, progress)
+        with alone(path.with_suffix(".lock")):
+            if not path.exists():  # another process may have built it while this one waited
+                clear_leftovers(path)
+                with store.replacing(path) as temporary:
+                    _fill(temporary, [manifest.path(row) for row in rows], preprocess, progress)
     mapped: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
     return mapped
+
+
+def size_bytes(rows: int, preprocess: Preprocess) -> int:
+    """Size of the cache of so many crops on disk, in bytes."""
+    return rows * preprocess.size**2 * 3
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what a killed builder of `path` left; only for who holds its lock."""
+    for leftover in path.parent.glob(f".{path.name}.*.part"):
+        leftover.unlink(missing_ok=True)
 
 
 def _fill(path: Path, pictures: Sequence[Path], preprocess: Preprocess, progress: Progress | None) -> None:
     shape = (len(pictures), preprocess.size, preprocess.size, 3)
     array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    with path.open("r+b") as file:
+        # A memory map on a full disk ends the process with a bus error; space that is taken beforehand cannot run out.
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
     def one(index: int) -> None:
         array[index] = preprocess(pictures[index])
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for done, _ in enumerate(pool.map(one, range(len(pictures))), 1):
-            if progress:
-                progress(done, len(pictures))
+        try:
+            for done, _ in enumerate(pool.map(one, range(len(pictures))), 1):
+                if progress:
+                    progress(done, len(pictures))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     array.flush()

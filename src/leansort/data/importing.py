@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,47 +12,59 @@ from pathlib import Path
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest, Row, duplicates
 from leansort.core.preprocess import UnreadableImage, decode
+from leansort.data.faults import Faults
 from leansort.data.items import Item, Items
-from leansort.data.splits import split_of
+from leansort.data.splits import SplitConfig, assigned
 
 MAX_UNREADABLE = 0.01
+UNREADABLE = "picture cannot be read"
 Progress = Callable[[int, int], None]
 
 
 def to_manifest(
-    found: Items, *, seed: int = 0, verify: bool = True, progress: Progress | None = None
-) -> tuple[Manifest, list[str]]:
+    found: Items,
+    *,
+    seed: int = 0,
+    split: SplitConfig | None = None,
+    tolerate: float = MAX_UNREADABLE,
+    verify: bool = True,
+    progress: Progress | None = None,
+) -> tuple[Manifest, Faults]:
     """Make the manifest of a source.
 
     Args:
         found: what the source listed.
         seed: of the splits, where the source gives none.
+        split: how to split, where the source gives no splits.
+        tolerate: share of the pictures that may be unreadable; they are left out and named.
         verify: decode every picture once, so that a corrupt one is named now and not in mid-training.
         progress: called with (done, all).
 
     Returns:
-        The manifest and one line for each picture that was left out, with the reason.
+        The manifest, and everything that was found wrong, by name.
 
     Raises:
-        UserError: more than 1 % of the pictures cannot be read, or one file is listed twice.
+        UserError: more pictures than tolerated cannot be read, one file is listed twice, or no crop is left.
     """
     doubled = duplicates([str(item.image) for item in found.items])
     if doubled:
         raise UserError(f"data: {len(doubled)} pictures are listed twice, first {doubled[0]}")
     rows: list[Row] = []
-    skipped: list[str] = []
+    faults = Faults()
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         read = pool.map(lambda item: _hashed(item, verify), found.items)
         for done, (item, (digest, fault)) in enumerate(zip(found.items, read, strict=True), 1):
             if fault:
-                skipped.append(f"{item.image}: {fault}")
+                faults.add(UNREADABLE, f"{item.image} {fault}")
             else:
-                rows.append(_row(item, digest, found, seed))
+                rows.append(_row(item, digest, found))
             if progress:
                 progress(done, len(found.items))
-    _refuse_many(skipped, len(found.items))
-    notes = {**found.notes, "unreadable": len(skipped)}
-    return _with_val(Manifest(tuple(rows), found.labels, found.root, notes), seed), skipped
+    _refuse_many(faults, len(found.items), tolerate)
+    notes = {**found.notes, "unreadable": faults.counts[UNREADABLE]}
+    faults.merge(found.faults)
+    manifest = Manifest(_split(rows, split or SplitConfig(), seed), found.labels, found.root, notes)
+    return manifest, faults
 
 
 def _hashed(item: Item, verify: bool) -> tuple[str, str]:
@@ -67,26 +79,31 @@ def _hashed(item: Item, verify: bool) -> tuple[str, str]:
     return hashlib.sha256(data).hexdigest()[:32], ""
 
 
-def _row(item: Item, digest: str, found: Items, seed: int) -> Row:
+def _row(item: Item, digest: str, found: Items) -> Row:
     image = Path(os.path.relpath(item.image, found.root)).as_posix()
-    split = item.split or split_of(item.group, seed)
-    return Row(image, found.labels.index(item.label), split, item.group, digest, item.source, item.box)
+    return Row(image, found.labels.index(item.label), item.split or "", item.group, digest, item.source, item.box)
 
 
-def _refuse_many(skipped: list[str], all_items: int) -> None:
-    if len(skipped) > MAX_UNREADABLE * all_items:
+def _refuse_many(faults: Faults, pictures: int, tolerate: float) -> None:
+    count = faults.counts[UNREADABLE]
+    if count > tolerate * pictures:
         raise UserError(
-            f"data: {len(skipped)} of {all_items} pictures cannot be read, at most "
-            f"{MAX_UNREADABLE:.0%} are skipped; first: {skipped[0]}"
+            f"data: {count} of {pictures} pictures cannot be read, at most {tolerate:.3g} of them are left out "
+            f"(--tolerate); first: {faults.lines()[0]}"
         )
 
 
-def _with_val(manifest: Manifest, seed: int) -> Manifest:
-    """Where a source gives train but no val, take val out of train: choosing on test would spoil it."""
-    if {row.split for row in manifest.rows} & {"val"}:
-        return manifest
-    ratios = {"train": 0.85, "val": 0.15}
-    rows = (
-        replace(row, split=split_of(row.group, seed, ratios)) if row.split == "train" else row for row in manifest.rows
-    )
-    return replace(manifest, rows=tuple(rows))
+def _split(rows: Sequence[Row], config: SplitConfig, seed: int) -> tuple[Row, ...]:
+    """Split what the source left open; where it gives train but no val, val is taken out of train, never of test."""
+    given = {row.split for row in rows}
+    if "" in given:
+        fixed = {row.group: row.split for row in rows if row.split}
+        open_ones = assigned([row for row in rows if row.group not in fixed], config, seed)
+        sides = fixed | {row.group: row.split for row in open_ones}
+        return tuple(replace(row, split=row.split or sides[row.group]) for row in rows)
+    if "val" in given or "train" not in given:
+        return tuple(rows)
+    train = [row for row in rows if row.split == "train"]
+    share = SplitConfig(method=config.method, train=0.85, val=0.15, test=0.0)
+    sides = {row.group: row.split for row in assigned(train, share, seed)}
+    return tuple(replace(row, split=sides[row.group]) if row.split == "train" else row for row in rows)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from leansort.core.labels import LabelSet
+from leansort.data.faults import Faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,18 @@ class Items:
         labels: the classes, in the order that the network will have.
         root: the folder that holds the pictures.
         notes: what was counted on the way (clipped, dropped, skipped …).
+        faults: the same by name.
     """
 
     items: Sequence[Item]
     labels: LabelSet
     root: Path
     notes: dict[str, Any] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
+
+
+def count(found: Items) -> dict[str, Any]:
+    """Items by split and class, and what the source counted."""
+    counted = Counter((item.split or "not split yet", item.label) for item in found.items)
+    splits = {split: {name: counted[split, name] for name in found.labels.names} for split, _ in counted}
+    return {"splits": splits, "notes": found.notes}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +22,17 @@ Pixels = npt.NDArray[np.uint8]
 Batch = tuple[Tensor, Tensor]
 
 
+class Indexed(Protocol):
+    """An array of crops, or what stands for one: index to (h, w, 3) uint8."""
+
+    def __getitem__(self, index: int) -> Pixels: ...
+
+
 class AugmentedCrops(Dataset[Batch]):
     """Cached crops, varied anew every epoch. Keys are (epoch, index) pairs, which the sampler gives."""
 
     def __init__(
-        self, pixels: Pixels, labels: Sequence[int], augment: Callable[[Tensor], Tensor], seeds: Seeds
+        self, pixels: Indexed, labels: Sequence[int], augment: Callable[[Tensor], Tensor], seeds: Seeds
     ) -> None:
         self.pixels, self.labels, self.augment, self.seeds = pixels, labels, augment, seeds
 

@@ -1,13 +1,53 @@
-"""Splits by hash of the group: crops of one photo stay together, and added photos move nobody else."""
+"""Splits that do not lie: what belongs together stays on one side.
+
+Every method starts from a hash of the group's name and the seed, so equal data split equally on every machine
+and in every order.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
-from leansort.core.errors import UserError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from leansort.core.errors import UserError, did_you_mean
+from leansort.core.manifest import SPLITS, Row
 
 RATIOS = {"train": 0.7, "val": 0.15, "test": 0.15}
+
+
+class SplitConfig(BaseModel):
+    """How crops without a given split are split.
+
+    Attributes:
+        method: `hash` decides each group by its name alone, so that added data move nobody; `class` gives every class
+            its share in every split, and may move a few groups when data are added (unless they are kept).
+        train: share of the training crops.
+        val: share of the crops that choose.
+        test: share of the crops that score.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["hash", "class"] = "hash"
+    train: float = Field(default=RATIOS["train"], ge=0.0, le=1.0)
+    val: float = Field(default=RATIOS["val"], ge=0.0, le=1.0)
+    test: float = Field(default=RATIOS["test"], ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _whole(self) -> SplitConfig:
+        if abs(self.train + self.val + self.test - 1.0) > 1e-6:
+            raise ValueError(f"train, val and test must add up to 1, not {self.train + self.val + self.test:g}")
+        return self
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Share of each split."""
+        return {split: getattr(self, split) for split in SPLITS}
 
 
 def split_of(group: str, seed: int, ratios: Mapping[str, float] = RATIOS) -> str:
@@ -18,10 +58,132 @@ def split_of(group: str, seed: int, ratios: Mapping[str, float] = RATIOS) -> str
     """
     if abs(sum(ratios.values()) - 1.0) > 1e-6 or min(ratios.values()) < 0:
         raise UserError(f"split ratios: got {dict(ratios)}, they must be positive and add up to 1")
+    return _at(_point(group, seed), ratios)
+
+
+def _point(group: str, seed: int) -> float:
     digest = hashlib.blake2b(f"{seed}:{group}".encode(), digest_size=8).digest()
-    point, reached = int.from_bytes(digest, "big") / 2**64, 0.0
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def _at(point: float, ratios: Mapping[str, float]) -> str:
+    reached = 0.0
     for name, share in ratios.items():
         reached += share
         if point < reached:
             return name
-    return list(ratios)[-1]
+    return [name for name, share in ratios.items() if share > 0][-1]
+
+
+def assigned(
+    rows: Sequence[Row], config: SplitConfig, seed: int, keep: Mapping[str, str] | None = None
+) -> tuple[Row, ...]:
+    """Give every row a split, whatever it had.
+
+    Args:
+        rows: crops.
+        config: method and shares.
+        seed: of the hash.
+        keep: splits of groups that must stay where they are; new groups then fill up what is short.
+    """
+    if config.method == "hash":
+        where = {row.group: split_of(row.group, seed, config.ratios) for row in rows} | dict(keep or {})
+    else:
+        where = _by_class(rows, config.ratios, seed, keep or {})
+    return tuple(replace(row, split=where[row.group]) for row in rows)
+
+
+def folds(rows: Sequence[Row], count: int, fold: int, seed: int) -> tuple[Row, ...]:
+    """Make one fold val and the other folds train; what is test stays test and takes no part.
+
+    Args:
+        rows: crops.
+        count: number of folds.
+        fold: the one that becomes val, from 0.
+        seed: of the hash.
+
+    Raises:
+        UserError: no such fold, or fewer groups than folds.
+    """
+    apart = {row.group for row in rows if row.split == "test"}
+    inside = [row for row in rows if row.group not in apart]
+    groups = len({row.group for row in inside})
+    if not 2 <= count <= max(2, groups) or not 0 <= fold < count:
+        raise UserError(f"folds: got fold {fold} of {count}, need 2 to {groups} folds (groups) and a fold from 0")
+    names = {f"fold {number}": 1 / count for number in range(count)}
+    where = _by_class(inside, names, seed, {})
+    val = {group for group, name in where.items() if name == f"fold {fold}"}
+    sides = {group: "val" if group in val else "train" for group in where} | dict.fromkeys(apart, "test")
+    return tuple(replace(row, split=sides[row.group]) for row in rows)
+
+
+def listed(rows: Sequence[Row], lists: Mapping[str, Sequence[str]]) -> tuple[Row, ...]:
+    """Split by given lists of names: of the crop's file, or of the photo that it was cut from.
+
+    Raises:
+        UserError: a name is in two lists or unknown, a crop is in none, or a group would straddle.
+    """
+    where: dict[str, str] = {}
+    for split, names in lists.items():
+        for name in names:
+            if where.setdefault(name, split) != split:
+                raise UserError(f"split lists: {name!r} is in {where[name]} and in {split}")
+    known = {row.image for row in rows} | {row.source for row in rows}
+    lost = [name for name in where if name not in known]
+    if lost:
+        hint = did_you_mean(lost[0], known)
+        raise UserError(f"split lists: {len(lost)} names are not in the manifest, first {lost[0]!r}{hint}")
+    made = [(row, where.get(row.image) or where.get(row.source)) for row in rows]
+    without = [row.image for row, split in made if split is None]
+    if without:
+        raise UserError(f"split lists: {len(without)} of {len(made)} crops are in no list, first {without[0]!r}")
+    done = tuple(replace(row, split=split) for row, split in made if split)
+    torn = straddling(done)
+    if torn:
+        raise UserError(f"split lists: {len(torn)} groups would straddle, first {torn[0]!r}; list whole photos")
+    return done
+
+
+def straddling(rows: Sequence[Row]) -> list[str]:
+    """Groups with crops in more than one split, sorted."""
+    sides: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        sides[row.group].add(row.split)
+    return sorted(group for group, splits in sides.items() if len(splits) > 1)
+
+
+def _by_class(rows: Sequence[Row], ratios: Mapping[str, float], seed: int, keep: Mapping[str, str]) -> dict[str, str]:
+    """Within each class, groups in the order of their hash fill the splits up to their shares.
+
+    A group of several classes counts for the rarest of them, which can least afford a bad draw.
+    """
+    total = Counter(row.label for row in rows)
+    labels: dict[str, Counter[int]] = defaultdict(Counter)
+    for row in rows:
+        labels[row.group][row.label] += 1
+    strata: dict[int, list[str]] = defaultdict(list)
+    for group in sorted(labels, key=lambda name: _point(name, seed)):
+        strata[min(labels[group], key=lambda label: (total[label], label))].append(group)
+    where: dict[str, str] = {}
+    for label, groups in strata.items():
+        sizes = {group: labels[group][label] for group in groups}
+        where |= _filled(sizes, ratios, keep) if keep else _cut(sizes, ratios)
+    return where
+
+
+def _cut(sizes: Mapping[str, int], ratios: Mapping[str, float]) -> dict[str, str]:
+    whole, reached, where = sum(sizes.values()), 0.0, {}
+    for group, size in sizes.items():
+        where[group] = _at((reached + size / 2) / whole, ratios)
+        reached += size
+    return where
+
+
+def _filled(sizes: Mapping[str, int], ratios: Mapping[str, float], keep: Mapping[str, str]) -> dict[str, str]:
+    """Kept groups stay; each new one goes where most is short of its share."""
+    whole, held, where = sum(sizes.values()), Counter[str](), {}
+    for group in sorted(sizes, key=lambda name: name not in keep):  # stable: hash order within each half
+        short = {split: share * whole - held[split] for split, share in ratios.items() if share > 0}
+        where[group] = keep.get(group) or max(short, key=lambda split: short[split])
+        held[where[group]] += sizes[group]
+    return where

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import importlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
-from leansort.core.errors import MissingExtraError
 from leansort.measure.measurement import Measurement
-from leansort.report import plots
+from leansort.report import plots, templates
 from leansort.report.content import Report
 
 ABSENT = "–"
@@ -40,10 +36,9 @@ def render(report: Report) -> str:
     Raises:
         MissingExtraError: Jinja2 is not installed.
     """
-    environment = _jinja2().Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(fixed=fixed, figure=figure, base64=_base64, pieces=_pieces)
-    source = resources.files("leansort.report").joinpath("page.html.j2").read_text("utf-8")
-    page: str = environment.from_string(source).render(
+    loaded = templates.environment()
+    loaded.filters.update(fixed=fixed, figure=figure, base64=templates.base64_of, pieces=_pieces)
+    page: str = loaded.get_template("page.html.j2").render(
         report=report,
         marks=marks(report),
         confused=confused(report),
@@ -57,19 +52,7 @@ def render(report: Report) -> str:
         f1_marker=plots.f1_marker,
         latency_bar=plots.latency_bar,
     )
-    # A file name that is not UTF-8 arrives with lone surrogates, which could not be written to disk.
-    return page.encode("utf-8", "replace").decode("utf-8")
-
-
-def _jinja2() -> Any:
-    try:
-        return importlib.import_module("jinja2")
-    except ModuleNotFoundError:
-        raise MissingExtraError("jinja2", "train") from None
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+    return templates.writable(page)
 
 
 def _pieces(path: str) -> list[str]:

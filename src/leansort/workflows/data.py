@@ -1,15 +1,21 @@
-"""`leansort data`: draw the sample data, import a data set into a manifest."""
+"""`leansort data sample|import|download`: draw, fetch and import data sets."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from leansort.core import store
 from leansort.core.errors import UserError
 from leansort.core.manifest import SPLITS, Manifest
-from leansort.data.importing import to_manifest
+from leansort.data.importing import MAX_UNREADABLE, to_manifest
+from leansort.data.items import Items
 from leansort.workflows import recipe as recipes
 from leansort.workflows.progress import bar, say
+
+if TYPE_CHECKING:
+    from leansort.data.download import Fetched
 
 
 def sample(out: Path, *, seed: int, train: int, val: int, test: int) -> dict[str, Any]:
@@ -23,25 +29,87 @@ def sample(out: Path, *, seed: int, train: int, val: int, test: int) -> dict[str
 
 
 def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
-    """Import a data set and write `manifest.parquet` into `out`.
+    """Import a data set; write `manifest.parquet`, and `import.json` with all that was found wrong, into `out`.
 
     Args:
-        data: as the `data` section of a recipe: `source`, and the keys of that source.
+        data: as the `data` section of a recipe: `source`, the keys of that source, and `split`.
         out: gets the manifest, and crops where the source cuts them.
         seed: of the splits, where the data set gives none.
 
     Raises:
-        UserError: the data set cannot be used, or over 1 % of its pictures cannot be read.
+        UserError: the data set cannot be used, or too many of its pictures cannot be read.
     """
     module, config = recipes.source_config(data, out=out, path=out / "data")
-    say(f"data: reading {data['source']} {config.path}")
-    found = module.items(config)
+    say(f"data: reading {data['source']} {shown(config)}")
+    found = _items(module, config)
     with bar("checking pictures") as advance:
-        manifest, skipped = to_manifest(found, seed=seed, progress=advance)
-    for line in skipped:
-        say(f"skipped {line}")
+        manifest, faults = to_manifest(
+            found, seed=seed, split=recipes.split_config(data), progress=advance,
+            tolerate=getattr(config, "tolerate", MAX_UNREADABLE),
+        )  # fmt: skip
+    for line in faults.lines():
+        say(f"found {line}")
     manifest.save(out / "manifest.parquet")
+    store.write_json(out / "import.json", {**counts(manifest), "faults": faults.to_json()})
     return manifest
+
+
+def _items(module: Any, config: Any) -> Items:
+    if "progress" not in inspect.signature(module.items).parameters:
+        return cast(Items, module.items(config))
+    with bar("cutting crops, photos") as advance:
+        return cast(Items, module.items(config, advance))
+
+
+def shown(config: Any) -> str:
+    """The path or paths of a source, for people."""
+    path = config.path
+    return ", ".join(str(one) for one in (path if isinstance(path, tuple | dict) else [path]))
+
+
+def survey(data: dict[str, Any]) -> dict[str, Any]:
+    """Count what an import would give, without opening a photo or writing anything.
+
+    Raises:
+        UserError: the data set cannot be used, or its source cannot be counted without importing.
+    """
+    module, config = recipes.source_config(data)
+    if not hasattr(module, "survey"):
+        raise UserError(f"--dry-run: source {data['source']!r} has nothing to count before it is imported")
+    return cast(dict[str, Any], module.survey(config))
+
+
+def survey_table(surveyed: dict[str, Any]) -> str:
+    """Lay a survey out as text: one block a part, and for COCO the sum that must equal the annotations."""
+    lines: list[str] = []
+    for part, value in surveyed.items():
+        if isinstance(value, dict):
+            lines += [f"{part}:", *(f"  {name:<32} {_cell(count)}" for name, count in value.items())]
+        else:
+            lines.append(f"{part:<34} {_cell(value)}")
+    parts = ("classes", "dropped categories", "dropped boxes")
+    if all(part in surveyed for part in parts):
+        sums = [sum(surveyed[part].values()) for part in parts]
+        lines.append(f"sum: {' + '.join(f'{n:,}' for n in sums)} = {sum(sums):,} of {surveyed['annotations']:,}")
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:>9,}" if isinstance(value, int) else str(value)
+
+
+def download_taco(annotations: Path, out: Path, *, size: str, jobs: int, retries: int, timeout_s: float) -> Fetched:
+    """Fetch a COCO file's photos by the URLs in it; photos that are there and whole are left alone.
+
+    Raises:
+        UserError: the file is not COCO, names no URLs, or names files outside `out`.
+        LeansortError: the disk is full.
+    """
+    from leansort.data.download import download, wanted
+
+    listed = wanted(annotations, "640" if size == "640" else "original")
+    with bar("photos") as advance:
+        return download(listed, out, jobs=jobs, retries=retries, timeout_s=timeout_s, progress=advance)
 
 
 def counts(manifest: Manifest) -> dict[str, Any]:

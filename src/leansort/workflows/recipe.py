@@ -5,15 +5,15 @@ from __future__ import annotations
 import types
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leansort.core import plugins, store
-from leansort.core.errors import LeansortError, UserError, did_you_mean
+from leansort.core import plugins, store, strict
+from leansort.core.errors import LeansortError, UserError
 from leansort.core.preprocess import Preprocess
 from leansort.data.augment_config import AugmentConfig
+from leansort.data.splits import SplitConfig
 from leansort.measure.contest import Baselines
 from leansort.train.config import TrainConfig
 
@@ -44,7 +44,7 @@ class Recipe(BaseModel):
         name: names the run folder and the model.
         title: of the report.
         seed: root of all randomness.
-        data: `source` names a data source; the other keys are that source's own.
+        data: `source` names a data source; `split` says how to split; the other keys are that source's own.
         preprocess: how pictures become the network's input.
         arch: the network.
         augment: how training crops are varied.
@@ -71,6 +71,11 @@ class Recipe(BaseModel):
         return self.model_dump(mode="json")
 
     @property
+    def train_preprocess(self) -> Preprocess:
+        """Of the training crops, which are larger than the input for random resized crops to cut from."""
+        return self.preprocess.model_copy(update={"size": round(self.preprocess.size * self.train.enlarge)})
+
+    @property
     def digest(self) -> str:
         """Digest of the resolved recipe."""
         return store.digest(self.to_json())
@@ -87,7 +92,7 @@ def load(path: Path, overrides: Sequence[str] = (), data: Path | None = None) ->
     Raises:
         UserError: unreadable, or wrong in any place; the message lists every fault.
     """
-    tree = _tree(path)
+    tree = strict.yaml_tree(path, "recipe", "name, data, train")
     for text in overrides:
         _override(tree, text)
     if data is not None:
@@ -106,7 +111,7 @@ def validated(tree: dict[str, Any], where: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
-        faults += _faults(error, Recipe)
+        faults += strict.faults(error, Recipe)
     faults += data_faults(tree.get("data"))
     if faults or recipe is None:
         one = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -122,7 +127,13 @@ def source_config(data: dict[str, Any], **more: Any) -> tuple[types.ModuleType, 
     """
     module = plugins.load("sources", str(data["source"]))
     settings = {key: value for key, value in more.items() if key in module.Config.model_fields}
-    return module, module.Config(**(settings | {key: value for key, value in data.items() if key != "source"}))
+    own = {key: value for key, value in data.items() if key not in ("source", "split")}
+    return module, module.Config(**(settings | own))
+
+
+def split_config(data: dict[str, Any]) -> SplitConfig:
+    """The checked `split` part of a recipe's `data` section; every source takes it."""
+    return SplitConfig.model_validate(data.get("split", {}))
 
 
 def data_faults(data: Any, out: Path = Path()) -> list[str]:
@@ -131,26 +142,18 @@ def data_faults(data: Any, out: Path = Path()) -> list[str]:
         return []  # already said by the recipe's own check
     if "source" not in data:
         return [f"data.source: missing; allowed: {', '.join(plugins.found('sources'))}"]
+    faults = []
     try:
-        module, _ = source_config(data, path=out, out=out)
+        source_config(data, path=out, out=out)
     except ValidationError as error:
-        module = plugins.load("sources", str(data["source"]))
-        return _faults(error, module.Config, "data.")
+        faults += strict.faults(error, plugins.load("sources", str(data["source"])).Config, "data.")
     except LeansortError as error:
-        return [f"data.{error}"]
-    return []
-
-
-def _tree(path: Path) -> dict[str, Any]:
+        faults.append(f"data.{error}")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"recipe: cannot read {path} ({error.strerror or error})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"recipe: {path} is not YAML ({' '.join(str(error).split())[:140]})") from None
-    if not isinstance(tree, dict):
-        raise UserError(f"recipe: {path} holds {type(tree).__name__}, need keys such as name, data, train")
-    return tree
+        split_config(data)
+    except ValidationError as error:
+        faults += strict.faults(error, SplitConfig, "data.split.")
+    return faults
 
 
 def _override(tree: dict[str, Any], text: str) -> None:
@@ -162,29 +165,4 @@ def _override(tree: dict[str, Any], text: str) -> None:
         tree = tree.setdefault(part, {})
         if not isinstance(tree, dict):
             raise UserError(f"override: {key!r} goes below {part!r}, which holds a plain value")
-    try:
-        tree[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise UserError(f"override: the value of {text!r} is not YAML") from None
-
-
-def _faults(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
-    return [_fault(one, model, prefix) for one in error.errors()]
-
-
-def _fault(one: Any, model: type[BaseModel], prefix: str) -> str:
-    place = prefix + ".".join(str(part) for part in one["loc"])
-    if one["type"] == "extra_forbidden":
-        allowed = _fields_at(model, one["loc"][:-1])
-        return f"{place}: unknown key{did_you_mean(str(one['loc'][-1]), allowed)}; allowed: {', '.join(allowed)}"
-    if one["type"] == "missing":
-        return f"{place}: missing"
-    return f"{place}: got {one['input']!r}, {one['msg'][0].lower()}{one['msg'][1:]}"
-
-
-def _fields_at(model: type[BaseModel], loc: Sequence[Any]) -> list[str]:
-    for part in loc:
-        annotation = model.model_fields[str(part)].annotation
-        candidates = (annotation, *get_args(annotation))
-        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return list(model.model_fields)
+    tree[last] = strict.yaml_value(value, f"override: the value of {text!r}")

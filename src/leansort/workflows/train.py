@@ -12,13 +12,15 @@ from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.data.cache import cached
 from leansort.train.loop import Crops, Job, train
-from leansort.workflows.progress import bar, say
+from leansort.workflows.data_cache import decoded
+from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
 
 
-def train_model(recipe: Recipe, manifest: Manifest, folder: Path, *, resume: bool = False) -> TrainedModel:
+def train_model(
+    recipe: Recipe, manifest: Manifest, folder: Path, *, resume: bool = False, cache: Path | None = None
+) -> TrainedModel:
     """Train what a recipe says on a manifest.
 
     Args:
@@ -26,6 +28,7 @@ def train_model(recipe: Recipe, manifest: Manifest, folder: Path, *, resume: boo
         manifest: the data.
         folder: gets the model, checkpoints and metrics.
         resume: go on from the last checkpoint in `folder`.
+        cache: folder of decoded crops; None: `cache` beside `folder`.
 
     Raises:
         UserError: `folder` holds another run, or `resume` finds none of this recipe.
@@ -33,7 +36,7 @@ def train_model(recipe: Recipe, manifest: Manifest, folder: Path, *, resume: boo
     if (folder / "last.safetensors").exists() and not resume:
         raise UserError(f"train: {folder} holds a run already; go on with --resume or name another folder with --out")
     store.write_json(folder / "recipe.json", recipe.to_json())
-    job = _job(recipe, manifest, folder.parent / "cache")
+    job = _job(recipe, manifest, cache or folder.parent / "cache")
     say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
 
     def on_epoch(record: dict[str, Any]) -> None:
@@ -47,12 +50,11 @@ def train_model(recipe: Recipe, manifest: Manifest, folder: Path, *, resume: boo
 
 
 def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> Job:
-    larger = recipe.preprocess.model_copy(update={"size": round(recipe.preprocess.size * recipe.train.enlarge)})
     return Job(
         spec=ArchSpec(classes=len(manifest.labels), **recipe.arch.model_dump()),
         preprocess=recipe.preprocess,
         labels=manifest.labels,
-        train=crops(manifest, "train", larger, cache),
+        train=crops(manifest, "train", recipe.train_preprocess, cache),
         val=crops(manifest, "val", recipe.preprocess, cache),
         config=recipe.train,
         augment=recipe.augment,
@@ -64,6 +66,4 @@ def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> Job:
 def crops(manifest: Manifest, split: str, preprocess: Preprocess, cache: Path) -> Crops:
     """Decoded crops of a split, from the cache where they are there already."""
     rows = manifest.split(split)
-    with bar(f"decoding {split} crops") as advance:
-        pixels = cached(manifest, rows, preprocess, cache, advance)
-    return Crops(pixels, [row.label for row in rows])
+    return Crops(decoded(manifest, rows, preprocess, cache, split), [row.label for row in rows])

@@ -5,16 +5,17 @@ Workflows are imported inside the commands, so that `--help` and a user's typo a
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from leansort import __version__
+from leansort.cli.data import data_app
+from leansort.cli.options import Data, Json, Out, Overrides, Resume, Threads, printed
 from leansort.core.errors import LeansortError
 
 app = typer.Typer(
@@ -26,17 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 110},
 )
-data_app = typer.Typer(help="Draw, import and look at data sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")
-]
-Threads = Annotated[int, typer.Option(help="Threads that decode and run; 0 takes every core.", min=0)]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/NAME by default.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's data.path.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
 
 
 def _version(wanted: bool) -> None:
@@ -59,57 +50,6 @@ def _root(
     """
 
 
-def _print(value: dict[str, Any], as_json: bool, text: str) -> None:
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) if as_json else text)
-
-
-@data_app.command("sample")
-def data_sample(
-    out: Annotated[Path, typer.Option("--out", help="Folder to draw into; must be new or empty.")],
-    seed: Annotated[int, typer.Option(help="The same seed draws the same bytes.", min=0)] = 0,
-    train: Annotated[int, typer.Option(help="Scenes to train on.", min=1)] = 900,
-    val: Annotated[int, typer.Option(help="Scenes to choose on.", min=1)] = 150,
-    test: Annotated[int, typer.Option(help="Scenes to score on.", min=1)] = 250,
-    as_json: Json = False,
-) -> None:
-    """Draw a COCO data set of trash scenes.
-
-    \b
-    Example: leansort data sample --out sample --seed 7
-    """
-    from leansort.core.store import new_folder
-    from leansort.workflows.data import sample
-
-    drawn = sample(new_folder(out, "data sample"), seed=seed, train=train, val=val, test=test)
-    _print(drawn, as_json, f"{drawn['boxes']} boxes in {sum(drawn['scenes'].values())} scenes: {drawn['annotations']}")
-
-
-@data_app.command("import")
-def data_import(
-    source: Annotated[str, typer.Argument(help="Kind of data set: folder, coco or sample.")],
-    path: Annotated[Path, typer.Argument(help="Its folder, or its annotation file.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the manifest (and the crops, for COCO).")],
-    images: Annotated[
-        Path | None, typer.Option(help="COCO: folder of the photos; the annotations' by default.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the splits, where the data set gives none.", min=0)] = 0,
-    as_json: Json = False,
-) -> None:
-    """Turn a data set into a manifest: one row a crop, with label, split and hash.
-
-    \b
-    Example: leansort data import coco sample/annotations.json --out sample-crops
-    """
-    from leansort.core.store import new_folder
-    from leansort.workflows import data
-
-    settings = {"source": source, "path": path} | ({"images": images} if images else {})
-    config = data.checked_source(settings, out)
-    counted = data.counts(data.import_data(config, new_folder(out, "data import"), seed=seed))
-    lines = [f"{split}: {sum(by.values())} crops  {by}" for split, by in counted["splits"].items()]
-    _print(counted, as_json, "\n".join([*lines, f"notes: {counted['notes']}", f"manifest: {out / 'manifest.parquet'}"]))
-
-
 @app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
@@ -117,6 +57,9 @@ def train(
     data: Data = None,
     manifest: Annotated[
         Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of decoded crops, as data cache makes it; OUT/cache by default.")
     ] = None,
     out: Out = None,
     resume: Resume = False,
@@ -137,7 +80,7 @@ def train(
         manifests.load(manifest or folder) if manifest or (resume and (folder / "manifest.parquet").exists()) else None
     )
     rows = known or data_workflow.import_data(resolved.data, folder, seed=resolved.seed)
-    model = train_model(resolved, rows, folder / "train", resume=resume)
+    model = train_model(resolved, rows, folder / "train", resume=resume, cache=cache)
     print(
         f"val macro-F1 {model.provenance['val_macro_f1']:.4f} at epoch {model.provenance['epoch']}: {folder / 'train'}"
     )
@@ -184,7 +127,7 @@ def bench(
     measured, warning = benches.bench(bundles, pictures, seconds=seconds, threads=threads, engine=engine)
     if warning:
         print(f"warning: {warning}", file=sys.stderr)
-    _print(benches.to_json(measured, warning), as_json, benches.table(measured))
+    printed(benches.to_json(measured, warning), as_json, benches.table(measured))
 
 
 @app.command()
@@ -257,7 +200,7 @@ def score(
 
     base = scores.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     scored = scores.score(answers, truth, split=split, public=public, private=private, seconds=seconds, base=base)
-    _print(scored, as_json, scores.table(scored))
+    printed(scored, as_json, scores.table(scored))
 
 
 @app.command()
@@ -297,7 +240,7 @@ def run(
     from leansort.workflows import run as runs  # after the check: this one loads PyTorch
 
     result = runs.run(resolved, out or Path("runs") / resolved.name, resume=resume)
-    _print(result, as_json, runs.summary(result))
+    printed(result, as_json, runs.summary(result))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,247 @@
+"""`leansort data …`: draw, fetch, import, check, split, cache and look at data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from leansort.cli.options import Json, printed
+from leansort.core.errors import UserError
+
+data_app = typer.Typer(
+    help="Draw, fetch, import, check, split, cache and look at data sets.", no_args_is_help=True, rich_markup_mode=None
+)
+ManifestArgument = Annotated[Path, typer.Argument(help="A manifest, or the folder that holds it.")]
+Pictures = Annotated[Path, typer.Argument(help="A manifest, its folder, or a folder of class folders.")]
+Seed = Annotated[int, typer.Option(help="Of the splits, where the data set gives none.", min=0)]
+Method = Annotated[
+    str, typer.Option(help="hash: by name alone, added data move nobody; class: every class gets its share.")
+]
+Ratios = Annotated[str, typer.Option(help="Shares of train, val and test.")]
+RATIOS = "0.7,0.15,0.15"
+
+
+@data_app.command("sample")
+def data_sample(
+    out: Annotated[Path, typer.Option("--out", help="Folder to draw into; must be new or empty.")],
+    seed: Annotated[int, typer.Option(help="The same seed draws the same bytes.", min=0)] = 0,
+    train: Annotated[int, typer.Option(help="Scenes to train on.", min=1)] = 900,
+    val: Annotated[int, typer.Option(help="Scenes to choose on.", min=1)] = 150,
+    test: Annotated[int, typer.Option(help="Scenes to score on.", min=1)] = 250,
+    as_json: Json = False,
+) -> None:
+    """Draw a COCO data set of trash scenes.
+
+    \b
+    Example: leansort data sample --out sample --seed 7
+    """
+    from leansort.core.store import new_folder
+    from leansort.workflows.data import sample
+
+    drawn = sample(new_folder(out, "data sample"), seed=seed, train=train, val=val, test=test)
+    printed(drawn, as_json, f"{drawn['boxes']} boxes in {sum(drawn['scenes'].values())} scenes: {drawn['annotations']}")
+
+
+@data_app.command("download")
+def data_download(
+    source: Annotated[str, typer.Argument(help="Kind of data set: taco.")],
+    annotations: Annotated[Path, typer.Argument(help="Its annotation file, whose image records hold the URLs.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the photos.")],
+    size: Annotated[str, typer.Option(help="original, or 640 for the small version where there is one.")] = "original",
+    jobs: Annotated[int, typer.Option(help="Photos at a time.", min=1, max=64)] = 8,
+    retries: Annotated[int, typer.Option(help="New attempts for each photo.", min=0)] = 5,
+    timeout: Annotated[float, typer.Option(help="Seconds without progress that end an attempt.", min=0.1)] = 30.0,
+    as_json: Json = False,
+) -> None:
+    """Fetch photos by the URLs in their annotations; run again to go on. Exit code 1 if any could not be had.
+
+    \b
+    Example: leansort data download taco annotations.json --out taco --size 640
+    """
+    from leansort.core.errors import not_one_of
+    from leansort.workflows.data import download_taco
+
+    if source != "taco":
+        raise not_one_of("data download", source, ["taco"])
+    if size not in ("original", "640"):
+        raise not_one_of("--size", size, ["original", "640"])
+    done = download_taco(annotations, out, size=size, jobs=jobs, retries=retries, timeout_s=timeout)
+    lines = [*done.failed, f"{out}: {done.done} fetched, {done.already} there already, {len(done.failed)} failed"]
+    printed({"done": done.done, "already": done.already, "failed": done.failed}, as_json, "\n".join(lines))
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@data_app.command("import")
+def data_import(
+    source: Annotated[str, typer.Argument(help="Kind of data set: coco, folder, table, cifar or sample.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Its folder or file; for COCO also several, each may be SPLIT=FILE.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the manifest, and for the crops that are cut.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the photos; the annotations' by default.")] = None,
+    map: Annotated[Path | None, typer.Option(help="Category map: which category becomes which class.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="COCO: context on every side, share of the box's longer side.")
+    ] = None,
+    min_size: Annotated[int | None, typer.Option(help="COCO: least side of a box in pixels; 8 by default.")] = None,
+    polygons: Annotated[bool, typer.Option("--polygons", help="COCO: bounds of polygons, not bbox.")] = False,
+    tolerate: Annotated[
+        float | None, typer.Option(help="Share of pictures that may be missing or unreadable; 0.01 by default.")
+    ] = None,
+    split: Method = "hash",
+    ratios: Ratios = RATIOS,
+    seed: Seed = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only; needs no photos, writes nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Turn a data set into a manifest: one row a crop, with label, split and hash.
+
+    \b
+    Example: leansort data import coco sample/annotations.json --out sample-crops
+    """
+    from leansort.core.locking import staged
+    from leansort.workflows import data
+    from leansort.workflows.data_split import ratios as shares
+
+    given = {"images": images, "map": map, "margin": margin, "min_size": min_size, "tolerate": tolerate}
+    settings: dict[str, Any] = {"source": source, "path": _paths(paths)}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    settings |= {"polygons": True} if polygons else {}
+    settings["split"] = shares(ratios, split).model_dump()
+    checked = data.checked_source(settings, out or Path())
+    if dry_run:
+        surveyed = data.survey(checked)
+        printed(surveyed, as_json, data.survey_table(surveyed))
+        return
+    if out is None:
+        raise UserError("data import: --out is missing; name a folder, or count only with --dry-run")
+    with staged(out, "data import") as folder:
+        counted = data.counts(data.import_data(checked, folder, seed=seed))
+    lines = [f"{name}: {sum(by.values())} crops  {by}" for name, by in counted["splits"].items()]
+    notes = [f"{name}: {value}" for name, value in counted["notes"].items()]
+    printed(counted, as_json, "\n".join([*lines, *notes, f"manifest: {out / 'manifest.parquet'}"]))
+
+
+def _paths(paths: list[Path]) -> Any:
+    """One path, several, or a mapping of split to path."""
+    from leansort.core.manifest import SPLITS
+
+    named = [str(path).partition("=") for path in paths]
+    if all(equals and split in SPLITS for split, equals, _ in named):
+        if len({split for split, _, _ in named}) < len(named):
+            raise UserError("data import: a split is given twice; merge its files, or give them without SPLIT=")
+        return {split: Path(rest) for split, _, rest in named}
+    return paths[0] if len(paths) == 1 else tuple(paths)
+
+
+@data_app.command("split")
+def data_split(
+    manifest: ManifestArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the new manifest.")],
+    by: Method = "class",
+    ratios: Ratios = RATIOS,
+    near_duplicates: Annotated[
+        bool, typer.Option("--near-duplicates", help="Keep pictures that show the same on one side.")
+    ] = False,
+    folds: Annotated[int | None, typer.Option(help="Number of folds; with --fold.", min=2)] = None,
+    fold: Annotated[int, typer.Option(help="The fold that becomes val, from 0.", min=0)] = 0,
+    train_list: Annotated[Path | None, typer.Option(help="Names for train, one a line.")] = None,
+    val_list: Annotated[Path | None, typer.Option(help="Names for val, one a line.")] = None,
+    test_list: Annotated[Path | None, typer.Option(help="Names for test, one a line.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Older manifest whose groups stay where they are there.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed splits the same way.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Split the crops of a manifest anew: crops of one photo always stay together.
+
+    \b
+    Example: leansort data split sample-crops --out split5 --folds 5 --fold 0
+    """
+    from leansort.workflows.data_split import ratios as shares
+    from leansort.workflows.data_split import split
+
+    lists = {"train": train_list, "val": val_list, "test": test_list}
+    given = {name: path for name, path in lists.items() if path is not None}
+    if (folds is not None) + bool(given) + (keep is not None) > 1:
+        raise UserError("data split: --folds, lists and --keep each decide alone; give one of them")
+    done = split(
+        manifest, out, config=shares(ratios, by), seed=seed, by_duplicates=near_duplicates,
+        fold=(fold, folds) if folds else None, lists=given or None, keep=keep,
+    )  # fmt: skip
+    lines = [f"{name}: {sum(of.values())} crops  {of}" for name, of in done["splits"].items()]
+    lines.append(f"{done['groups']} groups, {done['moved']} crops changed sides: {out / 'manifest.parquet'}")
+    printed(done, as_json, "\n".join(lines))
+
+
+@data_app.command("check")
+def data_check(
+    path: Pictures,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with the pictures.")] = None,
+    radius: Annotated[
+        int | None, typer.Option(help="Bits in which hashes of near pairs may differ.", min=0, max=20)
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if anything leaks between splits.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find unreadable and unusual files, duplicates within and across splits, and doubtful labels.
+
+    \b
+    Example: leansort data check sample-crops --html check.html --strict
+    """
+    from leansort.core import store
+    from leansort.workflows.data_check import check_data, page, table
+
+    checked, root = check_data(path, radius)
+    if html:
+        store.write_text(html, page(checked, root, f"Check of {path.resolve().name}"))
+    printed(checked.to_json(), as_json, table(checked) + (f"\npage: {html}" if html else ""))
+    if strict and checked.leaks:
+        raise typer.Exit(1)
+
+
+@data_app.command("show")
+def data_show(
+    path: Pictures,
+    out: Annotated[Path, typer.Option("--out", help="The contact sheet, .png or .html.")],
+    split: Annotated[str | None, typer.Option(help="Only train, val or test.")] = None,
+    per_class: Annotated[int, typer.Option(help="Crops of each class and split.", min=1)] = 12,
+    recipe: Annotated[Path | None, typer.Option(help="Its preprocessing and augmentation.")] = None,
+    augmented: Annotated[bool, typer.Option("--augmented", help="Training crops as training varies them.")] = False,
+    seed: Annotated[int, typer.Option(help="Chooses the crops.", min=0)] = 0,
+) -> None:
+    """Write a contact sheet of crops, as the robot sees them or as training varies them.
+
+    \b
+    Example: leansort data show sample-crops --out sheet.png
+    """
+    from leansort.workflows import recipe as recipes
+    from leansort.workflows.data_show import show
+
+    resolved = recipes.load(recipe) if recipe else None
+    print(show(path, out, split=split, per_class=per_class, seed=seed, recipe=resolved, augmented=augmented))
+
+
+@data_app.command("cache")
+def data_cache(
+    manifest: ManifestArgument,
+    recipe: Annotated[Path, typer.Option(help="Its preprocessing.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the cache.")],
+    as_json: Json = False,
+) -> None:
+    """Decode every crop once; a training that is given the same folder starts at once.
+
+    \b
+    Example: leansort data cache sample-crops --recipe configs/sample.yaml --out cache
+    """
+    from leansort.core import manifest as manifests
+    from leansort.workflows import recipe as recipes
+    from leansort.workflows.data_cache import build_cache
+
+    built = build_cache(recipes.load(recipe), manifests.load(manifest), out)
+    lines = [f"{split}: {of['crops']:,} crops, {of['bytes'] / 1e6:,.1f} MB" for split, of in built.items()]
+    printed(built, as_json, "\n".join([*lines, str(out)]))

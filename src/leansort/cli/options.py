@@ -1,0 +1,23 @@
+"""Options that several commands share, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")
+]
+Threads = Annotated[int, typer.Option(help="Threads that decode and run; 0 takes every core.", min=0)]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/NAME by default.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's data.path.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
+
+
+def printed(value: dict[str, Any], as_json: bool, text: str) -> None:
+    """Print a result: as JSON for machines, else as text."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) if as_json else text)

@@ -1,0 +1,82 @@
+"""Several processes on one folder: one builds, the others wait; what a killed one left behind is cleared away.
+
+The locks are the kernel's (flock), so they vanish with their process however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from leansort.core import store
+from leansort.core.errors import LeansortError
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold `path` (made where missing) against every other process that asks for it; waits for them.
+
+    Raises:
+        LeansortError: the file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise LeansortError(f"cannot write {path}: {error.strerror or error}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def staged(out: Path, what: str) -> Iterator[Path]:
+    """Give a folder beside `out` that becomes `out` when the work is whole, and is removed when it fails.
+
+    Args:
+        out: new, or an empty folder.
+        what: names the work in errors.
+
+    Raises:
+        UserError: `out` is there and not empty.
+        LeansortError: the folder cannot be made or moved.
+    """
+    store.new_folder(out, what)
+    _clear(out)
+    folder, handle = None, None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.resolve().parent))
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield folder
+        folder.chmod(0o777 & ~store.umask())  # mkdtemp makes folders private
+        folder.replace(out)
+    except OSError as error:
+        raise LeansortError(f"cannot write {out}: {error.strerror or error}") from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _clear(out: Path) -> None:
+    """Remove staging folders of `out` whose process is gone."""
+    for folder in out.resolve().parent.glob(f".{out.name}.*.part"):
+        if not folder.is_dir():
+            continue
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass  # another import into the same folder is at work; the first to finish wins
+        finally:
+            os.close(handle)

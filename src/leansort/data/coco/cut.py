@@ -1,0 +1,168 @@
+"""Cut planned boxes out of their photos, one photo a task, and say of every box what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from leansort.core.errors import LeansortError
+from leansort.core.preprocess import Image, UnreadableImage, decode
+from leansort.data.coco.frames import KINDS, frames
+from leansort.data.coco.plan import Photo, Plan
+from leansort.data.faults import Faults
+from leansort.data.items import Item
+
+QUALITY = 95
+MISSING, UNREADABLE = "photo is missing", "photo cannot be read"
+OTHER_SIZE = "photo has another size than its annotations say"
+UNTURNED, SCALED = "photo with boxes from before its EXIF turn", "photo smaller or larger than annotated, boxes scaled"
+CLIPPED = "box clipped to the frame"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How crops are cut.
+
+    Attributes:
+        photos: folder of the photos.
+        out: gets `crops/<split>/`.
+        margin: context on every side, as a share of the box's longer side.
+        min_size: least side of a box in pixels.
+    """
+
+    photos: Path
+    out: Path
+    margin: float
+    min_size: int
+
+
+def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list[Item], Faults, int]:
+    """Write all crops.
+
+    Returns:
+        The crops in the order of the plan, what was found wrong, and how many photos could not be used.
+
+    Raises:
+        LeansortError: a crop cannot be written (full disk).
+    """
+    names = crop_names(planned)
+    borders = np.searchsorted(planned.photo, np.arange(len(planned.photos) + 1)).tolist()
+    ranges = [(number, range(borders[number], borders[number + 1])) for number in range(len(planned.photos))]
+    ranges = [(number, boxes) for number, boxes in ranges if boxes]
+    items, faults, lost = [], Faults(), 0
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        try:
+            cuts = pool.map(lambda one: _photo(planned, one[0], one[1], names, how), ranges)
+            for done, (made, found, usable) in enumerate(cuts, 1):
+                items += made
+                faults.merge(found)
+                lost += not usable
+                if progress:
+                    progress(done, len(ranges))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return items, faults, lost
+
+
+def _photo(planned: Plan, number: int, boxes: range, names: list[str], how: Cut) -> tuple[list[Item], Faults, bool]:
+    photo, faults = planned.photos[number], Faults()
+    opened = _opened(how.photos / photo.name, photo, faults)
+    if opened is None:
+        return [], faults, False
+    pixels, scale = opened
+    height, width = pixels.shape[:2]
+    wanted = planned.boxes[boxes.start : boxes.stop] * scale
+    found = frames(wanted, np.full((len(wanted), 2), (width, height), np.float64), how.margin, how.min_size)
+    items = []
+    for at, index in enumerate(boxes):
+        place = f"annotation {planned.ids[index]} in {photo.name}"
+        if found.fault[at]:
+            faults.add(KINDS[found.fault[at]], place)
+            continue
+        if found.clipped[at]:
+            faults.add(CLIPPED, place)
+        left, top, right, bottom = (int(edge) for edge in found.edges[at])
+        path = how.out / "crops" / (photo.split or "all") / names[index]
+        _write(path, pixels[top:bottom, left:right])
+        box = (float(left), float(top), float(right - left), float(bottom - top))
+        label = planned.labels.names[planned.label[index]]
+        items.append(Item(path, label, photo.split, photo.name, photo.name, box))
+    return items, faults, True
+
+
+def _opened(path: Path, photo: Photo, faults: Faults) -> tuple[Image, float] | None:
+    """Decode a photo as its boxes see it; None, and counted, where it cannot be used."""
+    try:
+        data = path.read_bytes()
+        pixels = decode(data)
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        faults.add(MISSING if missing else UNREADABLE, photo.name + ("" if missing else f" ({error.strerror})"))
+        return None
+    except UnreadableImage as error:
+        faults.add(UNREADABLE, f"{photo.name} {error}")
+        return None
+    height, width = pixels.shape[:2]
+    if np.isnan(photo.width) or np.isnan(photo.height) or (width, height) == (photo.width, photo.height):
+        return pixels, 1.0
+    if (height, width) == (photo.width, photo.height):
+        raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if raw is not None and (raw.shape[1], raw.shape[0]) == (photo.width, photo.height):
+            faults.add(UNTURNED, photo.name)
+            return raw.astype(np.uint8, copy=False), 1.0
+    across, down = width / photo.width, height / photo.height
+    if abs(across - down) <= max(across / width, down / height, 0.005 * across):
+        faults.add(SCALED, photo.name)
+        return pixels, across
+    faults.add(OTHER_SIZE, f"{photo.name} ({width}x{height}, annotated {photo.width:g}x{photo.height:g})")
+    return None
+
+
+def _write(path: Path, pixels: Image) -> None:
+    """Crops need no atomic writes of their own: without the manifest, which comes last, the folder is no data set."""
+    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise LeansortError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def crop_names(planned: Plan) -> list[str]:
+    """A file name for each box that no other crop has, on file systems that ignore case too.
+
+    A photo's own name and the annotation's id; with its folders where two photos are called the same.
+    """
+    stems = [PurePosixPath(photo.name).stem for photo in planned.photos]
+    if len({stem.casefold() for stem in stems}) < len(stems):
+        stems = [photo.name for photo in planned.photos]
+    stems = [_plain(stem) for stem in stems]
+    times: Counter[str] = Counter()
+    names = []
+    for photo, one in zip(planned.photo.tolist(), planned.ids, strict=True):
+        name = f"{stems[photo]}_{_plain(one)}"
+        while times[name.casefold()]:
+            times[name.casefold()] += 1
+            name = f"{name}-{times[name.casefold()]}"
+        times[name.casefold()] += 1
+        names.append(f"{name}.jpg")
+    return names
+
+
+def _plain(name: str) -> str:
+    """Letters, digits, dot, dash and underline; a long name keeps its start and gets a digest."""
+    plain = re.sub(r"[^\w.-]", "_", name)
+    if len(plain.encode()) <= 100:
+        return plain
+    return plain.encode()[:80].decode("utf-8", "ignore") + "-" + hashlib.sha256(name.encode()).hexdigest()[:12]

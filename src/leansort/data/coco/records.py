@@ -1,0 +1,117 @@
+"""The records of a COCO file, read with few checks and little memory.
+
+A million annotations have to fit: only what is used is kept, and polygons stay as text until someone needs one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leansort.core.errors import MissingExtraError, UserError, did_you_mean
+
+Id = int | str
+# JSON has no NaN, yet Python writes it; strings are matched first so that a name with NaN in it stays whole.
+_NOT_A_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
+
+
+@dataclass(frozen=True)
+class Coco:
+    """One annotation file; records are msgspec structs with the attributes of COCO's keys."""
+
+    path: Path
+    images: list[Any]
+    annotations: list[Any]
+    categories: list[Any]
+
+
+def read(path: Path) -> Coco:
+    """Read an annotation file.
+
+    Raises:
+        UserError: unreadable, not JSON, or not COCO; the message names the record.
+        MissingExtraError: msgspec is not installed.
+    """
+    msgspec, decoder = _decoder()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"annotations: cannot read {path} ({error.strerror or error})") from None
+    try:
+        try:
+            tree = decoder.decode(data)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            tree = decoder.decode(_NOT_A_NUMBER.sub(lambda m: m[0] if m[0][:1] == b'"' else b"null", data))
+    except msgspec.ValidationError as error:
+        raise UserError(f"annotations: {path} is not COCO ({_plainly(str(error))})") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"annotations: {path} is not JSON ({error})") from None
+    return Coco(path, tree.images, tree.annotations, tree.categories)
+
+
+def polygon(annotation: Any) -> Any:
+    """The segmentation of an annotation as plain data, None where it has none."""
+    return json.loads(bytes(annotation.segmentation) or b"null")
+
+
+def require_unique(ids: Iterable[Id], path: Path, part: str, known: Iterable[Id] = ()) -> None:
+    """Refuse ids that are there more than once, except the known ones.
+
+    Raises:
+        UserError: with the doubled ids.
+    """
+    accepted = set(known)
+    doubled = [one for one, times in Counter(ids).items() if times > 1 and one not in accepted]
+    if doubled:
+        shown = ", ".join(map(str, doubled[:5])) + (", …" if len(doubled) > 5 else "")
+        hint = "; boxes that share an id on purpose go under doubled_annotation_ids of a category map"
+        raise UserError(
+            f"annotations: {path}: {part} has {len(doubled)} doubled ids: {shown}" + hint * (part == "annotations")
+        )
+
+
+def require_known(coco: Coco) -> None:
+    """Refuse annotations of images or categories that the file does not list.
+
+    Raises:
+        UserError: with the first such annotation, how many there are, and the closest id.
+    """
+    for key, part in (("image_id", coco.images), ("category_id", coco.categories)):
+        known = {record.id for record in part}
+        lost = [a for a in coco.annotations if getattr(a, key) not in known]
+        if lost:
+            got, listed = getattr(lost[0], key), "images" if key == "image_id" else "categories"
+            raise UserError(
+                f"annotations: {coco.path}: annotation {lost[0].id} has {key} {got!r}, which is not in {listed} "
+                f"({len(lost)} such){did_you_mean(str(got), map(str, known)) if len(known) < 1000 else ''}"
+            )
+
+
+def _plainly(text: str) -> str:
+    """Turn msgspec's path (`$.images[3]`) into ours (images[3])."""
+    message, _, place = text.partition(" - at `")
+    return f"{place.rstrip('`').removeprefix('$').removeprefix('.') or 'top'}: {message}"
+
+
+def _decoder() -> tuple[Any, Any]:
+    try:
+        msgspec = importlib.import_module("msgspec")
+    except ImportError:
+        raise MissingExtraError("msgspec", "train") from None
+    raw, plain = msgspec.Raw, (Any, None)
+    image = [("id", Id), ("file_name", str), ("width", *plain), ("height", *plain), ("split", *plain)]
+    annotation = [
+        ("id", Id), ("image_id", Id), ("category_id", Id), ("bbox", *plain), ("iscrowd", *plain),
+        ("segmentation", raw, raw(b"")),
+    ]  # fmt: skip
+    lists = {"images": image, "annotations": annotation, "categories": [("id", Id), ("name", str)]}
+    fields = [(name, list[msgspec.defstruct(name, of, gc=False)]) for name, of in lists.items()]  # type: ignore[misc]
+    return msgspec, msgspec.json.Decoder(msgspec.defstruct("coco", fields))

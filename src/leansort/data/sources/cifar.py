@@ -1,0 +1,117 @@
+"""CIFAR-10 and CIFAR-100 from their published binary archives (A. Krizhevsky, 2009), which the user has.
+
+The archives "for Python" hold pickles, which run code when they are read; the binary ones hold the same pictures.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from leansort.core.errors import LeansortError, UserError
+from leansort.core.labels import LabelSet
+from leansort.data.category_map import relabelled
+from leansort.data.items import Item, Items
+
+SIDE = 32
+PIXELS = 3 * SIDE * SIDE
+Record = tuple[str, int, bytes]
+
+
+class Config(BaseModel):
+    """Which archive.
+
+    Attributes:
+        path: `cifar-10-binary.tar.gz` or `cifar-100-binary.tar.gz`.
+        out: gets `crops/<split>/`.
+        level: of CIFAR-100: its 100 fine classes, or its 20 coarse ones.
+        map: category map file that turns CIFAR's names into classes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    out: Path = Path()
+    level: Literal["fine", "coarse"] = "fine"
+    map: Path | None = None
+
+
+def items(config: Config) -> Items:
+    """Write the archive's pictures as PNG.
+
+    Raises:
+        UserError: not one of the two binary archives, or it is cut short.
+        LeansortError: a picture cannot be written.
+    """
+    labels, listed = _labels(config), []
+    for number, (split, label, pixels) in enumerate(_records(config)):
+        path = config.out / "crops" / split / f"{number:05d}_{labels.names[label]}.png"
+        image = np.frombuffer(pixels, np.uint8).reshape(3, SIDE, SIDE)[::-1].transpose(1, 2, 0)  # planes R, G, B
+        _write(path, cv2.imencode(".png", np.ascontiguousarray(image))[1].tobytes())
+        listed.append(Item(path, labels.names[label], split, group=path.name, source=path.name))
+    return relabelled(Items(listed, labels, config.out), config.map)
+
+
+def survey(config: Config) -> dict[str, Any]:
+    """Counts per split and class, nothing written.
+
+    Raises:
+        UserError: as `items` does.
+    """
+    labels = _labels(config)
+    counts = Counter((split, label) for split, label, _ in _records(config))
+    return {
+        split: {name: counts[split, index] for index, name in enumerate(labels.names)} for split in ("train", "test")
+    }
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise LeansortError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _labels(config: Config) -> LabelSet:
+    wanted = ("batches.meta.txt", f"{config.level}_label_names.txt")
+    for name, data in _members(config.path):
+        if name in wanted:
+            return LabelSet.of(line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip())
+    raise UserError(f"cifar: {config.path} holds no list of class names")
+
+
+def _records(config: Config) -> Iterator[Record]:
+    """Yield (split, label, 3072 bytes); a CIFAR-100 record starts with the coarse and then the fine label."""
+    for name, data in _members(config.path):
+        if not name.endswith(".bin"):
+            continue
+        head = 2 if name in ("train.bin", "test.bin") else 1
+        at = 1 if head == 2 and config.level == "fine" else 0
+        if not data or len(data) % (head + PIXELS):
+            raise UserError(f"cifar: {name} in {config.path} is cut short ({len(data)} bytes)")
+        split = "test" if name.startswith("test") else "train"
+        for start in range(0, len(data), head + PIXELS):
+            yield split, data[start + at], data[start + head : start + head + PIXELS]
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Read the archive's files by name, into memory; nothing is unpacked to disk."""
+    try:
+        with tarfile.open(path) as archive:
+            members = sorted((m for m in archive.getmembers() if m.isfile()), key=lambda member: member.name)
+            if any(PurePosixPath(m.name).name in ("data_batch_1", "train", "batches.meta", "meta") for m in members):
+                binary = path.name.replace("-python", "-binary")
+                raise UserError(f"cifar: {path} holds pickles, which are never read; take the binary version, {binary}")
+            for member in members:
+                file = archive.extractfile(member)
+                yield PurePosixPath(member.name).name, file.read() if file else b""
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise UserError(f"cifar: cannot read the archive {path} ({error})") from None

@@ -1,0 +1,34 @@
+"""Where pages come from: Jinja2 templates that lie beside this file and share one style."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+from importlib import resources
+from typing import Any
+
+from leansort.core.errors import MissingExtraError
+
+
+def environment() -> Any:
+    """A Jinja2 environment of this folder's templates, escaping on.
+
+    Raises:
+        MissingExtraError: Jinja2 is not installed.
+    """
+    try:
+        jinja2 = importlib.import_module("jinja2")
+    except ModuleNotFoundError:
+        raise MissingExtraError("jinja2", "train") from None
+    loader = jinja2.FunctionLoader(lambda name: resources.files("leansort.report").joinpath(name).read_text("utf-8"))
+    return jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
+
+
+def base64_of(data: bytes) -> str:
+    """Bytes as text for a data URI."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def writable(page: str) -> str:
+    """Make a page encodable: a file name that is not UTF-8 arrives with lone surrogates."""
+    return page.encode("utf-8", "replace").decode("utf-8")

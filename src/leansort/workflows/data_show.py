@@ -1,0 +1,115 @@
+"""`leansort data show`: contact sheets of crops, as the robot sees them or as training varies them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from leansort.core import store
+from leansort.core.errors import UserError, not_one_of
+from leansort.core.manifest import SPLITS, Row
+from leansort.core.preprocess import Image, Preprocess, UnreadableImage
+from leansort.core.seeds import Seeds
+from leansort.report.sheets import Section, Sheet, Tile, to_html, to_png
+from leansort.workflows.data_check import opened
+
+if TYPE_CHECKING:
+    from leansort.workflows.recipe import Recipe
+
+View = Callable[[Row], Iterator[Tile]]
+EPOCHS = 6
+
+
+def show(
+    path: Path, out: Path, *, split: str | None, per_class: int, seed: int, recipe: Recipe | None, augmented: bool
+) -> Path:
+    """Write a contact sheet: some crops of each class and split.
+
+    Args:
+        path: a manifest, or class folders.
+        out: `.png` or `.html`.
+        split: only this one; None: all.
+        per_class: crops of each class and split.
+        seed: chooses the crops.
+        recipe: its preprocessing, and for `augmented` its augmentation; None: crops as they are, padded.
+        augmented: training crops as training sees them, several epochs of each.
+
+    Raises:
+        UserError: unknown split or ending, or `augmented` without a recipe.
+    """
+    if out.suffix.lower() not in (".png", ".html"):
+        raise not_one_of("data show: ending of --out", out.suffix, (".png", ".html"))
+    if split is not None and split not in SPLITS:
+        raise not_one_of("split", split, SPLITS)
+    if augmented and recipe is None:
+        raise UserError("data show: --augmented needs --recipe, which says how training varies its crops")
+    rows, labels, root = opened(path)
+    wanted = ["train"] if augmented else [*SPLITS, ""]
+    groups = [
+        (name, label, [row for row in rows if (row.split, row.label) == (name, index)])
+        for name in wanted
+        for index, label in enumerate(labels.names)
+        if split in (None, name)
+    ]
+    view = _augmented_view(recipe, rows, root) if augmented and recipe else _plain_view(recipe, root)
+    sections = [
+        Section(f"{name or 'no split'}: {label}", _tiles(members, per_class, seed, view), f"{len(members):,} crops")
+        for name, label, members in groups
+        if members
+    ]
+    if not sections:
+        raise UserError(f"data show: {path} has no crops in split {split!r}")
+    lead = "As training sees them." if augmented else "As evaluation and the robot see them."
+    sheet = Sheet(out.stem, lead, sections)
+    store.write_bytes(out, to_png(sheet) if out.suffix.lower() == ".png" else to_html(sheet).encode())
+    return out
+
+
+def _tiles(members: Sequence[Row], count: int, seed: int, view: View) -> list[Tile]:
+    """Tiles of some of the members, drawn at random, in their own order."""
+    order = Seeds(seed).child(f"show/{members[0].split}/{members[0].label}").numpy().permutation(len(members))
+    return [tile for index in sorted(order[:count]) for tile in view(members[index])]
+
+
+def _plain_view(recipe: Recipe | None, root: Path) -> View:
+    preprocess = recipe.preprocess if recipe else Preprocess(size=96)
+
+    def view(row: Row) -> Iterator[Tile]:
+        try:
+            yield Tile(preprocess(root / row.image), Path(row.image).name)
+        except UnreadableImage as error:
+            yield Tile(None, f"{Path(row.image).name} {error}")
+
+    return view
+
+
+class _Larger:
+    """The array that training caches, made crop by crop as it is asked for."""
+
+    def __init__(self, pictures: Sequence[Path], preprocess: Preprocess) -> None:
+        self.pictures, self.preprocess = pictures, preprocess
+
+    def __getitem__(self, index: int) -> Image:
+        return self.preprocess(self.pictures[index])
+
+
+def _augmented_view(recipe: Recipe, rows: Sequence[Row], root: Path) -> View:
+    """Training's own data set, asked for the first epochs of a crop."""
+    from leansort.data.augment import augmentation
+    from leansort.data.loader import AugmentedCrops
+
+    train = [row for row in rows if row.split == "train"]
+    numbers = {row.image: number for number, row in enumerate(train)}
+    larger = _Larger([root / row.image for row in train], recipe.train_preprocess)
+    augment = augmentation(recipe.augment, recipe.preprocess.size)
+    crops = AugmentedCrops(larger, [row.label for row in train], augment, Seeds(recipe.seed).child("train"))
+
+    def view(row: Row) -> Iterator[Tile]:
+        for epoch in range(EPOCHS):
+            x_chw, _ = crops[epoch, numbers[row.image]]
+            yield Tile(np.ascontiguousarray(x_chw.numpy().transpose(1, 2, 0)), f"epoch {epoch + 1}")
+
+    return view
