@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
 from leansort.core import manifest as manifests
-from tests.conftest import Cli
+from tests.conftest import ROOT, Cli
 
 
 def test_trashnet_counts(trashnet: Path, cli: Cli, tmp_path: Path) -> None:
@@ -18,7 +21,40 @@ def test_trashnet_counts(trashnet: Path, cli: Cli, tmp_path: Path) -> None:
     assert manifest.counts("val") == [46, 65, 56, 83, 61, 17]
 
 
-def test_the_doubled_ids_of_taco_are_named(taco: Path, cli: Cli, tmp_path: Path) -> None:
-    done = cli("data", "import", "coco", taco / "annotations.json", "--out", tmp_path / "m")
+def test_the_doubled_ids_of_taco_are_named(taco: Path, cli: Cli) -> None:
+    done = cli("data", "import", "coco", taco / "annotations.json", "--dry-run")
     assert done.returncode == 2
-    assert "annotations has the id 309 twice (2 doubled ids)" in done.stderr
+    assert "annotations has 2 doubled ids: 309, 4040" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("taco6", [544, 385, 112, 1266, 845, 140]),
+        ("taco9", [2, 36, 254, 544, 385, 112, 1266, 845, 140]),
+        ("trashnet6", [251, 254, 544, 246, 1257, 1045]),
+    ],
+)
+def test_every_annotation_of_taco_is_accounted_for(taco: Path, cli: Cli, name: str, counts: list[int]) -> None:
+    """Origin: the published file's 4,784 annotations, counted per category, summed by the map."""
+    path = ROOT / "configs" / "data" / f"{name}.yaml"
+    done = cli("data", "import", "coco", taco / "annotations.json", "--map", path, "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    surveyed = json.loads(done.stdout)
+    assert list(surveyed["classes"].values()) == counts
+    parts = ("classes", "dropped categories", "dropped boxes")
+    assert sum(sum(surveyed[part].values()) for part in parts) == surveyed["annotations"] == 4784
+    assert surveyed["dropped categories"]["Cigarette"] == 667
+
+
+def test_trashnets_pairs_across_the_published_lists(trashnet: Path, cli: Cli, tmp_path: Path) -> None:
+    """Origin: looked at one by one; these show the same object from the same place."""
+    done = cli("data", "check", trashnet, "--strict", "--json", "--html", tmp_path / "check.html")
+    assert done.returncode == 1
+    found = {(pair["first"], pair["second"]): pair for pair in json.loads(done.stdout)["pairs"]}
+    twice = found["train/glass/glass389.jpg", "val/plastic/plastic332.jpg"]
+    assert (twice["kind"], twice["across"], twice["conflict"]) == ("exact", True, True)
+    for a, b in (("paper/paper176", "paper/paper549"), ("metal/metal11", "metal/metal221")):
+        assert found[f"train/{a}.jpg", f"val/{b}.jpg"]["across"]
+    assert 25 <= len(found) <= 35
+    assert (tmp_path / "check.html").stat().st_size > 200_000

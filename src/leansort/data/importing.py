@@ -88,7 +88,7 @@ def _refuse_many(faults: Faults, pictures: int, tolerate: float) -> None:
     count = faults.counts[UNREADABLE]
     if count > tolerate * pictures:
         raise UserError(
-            f"data: {count} of {pictures} pictures cannot be read, at most {tolerate:.3g} of them are left out "
+            f"data: {count} of {pictures} pictures cannot be read, at most {100 * tolerate:g} % are left out "
             f"(--tolerate); first: {faults.lines()[0]}"
         )
 

@@ -48,10 +48,14 @@ class AugmentedCrops(Dataset[Batch]):
 
 
 class EpochSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of (epoch, index) in an order drawn from (seed, epoch); a last batch of one joins the one before."""
+    """Batches of (epoch, index) in an order drawn from (seed, epoch); a last batch of one joins the one before.
 
-    def __init__(self, length: int, batch: int, seeds: Seeds) -> None:
+    With `weights` an epoch draws as many crops with replacement, each in proportion to its weight.
+    """
+
+    def __init__(self, length: int, batch: int, seeds: Seeds, weights: Sequence[float] | None = None) -> None:
         self.length, self.batch, self.seeds, self.epoch = length, batch, seeds, 0
+        self.share = None if weights is None else np.asarray(weights, np.float64) / np.sum(weights)
 
     def __len__(self) -> int:
         return len(self._starts())
@@ -62,17 +66,24 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         return starts[:-1] if alone else starts
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order = self.seeds.child(f"order/{self.epoch}").numpy().permutation(self.length).tolist()
+        rng = self.seeds.child(f"order/{self.epoch}").numpy()
+        drawn = (
+            rng.permutation(self.length) if self.share is None else rng.choice(self.length, self.length, p=self.share)
+        )
+        order = drawn.tolist()
         starts = self._starts()
         for start, end in zip(starts, [*starts[1:], self.length], strict=True):
             yield [(self.epoch, index) for index in order[start:end]]
 
 
 def train_loader(
-    dataset: AugmentedCrops, batch: int, workers: int, seeds: Seeds
+    dataset: AugmentedCrops, batch: int, workers: int, seeds: Seeds, weights: Sequence[float] | None = None
 ) -> tuple[DataLoader[Batch], EpochSampler]:
-    """Make the training loader and its sampler; set `sampler.epoch` before each epoch."""
-    sampler = EpochSampler(len(dataset), batch, seeds)
+    """Make the training loader and its sampler; set `sampler.epoch` before each epoch.
+
+    `weights`: how often each crop is drawn; None: every crop once.
+    """
+    sampler = EpochSampler(len(dataset), batch, seeds, weights)
     context = multiprocessing.get_context("fork") if workers else None
     loader: DataLoader[Batch] = DataLoader(
         dataset, batch_sampler=sampler, num_workers=workers, multiprocessing_context=context,

@@ -31,6 +31,7 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.data.augment import augmentation
 from leansort.data.augment_config import AugmentConfig
+from leansort.data.balance import class_weights
 from leansort.data.loader import AugmentedCrops, Pixels, eval_batches, train_loader
 from leansort.measure.accuracy import macro_f1
 from leansort.train import checkpoint
@@ -108,7 +109,10 @@ def train(
     dataset = AugmentedCrops(
         job.train.pixels, job.train.labels, augmentation(job.augment, job.preprocess.size), job.seeds.child("train")
     )
-    loader, sampler = train_loader(dataset, job.config.batch, job.config.workers, job.seeds.child("train"))
+    loader, sampler = train_loader(
+        dataset, job.config.batch, job.config.workers, job.seeds.child("train"), _draw_weights(job)
+    )
+    weights = _loss_weights(job, fabric.device)
     progress = checkpoint.Progress(epoch=0, best=-1.0, history=[])
     if resume:
         progress = checkpoint.resume(folder / "last.safetensors", network, ema, optimizer.optimizer, job.identity)
@@ -124,7 +128,8 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, len(sampler), job.config)
             out = model(normalized(x_bchw.to(fabric.device), job.preprocess))
-            loss = cross_entropy(out, target.to(fabric.device), label_smoothing=job.config.label_smoothing)
+            smoothing = job.config.label_smoothing
+            loss = cross_entropy(out, target.to(fabric.device), weight=weights, label_smoothing=smoothing)
             optimizer.zero_grad()
             fabric.backward(loss)
             if job.config.clip:
@@ -151,6 +156,26 @@ def evaluate(model: nn.Module, job: Job) -> float:
     """Val macro-F1 of a network in evaluation mode."""
     out = logits(model, job.preprocess, eval_batches(job.val.pixels, job.config.batch))
     return macro_f1(np.asarray(job.val.labels), out.argmax(1).numpy(), len(job.labels))
+
+
+def _counts(job: Job) -> list[int]:
+    counted: list[int] = np.bincount(job.train.labels, minlength=len(job.labels)).tolist()
+    return counted
+
+
+def _loss_weights(job: Job, device: torch.device) -> torch.Tensor | None:
+    """Weight of each class in the loss; None where all weigh the same."""
+    if job.config.class_weights == "none":
+        return None
+    return torch.tensor(class_weights(_counts(job), job.config.class_weights), dtype=torch.float32, device=device)
+
+
+def _draw_weights(job: Job) -> list[float] | None:
+    """How often each crop is drawn; None: once an epoch."""
+    if job.config.sampler == "none":
+        return None
+    each: list[float] = class_weights(_counts(job), job.config.sampler)[np.asarray(job.train.labels)].tolist()
+    return each
 
 
 def _precision(config: TrainConfig) -> Literal["bf16-mixed", "32-true"]:

@@ -98,7 +98,9 @@ def require_known(coco: Coco) -> None:
 def _plainly(text: str) -> str:
     """Turn msgspec's path (`$.images[3]`) into ours (images[3])."""
     message, _, place = text.partition(" - at `")
-    return f"{place.rstrip('`').removeprefix('$').removeprefix('.') or 'top'}: {message}"
+    where = place.rstrip("`").removeprefix("$").removeprefix(".") or "the file"
+    lacking = re.fullmatch(r"Object missing required field `(.+)`", message)
+    return f"{where} lacks {lacking[1]}" if lacking else f"{where}: {message[:1].lower()}{message[1:]}"
 
 
 def _decoder() -> tuple[Any, Any]:

@@ -80,7 +80,7 @@ def items(config: Config, progress: Progress | None = None) -> Items:
     faults.merge(planned.faults)
     if lost > config.tolerate * photos:
         raise UserError(
-            f"photos: {lost} of {photos} cannot be used, at most {config.tolerate:.3g} of them are left out "
+            f"photos: {lost} of {photos} cannot be used, at most {100 * config.tolerate:g} % are left out "
             f"(--tolerate); first: {faults.lines()[0]}"
         )
     notes: dict[str, Any] = {"photos": photos, "annotations": planned.annotations, **faults.counts}
