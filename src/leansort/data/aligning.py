@@ -25,6 +25,8 @@ SIDE = 64
 SAME = 0.94  # correlation of structure from which two pictures are called the same
 MOST_ZOOM = 1.3  # in area; two photos of one scene are taken from about the same distance
 MOST_TINT = 12.0  # levels of chroma between matching pixels, 95th percentile
+COLOURFUL = 100.0  # levels of chroma at which twice the difference is let pass: JPEG coarsens strong colours most
+MOST_GAIN = 1.25  # in chroma, from a longer exposure
 _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
 _WHOLE = np.ones((SIDE, SIDE), np.uint8)
 _SLOW = 6.0  # sigma in pixels of what counts as light and shadow
@@ -59,13 +61,14 @@ def _same(first: Path, second: Path) -> float:
 
 
 def _tint(first: Grey, second: Grey, warp: npt.NDArray[Any]) -> float:
-    """Difference of the chroma of matching pixels, the white balance of the whole picture taken out."""
+    """Difference of the chroma of matching pixels; white balance and exposure of the whole picture taken out."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(second, warp, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.warpAffine(np.ones((SIDE, SIDE), np.float32), warp, (SIDE, SIDE), flags=flags) > 0.5
-    a, b = first[inside][:, 1:], moved[inside][:, 1:]
-    apart = np.abs((a - np.median(a, axis=0)) - (b - np.median(b, axis=0))).max(axis=1)
-    return float(np.percentile(apart, 95))
+    a, b = (colour[inside][:, 1:] - np.median(colour[inside][:, 1:], axis=0) for colour in (first, moved))
+    gain = np.clip((a * b).sum() / max(float((b * b).sum()), 1e-6), 1 / MOST_GAIN, MOST_GAIN)
+    apart = np.abs(a - gain * b).max(axis=1)
+    return float(np.percentile(apart, 95)) / (1.0 + float(np.percentile(np.abs(a), 95)) / COLOURFUL)
 
 
 @lru_cache(maxsize=4096)

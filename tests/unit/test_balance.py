@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from leansort.arch import trained
+from leansort.arch.archspec import ArchSpec
+from leansort.arch.trained import logits
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
+from leansort.core.seeds import Seeds
+from leansort.data.augment_config import AugmentConfig
+from leansort.data.balance import Balance, class_weights
+from leansort.data.loader import EpochSampler, eval_batches
+from leansort.measure.accuracy import per_class
+from leansort.train.config import TrainConfig
+from leansort.train.loop import Crops, Job, train
+
+
+@pytest.mark.parametrize("kind", get_args(Balance))
+def test_weights_have_mean_one_over_the_crops(kind: Balance) -> None:
+    counts = [1168, 4826, 1020, 2655, 4879, 0]
+    weights = class_weights(counts, kind)
+    assert (weights * counts).sum() == pytest.approx(sum(counts))
+    assert weights[5] == 0 or kind == "none"
+    rare, common = weights[2], weights[4]
+    assert rare == common if kind == "none" else rare > common
+
+
+def test_weights_by_hand() -> None:
+    assert class_weights([100, 400], "inverse") == pytest.approx([2.5, 0.625])
+    assert class_weights([100, 400], "sqrt") == pytest.approx([5 / 3, 5 / 6])
+    effective = class_weights([100, 400], "effective")
+    assert effective[0] / effective[1] == pytest.approx((1 - 0.999**400) / (1 - 0.999**100))
+
+
+def test_a_weighted_sampler_draws_rare_crops_more_often_and_the_same_for_a_seed() -> None:
+    labels = np.array([0] * 900 + [1] * 100)
+    weights = class_weights([900, 100], "inverse")[labels]
+    sampler = EpochSampler(1000, 50, Seeds(1), weights.tolist())
+    drawn = [index for batch in sampler for _, index in batch]
+    assert len(drawn) == 1000
+    assert 0.43 < np.mean(labels[drawn]) < 0.57
+    assert drawn == [index for batch in sampler for _, index in batch]
+    sampler.epoch = 1
+    assert drawn != [index for batch in sampler for _, index in batch]
+
+
+PATCH, EPOCHS = 60, 10  # brightness of the patch: plain training then misses a good third of the rare ones
+
+
+def crops(counts: list[int], seed: int) -> Crops:
+    """Class 0 is grey noise, class 1 the same with a faint brighter patch: hard enough that counts decide."""
+    rng = np.random.default_rng(seed)
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    pixels = rng.normal(110, 30, (len(labels), 32, 32, 3))
+    for index, label in enumerate(labels):
+        if label:
+            y, x = rng.integers(2, 18, 2)
+            pixels[index, y : y + 12, x : x + 12] += PATCH
+    return Crops(np.clip(pixels, 0, 255).astype(np.uint8), labels)
+
+
+def minority_recall(tmp_path: Path, **balance: Any) -> float:
+    config = TrainConfig(
+        epochs=EPOCHS, batch=16, lr=2e-3, warmup=1, workers=0, threads=1, ema=0.9, enlarge=1.0, label_smoothing=0.0, **balance
+    )
+    plain = AugmentConfig(min_scale=1.0, randaugment=0, erase=0.0)
+    preprocess, labels = Preprocess(size=32), LabelSet.of(["common", "rare"])
+    data, val = crops([360, 24], 0), crops([150, 150], 1)
+    spec = ArchSpec(base="mnasnet", classes=2, width=0.25, dropout=0.0)
+    job = Job(spec, preprocess, labels, data, val, config, plain, Seeds(0), {})
+    records: list[dict[str, Any]] = []
+    train(job, tmp_path, on_epoch=records.append)
+    model = trained.load(tmp_path).network()
+    out = logits(model, preprocess, eval_batches(val.pixels, 64)).argmax(1).numpy()
+    rare = next(one for one in per_class(np.asarray(val.labels), out, labels.names) if one.name == "rare")
+    return float(rare.recall)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> float:
+    return minority_recall(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.mark.parametrize("balance", [{"class_weights": "inverse"}, {"sampler": "inverse"}])
+def test_balance_raises_the_recall_of_the_minority(tmp_path: Path, plain: float, balance: dict[str, Any]) -> None:
+    assert minority_recall(tmp_path, **balance) >= plain + 0.05

@@ -1,0 +1,130 @@
+"""The COCO reader on hostile files: it plans, or refuses in one line; nothing else ever happens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from leansort.core.errors import UserError
+from leansort.data.coco.plan import plan
+from leansort.data.coco.survey import survey
+
+CASES = 10_000
+numbers = st.one_of(
+    st.integers(-5, 300), st.integers(), st.floats(), st.floats(-50, 300), st.sampled_from([1e308, -1e308, 2**63, 2**70])
+)
+junk: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | numbers | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+ids = st.one_of(st.integers(0, 4), st.sampled_from(["a", "b"]), junk)
+names = st.one_of(
+    st.sampled_from(["a.jpg", "b/a.jpg", "A.JPG", "../x.jpg", "/etc/passwd", "c:\\x.jpg", "", ".", "a\0.jpg", "é.jpg"]),
+    st.text(max_size=12),
+)
+boxes = st.one_of(st.lists(numbers, min_size=4, max_size=4), junk)
+masks = st.one_of(
+    st.lists(st.lists(numbers, max_size=10), max_size=3),
+    st.fixed_dictionaries(
+        {"size": st.lists(numbers, max_size=3), "counts": st.one_of(st.lists(numbers, max_size=6), st.text(max_size=8))}
+    ),
+    junk,
+)
+
+
+def record(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Mostly whole records, some with keys missing."""
+    return st.one_of(st.fixed_dictionaries(fields), st.fixed_dictionaries({}, optional=fields), junk)
+
+
+images = record(id=ids, file_name=names, width=st.one_of(st.just(100), junk), height=st.one_of(st.just(80), junk),
+                split=st.sampled_from([None, "train", "trian", 3]))  # fmt: skip
+annotations = record(id=ids, image_id=ids, category_id=ids, bbox=boxes, segmentation=masks,
+                     iscrowd=st.sampled_from([0, 1, None, "x"]))  # fmt: skip
+categories = record(id=ids, name=st.sampled_from(["glass", "paper", "", "metal"]))
+trees = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "images": st.lists(images, max_size=3, unique_by=str),
+            "annotations": st.lists(annotations, max_size=5, unique_by=str),
+            "categories": st.lists(categories, max_size=3, unique_by=str),
+        }
+    ),
+    junk,
+)
+sound = st.fixed_dictionaries(
+    {
+        "images": st.just([{"id": 1, "file_name": "a.jpg", "width": 100, "height": 80}, {"id": 2, "file_name": "b.jpg"}]),
+        "categories": st.just([{"id": 1, "name": "glass"}, {"id": 2, "name": "paper"}]),
+        "annotations": st.lists(
+            st.fixed_dictionaries(
+                {"id": st.integers(0, 10**6), "image_id": st.sampled_from([1, 2]), "category_id": st.sampled_from([1, 2])},
+                optional={"bbox": boxes, "segmentation": masks, "iscrowd": st.sampled_from([0, 1])},
+            ),
+            max_size=6, unique_by=lambda one: one["id"],
+        ),
+    }
+)  # fmt: skip
+
+
+def read(folder: Path, data: bytes) -> dict[str, Any] | None:
+    path = folder / "annotations.json"
+    path.write_bytes(data)
+    try:
+        planned = plan([(path, None)], None, "", polygons=len(data) % 2 == 0)
+        surveyed = survey(planned, 0.1, 8)
+    except UserError as error:
+        assert "\n" not in str(error)
+        assert len(str(error)) < 2000
+        return None
+    parts = ("classes", "dropped categories", "dropped boxes")
+    assert sum(sum(surveyed[part].values()) for part in parts) == surveyed["annotations"]
+    edges = planned.frames(0.1, 8).edges
+    assert np.isfinite(edges).all()
+    return surveyed
+
+
+quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
+
+
+@settings(max_examples=CASES // 2, deadline=None, suppress_health_check=quiet)
+@given(trees)
+def test_any_tree_is_planned_or_refused(tmp_path: Path, tree: Any) -> None:
+    read(tmp_path, json.dumps(tree).encode())
+
+
+@settings(max_examples=CASES * 3 // 10, deadline=None, suppress_health_check=quiet)
+@given(sound)
+def test_whatever_a_box_holds_every_annotation_is_accounted_for(tmp_path: Path, tree: Any) -> None:
+    """Origin of the demand: the counts of an import must add up to the annotations of the file."""
+    try:
+        text = json.dumps(tree)
+        surveyed = read(tmp_path, text.encode())
+    except UnicodeEncodeError:
+        return
+    out_of_range = any(abs(n) >= 2**63 for n in _integers(tree))
+    assert surveyed is not None or out_of_range or "\\u" in text
+
+
+def _integers(value: Any) -> list[int]:
+    if isinstance(value, dict):
+        return [n for one in value.values() for n in _integers(one)]
+    if isinstance(value, list):
+        return [n for one in value for n in _integers(one)]
+    return [value] if isinstance(value, int) else []
+
+
+@settings(max_examples=CASES // 5, deadline=None, suppress_health_check=quiet)
+@given(sound, st.data())
+def test_damaged_bytes_are_planned_or_refused(tmp_path: Path, tree: Any, data: st.DataObject) -> None:
+    text = bytearray(json.dumps(tree).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        text = text or bytearray(b"{")
+    read(tmp_path, bytes(text))
