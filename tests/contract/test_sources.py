@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from leansort.core import plugins
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import decode
 from leansort.data.importing import to_manifest
-
 from tests.conftest import draw
 
 NAMES = ("glass", "paper")
@@ -91,7 +91,8 @@ def of_sample(root: Path) -> dict[str, Any]:
 
 
 CASES: dict[str, list[Callable[[Path], dict[str, Any]]]] = {
-    "folder": [of_folder], "table": [of_table, of_parquet], "coco": [of_coco], "cifar": [of_cifar], "sample": [of_sample],
+    "folder": [of_folder], "table": [of_table, of_parquet], "coco": [of_coco], "cifar": [of_cifar],
+    "sample": [of_sample],
 }  # fmt: skip
 MAKERS = [(source, maker) for source, makers in CASES.items() for maker in makers]
 

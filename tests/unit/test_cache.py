@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from leansort.core import manifest as manifests
 from leansort.core.preprocess import Preprocess
 from leansort.data.cache import cached, size_bytes
@@ -93,4 +93,4 @@ def test_no_room_is_one_clear_line(imported: Path, tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert [line for line in done.stderr.splitlines() if line.startswith("error: cannot write")]
     assert "Traceback" not in done.stderr
-    assert [name for name in os.listdir(tmp_path / "cache") if not name.endswith(".lock")] == []
+    assert [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"] == []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from leansort.data import aligning, duplicates
 
 
@@ -49,7 +50,9 @@ def brighter(image: Any) -> Any:
 
 
 def shifted(image: Any) -> Any:
-    return cv2.warpAffine(image, np.array([[1, 0, 6], [0, 1, -4]], np.float32), (320, 240), borderMode=cv2.BORDER_REFLECT)
+    return cv2.warpAffine(
+        image, np.array([[1, 0, 6], [0, 1, -4]], np.float32), (320, 240), borderMode=cv2.BORDER_REFLECT
+    )
 
 
 @pytest.mark.parametrize(

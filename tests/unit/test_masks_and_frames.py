@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from leansort.data.coco import masks
 from leansort.data.coco.frames import box_of, frames
 
@@ -61,7 +62,8 @@ def test_a_published_run_length_string() -> None:
     [
         None, [], [[]], {}, {"size": [3, 3]}, {"size": [3], "counts": [9]}, {"size": [3, 3], "counts": "Ȁ"},
         {"size": [3, 3], "counts": "o"}, {"size": [3, 3], "counts": [1, 99]}, {"size": [3, 3], "counts": [-1, 3]},
-        {"size": [1e9, 1e9], "counts": [1, 1]}, {"size": [3, 3], "counts": [9]}, [[1, 2, math.nan, 3]], [[1, 2, 3]], "x",
+        {"size": [1e9, 1e9], "counts": [1, 1]}, {"size": [3, 3], "counts": [9]}, [[1, 2, math.nan, 3]], [[1, 2, 3]],
+        "x",
         {"size": [3, 3], "counts": [2**62, 2**62, 2**62]}, [["a", "b"]], 5, {"size": ["a", 3], "counts": []},
     ],
 )  # fmt: skip
@@ -125,5 +127,6 @@ def test_a_box_comes_from_bbox_or_else_from_the_polygon() -> None:
     assert box_of(both, False) == (0, 0, 9, 9)
     assert box_of(both, True) == (2, 3, 8, 5)
     assert box_of(SimpleNamespace(bbox=None, segmentation=polygon), False) == (2, 3, 8, 5)
+    wrong: Any
     for wrong in ([1, 2, 3], [1, 2, 3, None], [1, 2, 3, "4"], "abcd", [1, 2, 3, 1e999], {}, [1, 2, 3, 4, 5], 7):
         assert box_of(SimpleNamespace(bbox=wrong, segmentation=b""), False) is None

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from leansort.core.errors import UserError
 from leansort.core.manifest import Row
 from leansort.data.splits import SplitConfig, assigned, folds, listed, straddling
@@ -93,7 +94,9 @@ def test_folds_that_are_not_there(count: int, fold: int) -> None:
 
 def test_lists_name_crops_or_photos() -> None:
     given_rows = rows(3)
-    made = listed(given_rows, {"train": ["photo0.jpg"], "val": ["photo1.jpg"], "test": ["2_0.jpg", "2_1.jpg", "2_2.jpg"]})
+    made = listed(
+        given_rows, {"train": ["photo0.jpg"], "val": ["photo1.jpg"], "test": ["2_0.jpg", "2_1.jpg", "2_2.jpg"]}
+    )
     sides = defaultdict(set)
     for row in made:
         sides[row.group].add(row.split)
@@ -106,7 +109,10 @@ def test_lists_name_crops_or_photos() -> None:
         ({"train": ["photo0.jpg"], "val": ["photo0.jpg"]}, "is in train and in val"),
         ({"train": ["foto0.jpg"]}, "'foto0.jpg'; did you mean 'photo0.jpg'"),
         ({"train": ["photo0.jpg"]}, "3 of 6 crops are in no list"),
-        ({"train": ["photo0.jpg", "1_0.jpg"], "val": ["1_1.jpg", "1_2.jpg"]}, "1 groups would straddle, first 'photo1'"),
+        (
+            {"train": ["photo0.jpg", "1_0.jpg"], "val": ["1_1.jpg", "1_2.jpg"]},
+            "1 groups would straddle, first 'photo1'",
+        ),
     ],
 )
 def test_lists_that_cannot_be_used(lists: dict[str, list[str]], part: str) -> None:

@@ -48,10 +48,11 @@ def staged(out: Path, what: str) -> Iterator[Path]:
         UserError: `out` is there and not empty.
         LeansortError: the folder cannot be made or moved.
     """
-    store.new_folder(out, what)
-    _clear(out)
+    store.require_free(out, what)
     folder, handle = None, None
     try:
+        out.resolve().parent.mkdir(parents=True, exist_ok=True)
+        _clear(out)
         folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.resolve().parent))
         handle = os.open(folder, os.O_RDONLY)
         fcntl.flock(handle, fcntl.LOCK_EX)

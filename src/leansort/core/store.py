@@ -101,14 +101,24 @@ def digest(value: Any) -> str:
     return sha256(canonical_json(value).encode())[:16]
 
 
+def require_free(path: Path, what: str) -> None:
+    """Refuse a place that holds something already.
+
+    Raises:
+        UserError: the path is there and is not an empty folder.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{what}: {path} is there already and not empty; name another folder or remove it")
+
+
 def new_folder(path: Path, what: str, *, reuse: bool = False) -> Path:
     """Make a folder for results, refusing to mix them with older ones.
 
     Raises:
         UserError: the folder is there and not empty, and `reuse` is false.
     """
-    if path.exists() and (not path.is_dir() or (not reuse and any(path.iterdir()))):
-        raise UserError(f"{what}: {path} is there already and not empty; name another folder or remove it")
+    if not (reuse and path.is_dir()):
+        require_free(path, what)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -20,7 +20,7 @@ Ranks = npt.NDArray[np.int32]
 Thumbs = npt.NDArray[np.uint8]
 SIDE = 32
 BITS = 64
-_BLOCK = 4_000_000  # candidate pairs held at a time
+_BLOCK = 262_144  # candidate pairs held at a time
 
 
 def thumbnail(bgr: npt.NDArray[np.uint8]) -> Thumbs:
@@ -117,7 +117,7 @@ def likeness(first: Thumbs, second: Thumbs) -> npt.NDArray[np.float64]:
     Returns:
         (n,) values from -1 to 1; two even pictures give 1 where they have the same colour, else 0.
     """
-    a, b = (thumbs.reshape(len(thumbs), -1).astype(np.float64) for thumbs in (first, second))
+    a, b = (thumbs.reshape(len(thumbs), SIDE * SIDE * 3).astype(np.float64) for thumbs in (first, second))
     a_0, b_0 = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     norms = np.sqrt((a_0**2).sum(axis=1) * (b_0**2).sum(axis=1))
     even = np.abs(a - b).mean(axis=1) < 4.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +29,13 @@ class Indexed(Protocol):
 
 
 class AugmentedCrops(Dataset[Batch]):
-    """Cached crops, varied anew every epoch. Keys are (epoch, index) pairs, which the sampler gives."""
+    """Cached crops, varied anew every epoch. Keys are (epoch, index) pairs, which the sampler gives.
+
+    Without `augment` they come as they are cached.
+    """
 
     def __init__(
-        self, pixels: Indexed, labels: Sequence[int], augment: Callable[[Tensor], Tensor], seeds: Seeds
+        self, pixels: Indexed, labels: Sequence[int], augment: Callable[[Tensor], Tensor] | None, seeds: Seeds
     ) -> None:
         self.pixels, self.labels, self.augment, self.seeds = pixels, labels, augment, seeds
 
@@ -40,11 +43,25 @@ class AugmentedCrops(Dataset[Batch]):
         return len(self.labels)
 
     def __getitem__(self, key: tuple[int, int]) -> Batch:
-        epoch, index = key
-        x_chw = torch.from_numpy(np.ascontiguousarray(self.pixels[index].transpose(2, 0, 1)))
+        x_1chw, label = self.__getitems__([key])
+        return x_1chw[0], label[0]
+
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch:
+        """A whole batch: one block of the cache, then each crop varied by a generator seeded for it alone."""
+        labels = torch.tensor([self.labels[index] for _, index in keys])
+        indices = [index for _, index in keys]
+        block = (
+            self.pixels[indices] if isinstance(self.pixels, np.ndarray) else np.stack([self.pixels[i] for i in indices])
+        )
+        x_bchw = torch.from_numpy(block).permute(0, 3, 1, 2)
+        if self.augment is None:
+            return x_bchw, labels
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seeds.child(f"augment/{epoch}/{index}").value)
-            return self.augment(x_chw), torch.tensor(self.labels[index])
+            varied = []
+            for (epoch, index), x_chw in zip(keys, x_bchw.contiguous(), strict=True):
+                torch.manual_seed(self.seeds.child(f"augment/{epoch}/{index}").value)
+                varied.append(self.augment(x_chw))
+        return torch.stack(varied), labels
 
 
 class EpochSampler(Sampler[list[tuple[int, int]]]):
@@ -87,9 +104,14 @@ def train_loader(
     context = multiprocessing.get_context("fork") if workers else None
     loader: DataLoader[Batch] = DataLoader(
         dataset, batch_sampler=sampler, num_workers=workers, multiprocessing_context=context,
-        prefetch_factor=4 if workers else None, persistent_workers=workers > 0, worker_init_fn=_one_thread,
+        collate_fn=_whole, prefetch_factor=4 if workers else None, persistent_workers=workers > 0,
+        worker_init_fn=_one_thread,
     )  # fmt: skip
     return loader, sampler
+
+
+def _whole(batch: Any) -> Any:
+    return batch  # `__getitems__` has made the batch already
 
 
 def _one_thread(worker: int) -> None:

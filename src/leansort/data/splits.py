@@ -155,7 +155,8 @@ def straddling(rows: Sequence[Row]) -> list[str]:
 def _by_class(rows: Sequence[Row], ratios: Mapping[str, float], seed: int, keep: Mapping[str, str]) -> dict[str, str]:
     """Within each class, groups in the order of their hash fill the splits up to their shares.
 
-    A group of several classes counts for the rarest of them, which can least afford a bad draw.
+    A group of several classes counts for the rarest of them, which can least afford a bad draw; rare to the nearest
+    power of two, so that a few added crops do not turn the order of two classes around.
     """
     total = Counter(row.label for row in rows)
     labels: dict[str, Counter[int]] = defaultdict(Counter)
@@ -163,18 +164,19 @@ def _by_class(rows: Sequence[Row], ratios: Mapping[str, float], seed: int, keep:
         labels[row.group][row.label] += 1
     strata: dict[int, list[str]] = defaultdict(list)
     for group in sorted(labels, key=lambda name: _point(name, seed)):
-        strata[min(labels[group], key=lambda label: (total[label], label))].append(group)
+        strata[min(labels[group], key=lambda label: (total[label].bit_length(), label))].append(group)
     where: dict[str, str] = {}
     for label, groups in strata.items():
         sizes = {group: labels[group][label] for group in groups}
-        where |= _filled(sizes, ratios, keep) if keep else _cut(sizes, ratios)
+        where |= _filled(sizes, ratios, keep) if keep else _cut(sizes, ratios, _point(f"class/{label}", seed))
     return where
 
 
-def _cut(sizes: Mapping[str, int], ratios: Mapping[str, float]) -> dict[str, str]:
+def _cut(sizes: Mapping[str, int], ratios: Mapping[str, float], start: float) -> dict[str, str]:
+    """Cut a row of groups at the shares, from a random start on, so that lone groups do not all become train."""
     whole, reached, where = sum(sizes.values()), 0.0, {}
     for group, size in sizes.items():
-        where[group] = _at((reached + size / 2) / whole, ratios)
+        where[group] = _at((start + (reached + size / 2) / whole) % 1.0, ratios)
         reached += size
     return where
 

@@ -13,6 +13,7 @@ from leansort.core.labels import LabelSet
 from leansort.core.manifest import Row
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.data.checking import Checked, Pair, check
+from leansort.data.faults import Faults
 from leansort.data.looking import UNREADABLE
 from leansort.data.sources import folder
 from leansort.report.sheets import Section, Sheet, Tile, to_html
@@ -31,23 +32,28 @@ def check_data(path: Path, radius: int | None = None) -> tuple[Checked, Path]:
     Raises:
         UserError: there is neither a manifest nor class folders.
     """
-    rows, labels, root = opened(path)
+    rows, labels, root, faults = opened(path)
     with bar("looking at pictures") as advance:
-        return check(rows, labels, root, radius=radius, progress=advance), root
+        checked = check(rows, labels, root, radius=radius, progress=advance)
+    checked.faults.merge(faults)
+    return checked, root
 
 
-def opened(path: Path) -> tuple[Sequence[Row], LabelSet, Path]:
-    """Rows, classes and root of a manifest or of class folders; rows without a split carry an empty one."""
+def opened(path: Path) -> tuple[Sequence[Row], LabelSet, Path, Faults]:
+    """Rows, classes and root of a manifest or of class folders, and what was wrong on the way.
+
+    Rows without a split carry an empty one.
+    """
     if path.is_file() or (path / "manifest.parquet").is_file():
         manifest = manifests.load(path)
-        return manifest.rows, manifest.labels, manifest.root
+        return manifest.rows, manifest.labels, manifest.root, Faults()
     found = folder.items(folder.Config(path=path))
     names = [item.image.relative_to(found.root).as_posix() for item in found.items]
     rows = [
         Row(name, found.labels.index(item.label), item.split or "", item.group, "", item.source)
         for name, item in zip(names, found.items, strict=True)
     ]
-    return rows, found.labels, found.root
+    return rows, found.labels, found.root, found.faults
 
 
 def table(checked: Checked) -> str:

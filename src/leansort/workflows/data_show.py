@@ -46,7 +46,7 @@ def show(
         raise not_one_of("split", split, SPLITS)
     if augmented and recipe is None:
         raise UserError("data show: --augmented needs --recipe, which says how training varies its crops")
-    rows, labels, root = opened(path)
+    rows, labels, root, _ = opened(path)
     wanted = ["train"] if augmented else [*SPLITS, ""]
     groups = [
         (name, label, [row for row in rows if (row.split, row.label) == (name, index)])

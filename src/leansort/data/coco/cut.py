@@ -46,11 +46,11 @@ class Cut:
     min_size: int
 
 
-def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list[Item], Faults, int]:
+def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list[Item], Faults, list[str]]:
     """Write all crops.
 
     Returns:
-        The crops in the order of the plan, what was found wrong, and how many photos could not be used.
+        The crops in the order of the plan, what was found wrong, and each photo that could not be used and why.
 
     Raises:
         LeansortError: a crop cannot be written (full disk).
@@ -59,14 +59,14 @@ def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list
     borders = np.searchsorted(planned.photo, np.arange(len(planned.photos) + 1)).tolist()
     ranges = [(number, range(borders[number], borders[number + 1])) for number in range(len(planned.photos))]
     ranges = [(number, boxes) for number, boxes in ranges if boxes]
-    items, faults, lost = [], Faults(), 0
+    items, faults, lost = [], Faults(), []
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:
             cuts = pool.map(lambda one: _photo(planned, one[0], one[1], names, how), ranges)
             for done, (made, found, usable) in enumerate(cuts, 1):
                 items += made
                 faults.merge(found)
-                lost += not usable
+                lost += [] if usable else found.lines()
                 if progress:
                     progress(done, len(ranges))
         except BaseException:

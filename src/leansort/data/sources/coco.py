@@ -78,10 +78,10 @@ def items(config: Config, progress: Progress | None = None) -> Items:
     made, faults, lost = cut(planned, how, progress)
     photos = len(planned.photos)
     faults.merge(planned.faults)
-    if lost > config.tolerate * photos:
+    if len(lost) > config.tolerate * photos:
         raise UserError(
-            f"photos: {lost} of {photos} cannot be used, at most {100 * config.tolerate:g} % are left out "
-            f"(--tolerate); first: {faults.lines()[0]}"
+            f"photos: {len(lost)} of {photos} cannot be used, at most {100 * config.tolerate:g} % are left out "
+            f"(--tolerate); first: {lost[0]}"
         )
     notes: dict[str, Any] = {"photos": photos, "annotations": planned.annotations, **faults.counts}
     if planned.dropped:
