@@ -213,15 +213,15 @@ def test_faults_of_pictures_are_found_by_a_check(cli: Cli, tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
     found = json.loads(done.stdout)
     places = {kind: " ".join(of["examples"]) for kind, of in found["findings"].items()}
-    for kind, name in (
+    for what, name in (
         ("cannot be read", "3.jpg (is cut short"), ("cannot be read", "4.jpg (is empty"), ("cannot be read", "5.jpg"),
         ("CMYK", "cmyk.jpg"), ("ending does not fit the format", "really_png.jpg (.jpg holds PNG)"),
         ("grayscale", "grey.png"), ("16 bits a channel", "deep.png"), ("transparency, which is dropped", "alpha.png"),
         ("one even colour", "even.png"), ("a side under 16 px", "dot.png (3x3)"),
         ("longer than 8 times its width", "strip.png (400x20)"), ("turned by EXIF", "exif.jpg"),
-        ("not a picture by its ending, ignored", "notes.txt"), ("class folder without pictures", "train/empty"),
+        ("not a picture by its ending or kind, ignored", "notes.txt"), ("class folder without pictures", "train/empty"),
     ):  # fmt: skip
-        assert name in places[kind], (kind, places)
+        assert name in places[what], (what, places)
     pairs = {(pair["first"], pair["second"]): pair for pair in found["pairs"]}
     exact = pairs["train/a/1.jpg", "train/b/copy.jpg"]
     assert (exact["kind"], exact["conflict"], exact["across"]) == ("exact", True, False)

@@ -5,7 +5,9 @@ Workflows are imported inside the commands, so that `--help` and a user's typo a
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -246,8 +248,16 @@ def run(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 the user's mistake, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a name shows its code
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _stopped)  # so that what was begun is cleared away, as after Ctrl-C
     try:
-        sys.exit(app(given, standalone_mode=False, prog_name="leansort") or 0)
+        code = app(given, standalone_mode=False, prog_name="leansort") or 0
+        sys.stdout.flush()
+        if code == 130:  # typer has turned Ctrl-C into this already
+            raise KeyboardInterrupt
+        sys.exit(code)
     except typer.TyperException as error:  # an unknown command or option, a missing argument
         _fail(" ".join(str(getattr(error, "message", error)).split()) or error.format_message(), 2)
     except LeansortError as error:
@@ -257,10 +267,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; a run goes on with --resume", 130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
         sys.exit(1)
+    except OSError as error:  # a full disk under standard output, a folder that may not be entered
+        if "--debug" in given:
+            raise
+        _hush()
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+
+
+def _stopped(number: int, frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def _hush() -> None:
+    """Keep the interpreter from writing what is left to an output that takes no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {' '.join(message.splitlines())}", file=sys.stderr)  # a name may hold a line break
     sys.exit(code)

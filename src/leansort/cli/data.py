@@ -109,6 +109,8 @@ def data_import(
     from leansort.workflows.data_split import ratios as shares
 
     given = {"images": images, "map": map, "margin": margin, "min_size": min_size, "tolerate": tolerate}
+    if source != "coco" and len(paths) > 1:
+        raise UserError(f"data import: {source} takes one path, got {len(paths)}; only coco takes several")
     settings: dict[str, Any] = {"source": source, "path": _paths(paths)}
     settings |= {name: value for name, value in given.items() if value is not None}
     settings |= {"polygons": True} if polygons else {}
@@ -132,6 +134,11 @@ def _paths(paths: list[Path]) -> Any:
     from leansort.core.manifest import SPLITS
 
     named = [str(path).partition("=") for path in paths]
+    for path, (split, equals, _) in zip(paths, named, strict=True):
+        if equals and not path.exists() and (split not in SPLITS or not all(mark for _, mark, _ in named)):
+            raise UserError(
+                f"data import: got {str(path)!r}; SPLIT=FILE is for all files or none, SPLIT one of {SPLITS}"
+            )
     if all(equals and split in SPLITS for split, equals, _ in named):
         if len({split for split, _, _ in named}) < len(named):
             raise UserError("data import: a split is given twice; merge its files, or give them without SPLIT=")
@@ -144,12 +151,12 @@ def data_split(
     manifest: ManifestArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for the new manifest.")],
     by: Method = "class",
-    ratios: Ratios = RATIOS,
+    ratios: Annotated[str | None, typer.Option(help=f"Shares of train, val and test; {RATIOS} by default.")] = None,
     near_duplicates: Annotated[
         bool, typer.Option("--near-duplicates", help="Keep pictures that show the same on one side.")
     ] = False,
     folds: Annotated[int | None, typer.Option(help="Number of folds; with --fold.", min=2)] = None,
-    fold: Annotated[int, typer.Option(help="The fold that becomes val, from 0.", min=0)] = 0,
+    fold: Annotated[int | None, typer.Option(help="The fold that becomes val, from 0.", min=0)] = None,
     train_list: Annotated[Path | None, typer.Option(help="Names for train, one a line.")] = None,
     val_list: Annotated[Path | None, typer.Option(help="Names for val, one a line.")] = None,
     test_list: Annotated[Path | None, typer.Option(help="Names for test, one a line.")] = None,
@@ -169,9 +176,13 @@ def data_split(
     given = {name: path for name, path in lists.items() if path is not None}
     if (folds is not None) + bool(given) + (keep is not None) > 1:
         raise UserError("data split: --folds, lists and --keep each decide alone; give one of them")
+    if (folds is None) != (fold is None):
+        raise UserError("data split: --folds and --fold go together, e.g. --folds 5 --fold 0")
+    if ratios is not None and (folds is not None or given):
+        raise UserError("data split: --ratios means nothing with --folds or lists, which decide the shares")
     done = split(
-        manifest, out, config=shares(ratios, by), seed=seed, by_duplicates=near_duplicates,
-        fold=(fold, folds) if folds else None, lists=given or None, keep=keep,
+        manifest, out, config=shares(ratios or RATIOS, by), seed=seed, by_duplicates=near_duplicates,
+        fold=None if folds is None or fold is None else (fold, folds), lists=given or None, keep=keep,
     )  # fmt: skip
     lines = [f"{name}: {sum(of.values())} crops  {of}" for name, of in done["splits"].items()]
     lines.append(f"{done['groups']} groups, {done['moved']} crops changed sides: {out / 'manifest.parquet'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -26,19 +27,22 @@ class LabelSet:
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        doubled = sorted({name for name in self.names if self.names.count(name) > 1})
+        doubled = sorted(name for name, times in Counter(self.names).items() if times > 1)
         if doubled:
             raise UserError(f"labels: {', '.join(doubled)} given twice; every class name must be there once")
         if len(self.names) < 2 or not all(name.strip() for name in self.names):
-            raise UserError(f"labels: got {list(self.names)}, need at least two non-empty names")
+            raise UserError(f"labels: got {_shown(self.names)}, need at least two non-empty names")
 
     def __len__(self) -> int:
         return len(self.names)
 
     @classmethod
-    def of(cls, names: Iterable[str]) -> LabelSet:
-        """Make a label set of any iterable of names, keeping its order."""
-        return cls(tuple(names))
+    def of(cls, names: Iterable[str], where: str = "") -> LabelSet:
+        """Make a label set of any iterable of names, keeping its order; `where` names their place in the error."""
+        try:
+            return cls(tuple(names))
+        except UserError as error:
+            raise UserError(f"{where}: {error}" if where else str(error)) from None
 
     @property
     def digest(self) -> str:

@@ -40,6 +40,8 @@ def alone(path: Path) -> Iterator[None]:
 def staged(out: Path, what: str) -> Iterator[Path]:
     """Give a folder beside `out` that becomes `out` when the work is whole, and is removed when it fails.
 
+    An empty folder that is there already is filled in place, and emptied again when the work fails.
+
     Args:
         out: new, or an empty folder.
         what: names the work in errors.
@@ -49,6 +51,10 @@ def staged(out: Path, what: str) -> Iterator[Path]:
         LeansortError: the folder cannot be made or moved.
     """
     store.require_free(out, what)
+    if out.exists():  # it may be a mount point, a link or where the user stands: fill it, it cannot be replaced
+        with _emptied_on_failure(out):
+            yield out
+        return
     folder, handle = None, None
     try:
         out.resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +72,16 @@ def staged(out: Path, what: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
         if handle is not None:
             os.close(handle)
+
+
+@contextmanager
+def _emptied_on_failure(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for child in out.iterdir():
+            shutil.rmtree(child) if child.is_dir() and not child.is_symlink() else child.unlink()
+        raise
 
 
 def _clear(out: Path) -> None:

@@ -22,6 +22,7 @@ from leansort.core.labels import LabelSet
 SPLITS = ("train", "val", "test")
 _VERSION = 1
 _KEY = b"leansort"
+_META = {"labels", "labels_digest", "root", "notes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,13 @@ def load(path: Path) -> Manifest:
 
 
 def _checked(path: Path, table: Any, meta: dict[str, Any]) -> Manifest:
-    if meta.get("version") != _VERSION:
-        raise IntegrityError(f"manifest: {path} has version {meta.get('version')}, this leansort reads {_VERSION}")
+    version = meta.get("version") if isinstance(meta, dict) else None
+    if version != _VERSION:
+        raise IntegrityError(f"manifest: {path} has version {version}, this leansort reads {_VERSION}")
+    if not table.schema.remove_metadata().equals(_schema(_arrow()[0])) or not set(meta) >= _META:
+        raise IntegrityError(f"manifest: {path} lacks columns or notes of a manifest; it was changed")
+    if any(table.column(name).null_count for name in table.column_names if name != "box"):
+        raise IntegrityError(f"manifest: {path} has rows with empty fields; it was changed")
     labels = LabelSet.of(meta["labels"])
     if labels.digest != meta["labels_digest"]:
         raise IntegrityError(f"manifest: the labels in {path} do not match their digest; the file was changed")

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from leansort.core import store
 from leansort.core.errors import LeansortError, UserError
 
 Image = npt.NDArray[np.uint8]
@@ -111,7 +112,7 @@ def decode(data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return store.read_file(path)
     except OSError as error:
         raise UnreadableImage(f"cannot be read ({error.strerror or error})") from None
 

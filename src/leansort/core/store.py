@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,13 +84,28 @@ def read_json(path: Path, what: str) -> Any:
         UserError: the file is missing or not JSON; the message says where it breaks off.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_file(path).decode("utf-8"))
     except OSError as error:
         raise UserError(f"{what}: cannot read {path} ({error.strerror or error})") from None
     except UnicodeDecodeError:
         raise UserError(f"{what}: {path} is not UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise UserError(f"{what}: {path} is not JSON (line {error.lineno}: {error.msg})") from None
+    except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
+        raise UserError(f"{what}: {path} is not JSON that can be read ({error})") from None
+
+
+def read_file(path: Path) -> bytes:
+    """Read a regular file whole.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file: opening a pipe would wait for ever.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file.read()
 
 
 def sha256(data: bytes) -> str:
@@ -107,7 +124,11 @@ def require_free(path: Path, what: str) -> None:
     Raises:
         UserError: the path is there and is not an empty folder.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    try:
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except OSError as error:
+        raise UserError(f"{what}: cannot use {path} ({error.strerror or error})") from None
+    if taken:
         raise UserError(f"{what}: {path} is there already and not empty; name another folder or remove it")
 
 

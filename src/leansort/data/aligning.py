@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from leansort.core import store
 from leansort.core.preprocess import UnreadableImage, decode
 
 Grey = npt.NDArray[np.float32]
@@ -74,7 +75,7 @@ def _tint(first: Grey, second: Grey, warp: npt.NDArray[Any]) -> float:
 @lru_cache(maxsize=4096)
 def _prepared(path: Path) -> tuple[Grey, Grey]:
     """Structure (64, 64), unit contrast, and colour (64, 64, 3) in YCrCb."""
-    bgr = decode(path.read_bytes(), 2 * SIDE, "stretch")
+    bgr = decode(store.read_file(path), 2 * SIDE, "stretch")
     small = cv2.resize(bgr, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     colour = cv2.cvtColor(small, cv2.COLOR_BGR2YCrCb).astype(np.float32)
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)

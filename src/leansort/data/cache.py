@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.core import store
+from leansort.core.errors import LeansortError, UserError
 from leansort.core.locking import alone
 from leansort.core.manifest import Manifest, Row
-from leansort.core.preprocess import Preprocess
+from leansort.core.preprocess import Preprocess, UnreadableImage
 
 Progress = Callable[[int, int], None]
 
@@ -39,18 +40,33 @@ def cached(
         Read-only memory map of shape (rows, size, size, 3), RGB.
 
     Raises:
-        UnreadableImage: a picture that the import could read has gone bad since.
+        UnreadableImage: a picture is gone.
+        UserError: a picture has changed since the import.
         LeansortError: the cache cannot be written (full disk).
     """
     path = folder / f"{store.digest([preprocess.digest, [row.hash for row in rows]])}.npy"
-    if not path.exists():
+    shape = (len(rows), preprocess.size, preprocess.size, 3)
+    mapped = _mapped(path, shape)
+    if mapped is None:
         with alone(path.with_suffix(".lock")):
-            if not path.exists():  # another process may have built it while this one waited
+            mapped = _mapped(path, shape)  # another process may have built it while this one waited
+            if mapped is None:
                 clear_leftovers(path)
                 with store.replacing(path) as temporary:
-                    _fill(temporary, [manifest.path(row) for row in rows], preprocess, progress)
-    mapped: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+                    _fill(temporary, [(manifest.path(row), row.hash) for row in rows], preprocess, progress)
+                mapped = _mapped(path, shape)
+    if mapped is None:
+        raise LeansortError(f"cache: {path} was just written and cannot be read back; is the disk failing?")
     return mapped
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8] | None:
+    """The cache file as an array; None where there is none, or a damaged one."""
+    try:
+        mapped: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return mapped if mapped.shape == shape and mapped.dtype == np.uint8 else None
 
 
 def size_bytes(rows: int, preprocess: Preprocess) -> int:
@@ -64,7 +80,18 @@ def clear_leftovers(path: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _fill(path: Path, pictures: Sequence[Path], preprocess: Preprocess, progress: Progress | None) -> None:
+def _unchanged(picture: Path, digest: str) -> bytes:
+    """Read a picture, and refuse one that is not what the import saw: its pixels would be kept under a wrong name."""
+    try:
+        data = store.read_file(picture)
+    except OSError as error:
+        raise UnreadableImage(f"picture {picture} cannot be read ({error.strerror or error})") from None
+    if store.sha256(data)[: len(digest)] != digest:
+        raise UserError(f"picture {picture} has changed since the import; import the data again")
+    return data
+
+
+def _fill(path: Path, pictures: Sequence[tuple[Path, str]], preprocess: Preprocess, progress: Progress | None) -> None:
     shape = (len(pictures), preprocess.size, preprocess.size, 3)
     array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     with path.open("r+b") as file:
@@ -72,7 +99,7 @@ def _fill(path: Path, pictures: Sequence[Path], preprocess: Preprocess, progress
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
     def one(index: int) -> None:
-        array[index] = preprocess(pictures[index])
+        array[index] = preprocess(_unchanged(*pictures[index]))
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:

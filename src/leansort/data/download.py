@@ -202,7 +202,7 @@ def _one(photo: Wanted, final: Path, fetcher: Fetcher) -> _Outcome:
 
 def _is_there(photo: Wanted, final: Path) -> bool:
     try:
-        return not _fault(photo, final.read_bytes())
+        return not _fault(photo, store.read_file(final))
     except (OSError, UnreadableImage):
         return False
 

@@ -252,7 +252,7 @@ class Fetcher:
     def _network(self, line: _Line) -> Iterator[None]:
         try:
             yield
-        except LocationValueError as error:
+        except (LocationValueError, UnicodeError) as error:
             raise _GivenUp(_one_line(error)) from None
         except (HTTPError, OSError) as error:
             if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -328,8 +328,12 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
 
 
 def _target(url: str, response: urllib3.BaseHTTPResponse) -> str:
-    target = urljoin(url, response.headers.get("Location", ""))
-    if urlsplit(target).scheme not in ("http", "https"):
+    try:
+        target = urljoin(url, response.headers.get("Location", ""))
+        scheme = urlsplit(target).scheme
+    except ValueError:
+        raise _GivenUp("redirected to what is no URL") from None
+    if scheme not in ("http", "https"):
         raise _GivenUp(f"redirected to {target}, which is not http or https")
     if _GONE in target:
         raise _GivenUp("was taken down")

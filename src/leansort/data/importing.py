@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from leansort.core import store
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest, Row, duplicates
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.data.faults import Faults
 from leansort.data.items import Item, Items
-from leansort.data.splits import SplitConfig, assigned
+from leansort.data.splits import SplitConfig, assigned, straddling
 
 MAX_UNREADABLE = 0.01
 UNREADABLE = "picture cannot be read"
@@ -61,15 +62,20 @@ def to_manifest(
             if progress:
                 progress(done, len(found.items))
     _refuse_many(faults, len(found.items), tolerate)
+    if not rows:
+        raise UserError(f"data: no crop is left; counted: {found.notes or 'nothing'}")
     notes = {**found.notes, "unreadable": faults.counts[UNREADABLE]}
     faults.merge(found.faults)
     manifest = Manifest(_split(rows, split or SplitConfig(), seed), found.labels, found.root, notes)
+    torn = straddling(manifest.rows)
+    if torn:
+        raise UserError(f"data: {len(torn)} groups are given to more than one split, first {torn[0]!r}; that leaks")
     return manifest, faults
 
 
 def _hashed(item: Item, verify: bool) -> tuple[str, str]:
     try:
-        data = item.image.read_bytes()
+        data = store.read_file(item.image)
         if verify:
             decode(data, target=64)
     except OSError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from leansort.core import store
 from leansort.core.errors import MissingExtraError
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.data.duplicates import SIDE, Thumbs, thumbnail
@@ -53,7 +54,7 @@ def look(path: Path) -> Look:
         MissingExtraError: Pillow is not installed.
     """
     try:
-        data = path.read_bytes()
+        data = store.read_file(path)
         bgr = decode(data, 2 * SIDE, "stretch")
     except OSError as error:
         return Look(((UNREADABLE, error.strerror or str(error)),))

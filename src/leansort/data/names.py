@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path, PurePosixPath
 
 from leansort.core.errors import UserError
@@ -21,6 +23,24 @@ def safe_name(name: str, what: str, root: Path | None = None) -> str:
     pure = PurePosixPath(name.replace("\\", "/"))
     if root is not None and pure.is_absolute() and pure.is_relative_to(root.resolve().as_posix()):
         pure = pure.relative_to(root.resolve().as_posix())
-    if not pure.name or "\0" in name or pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
+    if not pure.name:
+        raise UserError(f"{what}: {name!r} is no file name")
+    if "\0" in name or pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
         raise UserError(f"{what}: file name {name!r} leaves the folder of the photos; refused")
     return pure.as_posix()
+
+
+def plain_name(name: str) -> str:
+    """Make any text part of a file name: letters, digits, dot, dash and underline.
+
+    A long name keeps its start and gets a digest.
+    """
+    plain = re.sub(r"[^\w.-]", "_", name)
+    if len(plain.encode()) <= 100:
+        return plain
+    return plain.encode()[:80].decode("utf-8", "ignore") + "-" + hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def spelled(name: str) -> str:
+    """A file name that can be printed and stored: bytes that are not UTF-8 become `\\udcXX`."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -110,10 +110,9 @@ def folds(rows: Sequence[Row], count: int, fold: int, seed: int) -> tuple[Row, .
     groups = len({row.group for row in inside})
     if not 2 <= count <= max(2, groups) or not 0 <= fold < count:
         raise UserError(f"folds: got fold {fold} of {count}, need 2 to {groups} folds (groups) and a fold from 0")
-    names = {f"fold {number}": 1 / count for number in range(count)}
-    where = _by_class(inside, names, seed, {})
-    val = {group for group, name in where.items() if name == f"fold {fold}"}
-    sides = {group: "val" if group in val else "train" for group in where} | dict.fromkeys(apart, "test")
+    order = [group for stratum in _strata(inside, seed).values() for group in stratum]  # dealt out in turn
+    sides = {group: "val" if at % count == fold else "train" for at, group in enumerate(order)}
+    sides |= dict.fromkeys(apart, "test")
     return tuple(replace(row, split=sides[row.group]) for row in rows)
 
 
@@ -153,7 +152,15 @@ def straddling(rows: Sequence[Row]) -> list[str]:
 
 
 def _by_class(rows: Sequence[Row], ratios: Mapping[str, float], seed: int, keep: Mapping[str, str]) -> dict[str, str]:
-    """Within each class, groups in the order of their hash fill the splits up to their shares.
+    """Within each class, groups in the order of their hash fill the splits up to their shares."""
+    where: dict[str, str] = {}
+    for label, sizes in _strata(rows, seed).items():
+        where |= _filled(sizes, ratios, keep) if keep else _cut(sizes, ratios, _point(f"class/{label}", seed))
+    return where
+
+
+def _strata(rows: Sequence[Row], seed: int) -> dict[int, dict[str, int]]:
+    """For each class its groups in the order of their hash, with the crops of the class that each has.
 
     A group of several classes counts for the rarest of them, which can least afford a bad draw; rare to the nearest
     power of two, so that a few added crops do not turn the order of two classes around.
@@ -162,14 +169,11 @@ def _by_class(rows: Sequence[Row], ratios: Mapping[str, float], seed: int, keep:
     labels: dict[str, Counter[int]] = defaultdict(Counter)
     for row in rows:
         labels[row.group][row.label] += 1
-    strata: dict[int, list[str]] = defaultdict(list)
+    strata: dict[int, dict[str, int]] = defaultdict(dict)
     for group in sorted(labels, key=lambda name: _point(name, seed)):
-        strata[min(labels[group], key=lambda label: (total[label].bit_length(), label))].append(group)
-    where: dict[str, str] = {}
-    for label, groups in strata.items():
-        sizes = {group: labels[group][label] for group in groups}
-        where |= _filled(sizes, ratios, keep) if keep else _cut(sizes, ratios, _point(f"class/{label}", seed))
-    return where
+        label = min(labels[group], key=lambda one: (total[one].bit_length(), one))
+        strata[label][group] = labels[group][label]
+    return strata
 
 
 def _cut(sizes: Mapping[str, int], ratios: Mapping[str, float], start: float) -> dict[str, str]:

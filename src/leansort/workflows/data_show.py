@@ -46,6 +46,8 @@ def show(
         raise not_one_of("split", split, SPLITS)
     if augmented and recipe is None:
         raise UserError("data show: --augmented needs --recipe, which says how training varies its crops")
+    if augmented and split not in (None, "train"):
+        raise UserError(f"data show: got --split {split} with --augmented; only train is varied")
     rows, labels, root, _ = opened(path)
     wanted = ["train"] if augmented else [*SPLITS, ""]
     groups = [

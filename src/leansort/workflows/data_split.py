@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core import manifest as manifests
+from leansort.core import store
 from leansort.core.errors import UserError
 from leansort.core.manifest import SPLITS, Manifest, Row
 from leansort.data import duplicates
@@ -83,6 +84,7 @@ def split(
     Raises:
         UserError: the shares, fold or lists cannot be used.
     """
+    store.require_free(out, "data split")
     manifest = manifests.load(path)
     before = {row.image: row.split for row in manifest.rows}
     manifest = grouped_by_duplicates(manifest) if by_duplicates else manifest

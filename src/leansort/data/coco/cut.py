@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +12,22 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
+from leansort.core import store
 from leansort.core.errors import LeansortError
 from leansort.core.preprocess import Image, UnreadableImage, decode
 from leansort.data.coco.frames import KINDS, frames
 from leansort.data.coco.plan import Photo, Plan
 from leansort.data.faults import Faults
 from leansort.data.items import Item
+from leansort.data.names import plain_name
 
 QUALITY = 95
 MISSING, UNREADABLE = "photo is missing", "photo cannot be read"
 OTHER_SIZE = "photo has another size than its annotations say"
 UNTURNED, SCALED = "photo with boxes from before its EXIF turn", "photo smaller or larger than annotated, boxes scaled"
 CLIPPED = "box clipped to the frame"
+MOST_JPEG = 65_500
+TOO_LONG = "box longer than a JPEG can be"
 Progress = Callable[[int, int], None]
 
 
@@ -93,6 +95,9 @@ def _photo(planned: Plan, number: int, boxes: range, names: list[str], how: Cut)
         if found.clipped[at]:
             faults.add(CLIPPED, place)
         left, top, right, bottom = (int(edge) for edge in found.edges[at])
+        if max(right - left, bottom - top) > MOST_JPEG:
+            faults.add(TOO_LONG, place)
+            continue
         path = how.out / "crops" / (photo.split or "all") / names[index]
         _write(path, pixels[top:bottom, left:right])
         box = (float(left), float(top), float(right - left), float(bottom - top))
@@ -104,7 +109,7 @@ def _photo(planned: Plan, number: int, boxes: range, names: list[str], how: Cut)
 def _opened(path: Path, photo: Photo, faults: Faults) -> tuple[Image, float] | None:
     """Decode a photo as its boxes see it; None, and counted, where it cannot be used."""
     try:
-        data = path.read_bytes()
+        data = store.read_file(path)
         pixels = decode(data)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
@@ -147,22 +152,14 @@ def crop_names(planned: Plan) -> list[str]:
     stems = [PurePosixPath(photo.name).stem for photo in planned.photos]
     if len({stem.casefold() for stem in stems}) < len(stems):
         stems = [photo.name for photo in planned.photos]
-    stems = [_plain(stem) for stem in stems]
+    stems = [plain_name(stem) for stem in stems]
     times: Counter[str] = Counter()
     names = []
     for photo, one in zip(planned.photo.tolist(), planned.ids, strict=True):
-        name = f"{stems[photo]}_{_plain(one)}"
+        name = f"{stems[photo]}_{plain_name(one)}"
         while times[name.casefold()]:
             times[name.casefold()] += 1
             name = f"{name}-{times[name.casefold()]}"
         times[name.casefold()] += 1
         names.append(f"{name}.jpg")
     return names
-
-
-def _plain(name: str) -> str:
-    """Letters, digits, dot, dash and underline; a long name keeps its start and gets a digest."""
-    plain = re.sub(r"[^\w.-]", "_", name)
-    if len(plain.encode()) <= 100:
-        return plain
-    return plain.encode()[:80].decode("utf-8", "ignore") + "-" + hashlib.sha256(name.encode()).hexdigest()[:12]

@@ -17,7 +17,7 @@ from leansort.core.labels import LabelSet
 from leansort.core.manifest import SPLITS
 from leansort.data.category_map import DROPPED, CategoryMap
 from leansort.data.coco import records
-from leansort.data.coco.frames import NOT_A_BOX, Boxes, Frames, box_of, frames
+from leansort.data.coco.frames import FARTHEST, NOT_A_BOX, Boxes, Frames, box_of, frames
 from leansort.data.coco.records import Coco
 from leansort.data.faults import Faults
 from leansort.data.names import safe_name
@@ -95,7 +95,7 @@ def plan(
     for coco in read:
         _require_sound(coco, category_map.doubled_annotation_ids if category_map else ())
     chosen = category_map.resolve(names, where) if category_map else {name: k for k, name in enumerate(names)}
-    labels = LabelSet.of(category_map.labels if category_map else names)
+    labels = LabelSet.of(category_map.labels if category_map else names, f"annotations: categories of {files[0][0]}")
     photos: dict[str, Photo] = {}
     for coco, (_, split) in zip(read, files, strict=True):
         for image in coco.images:
@@ -133,8 +133,12 @@ def _add(photos: dict[str, Photo], image: Any, split: str | None, path: Path) ->
     photos[name] = before or Photo(name, split, _side(image.width), _side(image.height))
 
 
+def _crowd(annotation: Any) -> bool:
+    return annotation.iscrowd in (1, True, "1", "true")
+
+
 def _side(value: Any) -> float:
-    usable = isinstance(value, int | float) and math.isfinite(value) and value >= 1
+    usable = isinstance(value, int | float) and 1 <= value <= FARTHEST
     return float(value) if usable else math.nan
 
 
@@ -149,9 +153,9 @@ def _collect(
         if chosen[category] == DROPPED:
             dropped[category] += 1
             continue
-        box = None if annotation.iscrowd else box_of(annotation, polygons)
+        box = None if _crowd(annotation) else box_of(annotation, polygons)
         if box is None:
-            kind = CROWD if annotation.iscrowd else NOT_A_BOX
+            kind = CROWD if _crowd(annotation) else NOT_A_BOX
             faults.add(kind, f"{coco.path.name}: annotation {annotation.id} in {names[annotation.image_id]}")
             continue
         found.photo.append(numbers[names[annotation.image_id]])

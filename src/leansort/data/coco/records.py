@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leansort.core import store
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean
 
 Id = int | str
@@ -40,7 +41,7 @@ def read(path: Path) -> Coco:
     """
     msgspec, decoder = _decoder()
     try:
-        data = path.read_bytes()
+        data = store.read_file(path)
     except OSError as error:
         raise UserError(f"annotations: cannot read {path} ({error.strerror or error})") from None
     try:
@@ -59,7 +60,10 @@ def read(path: Path) -> Coco:
 
 def polygon(annotation: Any) -> Any:
     """The segmentation of an annotation as plain data, None where it has none."""
-    return json.loads(bytes(annotation.segmentation) or b"null")
+    try:
+        return json.loads(bytes(annotation.segmentation) or b"null")
+    except (ValueError, RecursionError):  # e.g. a number of thousands of digits
+        return None
 
 
 def require_unique(ids: Iterable[Id], path: Path, part: str, known: Iterable[Id] = ()) -> None:
@@ -91,8 +95,14 @@ def require_known(coco: Coco) -> None:
             got, listed = getattr(lost[0], key), "images" if key == "image_id" else "categories"
             raise UserError(
                 f"annotations: {coco.path}: annotation {lost[0].id} has {key} {got!r}, which is not in {listed} "
-                f"({len(lost)} such){did_you_mean(str(got), map(str, known)) if len(known) < 1000 else ''}"
+                f"({len(lost)} such){_hint(got, known)}"
             )
+
+
+def _hint(got: Id, known: set[Id]) -> str:
+    if str(got) in map(str, known):
+        return "; it is there as text" if isinstance(got, int) else "; it is there as a number"
+    return did_you_mean(str(got), map(str, known)) if len(known) < 1000 else ""
 
 
 def _plainly(text: str) -> str:

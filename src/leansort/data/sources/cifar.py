@@ -5,7 +5,9 @@ The archives "for Python" hold pickles, which run code when they are read; the b
 
 from __future__ import annotations
 
+import lzma
 import tarfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -17,8 +19,9 @@ from pydantic import BaseModel, ConfigDict
 
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.labels import LabelSet
-from leansort.data.category_map import relabelled
+from leansort.data import category_map
 from leansort.data.items import Item, Items
+from leansort.data.names import plain_name
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
@@ -51,12 +54,18 @@ def items(config: Config) -> Items:
         LeansortError: a picture cannot be written.
     """
     labels, listed = _labels(config), []
-    for number, (split, label, pixels) in enumerate(_records(config)):
-        path = config.out / "crops" / split / f"{number:05d}_{labels.names[label]}.png"
+    kept = dict.fromkeys(labels.names, True)
+    if config.map:
+        chosen = category_map.load(config.map).resolve(labels.names, str(config.map))
+        kept = {name: index != category_map.DROPPED for name, index in chosen.items()}
+    for number, (split, label, pixels) in enumerate(_records(config, labels)):
+        if not kept[labels.names[label]]:
+            continue
+        path = config.out / "crops" / split / f"{number:05d}_{plain_name(labels.names[label])}.png"
         image = np.frombuffer(pixels, np.uint8).reshape(3, SIDE, SIDE)[::-1].transpose(1, 2, 0)  # planes R, G, B
         _write(path, cv2.imencode(".png", np.ascontiguousarray(image))[1].tobytes())
         listed.append(Item(path, labels.names[label], split, group=path.name, source=path.name))
-    return relabelled(Items(listed, labels, config.out), config.map)
+    return category_map.relabelled(Items(listed, labels, config.out), config.map)
 
 
 def survey(config: Config) -> dict[str, Any]:
@@ -66,10 +75,18 @@ def survey(config: Config) -> dict[str, Any]:
         UserError: as `items` does.
     """
     labels = _labels(config)
-    counts = Counter((split, label) for split, label, _ in _records(config))
-    return {
-        split: {name: counts[split, index] for index, name in enumerate(labels.names)} for split in ("train", "test")
-    }
+    counts = Counter((split, label) for split, label, _ in _records(config, labels))
+    names: tuple[str, ...] = labels.names
+    if config.map:
+        chosen = category_map.load(config.map)
+        index = chosen.resolve(labels.names, str(config.map))
+        mapped: Counter[tuple[str, int]] = Counter()
+        for (split, label), count in counts.items():
+            mapped[split, index[labels.names[label]]] += count
+        counts, names = mapped, chosen.labels
+    per_split = {split: {name: counts[split, k] for k, name in enumerate(names)} for split in ("train", "test")}
+    dropped = sum(count for (_, label), count in counts.items() if label == category_map.DROPPED)
+    return {**per_split, **({"dropped": dropped} if config.map else {})}
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -88,7 +105,7 @@ def _labels(config: Config) -> LabelSet:
     raise UserError(f"cifar: {config.path} holds no list of class names")
 
 
-def _records(config: Config) -> Iterator[Record]:
+def _records(config: Config, labels: LabelSet) -> Iterator[Record]:
     """Yield (split, label, 3072 bytes); a CIFAR-100 record starts with the coarse and then the fine label."""
     for name, data in _members(config.path):
         if not name.endswith(".bin"):
@@ -99,11 +116,17 @@ def _records(config: Config) -> Iterator[Record]:
             raise UserError(f"cifar: {name} in {config.path} is cut short ({len(data)} bytes)")
         split = "test" if name.startswith("test") else "train"
         for start in range(0, len(data), head + PIXELS):
+            if data[start + at] >= len(labels):
+                raise UserError(
+                    f"cifar: {name} in {config.path} has label {data[start + at]}, its names are {len(labels)}"
+                )
             yield split, data[start + at], data[start + head : start + head + PIXELS]
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Read the archive's files by name, into memory; nothing is unpacked to disk."""
+    if not path.is_file():
+        raise UserError(f"cifar: {path} is not there, or no file")
     try:
         with tarfile.open(path) as archive:
             members = sorted((m for m in archive.getmembers() if m.isfile()), key=lambda member: member.name)
@@ -113,5 +136,9 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
             for member in members:
                 file = archive.extractfile(member)
                 yield PurePosixPath(member.name).name, file.read() if file else b""
-    except (OSError, tarfile.TarError, EOFError) as error:
-        raise UserError(f"cifar: cannot read the archive {path} ({error})") from None
+            if archive.fileobj is not None:  # once more to the end, where the checksum of the whole stands
+                archive.fileobj.seek(0)
+                while archive.fileobj.read(1 << 20):
+                    pass
+    except (OSError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise UserError(f"cifar: cannot read the archive {path} ({' '.join(str(error).split())})") from None

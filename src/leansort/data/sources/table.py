@@ -51,7 +51,7 @@ def items(config: Config) -> Items:
     if not config.path.is_file():
         raise UserError(f"table: {config.path} is not there")
     rows = _parquet(config.path) if config.path.suffix.lower() == ".parquet" else _csv(config.path)
-    labels = LabelSet.of(config.labels or sorted({row["label"] for row in rows}))
+    labels = LabelSet.of(config.labels or sorted({row["label"] for row in rows}), f"table: labels of {config.path}")
     listed = [_item(row, number, labels, root, config.path) for number, row in enumerate(rows, 1)]
     return relabelled(Items(listed, labels, root), config.map)
 
