@@ -14,8 +14,8 @@ from leansort.core import plugins
 from leansort.workflows.recipe import Recipe
 
 COMMANDS = (
-    ["data", "sample"], ["data", "download"], ["data", "import"], ["data", "split"], ["data", "check"], ["data", "show"],
-    ["data", "cache"], ["train"], ["export"], ["bench"], ["predict"], ["submit"], ["score"],
+    ["data", "sample"], ["data", "download"], ["data", "import"], ["data", "split"], ["data", "check"],
+    ["data", "show"], ["data", "cache"], ["train"], ["export"], ["bench"], ["predict"], ["submit"], ["score"],
     ["report"], ["run"],
 )  # fmt: skip
 

@@ -12,8 +12,8 @@ from docs.generate import reference
 from tests.conftest import ROOT, Cli
 
 
-def commands() -> list[list[str]]:
-    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+def commands(page: str) -> list[list[str]]:
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / page).read_text(), re.S)
     lines = [line for block in blocks for line in block.splitlines() if line.startswith("leansort ")]
     return [shlex.split(line)[1:] for line in lines]
 
@@ -22,9 +22,10 @@ def test_the_reference_is_up_to_date() -> None:
     assert (ROOT / "docs" / "reference.md").read_text() == reference(), "run: make docs"
 
 
-def test_the_tour_runs_as_written(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/data.md"])
+def test_the_commands_run_as_written(page: str, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    listed = commands()
+    listed = commands(page)
     assert len(listed) >= 7
     for arguments in listed:
         done = cli(*arguments, cwd=tmp_path)
