@@ -11,20 +11,15 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
-    InvalidHeader,
     LocationValueError,
     NewConnectionError,
     ReadTimeoutError,
@@ -33,76 +28,16 @@ from urllib3.exceptions import (
 
 from leansort.core.errors import LeansortError
 from leansort.core.preprocess import UnreadableImage
+from leansort.data.answers import REDIRECTS, Anew, GivenUp, Stopped, TryAgain, continued, fault_of, length, redirected
+from leansort.data.wire import HttpPool, HttpsPool, Line, here
 
 MAX_BYTES = 100_000_000
-MAX_REDIRECTS = 5
+MAXREDIRECTS = 5
 MAX_WAIT_S = 60.0
 DEADLINE = 10  # times the limit on silence: what one attempt may take in all
 OVERLAP = 4096  # bytes fetched again and compared when a file is continued: is it still the same file?
 _CHUNK = 65536
 _HEADERS = {"User-Agent": "leansort", "Accept-Encoding": "identity"}  # compressed bytes could not be continued
-_REDIRECTS = (301, 302, 303, 307, 308)
-_GONE = "photo_unavailable"  # Flickr sends here, to a picture that says so, for a photo that was taken down
-
-
-class _GivenUp(Exception):
-    """Repeating is of no use."""
-
-
-class _Stopped(Exception):
-    """The caller stopped the work."""
-
-
-class _Anew(Exception):
-    """What an earlier attempt brought is not the start of what the server has."""
-
-
-class _TryAgain(Exception):
-    """This attempt failed, the next one may not."""
-
-    def __init__(self, reason: str, wait_s: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait_s = wait_s
-
-
-class _Line:
-    """The wire of one attempt, which another thread may cut."""
-
-    def __init__(self) -> None:
-        self.socket: socket.socket | None = None
-        self.cut_because = ""
-
-    def cut(self, why: str) -> None:
-        self.cut_because = why
-        if self.socket is not None:
-            with suppress(OSError):  # closed already
-                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # TLS's own shutdown would pull its state away
-
-
-_here = threading.local()  # .line: the line of this thread's attempt
-
-
-class _Http(HTTPConnection):
-    """Tells the attempt its socket before it waits for the server's first byte."""
-
-    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # urllib3's is no http.client response
-        line: _Line = _here.line
-        line.socket = self.sock
-        if line.cut_because:  # cut while connecting, when there was no socket yet
-            raise ConnectionAbortedError(line.cut_because)
-        return super().getresponse()
-
-
-class _Https(_Http, HTTPSConnection):
-    pass
-
-
-class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Http
-
-
-class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _Https
 
 
 class Fetcher:
@@ -111,9 +46,9 @@ class Fetcher:
     def __init__(self, *, jobs: int, retries: int, timeout_s: float, backoff_s: float) -> None:
         self._retries, self._timeout_s, self._backoff_s = retries, timeout_s, backoff_s
         self._pools = urllib3.PoolManager(maxsize=jobs, timeout=timeout_s)
-        self._pools.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        self._pools.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
         self._stop = threading.Event()
-        self._lines: set[_Line] = set()
+        self._lines: set[Line] = set()
 
     def fetch(self, url: str, final: Path, check: Callable[[bytes], str]) -> str:
         """Fetch a file; only one that passes `check` appears as `final`, atomically.
@@ -130,7 +65,7 @@ class Fetcher:
         Raises:
             LeansortError: the disk is full, or the folder cannot be written.
         """
-        part, fault = part_of(final, url), _TryAgain("stopped")
+        part, fault = part_of(final, url), TryAgain("stopped")
         for attempt in range(self._retries + 1):
             try:
                 if attempt:
@@ -138,12 +73,12 @@ class Fetcher:
                 self._receive(url, part)
                 self._accept(part, final, check)
                 return ""
-            except _TryAgain as error:
+            except TryAgain as error:
                 fault = error
-            except _GivenUp as error:
+            except GivenUp as error:
                 _drop(part)
                 return str(error)
-            except _Stopped:
+            except Stopped:
                 break
         return f"{fault}, {self._retries + 1} attempts" if self._retries else str(fault)
 
@@ -153,12 +88,12 @@ class Fetcher:
         for line in list(self._lines):
             line.cut("stopped")
 
-    def _pause(self, fault: _TryAgain, attempt: int) -> None:
+    def _pause(self, fault: TryAgain, attempt: int) -> None:
         jitter = random.uniform(0.5, 1.5)  # lest all threads come back at the same moment
         grown_s = self._backoff_s * 2 ** min(attempt - 1, 20) * jitter
         wait_s = grown_s if fault.wait_s is None else fault.wait_s
         if self._stop.wait(min(wait_s, MAX_WAIT_S)):
-            raise _Stopped
+            raise Stopped
 
     def _accept(self, part: Path, final: Path, check: Callable[[bytes], str]) -> None:
         with _disk(part):
@@ -167,11 +102,11 @@ class Fetcher:
             fault = check(data)
         except UnreadableImage as error:
             _drop(part)
-            raise _TryAgain(str(error)) from None
+            raise TryAgain(str(error)) from None
         if fault:
-            raise _GivenUp(fault)
+            raise GivenUp(fault)
         if self._stop.is_set():
-            raise _Stopped
+            raise Stopped
         with _disk(final):
             part.replace(final)
 
@@ -179,13 +114,13 @@ class Fetcher:
         with self._line() as line:
             try:
                 self._transfer(url, part, line)
-            except _Anew:
+            except Anew:
                 _drop(part)
                 self._transfer(url, part, line)
 
     @contextmanager
-    def _line(self) -> Iterator[_Line]:
-        line = _here.line = _Line()
+    def _line(self) -> Iterator[Line]:
+        line = here.line = Line()
         limit_s = DEADLINE * self._timeout_s
         timer = threading.Timer(limit_s, line.cut, [f"not finished after {limit_s:g} s"])
         timer.daemon = True
@@ -193,28 +128,28 @@ class Fetcher:
         self._lines.add(line)
         try:
             if self._stop.is_set():  # asked after adding: stop() has either cut this line or is seen here
-                raise _Stopped
+                raise Stopped
             yield line
         finally:
             timer.cancel()
             self._lines.discard(line)
 
-    def _transfer(self, url: str, part: Path, line: _Line) -> None:
+    def _transfer(self, url: str, part: Path, line: Line) -> None:
         start, tail = _kept(part)
         with closing(self._open(url, start, line)) as response:
             if response.status == 200:
-                start, tail, total = 0, b"", _length(response)
+                start, tail, total = 0, b"", length(response)
             else:
-                total = _continued(response, start)
+                total = continued(response, start)
             if total is not None and total > MAX_BYTES:
-                raise _GivenUp(f"is {total} bytes, the limit is {MAX_BYTES}")
+                raise GivenUp(f"is {total} bytes, the limit is {MAX_BYTES}")
             size = _store(part, start, _agreeing(tail, self._chunks(response, start, line)))
         if total is not None and size < total:
-            raise _TryAgain(f"cut short, {size} of {total} bytes")
+            raise TryAgain(f"cut short, {size} of {total} bytes")
 
-    def _open(self, url: str, start: int, line: _Line) -> urllib3.BaseHTTPResponse:
+    def _open(self, url: str, start: int, line: Line) -> urllib3.BaseHTTPResponse:
         headers = {**_HEADERS, **({"Range": f"bytes={start}-"} if start else {})}
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(MAXREDIRECTS + 1):
             with self._network(line):
                 response = self._pools.request(
                     "GET",
@@ -226,38 +161,38 @@ class Fetcher:
                     decode_content=False,
                     enforce_content_length=False,
                 )
-            fault = _fault(response, start)
-            if not fault and response.status not in _REDIRECTS:
+            fault = fault_of(response, start)
+            if not fault and response.status not in REDIRECTS:
                 return response
             response.close()
             if fault:
                 raise fault
-            url = _target(url, response)
-        raise _GivenUp(f"more than {MAX_REDIRECTS} redirects")
+            url = redirected(url, response)
+        raise GivenUp(f"more than {MAXREDIRECTS} redirects")
 
-    def _chunks(self, response: urllib3.BaseHTTPResponse, size: int, line: _Line) -> Iterator[bytes]:
+    def _chunks(self, response: urllib3.BaseHTTPResponse, size: int, line: Line) -> Iterator[bytes]:
         while True:
             with self._network(line):
                 chunk = response.read1(_CHUNK)
             if line.cut_because:  # what a cut line still gives is not to be trusted
-                raise _TryAgain(line.cut_because)
+                raise TryAgain(line.cut_because)
             if not chunk:
                 return
             size += len(chunk)
             if size > MAX_BYTES:
-                raise _GivenUp(f"is over the limit of {MAX_BYTES} bytes")
+                raise GivenUp(f"is over the limit of {MAX_BYTES} bytes")
             yield chunk
 
     @contextmanager
-    def _network(self, line: _Line) -> Iterator[None]:
+    def _network(self, line: Line) -> Iterator[None]:
         try:
             yield
         except (LocationValueError, UnicodeError) as error:
-            raise _GivenUp(_one_line(error)) from None
+            raise GivenUp(_one_line(error)) from None
         except (HTTPError, OSError) as error:
             if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise _GivenUp(_one_line(error)) from None
-            raise _TryAgain(line.cut_because or self._reason(error)) from None
+                raise GivenUp(_one_line(error)) from None
+            raise TryAgain(line.cut_because or self._reason(error)) from None
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError):  # a refusal is both
@@ -291,7 +226,7 @@ def _agreeing(tail: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
         if len(head) >= len(tail):
             break
     if not head.startswith(tail):
-        raise _Anew
+        raise Anew
     yield head
     yield from chunks
 
@@ -307,50 +242,6 @@ def _store(part: Path, start: int, chunks: Iterator[bytes]) -> int:
             file.flush()
             os.fsync(file.fileno())
             return file.tell()
-
-
-def _fault(response: urllib3.BaseHTTPResponse, start: int) -> Exception | None:
-    status = response.status
-    if status == 200 or status in _REDIRECTS or (status == 206 and start):
-        return None
-    if status == 416 and start:
-        return _Anew()
-    if status in (408, 429) or status >= 500:
-        return _TryAgain(f"HTTP {status}", _retry_after(response))
-    return _GivenUp(f"HTTP {status}")
-
-
-def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
-    given = response.headers.get("Retry-After")
-    with suppress(InvalidHeader, ValueError, OverflowError):
-        return urllib3.Retry().parse_retry_after(given) if given else None
-    return None
-
-
-def _target(url: str, response: urllib3.BaseHTTPResponse) -> str:
-    try:
-        target = urljoin(url, response.headers.get("Location", ""))
-        scheme = urlsplit(target).scheme
-    except ValueError:
-        raise _GivenUp("redirected to what is no URL") from None
-    if scheme not in ("http", "https"):
-        raise _GivenUp(f"redirected to {target}, which is not http or https")
-    if _GONE in target:
-        raise _GivenUp("was taken down")
-    return target
-
-
-def _length(response: urllib3.BaseHTTPResponse) -> int | None:
-    text = response.headers.get("Content-Length", "")
-    return int(text) if re.fullmatch("[0-9]{1,18}", text) and "Transfer-Encoding" not in response.headers else None
-
-
-def _continued(response: urllib3.BaseHTTPResponse, start: int) -> int | None:
-    """Size of the whole file in bytes, None where the server does not say."""
-    given = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]+/([0-9]{1,18}|\*)", response.headers.get("Content-Range", ""))
-    if not given or int(given[1]) != start:
-        raise _Anew
-    return None if given[2] == "*" else int(given[2])
 
 
 def _drop(part: Path) -> None:
