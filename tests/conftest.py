@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,6 +47,11 @@ def cli() -> Cli:
         return subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd, check=False)
 
     return run
+
+
+def listening() -> None:
+    """For a child process: hear Ctrl-C, even where the tests run in the background, which turns a deaf ear to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def draw(path: Path, kind: int, seed: int, size: tuple[int, int] = (96, 72)) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from leansort.core import manifest as manifests
-from tests.conftest import Cli, draw
+from tests.conftest import Cli, draw, listening
 
 
 def refused(done: Any, part: str, code: int = 2) -> None:
@@ -183,7 +183,9 @@ def test_an_import_fills_the_folder_one_stands_in_and_empties_it_again(cli: Cli,
 def test_an_import_that_is_stopped_leaves_nothing_in_the_way(cli: Cli, tmp_path: Path, how: signal.Signals) -> None:
     assert cli("data", "sample", "--out", tmp_path / "s", "--train", "60", "--val", "2", "--test", "2").returncode == 0
     command = [sys.executable, "-m", "leansort", "data", "import", "coco", str(tmp_path / "s" / "annotations.json")]
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "o")], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "o")], stderr=subprocess.PIPE, text=True, preexec_fn=listening
+    )
     assert process.stderr is not None
     process.stderr.readline()  # "data: reading …": at work
     process.send_signal(how)

@@ -14,6 +14,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": lambda: nn.ReLU(inplace=True),
     "relu6": lambda: nn.ReLU6(inplace=True),
     "hardswish": lambda: nn.Hardswish(inplace=True),
+    "silu": lambda: nn.SiLU(inplace=True),
     "none": nn.Identity,
 }
 
@@ -41,9 +42,9 @@ class InvertedResidual(nn.Module):
         act: activation after the first two convolutions.
     """
 
-    def __init__(self, cin: int, out: int, expand: int, kernel: int = 3, stride: int = 1, act: str = "relu6") -> None:
+    def __init__(self, cin: int, out: int, expand: float, kernel: int = 3, stride: int = 1, act: str = "relu6") -> None:
         super().__init__()
-        hidden = cin * expand
+        hidden = round(cin * expand)
         parts = [] if expand == 1 else [ConvBlock(cin, hidden, 1, act=act)]
         parts.append(ConvBlock(hidden, hidden, kernel, stride, groups=hidden, act=act))
         self.body = nn.Sequential(*parts, ConvBlock(hidden, out, 1, act="none"))
@@ -53,6 +54,13 @@ class InvertedResidual(nn.Module):
         """Map (b, cin, h, w) to (b, out, h/stride, w/stride)."""
         y_bchw = cast(Tensor, self.body(x_bchw))
         return x_bchw + y_bchw if self.residual else y_bchw
+
+
+class Dense(nn.Sequential):
+    """Linear layer with activation, (b, cin) to (b, out)."""
+
+    def __init__(self, cin: int, out: int, act: str = "relu", bias: bool = True) -> None:
+        super().__init__(nn.Linear(cin, out, bias=bias), ACTIVATIONS[act]())
 
 
 class GlobalPool(nn.Module):
@@ -75,7 +83,8 @@ def initialize(model: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, 0.0, 0.01)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
             last = module
     if last is not None:
         nn.init.zeros_(last.weight)

@@ -3,51 +3,68 @@
     {block: inverted_residual, expand: 3, out: 24, repeat: 3, stride: 2, kernel: 3}
 
 A repeated row keeps its stride for the first repeat only. Channels are multiplied by the width and cut to an
-integer; a row with `grow_only: true` is multiplied only by widths above 1.
+integer, or made divisible by the file's `divisor`; a row with `grow_only: true` is multiplied only by widths above 1.
 """
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from leansort.arch import blocks
-from leansort.core.errors import MissingExtraError, UserError, not_one_of
+from leansort.arch import blocks, mobile
+from leansort.core import strict
+from leansort.core.errors import UserError, not_one_of
 
 Row = dict[str, Any]
 BLOCKS: dict[str, Callable[..., nn.Module]] = {
     "conv": blocks.ConvBlock,
     "inverted_residual": blocks.InvertedResidual,
+    "mobile": mobile.MobileResidual,
+    "separable": mobile.Separable,
+    "bottleneck": mobile.Bottleneck,
+    "dense": blocks.Dense,
 }
 PLAIN = {"pool": (), "dropout": ("p",), "linear": ()}
 _CONTROL = ("block", "repeat", "grow_only")
 
 
-def read(path: Path) -> list[Row]:
-    """Read the rows of a model file and check every field.
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file.
+
+    Attributes:
+        rows: one a block or run of equal blocks.
+        divisor: channels become multiples of this; 1 cuts them to an integer.
+    """
+
+    rows: tuple[Row, ...]
+    divisor: int = 1
+
+
+def read(path: Path) -> ModelFile:
+    """Read a model file and check every field.
 
     Raises:
         UserError: not YAML, no `rows`, an unknown block or field; the message names the file and the row.
+        MissingExtraError: pyyaml is not installed.
     """
-    try:
-        yaml = importlib.import_module("yaml")
-    except ImportError:
-        raise MissingExtraError("yaml", "train") from None
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise UserError(f"model file {path}: not YAML ({' '.join(str(error).split())[:120]})") from None
-    rows = tree.get("rows") if isinstance(tree, dict) else None
+    tree = strict.yaml_tree(path, "model file", "rows, divisor")
+    for key in tree:
+        if key not in ("rows", "divisor"):
+            raise not_one_of(f"model file {path}: key", str(key), ("rows", "divisor"))
+    rows, divisor = tree.get("rows"), tree.get("divisor", 1)
     if not isinstance(rows, list) or not rows:
         raise UserError(f"model file {path}: needs a list called 'rows'")
+    if not isinstance(divisor, int) or divisor < 1:
+        raise UserError(f"model file {path}: divisor: got {divisor!r}, need a whole number from 1")
     for number, row in enumerate(rows, 1):
         _check(row, f"{path.name} row {number}")
-    return rows
+    return ModelFile(tuple(rows), divisor)
 
 
 def _check(row: Any, where: str) -> None:
@@ -69,11 +86,11 @@ def _fields(block: str) -> tuple[str, ...]:
     return tuple(inspect.signature(BLOCKS[block]).parameters)[1:]
 
 
-def chain(rows: list[Row], *, classes: int, width: float, dropout: float | None) -> nn.Sequential:
-    """Build the network of a list of rows.
+def chain(model: ModelFile, *, classes: int, width: float, dropout: float | None) -> nn.Sequential:
+    """Build the network of a model file.
 
     Args:
-        rows: as `read` gives them.
+        model: as `read` gives it.
         classes: outputs of `linear` rows.
         width: channel multiplier.
         dropout: replaces the rows' own where not None.
@@ -83,22 +100,28 @@ def chain(rows: list[Row], *, classes: int, width: float, dropout: float | None)
     """
     layers: list[nn.Module] = []
     channels = 3
-    for row in rows:
-        made, channels = _layers(row, channels, classes, width, dropout)
+    for row in model.rows:
+        if row["block"] == "pool":
+            made: list[nn.Module] = [blocks.GlobalPool()]
+        elif row["block"] == "dropout":
+            made = [nn.Dropout(row["p"] if dropout is None else dropout)]
+        elif row["block"] == "linear":
+            made, channels = [nn.Linear(channels, classes)], classes
+        else:
+            made, channels = _blocks(row, channels, _channels(row, width, model.divisor))
         layers += made
     return nn.Sequential(*layers)
 
 
-def _layers(row: Row, cin: int, classes: int, width: float, dropout: float | None) -> tuple[list[nn.Module], int]:
-    kind = row["block"]
-    if kind == "pool":
-        return [blocks.GlobalPool()], cin
-    if kind == "dropout":
-        return [nn.Dropout(row["p"] if dropout is None else dropout)], cin
-    if kind == "linear":
-        return [nn.Linear(cin, classes)], classes
-    out = int(row["out"] * (max(width, 1.0) if row.get("grow_only") else width))
+def _channels(row: Row, width: float, divisor: int) -> int:
+    wanted = row["out"] * (max(width, 1.0) if row.get("grow_only") else width)
+    return int(wanted) if divisor == 1 else mobile.make_divisible(wanted, divisor)
+
+
+def _blocks(row: Row, cin: int, out: int) -> tuple[list[nn.Module], int]:
+    """A row's blocks; a repeated one keeps its stride for the first."""
     fields = {name: value for name, value in row.items() if name not in (*_CONTROL, "out", "stride")}
-    strides = [row.get("stride", 1)] + [1] * (row.get("repeat", 1) - 1)
-    inputs = [cin] + [out] * (len(strides) - 1)
-    return [BLOCKS[kind](c, out, stride=s, **fields) for c, s in zip(inputs, strides, strict=True)], out
+    first = {"stride": row["stride"]} if "stride" in row else {}
+    block = BLOCKS[row["block"]]
+    again = [block(out, out, **fields) for _ in range(row.get("repeat", 1) - 1)]
+    return [block(cin, out, **first, **fields), *again], out

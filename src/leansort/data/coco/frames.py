@@ -46,7 +46,7 @@ def frames(boxes: Boxes, sizes: Boxes, margin: float, least: int) -> Frames:
     limit = np.where(np.isnan(sizes), FARTHEST, sizes)
     low = np.where(np.isnan(sizes), -FARTHEST, 0.0)
     start = np.clip(boxes[:, :2], -FARTHEST, FARTHEST)
-    end = np.clip(boxes[:, :2] + boxes[:, 2:], -FARTHEST, FARTHEST)
+    end = np.clip(start + np.clip(boxes[:, 2:], -2 * FARTHEST, 2 * FARTHEST), -FARTHEST, FARTHEST)
     clipped = ((start < low - SLACK) | (end > limit + SLACK)).any(axis=1)
     inner_start, inner_end = np.rint(np.clip(start, low, limit)), np.rint(np.clip(end, low, limit))
     sides = inner_end - inner_start
