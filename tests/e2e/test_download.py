@@ -418,7 +418,7 @@ def test_ctrl_c_ends_at_once_and_leaves_no_half_photo(server: Server, tmp_path: 
         "import sys; from pathlib import Path; from leansort.data.download import Wanted, download\n"
         "download([Wanted(u[-5:], (u,), None, None) for u in sys.argv[2:]], Path(sys.argv[1]))"
     )
-    command = [sys.executable, "-c", code, tmp_path, *urls]
+    command = [sys.executable, "-c", code, str(tmp_path), *urls]
     with subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=listening) as process:
         end = time.monotonic() + 10
         while (server.asked.total() < 2 or not parts(tmp_path)) and time.monotonic() < end:

@@ -157,6 +157,8 @@ def test_a_changed_manifest_is_refused(cli: Cli, imported: Path) -> None:
         (["folder", "{f}", "{f}"], "folder takes one path, got 2"),
         (["coco", "trian=a.json", "val=b.json"], "'trian=a.json'; SPLIT=FILE is for all files or none"),
         (["folder", "{f}", "--margin", "0.1"], "margin: unknown key"),
+        (["coco", "{f}", "--margin", "wide"], "'--margin': Input should be a valid number"),
+        (["coco", "{f}", "--seed=-1"], "'--seed': Input should be greater than or equal to 0 (got '-1')"),
         (["folder", "{f}", "--ratios", "0.7,0.3"], "e.g. 0.7,0.15,0.15"),
         (["folder", "{f}/train/Metal"], "class folders of"),
     ],

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -259,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise KeyboardInterrupt
         sys.exit(code)
     except typer.TyperException as error:  # an unknown command or option, a missing argument
-        _fail(" ".join(str(getattr(error, "message", error)).split()) or error.format_message(), 2)
+        _fail(_mistake(error, given), 2)
     except LeansortError as error:
         if "--debug" in given:
             raise
@@ -274,6 +275,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _hush()
         _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+
+
+def _mistake(error: typer.TyperException, given: Sequence[str]) -> str:
+    """What is wrong with the command line: the option, what it got, what it takes."""
+    names = getattr(getattr(error, "param", None), "opts", ())
+    got = [value for name, value in pairwise(given) if name in names]
+    got += [text.partition("=")[2] for text in given if text.partition("=")[0] in names and "=" in text]
+    return " ".join(error.format_message().split()) + (f" (got {got[-1]!r})" if got else "")
 
 
 def _stopped(number: int, frame: object) -> None:
