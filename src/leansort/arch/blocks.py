@@ -5,6 +5,7 @@ Shapes: b batch, c channels, h height, w width.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import cast
 
@@ -15,19 +16,36 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu6": lambda: nn.ReLU6(inplace=True),
     "hardswish": lambda: nn.Hardswish(inplace=True),
     "silu": lambda: nn.SiLU(inplace=True),
+    "gelu": nn.GELU,
+    "leakyrelu": lambda: nn.LeakyReLU(0.01, inplace=True),
+    "elu": lambda: nn.ELU(inplace=True),
+    "hardsigmoid": lambda: nn.Hardsigmoid(inplace=True),
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
     "none": nn.Identity,
 }
 
 
 class ConvBlock(nn.Sequential):
-    """Convolution without bias, batch norm, activation. Padding keeps the size at stride 1."""
+    """Convolution without bias, batch norm, activation. Padding None keeps the size at stride 1, for odd kernels."""
 
     def __init__(
-        self, cin: int, out: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: str = "relu"
-    ) -> None:
-        conv = nn.Conv2d(cin, out, kernel, stride, kernel // 2, groups=groups, bias=False)
+        self, cin: int, out: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: str = "relu",
+        padding: int | None = None,
+    ) -> None:  # fmt: skip
+        sides = kernel // 2 if padding is None else padding
+        conv = nn.Conv2d(cin, out, kernel, stride, sides, groups=groups, bias=False)
         parts = [conv, nn.BatchNorm2d(out)]
         super().__init__(*parts, *([] if act == "none" else [ACTIVATIONS[act]()]))
+
+
+class Depthwise(ConvBlock):
+    """A convolution in as many groups as both widths allow: their greatest common divisor."""
+
+    def __init__(
+        self, cin: int, out: int, kernel: int = 3, stride: int = 1, act: str = "relu", padding: int | None = None
+    ) -> None:
+        super().__init__(cin, out, kernel, stride, math.gcd(cin, out), act, padding)
 
 
 class InvertedResidual(nn.Module):
@@ -64,11 +82,15 @@ class Dense(nn.Sequential):
 
 
 class GlobalPool(nn.Module):
-    """Mean over height and width: (b, c, h, w) to (b, c)."""
+    """Mean over height and width: (b, c, h, w) to (b, c), or to (b, c, 1, 1) with `keep`."""
+
+    def __init__(self, keep: bool = False) -> None:
+        super().__init__()
+        self.keep = keep
 
     def forward(self, x_bchw: Tensor) -> Tensor:
         """Return the mean over the last two axes."""
-        return x_bchw.mean(dim=(2, 3))
+        return x_bchw.mean(dim=(2, 3), keepdim=self.keep)
 
 
 def initialize(model: nn.Module) -> None:
