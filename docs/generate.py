@@ -15,8 +15,8 @@ from leansort.workflows.recipe import Recipe
 
 COMMANDS = (
     ["data", "sample"], ["data", "download"], ["data", "import"], ["data", "split"], ["data", "check"],
-    ["data", "show"], ["data", "cache"], ["train"], ["export"], ["bench"], ["predict"], ["submit"], ["score"],
-    ["report"], ["run"],
+    ["data", "show"], ["data", "cache"], ["arch", "list"], ["arch", "show"], ["arch", "convert"], ["train"],
+    ["export"], ["bench"], ["predict"], ["submit"], ["score"], ["report"], ["run"],
 )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ class ArchSpec(BaseModel):
 
     Attributes:
         version: of this schema.
-        base: the backbone's name.
+        base: the backbone's name, or any name where `model` is given.
+        model: a model file's content in named fields (`rows`, `divisor`, `width`); None takes the backbone's own.
         classes: outputs of the classifier.
         width: multiplies the channels.
         dropout: in front of the classifier; None keeps the backbone's own.
@@ -35,6 +36,7 @@ class ArchSpec(BaseModel):
     width: float = Field(default=1.0, gt=0.05, le=4.0)
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
     edits: tuple[FuseBatchNorm, ...] = ()
+    model: dict[str, Any] | None = None
 
     def edited(self, edit: FuseBatchNorm) -> ArchSpec:
         """Return this spec with one more edit."""

@@ -49,6 +49,9 @@ def channels_last(model: nn.Module) -> nn.Module:
 
 
 def _base(spec: ArchSpec) -> nn.Module:
+    if spec.model is not None:
+        made = rows.of(spec.model, spec.base)
+        return rows.chain(made, classes=spec.classes, width=spec.width, dropout=spec.dropout)
     path = plugins.path_of("backbones", spec.base)
     if path.suffix == ".yaml":
         return rows.chain(rows.read(path), classes=spec.classes, width=spec.width, dropout=spec.dropout)

@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from leansort import __version__
+from leansort.cli.arch import arch_app
 from leansort.cli.data import data_app
 from leansort.cli.options import Data, Json, Out, Overrides, Resume, Threads, printed
 from leansort.core.errors import LeansortError
@@ -31,6 +32,7 @@ app = typer.Typer(
     context_settings={"max_content_width": 110},
 )
 app.add_typer(data_app, name="data")
+app.add_typer(arch_app, name="arch")
 
 
 def _version(wanted: bool) -> None:

@@ -19,7 +19,13 @@ from leansort.train.config import TrainConfig
 
 
 class ArchConfig(BaseModel):
-    """Which network: the fields of an ArchSpec that a recipe sets; the classes come from the data."""
+    """Which network: the fields of an ArchSpec that a recipe sets; the classes come from the data.
+
+    Attributes:
+        base: a backbone's name, or the path of a model file (`.yaml`).
+        width: multiplies the channels.
+        dropout: in front of the classifier; None keeps the backbone's own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

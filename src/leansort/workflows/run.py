@@ -14,6 +14,7 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import Manifest
 from leansort.data.splits import split_of
 from leansort.workflows import bench as benches
+from leansort.workflows.arch import spec_of
 from leansort.workflows.data import import_data
 from leansort.workflows.export import export_bundle
 from leansort.workflows.progress import say
@@ -37,6 +38,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     Raises:
         UserError: `out` holds another run, or the data cannot be used.
     """
+    spec_of(classes=2, **recipe.arch.model_dump())  # a network that cannot be built is said before data are read
     manifest = _manifest(recipe, out, resume)
     model = train_model(
         recipe, manifest, out / "train", resume=resume and (out / "train" / "last.safetensors").exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.trained import TrainedModel
 from leansort.core import provenance, store
 from leansort.core.errors import UserError
@@ -13,6 +12,7 @@ from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.train.loop import Crops, Job, train
+from leansort.workflows.arch import spec_of
 from leansort.workflows.data_cache import decoded
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
@@ -51,7 +51,7 @@ def train_model(
 
 def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> Job:
     return Job(
-        spec=ArchSpec(classes=len(manifest.labels), **recipe.arch.model_dump()),
+        spec=spec_of(classes=len(manifest.labels), **recipe.arch.model_dump()),
         preprocess=recipe.preprocess,
         labels=manifest.labels,
         train=crops(manifest, "train", recipe.train_preprocess, cache),

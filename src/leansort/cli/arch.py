@@ -1,0 +1,63 @@
+"""`leansort arch …`: the networks that can be built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leansort.cli.options import Json, printed
+
+arch_app = typer.Typer(
+    help="List, show and convert network architectures.", no_args_is_help=True, rich_markup_mode=None
+)  # fmt: skip
+Size = Annotated[int, typer.Option(help="Side of the input in pixels.", min=16, max=1024)]
+Classes = Annotated[int, typer.Option(help="Outputs of the classifier.", min=2)]
+
+
+@arch_app.command("list")
+def arch_list(size: Size = 224, classes: Classes = 6, as_json: Json = False) -> None:
+    """List every backbone with its parameters and multiply-adds.
+
+    \b
+    Example: leansort arch list --size 128
+    """
+    from leansort.workflows.arch import listed, table
+
+    found = listed(classes, size)
+    printed({"size": size, "backbones": found}, as_json, table(found))
+
+
+@arch_app.command("show")
+def arch_show(
+    base: Annotated[str, typer.Argument(help="A backbone's name, or a model file.")],
+    size: Size = 224,
+    classes: Classes = 6,
+    width: Annotated[float, typer.Option(help="Multiplies the channels.", min=0.06, max=4.0)] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Show what each part of a network puts out and costs.
+
+    \b
+    Example: leansort arch show mobilenetv2 --size 128 --width 0.5
+    """
+    from leansort.workflows.arch import shown, spec_of, table
+
+    rows = shown(spec_of(base, classes=classes, width=width), size)
+    printed({"size": size, "parts": rows}, as_json, table(rows))
+
+
+@arch_app.command("convert")
+def arch_convert(
+    path: Annotated[Path, typer.Argument(help="A model file of rows [repeat, module, args].")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write, rows of named fields.")],
+) -> None:
+    """Turn a model file of other tools into rows of named fields; the network stays the same.
+
+    \b
+    Example: leansort arch convert theirs.yaml --out ours.yaml
+    """
+    from leansort.workflows.arch import convert
+
+    print(f"{out}: {convert(path, out)} rows")
