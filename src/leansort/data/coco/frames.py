@@ -61,12 +61,8 @@ def frames(boxes: Boxes, sizes: Boxes, margin: float, least: int) -> Frames:
 
 def box_of(annotation: Any, prefer_polygon: bool) -> tuple[float, float, float, float] | None:
     """The box of an annotation: its `bbox`, else the bounds of its polygons or mask; None where neither is usable."""
-    if prefer_polygon and (found := masks.bounds(polygon(annotation))):
-        return found
-    box = annotation.bbox
-    if box is None:
-        return None if prefer_polygon else masks.bounds(polygon(annotation))
-    return _finite(box)
+    found = masks.bounds(polygon(annotation)) if prefer_polygon or annotation.bbox is None else None
+    return _finite(annotation.bbox if found is None else found)
 
 
 def _finite(box: Any) -> tuple[float, float, float, float] | None:

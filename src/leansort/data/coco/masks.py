@@ -40,8 +40,8 @@ def _of_polygons(polygons: Any) -> Box | None:
     points = np.concatenate([np.asarray(ring, np.float64).reshape(-1, 2) for ring in rings])
     if not len(points) or not np.isfinite(points).all():
         return None
-    (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
-    return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
+    (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return x0, y0, x1 - x0, y1 - y0
 
 
 def _of_runs(mask: dict[str, Any]) -> Box | None:
