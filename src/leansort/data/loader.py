@@ -7,9 +7,10 @@ goes on at epoch n sees exactly what an unbroken one would have seen.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -28,15 +29,24 @@ class Indexed(Protocol):
     def __getitem__(self, index: int) -> Pixels: ...
 
 
+class Augment(Protocol):
+    """Varies a batch. What happens to a crop depends on `seeds` and its own (epoch, index) key alone.
+
+    Implementations leave `crops_bhwc` as it is and keep no state: every worker has a copy.
+    """
+
+    def __call__(self, crops_bhwc: Pixels, keys: Sequence[tuple[int, int]], seeds: Seeds) -> Pixels:
+        """Turn uint8 (b, h, w, 3) into uint8 (b, size, size, 3)."""
+        ...
+
+
 class AugmentedCrops(Dataset[Batch]):
     """Cached crops, varied anew every epoch. Keys are (epoch, index) pairs, which the sampler gives.
 
     Without `augment` they come as they are cached.
     """
 
-    def __init__(
-        self, pixels: Indexed, labels: Sequence[int], augment: Callable[[Tensor], Tensor] | None, seeds: Seeds
-    ) -> None:
+    def __init__(self, pixels: Indexed, labels: Sequence[int], augment: Augment | None, seeds: Seeds) -> None:
         self.pixels, self.labels, self.augment, self.seeds = pixels, labels, augment, seeds
 
     def __len__(self) -> int:
@@ -47,21 +57,17 @@ class AugmentedCrops(Dataset[Batch]):
         return x_1chw[0], label[0]
 
     def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch:
-        """A whole batch: one block of the cache, then each crop varied by a generator seeded for it alone."""
+        """A whole batch: one block of the cache, varied, uint8 (b, 3, h, w) with channels last in memory."""
         labels = torch.tensor([self.labels[index] for _, index in keys])
         indices = [index for _, index in keys]
-        block = (
-            self.pixels[indices] if isinstance(self.pixels, np.ndarray) else np.stack([self.pixels[i] for i in indices])
+        block_bhwc = (
+            np.asarray(self.pixels[indices])  # varying a memory map's slices would carry its class along
+            if isinstance(self.pixels, np.ndarray)
+            else np.stack([self.pixels[i] for i in indices])
         )
-        x_bchw = torch.from_numpy(block).permute(0, 3, 1, 2)
-        if self.augment is None:
-            return x_bchw, labels
-        with torch.random.fork_rng(devices=[]):
-            varied = []
-            for (epoch, index), x_chw in zip(keys, x_bchw.contiguous(), strict=True):
-                torch.manual_seed(self.seeds.child(f"augment/{epoch}/{index}").value)
-                varied.append(self.augment(x_chw))
-        return torch.stack(varied), labels
+        if self.augment is not None:
+            block_bhwc = self.augment(block_bhwc, keys, self.seeds)
+        return torch.from_numpy(block_bhwc).permute(0, 3, 1, 2), labels
 
 
 class EpochSampler(Sampler[list[tuple[int, int]]]):
@@ -116,6 +122,7 @@ def _whole(batch: Any) -> Any:
 
 def _one_thread(worker: int) -> None:
     torch.set_num_threads(1)
+    cv2.setNumThreads(0)  # a forked process has none of OpenCV's threads; with 0 it never asks for them
 
 
 def eval_batches(pixels: Pixels, batch: int) -> Iterator[Tensor]:

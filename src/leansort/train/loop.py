@@ -31,6 +31,7 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.data.augment import augmentation
 from leansort.data.augment_config import AugmentConfig
+from leansort.data.augmenting.mixing import mixed
 from leansort.data.balance import class_weights
 from leansort.data.loader import AugmentedCrops, Pixels, eval_batches, train_loader
 from leansort.measure.accuracy import macro_f1
@@ -85,12 +86,14 @@ class Job:
 
 
 def train(
-    job: Job, folder: Path, *, resume: bool = False, on_epoch: Callable[[Record], None] | None = None
-) -> TrainedModel:
+    job: Job, folder: Path, *, network: nn.Module | None = None, resume: bool = False,
+    on_epoch: Callable[[Record], None] | None = None,
+) -> TrainedModel:  # fmt: skip
     """Train a network and keep its best epoch.
 
     Args:
         job: what to train on what.
+        network: what to begin with, of `job.spec`; None draws it.
         folder: gets `model.safetensors` (best epoch), `last.safetensors`, `metrics.jsonl` and `tensorboard/`.
         resume: go on from `last.safetensors`.
         on_epoch: called with each epoch's record (epoch, loss, val_macro_f1, lr, seconds, images_per_s).
@@ -103,7 +106,7 @@ def train(
     """
     torch.set_num_threads(job.config.threads or len(os.sched_getaffinity(0)))
     fabric = lightning_fabric.Fabric(accelerator="auto", devices=1, precision=_precision(job.config))
-    network = build(job.spec, job.seeds)
+    network = network or build(job.spec, job.seeds)
     model, optimizer = fabric.setup(network, adamw(network, job.config))
     ema = Ema(network, job.config.ema)
     dataset = AugmentedCrops(
@@ -127,6 +130,9 @@ def train(
             step = epoch * len(sampler) + index
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, len(sampler), job.config)
+            if job.augment.mixup or job.augment.cutmix:
+                drawn = job.seeds.child(f"mix/{step}").numpy()
+                x_bchw, target = mixed(x_bchw, target, len(job.labels), job.augment, drawn)
             out = model(normalized(x_bchw.to(fabric.device), job.preprocess))
             smoothing = job.config.label_smoothing
             loss = cross_entropy(out, target.to(fabric.device), weight=weights, label_smoothing=smoothing)
