@@ -12,11 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from leansort.core.seeds import Seeds
 
 ROOT = Path(__file__).parent.parent
 CLASSES = ("Metal", "Paper", "Plastic")
+torch.set_num_threads(1)  # small networks gain nothing from more, and a busy second core makes them many times slower
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 import torch
 
 from leansort.arch import trained
-from leansort.arch.archspec import ArchSpec
-from leansort.arch.build import build, fused, parameters
+from leansort.arch.archspec import ArchSpec, Factorize, Factorized
+from leansort.arch.build import build, parameters
+from leansort.arch.fusing import fused
+from leansort.arch.initial import classifiers
 from leansort.arch.trained import TrainedModel
 from leansort.core import plugins
 from leansort.core.errors import IntegrityError, LeansortError, UserError
@@ -21,35 +24,96 @@ from leansort.core.seeds import Seeds
 from leansort.export import parity
 from leansort.export.onnx import to_bundle
 
-BACKBONES = sorted(plugins.found("backbones"))
+TIMM = ("mnasnet_100", "mobilenetv4_conv_small", "lcnet_050", "ghostnet_100", "repvit_m0_9")
+SIZES = [(64, 64), (96, 96), (128, 128), (192, 192), (224, 224), (64, 96)]
+
+
+def cases() -> dict[str, ArchSpec]:
+    """Every backbone found, small; code backbones in the settings they name as examples; five of timm's families."""
+    specs = {}
+    for name, path in sorted(plugins.found("backbones").items()):
+        examples = getattr(plugins.load("backbones", name), "EXAMPLES", {"": {}}) if path.suffix == ".py" else {"": {}}
+        for example, options in examples.items():
+            specs["-".join(filter(None, (name, example)))] = ArchSpec(base=name, classes=6, width=0.5, options=options)
+    for name in TIMM:
+        specs[f"timm:{name}"] = ArchSpec(base=f"timm:{name}", classes=6)
+    return specs
+
+
+CASES = cases()
+each = pytest.mark.parametrize("name", CASES)
 
 
 def model_of(name: str, size: int = 64) -> TrainedModel:
-    spec = ArchSpec(base=name, classes=6, width=0.5)
+    """As trained: a classifier of zeros would make every comparison trivial, and so would equal batch norms."""
+    spec = needed(name)
     network = build(spec, Seeds(3))
-    with torch.no_grad():  # a classifier of zeros would make every comparison trivial
-        for parameter in network.parameters():
-            parameter.add_(0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    with torch.no_grad():
+        drawn = torch.Generator().manual_seed(1)
+        for head in classifiers(network, 6):
+            head.weight.normal_(0.0, 0.1, generator=drawn)
         for module in network.modules():  # batch norms take on what they see, so that signals do not fade on the way
-            if isinstance(module, torch.nn.BatchNorm2d):
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
                 module.momentum = 1.0
+                if module.affine:
+                    module.weight.add_(torch.randn(module.weight.shape, generator=drawn), alpha=0.1)
+                    module.bias.add_(torch.randn(module.bias.shape, generator=drawn), alpha=0.1)
         network.train()(2 * torch.rand(16, 3, size, size, generator=torch.Generator().manual_seed(2)) - 1)
     return TrainedModel(spec, network.state_dict(), Preprocess(size=size), LabelSet(CONTEST))
 
 
-@pytest.mark.parametrize("name", BACKBONES)
-@pytest.mark.parametrize("size", [64, 96, 160])
-def test_forward_and_backward(name: str, size: int) -> None:
-    network = build(ArchSpec(base=name, classes=4, width=0.5)).train()
-    out = network(torch.randn(2, 3, size, size))
-    assert out.shape == (2, 4)
+def needed(name: str) -> ArchSpec:
+    if name.startswith("timm:"):
+        pytest.importorskip("huggingface_hub", reason="timm is not installed")
+    return CASES[name]
+
+
+@each
+def test_forward_at_every_size(name: str) -> None:
+    network = build(needed(name)).eval()
+    with torch.inference_mode():
+        for height, width in SIZES:
+            assert network(torch.randn(1, 3, height, width)).shape == (1, 6)
+
+
+@each
+@pytest.mark.parametrize("batch", [1, 3])
+def test_every_parameter_gets_a_finite_gradient(name: str, batch: int) -> None:
+    network = build(needed(name)).train()
+    with torch.no_grad():
+        for head in classifiers(network, 6):  # of zeros, it would let no gradient through
+            head.weight.normal_()
+    out = network(torch.randn(batch, 3, 64, 64))
+    assert out.shape == (batch, 6)
     out.square().mean().add(out.sum()).backward()
-    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in network.parameters())
+    assert [n for n, p in network.named_parameters() if p.grad is None or not bool(p.grad.isfinite().all())] == []
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@each
+def test_factorized_and_saved_it_is_rebuilt_strictly(name: str, tmp_path: Path) -> None:
+    spec = needed(name)
+    network = build(spec)
+    layers: dict[str, tuple[str, Factorized]] = {}
+    for path, module in network.named_modules():
+        if isinstance(module, torch.nn.Conv2d) and module.groups == 1 and module.kernel_size != (1, 1):
+            layers.setdefault("conv", (path, Factorized(method="tucker", ranks=(2, 4))))
+        if isinstance(module, torch.nn.Linear):
+            layers["linear"] = (path, Factorized(method="svd", ranks=(3,)))
+    edited = spec.edited(Factorize(layers=dict(layers.values())))
+    assert ArchSpec.model_validate(edited.to_json()) == edited
+    assert ArchSpec.model_validate(json.loads(json.dumps(edited.to_json()))) == edited
+    factorized = build(edited, Seeds(1)).eval()
+    assert parameters(factorized) < parameters(network)
+    TrainedModel(edited, factorized.state_dict(), Preprocess(size=64), LabelSet(CONTEST)).save(
+        tmp_path / "m.safetensors"
+    )
+    x = torch.randn(2, 3, 64, 64)
+    assert torch.equal(trained.load(tmp_path / "m.safetensors").network()(x), factorized(x))
+
+
+@each
 def test_same_seed_same_weights_and_no_side_effect(name: str) -> None:
-    spec = ArchSpec(base=name, classes=4)
+    spec = needed(name)
     before = torch.random.get_rng_state()
     a, b, c = (build(spec, Seeds(seed)).state_dict() for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -57,22 +121,22 @@ def test_same_seed_same_weights_and_no_side_effect(name: str) -> None:
     assert any(not torch.equal(a[key], c[key]) for key in a)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@each
 def test_fused_equals_unfused_and_its_spec_rebuilds_it(name: str) -> None:
     model = model_of(name)
     network = model.network()
     fast, spec = fused(network, model.spec)
     x = torch.randn(2, 3, 64, 64)
+    assert not [m for m in fast.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
     # In double precision: these drawn weights, unlike trained ones, magnify the rounding of single precision.
     exact = deepcopy(network).double()
     torch.testing.assert_close(fused(exact, model.spec)[0](x.double()), exact(x.double()), atol=1e-5, rtol=0)
-    assert parameters(fast) < parameters(network)
     again = TrainedModel(spec, fast.state_dict(), model.preprocess, model.labels).network()
     assert torch.equal(again(x), fast(x))
     assert ArchSpec.model_validate(spec.to_json()) == spec
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@each
 def test_save_load_gives_the_same_outputs_bit_for_bit(name: str, tmp_path: Path) -> None:
     model = model_of(name)
     model.save(tmp_path / "model.safetensors")
@@ -82,7 +146,7 @@ def test_save_load_gives_the_same_outputs_bit_for_bit(name: str, tmp_path: Path)
     assert (read.spec, read.preprocess, read.labels) == (model.spec, model.preprocess, model.labels)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@each
 def test_export_says_what_the_network_says(name: str) -> None:
     model = model_of(name)
     bundle = to_bundle(model)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import torch
 
 from leansort.arch import trained
 from tests.conftest import Cli
@@ -36,7 +40,8 @@ def test_a_converted_file_is_the_same_network(cli: Cli, tmp_path: Path) -> None:
 def test_what_cannot_be_shown_is_one_line(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("backbone: [[1, Conf, [3, 3]]]")
     for arguments, part in (
-        (["mobilenetv4"], "did you mean 'mobilenetv2'"),
+        (["mobilenetv22"], "did you mean 'mobilenetv2'"),
+        (["robnet", "--size", "16", "--depth", "2"], "depth"),
         ([tmp_path / "bad.yaml"], "bad.yaml row 1: module: got 'Conf'"),
         ([tmp_path / "none.yaml"], "cannot read"),
     ):
@@ -56,3 +61,67 @@ def test_a_recipe_trains_a_model_file_and_the_model_keeps_it(cli: Cli, tiny_reci
     model = trained.load(tmp_path / "run" / "train")
     assert model.spec.base == "example"
     assert model.network() is not None
+
+
+BROUGHT = """
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from leansort.arch.archspec import ArchSpec
+
+
+class Config(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    hidden: int = 8
+
+
+def spec(config: ArchSpec) -> torch.nn.Module:
+    hidden = Config(**config.options).hidden
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, hidden, 3, 2), torch.nn.BatchNorm2d(hidden), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(hidden, config.classes),
+    )
+"""
+
+
+def test_a_backbone_added_in_one_file_trains(
+    cli: Cli, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plugins" / "backbones").mkdir(parents=True)
+    (tmp_path / "plugins" / "backbones" / "brought.py").write_text(BROUGHT)
+    monkeypatch.setenv("LEANSORT_PLUGINS", str(tmp_path / "plugins"))
+    chosen = [tiny_recipe, "arch.base=brought", "train.epochs=1"]
+    done = cli("run", *chosen, "arch.options={hidden: 12}", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert trained.load(tmp_path / "run" / "train").weights["0.weight"].shape == (12, 3, 3, 3)
+    assert "brought" in cli("arch", "list", "--size", "64").stdout
+    wrong = cli("run", *chosen, "arch.options={hiden: 12}", "--out", tmp_path / "other")
+    assert (wrong.returncode, "options.hiden: unknown key" in wrong.stderr) == (2, True)
+
+
+def test_training_begins_with_the_weights_a_recipe_names(cli: Cli, tiny_recipe: Path, tmp_path: Path) -> None:
+    first = cli("run", tiny_recipe, "train.epochs=1", "arch.base=tiny_s", "--out", tmp_path / "first")
+    assert first.returncode == 0, first.stderr
+    given = tmp_path / "first" / "train" / "model.safetensors"
+    chosen = ["train.epochs=1", "train.lr=1e-9", "train.ema=0", "arch.base=tiny_s", f"arch.weights={given}"]
+    done = cli("run", tiny_recipe, *chosen, "--out", tmp_path / "second")
+    assert done.returncode == 0, done.stderr
+    assert "tensor by tensor" in done.stderr + done.stdout
+    one, two = (trained.load(tmp_path / name / "train").weights for name in ("first", "second"))
+    assert torch.allclose(one["0.0.weight"], two["0.0.weight"], atol=1e-6)
+    listed = json.loads((tmp_path / "second" / "train" / "weights.json").read_text())
+    assert len(listed["pairs"]) == len(one)
+    other = cli(
+        "run", tiny_recipe, *chosen[:-1], f"arch.weights={tmp_path / 'none.safetensors'}", "--out", tmp_path / "x"
+    )
+    assert (other.returncode, "none.safetensors" in other.stderr) == (2, True)
+
+
+def test_the_drawing_is_an_svg(cli: Cli, tmp_path: Path) -> None:
+    done = cli("arch", "show", "tiny_s", "--size", "64", "--svg", tmp_path / "net.svg")
+    assert done.returncode == 0, done.stderr
+    tree = ElementTree.parse(tmp_path / "net.svg").getroot()
+    texts = ["".join(one.itertext()) for one in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert "86,286" in texts
+    assert texts.count("InvertedResidual") == 7
+    assert "sees" in done.stdout.splitlines()[0]

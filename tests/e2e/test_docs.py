@@ -22,14 +22,22 @@ def test_the_reference_is_up_to_date() -> None:
     assert (ROOT / "docs" / "reference.md").read_text() == reference(), "run: make docs"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/data.md"])
-def test_the_commands_run_as_written(page: str, cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "least"), [("README.md", 7), ("docs/data.md", 7), ("docs/networks.md", 2)])
+def test_the_commands_run_as_written(page: str, least: int, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     listed = commands(page)
-    assert len(listed) >= 7
+    assert len(listed) >= least
     for arguments in listed:
         done = cli(*arguments, cwd=tmp_path)
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
+
+
+def test_the_model_file_of_the_page_builds(cli: Cli, tmp_path: Path) -> None:
+    [rows] = re.findall(r"```yaml\n(divisor.*?)```", (ROOT / "docs/networks.md").read_text(), re.S)
+    (tmp_path / "page.yaml").write_text(rows)
+    done = cli("arch", "show", tmp_path / "page.yaml", "--size", "96")
+    assert done.returncode == 0, done.stderr
+    assert "Concat" in done.stdout
 
 
 @pytest.mark.parametrize("recipe", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from leansort.arch import grammar, rows
+from leansort.arch import chain, grammar, rows
+from leansort.arch.anatomy import checked
+from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import macs, parameters
 from leansort.core.errors import UserError
 
@@ -57,7 +59,11 @@ backbone:
 
 
 def built(text: str, classes: int = 6, **change: Any) -> nn.Module:
-    return rows.chain(rows.of(yaml.safe_load(text) | change, "m.yaml"), classes=classes, width=1.0, dropout=None)
+    return network_of(yaml.safe_load(text) | change, classes)
+
+
+def network_of(tree: dict[str, Any], classes: int = 6, width: float = 1.0) -> nn.Module:
+    return chain.network(rows.of(tree, "m.yaml"), ArchSpec(classes=classes, width=width))
 
 
 def test_counts() -> None:
@@ -79,7 +85,7 @@ def test_multiples(multiple: float) -> None:
 def test_repeats_place_the_stride_and_the_width_as_their_tool_does() -> None:
     tree = {"backbone": [[3, "Conv", [16, 3, 2]], [2, "Bottleneck", [24]], [2, "MBConv", [4, 32, 2, 5]],
                          [1, "GlobalAvgPool", []], [1, "FixedConv", [9, 1]], [1, "Flatten", []]]}  # fmt: skip
-    network = rows.chain(rows.of(tree, "m"), classes=5, width=1.0, dropout=None)
+    network = network_of(tree, 5)
     convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     assert [(c.in_channels, c.out_channels, c.stride[0]) for c in convs[:3]] == [(3, 16, 1), (16, 16, 1), (16, 16, 2)]
     assert [(c.in_channels, c.out_channels) for c in convs[3:7]] == [(16, 8), (8, 16), (16, 12), (12, 24)]
@@ -89,9 +95,9 @@ def test_repeats_place_the_stride_and_the_width_as_their_tool_does() -> None:
 
 
 def test_the_named_form_builds_the_same_network() -> None:
-    tree = grammar.named(yaml.safe_load(V3), "m.yaml")
+    tree, _ = grammar.named(yaml.safe_load(V3), "m.yaml")
     again = yaml.safe_load(yaml.safe_dump(tree))
-    network = rows.chain(rows.of(again, "n.yaml"), classes=6, width=1.0, dropout=None)
+    network = network_of(again)
     assert [(n, p.shape) for n, p in network.named_parameters()] == [
         (n, p.shape) for n, p in built(V3).named_parameters()
     ]
@@ -107,7 +113,10 @@ def test_the_named_form_builds_the_same_network() -> None:
         ([1, "Conv", [16, 3, 1, None, 1, "ReLu7"]], "row 1: act: got 'relu7'.*did you mean 'relu"),
         ([0, "Conv", [16, 3]], "row 1: repeat: got 0"),
         (["a"], "row 1: got \\['a'\\]"),
-        ([[-1, 2], 1, "Conv", [16, 3]], "row 1: from: got \\[-1, 2\\]"),
+        ([[-1, 2], 1, "Conv", [16, 3]], "row 1: from: got 2, need an offset"),
+        ([[-1, -1], 1, "Conv", [16, 3]], "row 1: Conv reads one row"),
+        ([-3, 1, "Conv", [16, 3]], "row 1: from: got -3"),
+        ([1, "Concat", [2]], "row 1: Concat dimension: got 2"),
         ([1, "Conv", ["wide", 3]], "row 1: out: got 'wide'"),
         ([1, "Conv", [16, 3, 1, None, 5]], "row 1, conv: .*groups"),
     ],
@@ -115,32 +124,103 @@ def test_the_named_form_builds_the_same_network() -> None:
 def test_a_wrong_row_is_named(row: Any, part: str) -> None:
     tree = {"backbone": [row, [1, "GlobalAvgPool", []], [1, "Flatten", []], [1, "Linear", [6]]]}
     with pytest.raises(UserError, match=part):
-        rows.chain(rows.of(tree, "m.yaml"), classes=6, width=1.0, dropout=None)
+        network_of(tree)
+
+
+BRANCHES = """
+input_channel: 3
+depth_multiple: 0.5
+width_multiple: 1.0
+backbone:
+  - [-1, 1, Conv, [16, 3, 2]]
+  - [-1, 2, Conv, [16, 3]]
+  - [1, Pass, []]
+  - [[0, -1], 1, Add, []]
+  - [0, 1, DWConv, [8, 3]]
+  - [[-1, -2, 1], 1, Concat, [1]]
+  - [-1, 1, Conv, [24, 1], {activation: null}]
+head:
+  - [-1, 1, GlobalAvgPool, []]
+  - [-1, 1, Flatten, []]
+  - [-1, 1, Linear, [6]]
+"""
+
+
+def test_rows_that_read_others() -> None:
+    """Origin of the count: by hand, convolutions and batch norms of 16, 16, 8 and 24 channels, then the classifier."""
+    network = built(BRANCHES).eval()
+    convs = 3 * 16 * 9 + 16 * 16 * 9 + 8 * 2 * 9 + (8 + 16 + 16) * 24
+    assert parameters(network) == convs + 2 * (16 + 16 + 8 + 24) + 24 * 6 + 6
+    assert network(torch.randn(2, 3, 33, 47)).shape == (2, 6)
+    named, numbers = grammar.named(yaml.safe_load(BRANCHES), "m.yaml")
+    assert numbers == [1, 2, 4, 5, 6, 7, 8, 9, 10]  # the row of Pass is gone
+    again = network_of(yaml.safe_load(yaml.safe_dump(named))).eval()
+    again.load_state_dict(network.state_dict())
+    x = torch.randn(2, 3, 32, 32)
+    assert torch.equal(again(x), network(x))
+
+
+def test_what_rows_read_is_what_they_get() -> None:
+    tree = {"rows": [{"block": "conv", "out": 4, "name": "stem"}, {"block": "conv", "out": 4, "act": "none"},
+                     {"block": "add", "from": [-1, "stem"], "name": "sum"},
+                     {"block": "concat", "from": ["stem", "sum", "input"]},
+                     {"block": "pool"}, {"block": "linear"}]}  # fmt: skip
+    network = network_of(tree).eval()
+    stem, second, *_, classifier = cast(nn.ModuleList, network.rows)
+    x = torch.randn(1, 3, 8, 8)
+    first = stem(x)
+    together = torch.cat([first, first + second(first), x], 1)
+    torch.testing.assert_close(network(x), classifier(together.mean((2, 3))))
+
+
+@pytest.mark.parametrize(
+    ("listed", "part"),
+    [
+        ([{"block": "add", "from": [-1, "stm"]}], "row 2: from: got 'stm'.*did you mean 'stem'"),
+        ([{"block": "add", "from": ["stem", "input"]}], "row 2, add: its inputs have 8, 3 channels"),
+        ([{"block": "conv", "out": 3, "from": ["stem", "input"]}], "row 2: conv reads one row"),
+        ([{"block": "conv", "out": 3}, {"block": "conv", "out": 3, "from": "stem"}], "row 2: nothing reads it"),
+        ([{"block": "conv", "out": 3, "name": "stem"}], "row 2: name: got 'stem'"),
+        ([{"block": "conv", "out": 3, "from": -4}], "row 2: from: got -4"),
+    ],
+)
+def test_a_wrong_from_is_named(listed: list[Any], part: str) -> None:
+    tree = {"rows": [{"block": "conv", "out": 8, "name": "stem"}, *listed, {"block": "pool"}, {"block": "linear"}]}
+    with pytest.raises(UserError, match=part):
+        network_of(tree)
 
 
 values = st.one_of(st.integers(-1, 40), st.sampled_from([None, True, 0.5, 2.5, "ReLU", "HardSwish", "x", [1]]))
+modules = st.sampled_from(sorted(grammar.SIGNATURES))
+sources = st.one_of(st.integers(-3, 3), st.lists(st.integers(-3, 3), max_size=3), st.just(-1))
+good_rows = st.one_of(
+    st.tuples(st.integers(1, 2), st.just("Conv"), st.tuples(st.integers(1, 40), st.sampled_from([1, 3])).map(list)),
+    st.tuples(st.integers(1, 2), st.just("MaxPool"), st.tuples(st.integers(1, 4)).map(list)),
+    st.tuples(st.lists(st.integers(-2, 2), min_size=1, max_size=3), st.just(1), st.sampled_from(["Add", "Concat"]),
+              st.just([])),
+).map(list)  # fmt: skip
 random_rows = st.one_of(
-    st.tuples(st.integers(0, 3), st.sampled_from(sorted(grammar.SIGNATURES)), st.lists(values, max_size=7)).map(list),
-    st.tuples(st.integers(1, 2), st.just("Conv"), st.tuples(st.integers(1, 40), st.sampled_from([1, 3])).map(list)).map(
-        list
-    ),
+    st.tuples(st.integers(0, 3), modules, st.lists(values, max_size=7)).map(list),
+    st.tuples(sources, st.integers(0, 3), modules, st.lists(values, max_size=7)).map(list),
+    good_rows,
     st.lists(values, max_size=4),
 )
+files = st.one_of(st.lists(random_rows, min_size=1, max_size=4), st.lists(good_rows, min_size=1, max_size=5))
 
 
 @settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(random_rows, min_size=1, max_size=4), st.booleans())
-def test_random_files_build_or_name_what_is_wrong(listed: list[Any], whole: bool) -> None:
+@given(files, st.booleans())
+def test_random_files_run_or_name_what_is_wrong(listed: list[Any], whole: bool) -> None:
     end: list[Any] = [[1, "GlobalAvgPool", []], [1, "Flatten", []], [1, "Linear", [6]]]
     try:
-        network = rows.chain(rows.of({"backbone": listed + end * whole}, "m.yaml"), classes=6, width=0.5, dropout=None)
+        network = checked(network_of({"backbone": listed + end * whole}, width=0.5), 32)
     except UserError as error:
         refusal = str(error)
     else:
-        assert isinstance(network, nn.Module)
+        assert network.eval()(torch.zeros(1, 3, 32, 32)).shape[:2] == (1, 6)
         return
     assert "\n" not in refusal
-    assert "m.yaml" in refusal or "row " in refusal
+    assert "row " in refusal or "m.yaml: the last Linear" in refusal or "m.yaml: backbone" in refusal
 
 
 def test_a_file_in_the_plugin_folder_is_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """Parameter and multiply-add counts of the mobile networks.
 
 Origin: the papers' networks as public implementations count them with 6 classes (torchvision's MobileNetV2 and
-MobileNetV3, the authors' MoGA-A), multiply-adds of convolutions and linear layers at 224 px.
+MobileNetV3, the authors' MoGA-A, timm's MobileNetV4; the tiny ones are our own, counted by this code), multiply-adds
+of convolutions and linear layers at 224 px.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build, macs, parameters
 from leansort.arch.mobile import MobileResidual, SqueezeExcite, make_divisible
+from leansort.arch.torchvision_shim import import_torchvision
 
 AUTHORS_MOGA = 4_712_976
 COUNTS = {
@@ -19,6 +21,10 @@ COUNTS = {
     "mobilenetv3_large": (4_209_718, 215_317_440),
     "mobilenetv3_small": (1_524_006, 55_492_544),
     "moga_a": (3_886_488, 302_769_856),  # the authors' 4,712,976 has weights that are never used: see below
+    "mobilenetv4_conv_small": (2_500_710, 184_733_248),
+    "tiny_s": (86_286, 46_008_224),
+    "tiny_m": (245_646, 108_277_408),
+    "tiny_l": (617_302, 232_479_456),
 }
 
 
@@ -52,3 +58,43 @@ def test_narrower_is_smaller_and_runs_at_any_even_size(name: str, width: float) 
     assert parameters(network) < COUNTS[name][0]
     with torch.no_grad():
         assert network(torch.zeros(1, 3, 96, 128)).shape == (1, 6)
+
+
+@pytest.mark.parametrize("width", [0.5, 0.75, 1.0, 1.4])
+def test_other_widths_count_as_torchvision_counts_them(width: float) -> None:
+    models = import_torchvision("torchvision.models")
+    theirs = models.mobilenet_v2(width_mult=width, num_classes=6)
+    assert parameters(build(ArchSpec(base="mobilenetv2", classes=6, width=width))) == parameters(theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "half", "three_quarters"),
+    [
+        ("mnasnet", (936_762, 93_102_976), (1_867_540, 187_255_104)),
+        ("moga_a", (1_327_463, 90_271_480), (2_451_979, 181_241_256)),
+        ("mobilenetv3_large", (1_416_206, 67_975_280), (2_720_214, 153_288_304)),
+        ("mobilenetv3_small", (573_854, 20_034_704), (1_023_022, 42_381_488)),
+        ("mobilenetv4_conv_small", (962_870, 50_824_736), (1_658_638, 107_392_560)),
+    ],
+)
+def test_narrower_counts(name: str, half: tuple[int, int], three_quarters: tuple[int, int]) -> None:
+    """Origin: counted by this code once its full width agreed with the published count."""
+    found = [build(ArchSpec(base=name, classes=6, width=width)) for width in (0.5, 0.75)]
+    assert [(parameters(one), macs(one, 224)) for one in found] == [half, three_quarters]
+
+
+@pytest.mark.parametrize(
+    ("depth", "parameter_count", "mac_count"),
+    [
+        (0.25, 1_346_286, 140_883_072),
+        (0.5, 1_930_926, 204_123_648),
+        (0.75, 2_525_358, 249_902_976),
+        (1.0, 3_109_998, 313_143_552),
+    ],
+)
+def test_depths_of_mnasnet(depth: float, parameter_count: int, mac_count: int) -> None:
+    """Origin: repeats max(round(n * depth), 1) of its rows, counted by this code."""
+    network = build(ArchSpec(classes=6, depth=depth))
+    assert (parameters(network), macs(network, 224)) == (parameter_count, mac_count)
+    repeats = [3, 3, 3, 2, 4]
+    assert len(list(network.children())) == 1 + 1 + sum(max(round(n * depth), 1) for n in repeats) + 1 + 4

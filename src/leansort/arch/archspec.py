@@ -2,43 +2,108 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Positive = Annotated[int, Field(ge=1)]
 
-class FuseBatchNorm(BaseModel):
-    """Edit: every batch norm that follows a convolution is folded into it."""
 
+class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Norm(_Strict):
+    """Settings of every batch norm.
+
+    Attributes:
+        momentum: share of the running statistics that a batch replaces.
+        eps: added to the variance.
+    """
+
+    momentum: float | None = Field(default=None, gt=0.0, le=1.0)
+    eps: float | None = Field(default=None, gt=0.0, le=0.1)
+
+
+class FuseBatchNorm(_Strict):
+    """Edit: every batch norm that alone follows a convolution is folded into it; branches that can merge are merged."""
 
     op: Literal["fuse_batch_norm"] = "fuse_batch_norm"
 
 
-class ArchSpec(BaseModel):
+class Resize(_Strict):
+    """Edit: layers have other channel counts, as pruning leaves them.
+
+    Attributes:
+        layers: (channels in, channels out, groups) of a convolution, (in, out, 1) of a linear layer, (channels,
+            channels, 1) of a batch norm, by module name.
+    """
+
+    op: Literal["resize"] = "resize"
+    layers: dict[str, tuple[Positive, Positive, Positive]]
+
+
+class Factorized(_Strict):
+    """How one layer is split.
+
+    Attributes:
+        method: `tucker` (1x1, k x k, 1x1; arXiv:1511.06530), `cp` (1x1, k x 1, 1 x k, 1x1; arXiv:1412.6553) or `svd`
+            (two layers; for 1x1 convolutions and linear layers).
+        ranks: of `tucker` (channels in, channels out); of the others one.
+    """
+
+    method: Literal["tucker", "cp", "svd"]
+    ranks: tuple[Positive, ...] = Field(min_length=1, max_length=2)
+
+
+class Factorize(_Strict):
+    """Edit: layers are replaced by the chains of smaller ones that approximate them."""
+
+    op: Literal["factorize"] = "factorize"
+    layers: dict[str, Factorized]
+
+
+class Remove(_Strict):
+    """Edit: modules that keep the shape (residual blocks) are left out, by module name."""
+
+    op: Literal["remove"] = "remove"
+    layers: tuple[str, ...]
+
+
+Edit = Annotated[FuseBatchNorm | Resize | Factorize | Remove, Field(discriminator="op")]
+
+
+class ArchSpec(_Strict):
     """What `build` needs to make a network.
 
     Attributes:
         version: of this schema.
-        base: the backbone's name, or any name where `model` is given.
-        model: a model file's content in named fields (`rows`, `divisor`, `width`); None takes the backbone's own.
+        base: the backbone's name, `timm:NAME`, or any name where `model` is given.
+        model: a model file's content in named fields (`rows`, `divisor`, …); None takes the backbone's own.
+        options: settings of a backbone in code or of a timm model.
         classes: outputs of the classifier.
         width: multiplies the channels.
+        depth: multiplies the repeats of rows that repeat.
         dropout: in front of the classifier; None keeps the backbone's own.
+        drop_path: probability of skipping the last residual block in training, falling to 0 towards the first
+            (stochastic depth, arXiv:1603.09382).
+        norm: replaces the batch norms' own settings.
         edits: changes made to the base, in order.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     base: str = "mnasnet"
     classes: int = Field(ge=2)
     width: float = Field(default=1.0, gt=0.05, le=4.0)
+    depth: float = Field(default=1.0, gt=0.0, le=4.0)
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
-    edits: tuple[FuseBatchNorm, ...] = ()
+    drop_path: float = Field(default=0.0, ge=0.0, lt=1.0)
+    norm: Norm = Norm()
+    options: dict[str, Any] = Field(default_factory=dict)
+    edits: tuple[Edit, ...] = ()
     model: dict[str, Any] | None = None
 
-    def edited(self, edit: FuseBatchNorm) -> ArchSpec:
+    def edited(self, edit: FuseBatchNorm | Resize | Factorize | Remove) -> ArchSpec:
         """Return this spec with one more edit."""
         return self.model_copy(update={"edits": (*self.edits, edit)})
 

@@ -6,9 +6,10 @@ Shapes: b batch, c channels, h height, w width.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -26,16 +27,34 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+class Subsample(nn.Module):
+    """Keep every `stride`-th row and column: (b, c, h, w) to (b, c, h/stride, w/stride), rounded up."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x_bchw: Tensor) -> Tensor:
+        """Return the pixels that are kept."""
+        return x_bchw[:, :, :: self.stride, :: self.stride]
+
+
 class ConvBlock(nn.Sequential):
-    """Convolution without bias, batch norm, activation. Padding None keeps the size at stride 1, for odd kernels."""
+    """Convolution without bias, batch norm, activation. Padding None keeps the size at stride 1, for odd kernels.
+
+    A strided 1x1 convolution takes its pixels by slicing: oneDNN's own, in PyTorch 2.13, writes past its memory when
+    it computes the gradient of few channels laid out channels-last.
+    """
 
     def __init__(
         self, cin: int, out: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: str = "relu",
         padding: int | None = None,
     ) -> None:  # fmt: skip
         sides = kernel // 2 if padding is None else padding
-        conv = nn.Conv2d(cin, out, kernel, stride, sides, groups=groups, bias=False)
-        parts = [conv, nn.BatchNorm2d(out)]
+        slices = kernel == 1 and stride > 1 and sides == 0
+        parts: list[nn.Module] = [Subsample(stride)] if slices else []
+        parts += [nn.Conv2d(cin, out, kernel, 1 if slices else stride, sides, groups=groups, bias=False)]
+        parts += [nn.BatchNorm2d(out)]
         super().__init__(*parts, *([] if act == "none" else [ACTIVATIONS[act]()]))
 
 
@@ -48,7 +67,43 @@ class Depthwise(ConvBlock):
         super().__init__(cin, out, kernel, stride, math.gcd(cin, out), act, padding)
 
 
-class InvertedResidual(nn.Module):
+class DropPath(nn.Module):
+    """In training leave out the whole branch of a sample with probability `rate` (arXiv:1603.09382)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rate = 0.0
+
+    def forward(self, x_bchw: Tensor) -> Tensor:
+        """Return (b, c, h, w), samples left out as zeros, the others scaled so that the mean stays."""
+        if not self.training or self.rate == 0.0:
+            return x_bchw
+        kept = 1.0 - self.rate
+        return x_bchw * (torch.rand(x_bchw.shape[0], 1, 1, 1, device=x_bchw.device) < kept) / kept
+
+
+class Residual(nn.Module):
+    """A body, added to its input where `residual`: both must then have one shape.
+
+    Args:
+        parts: of the body, in order.
+        residual: whether the input is added.
+    """
+
+    def __init__(self, parts: Sequence[nn.Module], residual: bool) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*parts)
+        self.residual = residual
+        if residual:
+            self.drop_path = DropPath()
+
+    def forward(self, x_bchw: Tensor) -> Tensor:
+        """Map (b, cin, h, w) to (b, out, h/stride, w/stride)."""
+        y_bchw = cast(Tensor, self.body(x_bchw))
+        return x_bchw + cast(Tensor, self.drop_path(y_bchw)) if self.residual else y_bchw
+
+
+class InvertedResidual(Residual):
     """1x1 expand, depthwise kxk, 1x1 linear projection; added to its input where shapes match (arXiv:1801.04381).
 
     Args:
@@ -61,17 +116,10 @@ class InvertedResidual(nn.Module):
     """
 
     def __init__(self, cin: int, out: int, expand: float, kernel: int = 3, stride: int = 1, act: str = "relu6") -> None:
-        super().__init__()
         hidden = round(cin * expand)
         parts = [] if expand == 1 else [ConvBlock(cin, hidden, 1, act=act)]
         parts.append(ConvBlock(hidden, hidden, kernel, stride, groups=hidden, act=act))
-        self.body = nn.Sequential(*parts, ConvBlock(hidden, out, 1, act="none"))
-        self.residual = stride == 1 and cin == out
-
-    def forward(self, x_bchw: Tensor) -> Tensor:
-        """Map (b, cin, h, w) to (b, out, h/stride, w/stride)."""
-        y_bchw = cast(Tensor, self.body(x_bchw))
-        return x_bchw + y_bchw if self.residual else y_bchw
+        super().__init__([*parts, ConvBlock(hidden, out, 1, act="none")], stride == 1 and cin == out)
 
 
 class Dense(nn.Sequential):
@@ -91,22 +139,3 @@ class GlobalPool(nn.Module):
     def forward(self, x_bchw: Tensor) -> Tensor:
         """Return the mean over the last two axes."""
         return x_bchw.mean(dim=(2, 3), keepdim=self.keep)
-
-
-def initialize(model: nn.Module) -> None:
-    """Draw weights: He normal over the fan-out for convolutions, unit batch norms, a classifier of zeros.
-
-    With zeros the first loss is log(classes) exactly; a random classifier on 1280 features starts far above it
-    and the first steps only undo that.
-    """
-    last = None
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, 0.0, 0.01)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-            last = module
-    if last is not None:
-        nn.init.zeros_(last.weight)

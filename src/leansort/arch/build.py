@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from itertools import pairwise
-
 import torch
+from pydantic import ValidationError
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
-from leansort.arch import blocks, rows
-from leansort.arch.archspec import ArchSpec, FuseBatchNorm
-from leansort.core import plugins
+from leansort.arch import chain, rows, timm
+from leansort.arch.archspec import ArchSpec
+from leansort.arch.blocks import DropPath
+from leansort.arch.initial import initialize, zero_classifier
+from leansort.arch.layout import channels_last
+from leansort.arch.norms import guard_norms, set_norms
+from leansort.arch.replay import replay
+from leansort.core import plugins, strict
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 
@@ -26,54 +28,57 @@ def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
 
     Returns:
         A network in training mode (in evaluation mode where batch norms are fused), (b, 3, h, w) float32
-        normalized RGB in, (b, classes) logits out.
+        normalized RGB in, (b, classes) logits out; convolutions' weights lie channels-last.
 
     Raises:
-        UserError: there is no such backbone, or its file is wrong.
+        UserError: there is no such backbone, its file is wrong, or an edit does not fit it.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed((seeds or Seeds(0)).child("arch/init").value)
         model = _base(spec)
-        blocks.initialize(model)
-    for _ in spec.edits:
-        model = _fuse(model.eval())
-    return channels_last(model)
-
-
-def channels_last(model: nn.Module) -> nn.Module:
-    """Lay the weights out as the CPU's and GPU's convolutions like them best; in place."""
-    for parameter in model.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return model
+        zero_classifier(model, spec.classes)
+        set_norms(model, spec.norm)
+        model = replay(model, spec.edits)
+    return channels_last(guard_norms(model))
 
 
 def _base(spec: ArchSpec) -> nn.Module:
     if spec.model is not None:
-        made = rows.of(spec.model, spec.base)
-        return rows.chain(made, classes=spec.classes, width=spec.width, dropout=spec.dropout)
+        return _of_rows(rows.of(spec.model, spec.base), spec)
+    if timm.is_timm(spec.base):
+        return timm.network(spec)
     path = plugins.path_of("backbones", spec.base)
     if path.suffix == ".yaml":
-        return rows.chain(rows.read(path), classes=spec.classes, width=spec.width, dropout=spec.dropout)
-    made = plugins.load("backbones", spec.base).spec(spec)
+        return _of_rows(rows.read(path), spec)
+    module = plugins.load("backbones", spec.base)
+    try:
+        made = module.spec(spec)
+    except ValidationError as error:
+        raise UserError(
+            f"backbone {spec.base}: " + "; ".join(strict.faults(error, module.Config, "options."))
+        ) from None
     if not isinstance(made, nn.Module):
         raise UserError(f"backbone {spec.base!r}: spec(config) in {path} gave {type(made).__name__}, need nn.Module")
-    return made
+    return _with_drop_path(made, spec)
 
 
-def _fuse(model: nn.Module) -> nn.Module:
-    for module in list(model.modules()):
-        children = list(module.named_children())
-        for (name, conv), (bn_name, norm) in pairwise(children):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(module, name, fuse_conv_bn_eval(conv, norm))
-                setattr(module, bn_name, nn.Identity())
+def _of_rows(model: rows.ModelFile, spec: ArchSpec) -> nn.Module:
+    if spec.options:
+        raise UserError(f"arch: {spec.base} is a model file and takes no options, got {', '.join(spec.options)}")
+    network = chain.network(model, spec)
+    initialize(network)
+    set_norms(network, model.norm)
+    return _with_drop_path(network, spec)
+
+
+def _with_drop_path(model: nn.Module, spec: ArchSpec) -> nn.Module:
+    """Set the rates: rising linearly to `spec.drop_path` at the last residual block."""
+    drops = [module for module in model.modules() if isinstance(module, DropPath)]
+    if spec.drop_path and not drops:
+        raise UserError(f"arch: {spec.base} has no residual block for drop_path {spec.drop_path} to leave out")
+    for number, drop in enumerate(drops, 1):
+        drop.rate = spec.drop_path * number / len(drops)
     return model
-
-
-def fused(model: nn.Module, spec: ArchSpec) -> tuple[nn.Module, ArchSpec]:
-    """Return a copy with batch norms folded into convolutions, and the spec that rebuilds it."""
-    return _fuse(deepcopy(model).eval()), spec.edited(FuseBatchNorm())
 
 
 def parameters(model: nn.Module) -> int:

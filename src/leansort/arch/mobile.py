@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from torch import Tensor, nn
 
-from leansort.arch.blocks import ACTIVATIONS, ConvBlock
+from leansort.arch.blocks import ACTIVATIONS, ConvBlock, Residual
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:
@@ -41,7 +41,10 @@ class SqueezeExcite(nn.Module):
         return x_bchw * cast(Tensor, self.gate(self.expand(self.act(self.reduce(mean_bc11)))))
 
 
-class MobileResidual(nn.Module):
+Style = Literal["v3", "v3_early", "moga", "efficient"]
+
+
+class MobileResidual(Residual):
     """Inverted residual with optional squeeze-and-excitation; added to its input where shapes match.
 
     Args:
@@ -52,34 +55,29 @@ class MobileResidual(nn.Module):
         stride: of the depthwise convolution.
         se: whether channels are weighed.
         act: activation after the first two convolutions.
-        style: `v3` (MobileNetV3, arXiv:1905.02244: squeeze to a quarter, made divisible, before the activation; after
-            it where there is no expanding convolution), `moga` (arXiv:1908.01314: squeeze to a quarter, after the
+        style: `v3` (MobileNetV3, arXiv:1905.02244: squeeze to a quarter, made divisible, after the activation as its
+            authors' code has it), `v3_early` (before the activation where there is an expanding convolution, as row
+            files of other tools have it), `moga` (arXiv:1908.01314: squeeze to a quarter, after the
             activation, the block's activation inside) or `efficient` (arXiv:1905.11946: squeeze to a quarter of the
             channels in, after the activation, sigmoid gate).
     """
 
     def __init__(
         self, cin: int, out: int, expand: float, kernel: int = 3, stride: int = 1, se: bool = False, act: str = "relu",
-        style: Literal["v3", "moga", "efficient"] = "v3",
+        style: Style = "v3",
     ) -> None:  # fmt: skip
-        super().__init__()
-        hidden = make_divisible(cin * expand) if style == "v3" else round(cin * expand)
-        widens = hidden != cin if style == "v3" else expand != 1
-        late = style != "v3" or not widens
+        rounds = style in ("v3", "v3_early")
+        hidden = make_divisible(cin * expand) if rounds else round(cin * expand)
+        widens = hidden != cin if rounds else expand != 1
         weigh = [_squeeze(style, cin, hidden, act)] if se else []
+        early = bool(weigh) and widens and style == "v3_early"
         parts: list[nn.Module] = [ConvBlock(cin, hidden, 1, act=act)] if widens else []
-        parts.append(ConvBlock(hidden, hidden, kernel, stride, groups=hidden, act=act if late or not se else "none"))
-        parts += weigh if late or not se else [*weigh, ACTIVATIONS[act]()]
-        self.body = nn.Sequential(*parts, ConvBlock(hidden, out, 1, act="none"))
-        self.residual = stride == 1 and cin == out
-
-    def forward(self, x_bchw: Tensor) -> Tensor:
-        """Map (b, cin, h, w) to (b, out, h/stride, w/stride)."""
-        y_bchw = cast(Tensor, self.body(x_bchw))
-        return x_bchw + y_bchw if self.residual else y_bchw
+        parts.append(ConvBlock(hidden, hidden, kernel, stride, groups=hidden, act="none" if early else act))
+        parts += [*weigh, ACTIVATIONS[act]()] if early else weigh
+        super().__init__([*parts, ConvBlock(hidden, out, 1, act="none")], stride == 1 and cin == out)
 
 
-def _squeeze(style: str, cin: int, hidden: int, act: str) -> SqueezeExcite:
+def _squeeze(style: Style, cin: int, hidden: int, act: str) -> SqueezeExcite:
     if style == "efficient":
         return SqueezeExcite(hidden, max(1, cin // 4), act, "sigmoid")
     if style == "moga":
@@ -96,19 +94,39 @@ class Separable(nn.Sequential):
         )  # fmt: skip
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Residual):
     """1x1 to a narrower width, 3x3 back; added to its input where widths match and `shortcut` (arXiv:1512.03385)."""
 
     def __init__(
         self, cin: int, out: int, stride: int = 1, shortcut: bool = True, groups: int = 1, expand: float = 0.5,
         act: str = "relu",
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.narrow = ConvBlock(cin, int(out * expand), 1, act=act)
-        self.back = ConvBlock(int(out * expand), out, 3, stride, groups=groups, act="relu")
-        self.residual = shortcut and cin == out and stride == 1
+        hidden = int(out * expand)
+        parts = [ConvBlock(cin, hidden, 1, act=act), ConvBlock(hidden, out, 3, stride, groups=groups, act="relu")]
+        super().__init__(parts, shortcut and cin == out and stride == 1)
 
-    def forward(self, x_bchw: Tensor) -> Tensor:
-        """Map (b, cin, h, w) to (b, out, h/stride, w/stride)."""
-        y_bchw = cast(Tensor, self.back(self.narrow(x_bchw)))
-        return x_bchw + y_bchw if self.residual else y_bchw
+
+class Universal(Residual):
+    """MobileNetV4's universal inverted bottleneck: up to two depthwise convolutions (arXiv:2404.10518).
+
+    Args:
+        cin: channels in.
+        out: channels out.
+        expand: hidden channels are `cin * expand`, made divisible by 8.
+        start: side of the depthwise kernel in front of the expansion, without activation; 0 leaves it out.
+        middle: side of the depthwise kernel behind the expansion; 0 leaves it out.
+        stride: of the last depthwise convolution there is.
+        act: activation inside.
+    """
+
+    def __init__(
+        self, cin: int, out: int, expand: float, start: int = 0, middle: int = 3, stride: int = 1, act: str = "relu"
+    ) -> None:
+        hidden = make_divisible(cin * expand)
+        parts: list[nn.Module] = []
+        if start:
+            parts.append(ConvBlock(cin, cin, start, 1 if middle else stride, groups=cin, act="none"))
+        parts.append(ConvBlock(cin, hidden, 1, act=act))
+        if middle:
+            parts.append(ConvBlock(hidden, hidden, middle, stride, groups=hidden, act=act))
+        super().__init__([*parts, ConvBlock(hidden, out, 1, act="none")], stride == 1 and cin == out)

@@ -1,22 +1,26 @@
-"""Networks that are chains, as rows of named fields in YAML.
+"""Networks as rows of named fields in YAML.
 
     {block: inverted_residual, expand: 3, out: 24, repeat: 3, stride: 2, kernel: 3}
 
-A repeated row keeps its stride for the first repeat only. Channels are multiplied by the width and cut to an
-integer, or made divisible by the file's `divisor`; a row with `grow_only: true` is multiplied only by widths above 1.
+A repeated row keeps its stride for the first repeat only (`stride_last`: for the last). Channels are multiplied by the
+width and cut to an integer, or made divisible by the file's `divisor`; a row with `grow_only: true` is multiplied only
+by widths above 1. A row takes what the row before puts out, or what `from` names: the `name` of an earlier row, a
+negative offset, `input`, or a list of these for `concat` and `add`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from pydantic import ValidationError
 from torch import nn
 
 from leansort.arch import blocks, grammar, mobile
+from leansort.arch.archspec import Norm
 from leansort.core import strict
 from leansort.core.errors import UserError, not_one_of
 
@@ -25,24 +29,31 @@ BLOCKS: dict[str, Callable[..., nn.Module]] = {
     "conv": blocks.ConvBlock,
     "inverted_residual": blocks.InvertedResidual,
     "mobile": mobile.MobileResidual,
+    "universal": mobile.Universal,
     "separable": mobile.Separable,
     "bottleneck": mobile.Bottleneck,
     "dense": blocks.Dense,
     "depthwise": blocks.Depthwise,
 }
+MERGES = ("concat", "add")
 _WINDOW = ("kernel", "stride", "padding")
 PLAIN = {
     "pool": ("keep",), "dropout": ("p",), "linear": (), "flatten": (), "max_pool": _WINDOW, "avg_pool": _WINDOW,
+    **dict.fromkeys(MERGES, ()),
 }  # fmt: skip
-_CONTROL = ("block", "repeat", "grow_only", "fixed")
-NEEDED = {"dropout": ("p",), "max_pool": ("kernel",), "avg_pool": ("kernel",)}
-CHOICES: dict[str, Collection[str]] = {"act": blocks.ACTIVATIONS, "style": ("v3", "moga", "efficient")}
-FLAGS = ("se", "shortcut", "keep", "fixed", "grow_only", "bias")
+_REPEATED = ("repeat", "stride_last", "out_last")
+_CONTROL = ("block", "name", "from", "grow_only", "fixed", *_REPEATED)
+NEEDED = {"dropout": ("p",), "max_pool": ("kernel",), "avg_pool": ("kernel",), "concat": ("from",), "add": ("from",)}
+CHOICES: dict[str, Collection[str]] = {"act": blocks.ACTIVATIONS, "style": get_args(mobile.Style)}
+FLAGS = ("se", "shortcut", "keep", "fixed", "grow_only", "bias", "stride_last", "out_last")
 RANGES = {  # least, most, whole numbers only
-    "out": (1, 65_536, True), "kernel": (1, 63, True), "stride": (1, 16, True), "groups": (1, 65_536, True),
-    "padding": (0, 31, True), "repeat": (1, 1000, True), "expand": (0.01, 64, False), "p": (0, 0.999, False),
+    "out": (1, 65_536, True), "groups": (1, 65_536, True), "expand": (0.01, 64, False), "repeat": (1, 1000, True),
+    "kernel": (1, 63, True), "start": (0, 63, True), "middle": (0, 63, True), "stride": (1, 16, True),
+    "padding": (0, 31, True), "p": (0, 0.999, False),
 }  # fmt: skip
-_KEYS = ("rows", "divisor", "width")
+_FILE_RANGES = {"divisor": (1, 1024, True), "width": (0.01, 16, False), "depth": (0.01, 16, False)}
+_KEYS = ("rows", "norm", *_FILE_RANGES)
+INPUT = "input"
 
 
 @dataclass(frozen=True)
@@ -51,13 +62,26 @@ class ModelFile:
 
     Attributes:
         rows: one a block or run of equal blocks.
+        sources: for each row the rows it reads, -1 being the picture.
+        places: name each row in errors.
         divisor: channels become multiples of this; 1 cuts them to an integer.
         width: multiplies the channels, beside the width that a spec asks for.
+        depth: multiplies the repeats of rows that repeat, likewise.
+        norm: settings of every batch norm; None keeps PyTorch's.
     """
 
     rows: tuple[Row, ...]
+    sources: tuple[tuple[int, ...], ...]
+    places: tuple[str, ...]
     divisor: int = 1
     width: float = 1.0
+    depth: float = 1.0
+    norm: Norm = field(default_factory=Norm)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether every row reads the one before it and nothing else."""
+        return all(reads == (number - 1,) for number, reads in enumerate(self.sources))
 
 
 def read(path: Path) -> ModelFile:
@@ -76,19 +100,30 @@ def of(tree: dict[str, Any], where: str) -> ModelFile:
     Raises:
         UserError: as `read` does; `where` names the file.
     """
+    theirs: list[int] | None = None
     if grammar.is_grammar(tree):
-        tree = grammar.named(tree, where)
+        tree, theirs = grammar.named(tree, where)
     for key in tree:
         if key not in _KEYS:
             raise not_one_of(f"model file {where}: key", str(key), _KEYS)
-    rows, divisor = tree.get("rows"), tree.get("divisor", 1)
+    rows = tree.get("rows")
     if not isinstance(rows, list) or not rows:
         raise UserError(f"model file {where}: needs a list called 'rows'")
-    if isinstance(divisor, bool) or not isinstance(divisor, int) or divisor < 1:
-        raise UserError(f"model file {where}: divisor: got {divisor!r}, need a whole number from 1")
-    for number, row in enumerate(rows, 1):
-        _check(row, f"{where} row {number}")
-    return ModelFile(tuple(rows), divisor, float(tree.get("width", 1.0)))
+    for key, bounds in _FILE_RANGES.items():
+        if key in tree:
+            _check_number(tree[key], bounds, f"model file {where}: {key}")
+    places = tuple(f"{where} row {number}" for number in theirs or range(1, len(rows) + 1))
+    for place, row in zip(places, rows, strict=True):
+        _check(row, place)
+    numbers = {key: tree[key] for key in _FILE_RANGES if key in tree}
+    return ModelFile(tuple(rows), _sources(rows, places), places, norm=_norm(tree, where), **numbers)
+
+
+def _norm(tree: dict[str, Any], where: str) -> Norm:
+    try:
+        return Norm.model_validate(tree.get("norm", {}))
+    except ValidationError as error:
+        raise UserError(f"model file {where}: " + "; ".join(strict.faults(error, Norm, "norm."))) from None
 
 
 def _check(row: Any, where: str) -> None:
@@ -117,10 +152,14 @@ def _check_value(name: str, value: Any, where: str) -> None:
     elif name == "out" and isinstance(value, str) and value in ("in", "classes"):
         return
     elif name in RANGES:
-        low, high, whole = RANGES[name]
-        kind = int if whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-            raise UserError(f"{where}: got {value!r}, need a {'whole ' * whole}number from {low:g} to {high:g}")
+        _check_number(value, RANGES[name], where)
+
+
+def _check_number(value: Any, bounds: tuple[float, float, bool], where: str) -> None:
+    low, high, whole = bounds
+    kind = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        raise UserError(f"{where}: got {value!r}, need a {'whole ' * whole}number from {low:g} to {high:g}")
 
 
 def _fields(block: str) -> tuple[str, ...]:
@@ -129,64 +168,37 @@ def _fields(block: str) -> tuple[str, ...]:
     return tuple(inspect.signature(BLOCKS[block]).parameters)[1:]
 
 
-def chain(model: ModelFile, *, classes: int, width: float, dropout: float | None) -> nn.Sequential:
-    """Build the network of a model file.
-
-    Args:
-        model: as `read` gives it.
-        classes: outputs of `linear` rows.
-        width: channel multiplier.
-        dropout: replaces the rows' own where not None.
-
-    Returns:
-        A network from (b, 3, h, w) float to (b, classes) logits.
-
-    Raises:
-        UserError: a row cannot be built on what the one before it puts out.
-    """
-    layers: list[nn.Module] = []
-    channels = 3
-    for number, row in enumerate(model.rows, 1):
-        try:
-            made, channels = _layers(row, channels, classes, width * model.width, dropout, model.divisor)
-        except (ValueError, ZeroDivisionError) as error:  # e.g. groups that do not divide the channels
-            raise UserError(f"model file: row {number}, {row['block']}: {error}, {channels} channels come in") from None
-        layers += made
-    return nn.Sequential(*layers)
+def _sources(rows: Sequence[Row], places: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """For each row the rows it reads; every row but the last must be read by one behind it."""
+    at: dict[str, int] = {INPUT: -1}
+    sources = []
+    for number, row in enumerate(rows):
+        place = places[number]
+        given = row.get("from", -1)
+        listed = given if isinstance(given, list) else [given]
+        reads = tuple(_source(one, number, at, f"{place}: from") for one in listed)
+        if not reads or (len(reads) > 1 and row["block"] not in MERGES):
+            raise UserError(f"{place}: {row['block']} reads one row, got from: {given!r}; join them by concat or add")
+        sources.append(reads)
+        if "name" in row:
+            _name(row["name"], at, number, place)
+    unread = set(range(len(rows) - 1)) - {one for reads in sources for one in reads}
+    if unread:
+        raise UserError(f"{places[min(unread)]}: nothing reads it; name it in the `from` of a later row")
+    return tuple(sources)
 
 
-def _layers(
-    row: Row, cin: int, classes: int, width: float, dropout: float | None, divisor: int
-) -> tuple[list[nn.Module], int]:
-    kind = row["block"]
-    if kind == "pool":
-        return [blocks.GlobalPool(bool(row.get("keep")))], cin
-    if kind == "flatten":
-        return [nn.Flatten()], cin
-    if kind == "dropout":
-        return [nn.Dropout(row["p"] if dropout is None else dropout)], cin
-    if kind == "linear":
-        return [nn.Linear(cin, classes)], classes
-    if kind in ("max_pool", "avg_pool"):
-        window = nn.MaxPool2d if kind == "max_pool" else nn.AvgPool2d
-        return [window(row["kernel"], row.get("stride"), row.get("padding", 0))], cin
-    return _blocks(row, cin, _channels(row, cin, classes, width, divisor))
+def _source(one: Any, number: int, at: dict[str, int], where: str) -> int:
+    if isinstance(one, str):
+        if one not in at:
+            raise not_one_of(where, one, at)
+        return at[one]
+    if isinstance(one, bool) or not isinstance(one, int) or not -1 - number <= one <= -1:
+        raise UserError(f"{where}: got {one!r}, need the name of an earlier row, or an offset from {-1 - number} to -1")
+    return number + one
 
 
-def _channels(row: Row, cin: int, classes: int, width: float, divisor: int) -> int:
-    """What a row puts out; `in` keeps the width that comes in, `classes` is the classifier's."""
-    if isinstance(row["out"], str):
-        return {"in": cin, "classes": classes}[row["out"]]
-    if row.get("fixed"):
-        return int(row["out"])
-    wanted = row["out"] * (max(width, 1.0) if row.get("grow_only") else width)
-    return int(wanted) if divisor == 1 else mobile.make_divisible(wanted, divisor)
-
-
-def _blocks(row: Row, cin: int, out: int) -> tuple[list[nn.Module], int]:
-    """A row's blocks; a repeated one keeps its stride for the first."""
-    fields = {name: value for name, value in row.items() if name not in (*_CONTROL, "out", "stride")}
-    first = {"stride": row["stride"]} if "stride" in row else {}
-    block = BLOCKS[row["block"]]
-    again = [block(out, out, **fields) for _ in range(row.get("repeat", 1) - 1)]
-    return [block(cin, out, **first, **fields), *again], out
+def _name(name: Any, at: dict[str, int], number: int, where: str) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or name in at:
+        raise UserError(f"{where}: name: got {name!r}, need a word of its own, not {', '.join(at)}")
+    at[name] = number

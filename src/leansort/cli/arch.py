@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from leansort.cli import arch_weights
 from leansort.cli.options import Json, printed
 
 arch_app = typer.Typer(
     help="List, show and convert network architectures.", no_args_is_help=True, rich_markup_mode=None
 )  # fmt: skip
+arch_weights.register(arch_app)
 Size = Annotated[int, typer.Option(help="Side of the input in pixels.", min=16, max=1024)]
 Classes = Annotated[int, typer.Option(help="Outputs of the classifier.", min=2)]
 
@@ -23,29 +25,39 @@ def arch_list(size: Size = 224, classes: Classes = 6, as_json: Json = False) -> 
     \b
     Example: leansort arch list --size 128
     """
-    from leansort.workflows.arch import listed, table
+    from leansort.workflows.arch import list_table, listed
 
     found = listed(classes, size)
-    printed({"size": size, "backbones": found}, as_json, table(found))
+    printed({"size": size, "backbones": found}, as_json, list_table(found))
 
 
 @arch_app.command("show")
 def arch_show(
-    base: Annotated[str, typer.Argument(help="A backbone's name, or a model file.")],
+    base: Annotated[str, typer.Argument(help="A backbone's name, timm:NAME, or a model file.")],
     size: Size = 224,
     classes: Classes = 6,
     width: Annotated[float, typer.Option(help="Multiplies the channels.", min=0.06, max=4.0)] = 1.0,
+    depth: Annotated[float, typer.Option(help="Multiplies the repeats of rows that repeat.", min=0.06, max=4.0)] = 1.0,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Draw the network into this file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show what each part of a network puts out and costs.
 
-    \b
-    Example: leansort arch show mobilenetv2 --size 128 --width 0.5
-    """
-    from leansort.workflows.arch import shown, spec_of, table
+    `down` is the downsampling and `sees` the receptive field, both in input pixels; `peak` is the most memory that
+    activations take while the part runs (batch 1, float32).
 
-    rows = shown(spec_of(base, classes=classes, width=width), size)
-    printed({"size": size, "parts": rows}, as_json, table(rows))
+    \b
+    Example: leansort arch show mobilenetv2 --size 128 --width 0.5 --svg mobilenetv2.svg
+    """
+    from dataclasses import asdict
+
+    from leansort.workflows.arch import draw, shown, spec_of, table, totals
+
+    taken = shown(spec_of(base, classes=classes, width=width, depth=depth), size)
+    if svg is not None:
+        draw(taken, f"{base} at {size} px", svg)
+    listed = [asdict(part) for part in taken]
+    printed({"size": size, "parts": listed, "total": totals(taken)}, as_json, table(taken))
 
 
 @arch_app.command("convert")

@@ -10,7 +10,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from leansort.arch.build import fused, macs, parameters
+from leansort.arch.build import macs, parameters
+from leansort.arch.fusing import fused
 from leansort.arch.trained import TrainedModel, normalized
 from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.preprocess import Preprocess

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
-
-from leansort.arch import grammar
+from leansort.arch import grammar, timm
+from leansort.arch.anatomy import Part, parts
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build, macs, parameters
 from leansort.core import plugins, store, strict
 from leansort.core.errors import UserError
+from leansort.report.architecture import drawn
 
 MODEL_FILES = (".yaml", ".yml")
 
@@ -27,11 +26,12 @@ def spec_of(base: str, **fields: Any) -> ArchSpec:
     """
     path = Path(base)
     if path.suffix.lower() not in MODEL_FILES:
-        plugins.path_of("backbones", base)
+        if not timm.is_timm(base):
+            plugins.path_of("backbones", base)
         return ArchSpec(base=base, **fields)
     tree = strict.yaml_tree(path, "model file", "rows, or backbone")
     if grammar.is_grammar(tree):
-        tree = grammar.named(tree, path.name)
+        tree, _ = grammar.named(tree, path.name)
     return ArchSpec(base=path.stem, model=tree, **fields)
 
 
@@ -48,10 +48,11 @@ def convert(path: Path, out: Path) -> int:
         raise UserError(f"model file {path}: has no 'backbone'; it is in named fields already")
     if out.exists():
         raise UserError(f"arch convert: {out} is there already; name another file")
-    named = grammar.named(tree, path.name)
-    build(ArchSpec(base=path.stem, model=named, classes=2))  # what cannot be built is not written
+    named, _ = grammar.named(tree, path.name)
+    build(ArchSpec(base=path.stem, model=tree, classes=2))  # what cannot be built is not written
     rows = "".join(f"  - {_flow(row, yaml)}\n" for row in named["rows"])
-    store.write_text(out, f"divisor: {named['divisor']}\nwidth: {named['width']}\nrows:\n{rows}")
+    head = "".join(f"{key}: {value}\n" for key, value in named.items() if key != "rows")
+    store.write_text(out, f"{head}rows:\n{rows}")
     return len(named["rows"])
 
 
@@ -68,51 +69,58 @@ def listed(classes: int, size: int) -> list[dict[str, Any]]:
     return found
 
 
-def shown(spec: ArchSpec, size: int) -> list[dict[str, Any]]:
+def shown(spec: ArchSpec, size: int) -> list[Part]:
     """What each part of a network puts out and costs at an input size, batch 1.
 
     Raises:
-        UserError: the input is too small for the network.
+        UserError: the input is too small for the network, or the network cannot be traced.
     """
-    network = build(spec).eval()
-    parts = list(network.children()) if isinstance(network, nn.Sequential) else [network]
-    rows, x = [], torch.zeros(1, 3, size, size)
-    with torch.no_grad():
-        for part in parts:
-            counter = FlopCounterMode(display=False)
-            try:
-                with counter:
-                    x = part(x)
-            except RuntimeError as error:
-                raise UserError(f"arch show: {size} px is too small: {type(part).__name__}: {error}") from None
-            rows.append(_row(part, x, int(counter.get_total_flops()) // 2, size))
-    return rows
+    return parts(build(spec), size)
 
 
-def _row(part: nn.Module, x: Tensor, multiply_adds: int, size: int) -> dict[str, Any]:
-    down = size / x.shape[-1] if x.ndim == 4 and x.shape[-1] > 1 else None
+def draw(taken: Sequence[Part], title: str, path: Path) -> None:
+    """Write a picture of a network as SVG.
+
+    Raises:
+        UserError: the path cannot be written.
+    """
+    store.write_text(path, drawn([asdict(part) for part in taken], totals(taken), title))
+
+
+def totals(taken: Sequence[Part]) -> dict[str, int]:
+    """Sums of parameters and multiply-adds, and the most memory of all parts."""
     return {
-        "block": type(part).__name__, "out": list(x.shape[1:]), "downsampling": down and round(down, 2),
-        "parameters": parameters(part), "macs": multiply_adds, "activations": x.numel(),
-    }  # fmt: skip
+        "parameters": sum(part.parameters for part in taken),
+        "macs": sum(part.macs for part in taken),
+        "memory": max(part.memory for part in taken),
+    }
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows as text, numbers to the right, sums of parameters and multiply-adds below."""
-    names = list(rows[0])
-    cells = [[_cell(row[name]) for name in names] for row in rows]
-    total = [f"{sum(row[n] for row in rows):,}" if n in ("parameters", "macs") else "" for n in names]
-    lines = [names, *cells, ["total", *total[1:]]] if "block" in names else [names, *cells]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(names))]
+def table(taken: Sequence[Part]) -> str:
+    """Parts as text with a last line of totals."""
+    whole = totals(taken)
+    lines = [["part", "block", "out", "down", "sees", "parameters", "macs", "peak KB"]]
+    for part in taken:
+        sees = "all" if part.receptive is None else str(part.receptive)
+        down = "" if part.downsampling is None else f"{part.downsampling:g}"
+        costs = [f"{part.parameters:,}", f"{part.macs:,}", f"{part.memory / 1000:,.0f}"]
+        lines.append([part.name, part.block, "x".join(map(str, part.out)), down, sees, *costs])
+    sums = [f"{whole['parameters']:,}", f"{whole['macs']:,}", f"{whole['memory'] / 1000:,.0f}"]
+    return aligned([*lines, ["total", "", "", "", "", *sums]], left=2)
+
+
+def list_table(found: Sequence[dict[str, Any]]) -> str:
+    """Backbones as text."""
+    rows = [[one["name"], f"{one['parameters']:,}", f"{one['macs']:,}"] for one in found]
+    return aligned([["name", "parameters", "macs"], *rows], left=1)
+
+
+def aligned(lines: Sequence[Sequence[str]], left: int) -> str:
+    """Columns of equal width; the first `left` begin at the left, the others end at the right."""
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     return "\n".join(
-        "  ".join(text.rjust(w) if k else text.ljust(w) for k, (text, w) in enumerate(zip(line, widths, strict=True)))
+        "  ".join(
+            text.ljust(w) if k < left else text.rjust(w) for k, (text, w) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
         for line in lines
-    )
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return (
-        f"{value:,}" if isinstance(value, int) else "x".join(map(str, value)) if isinstance(value, list) else str(value)
     )

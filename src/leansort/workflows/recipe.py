@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from leansort.arch import timm
+from leansort.arch.archspec import Norm
 from leansort.core import plugins, store, strict
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.preprocess import Preprocess
@@ -22,16 +24,32 @@ class ArchConfig(BaseModel):
     """Which network: the fields of an ArchSpec that a recipe sets; the classes come from the data.
 
     Attributes:
-        base: a backbone's name, or the path of a model file (`.yaml`).
+        base: a backbone's name, `timm:NAME`, or the path of a model file (`.yaml`).
         width: multiplies the channels.
+        depth: multiplies the repeats of rows that repeat.
         dropout: in front of the classifier; None keeps the backbone's own.
+        drop_path: probability of skipping the last residual block in training; the earlier ones are skipped less.
+        norm: momentum and epsilon of every batch norm; None keeps the backbone's own.
+        options: settings of a backbone in code or of a timm model.
+        weights: outside weights to begin with: a `.safetensors` file, `timm:NAME` or `hf:OWNER/NAME`.
+        weight_names: YAML or JSON file that maps the weights' names, or beginnings of names, to ours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str = "mnasnet"
     width: float = Field(default=1.0, gt=0.05, le=4.0)
+    depth: float = Field(default=1.0, gt=0.0, le=4.0)
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    drop_path: float = Field(default=0.0, ge=0.0, lt=1.0)
+    norm: Norm = Norm()
+    options: dict[str, Any] = Field(default_factory=dict)
+    weights: str | None = None
+    weight_names: Path | None = None
+
+    def spec(self) -> dict[str, Any]:
+        """The fields that are the ArchSpec's own."""
+        return self.model_dump(exclude={"weights", "weight_names"})
 
 
 class BenchConfig(BaseModel):
@@ -103,7 +121,18 @@ def load(path: Path, overrides: Sequence[str] = (), data: Path | None = None) ->
         _override(tree, text)
     if data is not None:
         tree.setdefault("data", {})["path"] = str(data)
-    return validated(tree, str(path))
+    return validated(_with_statistics(tree), str(path))
+
+
+def _with_statistics(tree: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the mean and deviation that a timm backbone's weights were made with, where the recipe sets none."""
+    arch, preprocess = tree.get("arch"), tree.setdefault("preprocess", {})
+    base = arch.get("base") if isinstance(arch, dict) else None
+    if isinstance(base, str) and timm.is_timm(base) and isinstance(preprocess, dict):
+        mean, std = timm.statistics(base)
+        preprocess.setdefault("mean", list(mean))
+        preprocess.setdefault("std", list(std))
+    return tree
 
 
 def validated(tree: dict[str, Any], where: str) -> Recipe:

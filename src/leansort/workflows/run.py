@@ -14,14 +14,13 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import Manifest
 from leansort.data.splits import split_of
 from leansort.workflows import bench as benches
-from leansort.workflows.arch import spec_of
 from leansort.workflows.data import import_data
 from leansort.workflows.export import export_bundle
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
 from leansort.workflows.report import report
 from leansort.workflows.score import score
-from leansort.workflows.train import train_model
+from leansort.workflows.train import buildable, train_model
 
 
 def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     Raises:
         UserError: `out` holds another run, or the data cannot be used.
     """
-    spec_of(classes=2, **recipe.arch.model_dump())  # a network that cannot be built is said before data are read
+    buildable(recipe, classes=2)  # a network that cannot be built is said before data are read
     manifest = _manifest(recipe, out, resume)
     model = train_model(
         recipe, manifest, out / "train", resume=resume and (out / "train" / "last.safetensors").exists()

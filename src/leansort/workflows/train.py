@@ -5,6 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from leansort.arch import matching, naming, weights
+from leansort.arch.anatomy import checked
+from leansort.arch.archspec import ArchSpec
+from leansort.arch.build import build
 from leansort.arch.trained import TrainedModel
 from leansort.core import provenance, store
 from leansort.core.errors import UserError
@@ -35,8 +41,9 @@ def train_model(
     """
     if (folder / "last.safetensors").exists() and not resume:
         raise UserError(f"train: {folder} holds a run already; go on with --resume or name another folder with --out")
-    store.write_json(folder / "recipe.json", recipe.to_json())
     job = _job(recipe, manifest, cache or folder.parent / "cache")
+    store.write_json(folder / "recipe.json", recipe.to_json())
+    network = None if resume else _begun(job.spec, job.seeds, recipe, folder)
     say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
 
     def on_epoch(record: dict[str, Any]) -> None:
@@ -46,12 +53,35 @@ def train_model(
             f"{record['val_macro_f1']:.4f}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
         )
 
-    return train(job, folder, resume=resume, on_epoch=on_epoch)
+    return train(job, folder, network=network, resume=resume, on_epoch=on_epoch)
+
+
+def buildable(recipe: Recipe, classes: int) -> ArchSpec:
+    """The spec of a recipe's network, once it has been built and run on a picture of the recipe's size.
+
+    Raises:
+        UserError: there is no such network, or it does not take that size.
+    """
+    spec = spec_of(classes=classes, **recipe.arch.spec())
+    checked(build(spec), recipe.preprocess.size)
+    return spec
+
+
+def _begun(spec: ArchSpec, seeds: Seeds, recipe: Recipe, folder: Path) -> nn.Module | None:
+    """The network with the outside weights that a recipe names; None where it names none."""
+    if recipe.arch.weights is None:
+        return None
+    network = build(spec, seeds)
+    names = naming.read(recipe.arch.weight_names) if recipe.arch.weight_names else None
+    found = weights.load_into(network, recipe.arch.weights, names)
+    store.write_json(folder / "weights.json", found.to_json())
+    say(f"weights: {recipe.arch.weights}: {matching.summary(found)}; tensor by tensor in {folder / 'weights.json'}")
+    return network
 
 
 def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> Job:
     return Job(
-        spec=spec_of(classes=len(manifest.labels), **recipe.arch.model_dump()),
+        spec=buildable(recipe, len(manifest.labels)),
         preprocess=recipe.preprocess,
         labels=manifest.labels,
         train=crops(manifest, "train", recipe.train_preprocess, cache),

@@ -1,0 +1,69 @@
+"""Folding batch norms into the convolutions before them, and merging branches that are one convolution."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, cast
+
+import torch
+from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from leansort.arch.archspec import ArchSpec, FuseBatchNorm
+from leansort.arch.layout import channels_last
+from leansort.arch.tracing import calls, traced
+
+
+def fused(model: nn.Module, spec: ArchSpec) -> tuple[nn.Module, ArchSpec]:
+    """Return a copy with batch norms folded into convolutions, in evaluation mode, and the spec that rebuilds it."""
+    return channels_last(fuse(deepcopy(model).eval())), spec.edited(FuseBatchNorm())
+
+
+def fuse(model: nn.Module) -> nn.Module:
+    """Fold every batch norm that alone reads a convolution; in place, in evaluation mode.
+
+    Blocks that know how to merge their branches (a method `fuse` or `reparameterize`, as timm's RepViT and MobileOne
+    have) do so first.
+
+    Raises:
+        UserError: the network cannot be traced.
+    """
+    model.eval()
+    default = torch.get_default_dtype()
+    try:  # what merging makes anew takes the default type
+        torch.set_default_dtype(next((p.dtype for p in model.parameters()), default))
+        _merge(model)
+    finally:
+        torch.set_default_dtype(default)
+    graph = traced(model)
+    for node, norm in calls(graph, model):
+        before = _conv_before(node, norm, model)
+        if before is not None:
+            conv = cast(nn.Conv2d, model.get_submodule(before))
+            model.set_submodule(before, fuse_conv_bn_eval(conv, norm))
+            # What else a batch norm of timm's does, it goes on doing: dropout, then the activation.
+            rest = [part for part in norm.children() if not isinstance(part, nn.Identity)]
+            model.set_submodule(str(node.target), nn.Sequential(*rest) if rest else nn.Identity())
+    return model
+
+
+def _merge(model: nn.Module) -> None:
+    for name, child in list(model.named_children()):
+        merge: Any = child
+        if hasattr(child, "fuse"):
+            setattr(model, name, merge.fuse())
+            continue
+        if hasattr(child, "reparameterize"):
+            merge.reparameterize()
+        _merge(child)
+
+
+def _conv_before(node: fx.Node, norm: nn.Module, model: nn.Module) -> str | None:
+    """Name of the convolution that a batch norm, and nothing else, reads."""
+    before = node.args[0] if node.args else None
+    if not isinstance(norm, nn.BatchNorm2d) or norm.running_mean is None or not isinstance(before, fx.Node):
+        return None
+    if before.op != "call_module" or len(before.users) != 1:
+        return None
+    name = str(before.target)
+    return name if isinstance(model.get_submodule(name), nn.Conv2d) else None

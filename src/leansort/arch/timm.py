@@ -1,0 +1,74 @@
+"""Backbones of the timm library (extra `timm`), as `timm:NAME`."""
+
+from __future__ import annotations
+
+import warnings
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from leansort.arch.archspec import ArchSpec
+from leansort.arch.torchvision_shim import import_torchvision
+from leansort.core.errors import UserError, did_you_mean
+
+PREFIX = "timm:"
+Statistics = tuple[float, float, float]
+
+
+def is_timm(base: str) -> bool:
+    """Whether a base names a timm model."""
+    return base.startswith(PREFIX)
+
+
+def network(spec: ArchSpec) -> nn.Module:
+    """Build a timm model with weights as timm draws them; nothing is downloaded.
+
+    Args:
+        spec: `options` go to `timm.create_model`; dropout and drop path become its own.
+
+    Raises:
+        UserError: timm has no such model, or it does not take an option; widths and depths are part of its names.
+        MissingExtraError: timm is not installed.
+    """
+    timm, name = _timm(), _known(spec.base)
+    if spec.width != 1.0 or spec.depth != 1.0:
+        raise UserError(f"arch: {spec.base} has its width and depth in its name; leave width and depth at 1")
+    rates = {"drop_rate": spec.dropout, "drop_path_rate": spec.drop_path or None}
+    given = {**spec.options, **{key: value for key, value in rates.items() if value is not None}}
+    try:
+        made = timm.create_model(name, pretrained=False, num_classes=spec.classes, **given)
+    except (TypeError, ValueError, AssertionError, RuntimeError, KeyError) as error:
+        raise UserError(
+            f"arch: {spec.base} cannot be built with {given}: {' '.join(str(error).split())[:120]}"
+        ) from None
+    assert isinstance(made, nn.Module)
+    return made
+
+
+def statistics(base: str) -> tuple[Statistics, Statistics]:
+    """Mean and standard deviation, per RGB channel of pixels/255, that a timm model's weights were made with.
+
+    Raises:
+        UserError: timm has no such model.
+        MissingExtraError: timm is not installed.
+    """
+    _timm()
+    config: Any = import_torchvision("timm.models").get_pretrained_cfg(_known(base), allow_unregistered=False)
+    mean, std = (config.mean, config.std) if config else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    return tuple(mean), tuple(std)
+
+
+def _timm() -> ModuleType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own deprecations
+        return import_torchvision("timm", "timm")
+
+
+def _known(base: str) -> str:
+    """The name without prefix, with its tag of weights where it has one."""
+    name = base.removeprefix(PREFIX)
+    names = _timm().list_models()
+    if name.partition(".")[0] not in names:
+        raise UserError(f"timm has no model {name!r}{did_you_mean(name, names)}")
+    return name
