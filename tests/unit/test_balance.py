@@ -17,7 +17,8 @@ from leansort.data.balance import Balance, class_weights
 from leansort.data.loader import EpochSampler, eval_batches
 from leansort.measure.accuracy import per_class
 from leansort.train.config import TrainConfig
-from leansort.train.loop import Crops, Job, train
+from leansort.train.job import Crops, Job
+from leansort.train.loop import train
 
 
 @pytest.mark.parametrize("kind", get_args(Balance))

@@ -34,6 +34,8 @@ class AugmentConfig(BaseModel):
         mixup: alpha of blending pictures in pairs (arXiv:1710.09412); 0 turns it off.
         cutmix: alpha of pasting a part of one picture into another (arXiv:1905.04899); 0 turns it off. With both on,
             each batch gets one of them.
+        views: how many ways a crop is varied in all, which then come back epoch after epoch, so that teachers need to
+            look at each but once; 0 varies it anew every epoch.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +53,7 @@ class AugmentConfig(BaseModel):
     erase: float = Field(default=0.1, ge=0.0, le=1.0)
     mixup: float = Field(default=0.0, ge=0.0, le=10.0)
     cutmix: float = Field(default=0.0, ge=0.0, le=10.0)
+    views: int = Field(default=0, ge=0, le=10_000)
 
     @model_validator(mode="after")
     def _one_policy(self) -> AugmentConfig:

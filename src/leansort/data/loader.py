@@ -71,22 +71,32 @@ class AugmentedCrops(Dataset[Batch]):
 
 
 class EpochSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of (epoch, index) in an order drawn from (seed, epoch); a last batch of one joins the one before.
+    """Batches of (epoch, index) in an order drawn from (seed, epoch); too short a last batch joins the one before.
 
-    With `weights` an epoch draws as many crops with replacement, each in proportion to its weight.
+    With `weights` an epoch draws as many crops with replacement, each in proportion to its weight. With several
+    `ranks` a batch has `batch` crops for each, and this one's are every `ranks`-th of them, so that no crop is seen
+    twice. `skip` batches are left out at the start of the epoch.
     """
 
-    def __init__(self, length: int, batch: int, seeds: Seeds, weights: Sequence[float] | None = None) -> None:
-        self.length, self.batch, self.seeds, self.epoch = length, batch, seeds, 0
+    def __init__(
+        self, length: int, batch: int, seeds: Seeds, weights: Sequence[float] | None = None, *, rank: int = 0,
+        ranks: int = 1,
+    ) -> None:  # fmt: skip
+        self.length, self.seeds, self.epoch, self.skip = length, seeds, 0, 0
+        self.rank, self.ranks = rank, ranks
         self.share = None if weights is None else np.asarray(weights, np.float64) / np.sum(weights)
+        starts = list(range(0, length, batch * ranks))
+        if len(starts) > 1 and length - starts[-1] < 2 * ranks:  # batch norm cannot train on a single crop
+            del starts[-1]
+        self._spans = list(zip(starts, [*starts[1:], length], strict=True))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Crops of each batch, over all ranks."""
+        return [end - start for start, end in self._spans]
 
     def __len__(self) -> int:
-        return len(self._starts())
-
-    def _starts(self) -> list[int]:
-        starts = list(range(0, self.length, self.batch))
-        alone = len(starts) > 1 and self.length - starts[-1] == 1  # batch norm cannot train on a single crop
-        return starts[:-1] if alone else starts
+        return len(self._spans)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         rng = self.seeds.child(f"order/{self.epoch}").numpy()
@@ -94,19 +104,19 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
             rng.permutation(self.length) if self.share is None else rng.choice(self.length, self.length, p=self.share)
         )
         order = drawn.tolist()
-        starts = self._starts()
-        for start, end in zip(starts, [*starts[1:], self.length], strict=True):
-            yield [(self.epoch, index) for index in order[start:end]]
+        for start, end in self._spans[self.skip :]:
+            yield [(self.epoch, index) for index in order[start + self.rank : end : self.ranks]]
 
 
 def train_loader(
-    dataset: AugmentedCrops, batch: int, workers: int, seeds: Seeds, weights: Sequence[float] | None = None
-) -> tuple[DataLoader[Batch], EpochSampler]:
+    dataset: AugmentedCrops, batch: int, workers: int, seeds: Seeds, weights: Sequence[float] | None = None, *,
+    rank: int = 0, ranks: int = 1,
+) -> tuple[DataLoader[Batch], EpochSampler]:  # fmt: skip
     """Make the training loader and its sampler; set `sampler.epoch` before each epoch.
 
-    `weights`: how often each crop is drawn; None: every crop once.
+    `weights`: how often each crop is drawn; None: every crop once. `rank` of `ranks` processes gets its part.
     """
-    sampler = EpochSampler(len(dataset), batch, seeds, weights)
+    sampler = EpochSampler(len(dataset), batch, seeds, weights, rank=rank, ranks=ranks)
     context = multiprocessing.get_context("fork") if workers else None
     loader: DataLoader[Batch] = DataLoader(
         dataset, batch_sampler=sampler, num_workers=workers, multiprocessing_context=context,

@@ -1,213 +1,277 @@
 """The training loop, visible top to bottom.
 
-What is random is drawn from (seed, epoch), so a run killed at any moment and resumed from its last checkpoint
-ends with the same weights as an unbroken one.
+What is random is drawn from (seed, epoch), or kept in the checkpoint, so a run stopped or killed at any moment and
+resumed from its last checkpoint ends with the same weights as an unbroken one.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import lightning_fabric
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
-from torch.utils.tensorboard import SummaryWriter
+from torch import Tensor, nn
 
 from leansort.arch import trained as trained_models
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.arch.trained import TrainedModel, logits, normalized
-from leansort.core import store
-from leansort.core.labels import LabelSet
-from leansort.core.preprocess import Preprocess
+from leansort.arch.initial import classifiers
+from leansort.arch.trained import TrainedModel, normalized
+from leansort.core.errors import LeansortError
 from leansort.core.seeds import Seeds
-from leansort.data.augment import augmentation
-from leansort.data.augment_config import AugmentConfig
+from leansort.data.augmenting.epochs import EpochAugmentation
 from leansort.data.augmenting.mixing import mixed
 from leansort.data.balance import class_weights
-from leansort.data.loader import AugmentedCrops, Pixels, eval_batches, train_loader
-from leansort.measure.accuracy import macro_f1
-from leansort.train import checkpoint
-from leansort.train.config import TrainConfig
+from leansort.data.loader import AugmentedCrops, train_loader
+from leansort.train import checkpoint, compiling
+from leansort.train.checkpoint import Progress, State
+from leansort.train.device import Fabric, devices, scaler
+from leansort.train.distill import Distillation, Key, Student, Teacher
 from leansort.train.ema import Ema
-from leansort.train.optim import adamw, learning_rate
+from leansort.train.evaluating import evaluate, evaluate_flipped
+from leansort.train.job import Job
+from leansort.train.keeping import Record, Tracker, keep
+from leansort.train.losses import Objective
+from leansort.train.optim import learning_rate, optimizer
+from leansort.train.stopping import Stop, stopping
 
-Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Crops:
-    """Decoded crops of one split: (n, h, w, 3) uint8 and n class indices."""
-
-    pixels: Pixels
-    labels: Sequence[int]
+OnStep = Callable[[int, int, float], None]
 
 
-@dataclass(frozen=True)
-class Job:
-    """All that decides the outcome of a training.
+class Interrupted(LeansortError):
+    """Training was stopped by the user or the machine; the checkpoint is written."""
 
-    Attributes:
-        spec: the architecture.
-        preprocess: of the evaluation; training crops are larger by `config.enlarge`.
-        labels: the classes.
-        train: training crops.
-        val: crops that choose the best epoch.
-        config: how to train.
-        augment: how to vary the training crops.
-        seeds: where all randomness comes from.
-        provenance: kept in the trained model; its digest guards `resume`.
-    """
-
-    spec: ArchSpec
-    preprocess: Preprocess
-    labels: LabelSet
-    train: Crops
-    val: Crops
-    config: TrainConfig
-    augment: AugmentConfig
-    seeds: Seeds
-    provenance: dict[str, Any]
-
-    @property
-    def identity(self) -> str:
-        """Digest of everything that must be equal for a resumed run to end as an unbroken one."""
-        parts = [self.spec, self.preprocess, self.config.model_copy(update={"workers": 0}), self.augment]
-        data = {key: self.provenance.get(key) for key in ("data", "seed")}
-        return store.digest([[part.model_dump(mode="json") for part in parts], data, list(self.labels.names)])
+    exit_code = 130
 
 
 def train(
-    job: Job, folder: Path, *, network: nn.Module | None = None, resume: bool = False,
-    on_epoch: Callable[[Record], None] | None = None,
+    job: Job, folder: Path, *, network: nn.Module | None = None, teachers: Sequence[Teacher] = (), resume: bool = False,
+    on_epoch: Callable[[Record], None] | None = None, on_step: OnStep | None = None,
+    say: Callable[[str], None] | None = None, trackers: Sequence[Tracker] = (),
 ) -> TrainedModel:  # fmt: skip
     """Train a network and keep its best epoch.
 
     Args:
         job: what to train on what.
-        network: what to begin with, of `job.spec`; None draws it.
         folder: gets `model.safetensors` (best epoch), `last.safetensors`, `metrics.jsonl` and `tensorboard/`.
+        network: what to begin with, of `job.spec`; None draws it.
+        teachers: to learn from, as `job.distill` says.
         resume: go on from `last.safetensors`.
-        on_epoch: called with each epoch's record (epoch, loss, val_macro_f1, lr, seconds, images_per_s).
+        on_epoch: called with each epoch's record (epoch, loss, val_macro_f1, lr, seconds, images_per_s, waited).
+        on_step: called with (batch, batches of the epoch, mean loss so far).
+        say: told what was decided on the way.
+        trackers: get each record, too.
 
     Returns:
         The model of the epoch with the highest val macro-F1.
 
     Raises:
         UserError: `resume` without a checkpoint, or with one of another recipe, data set or seed.
+        Interrupted: Ctrl-C or SIGTERM came; the checkpoint holds the step that was done last.
     """
-    torch.set_num_threads(job.config.threads or len(os.sched_getaffinity(0)))
-    fabric = lightning_fabric.Fabric(accelerator="auto", devices=1, precision=_precision(job.config))
-    network = network or build(job.spec, job.seeds)
-    model, optimizer = fabric.setup(network, adamw(network, job.config))
-    ema = Ema(network, job.config.ema)
-    dataset = AugmentedCrops(
-        job.train.pixels, job.train.labels, augmentation(job.augment, job.preprocess.size), job.seeds.child("train")
-    )
-    loader, sampler = train_loader(
-        dataset, job.config.batch, job.config.workers, job.seeds.child("train"), _draw_weights(job)
-    )
-    weights = _loss_weights(job, fabric.device)
-    progress = checkpoint.Progress(epoch=0, best=-1.0, history=[])
-    if resume:
-        progress = checkpoint.resume(folder / "last.safetensors", network, ema, optimizer.optimizer, job.identity)
-
-    for epoch in range(progress.epoch, job.config.epochs):
-        started = time.perf_counter()
-        torch.manual_seed(job.seeds.child(f"train/epoch-{epoch}").value)  # dropout
-        sampler.epoch = epoch
-        network.train()
-        losses = []
-        for index, (x_bchw, target) in enumerate(loader):
-            step = epoch * len(sampler) + index
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, len(sampler), job.config)
-            if job.augment.mixup or job.augment.cutmix:
-                drawn = job.seeds.child(f"mix/{step}").numpy()
-                x_bchw, target = mixed(x_bchw, target, len(job.labels), job.augment, drawn)
-            out = model(normalized(x_bchw.to(fabric.device), job.preprocess))
-            smoothing = job.config.label_smoothing
-            loss = cross_entropy(out, target.to(fabric.device), weight=weights, label_smoothing=smoothing)
-            optimizer.zero_grad()
-            fabric.backward(loss)
-            if job.config.clip:
-                fabric.clip_gradients(model, optimizer, max_norm=job.config.clip)
-            optimizer.step()
-            ema.update(network, step)
-            losses.append(loss.detach())
-        trained = time.perf_counter() - started
-        record: Record = {
-            "epoch": epoch + 1,
-            "loss": float(torch.stack(losses).mean()),
-            "lr": optimizer.param_groups[0]["lr"],
-            "val_macro_f1": evaluate(ema.average, job),
-            "images_per_s": len(dataset) / trained,
-            "seconds": time.perf_counter() - started,
-        }
-        _keep(job, folder, network, ema, optimizer.optimizer, progress, record)
-        if on_epoch:
-            on_epoch(record)
+    fabric = devices(job.config)
+    run = _Run(job, fabric, network or build(job.spec, job.seeds), teachers, say or _silent)
+    last = folder / "last.safetensors"
+    progress, random = run.resume(last) if resume else (Progress(), dict[str, Tensor]())
+    with stopping() as stop:
+        while progress.epoch < job.config.epochs and not _is_spent(progress, job):
+            record = run.epoch(progress, random, stop, on_step)
+            if not record:
+                if fabric.is_global_zero:
+                    checkpoint.save(last, run.state, progress, job.identity)
+                raise Interrupted(f"training stopped in epoch {progress.epoch + 1}, saved; go on with --resume")
+            if fabric.is_global_zero:
+                keep(job, folder, run.state, progress, record)
+                for track in trackers:
+                    track(record)
+            fabric.barrier()
+            if on_epoch and fabric.is_global_zero:
+                on_epoch(record)
     return trained_models.load(folder)
 
 
-def evaluate(model: nn.Module, job: Job) -> float:
-    """Val macro-F1 of a network in evaluation mode."""
-    out = logits(model, job.preprocess, eval_batches(job.val.pixels, job.config.batch))
-    return macro_f1(np.asarray(job.val.labels), out.argmax(1).numpy(), len(job.labels))
+def _silent(_: str) -> None:
+    pass
 
 
-def _counts(job: Job) -> list[int]:
-    counted: list[int] = np.bincount(job.train.labels, minlength=len(job.labels)).tolist()
-    return counted
+def _is_spent(progress: Progress, job: Job) -> bool:
+    patience = job.config.patience
+    return bool(patience) and progress.epoch - progress.best_epoch >= patience
 
 
-def _loss_weights(job: Job, device: torch.device) -> torch.Tensor | None:
-    """Weight of each class in the loss; None where all weigh the same."""
-    if job.config.class_weights == "none":
-        return None
-    return torch.tensor(class_weights(_counts(job), job.config.class_weights), dtype=torch.float32, device=device)
+class _Run:
+    """The moving parts of one training."""
+
+    def __init__(
+        self, job: Job, fabric: Fabric, network: nn.Module, teachers: Sequence[Teacher], say: Callable[[str], None]
+    ) -> None:
+        self.job, self.fabric, self.network = job, fabric, network
+        widths = [teacher.width for teacher in teachers if teacher.width] if job.distill.hints else []
+        self.student = Student(network, widths, len(job.labels))
+        self.distillation = Distillation(teachers, job.distill) if teachers else None
+        self.objective = Objective(job.config, job.counts, fabric.device)
+        self.ema = Ema(network.to(fabric.device), job.config.ema)
+        self.dataset = AugmentedCrops(job.train.pixels, job.train.labels, _augmentation(job), job.seeds.child("train"))
+        self.loader, self.sampler = train_loader(
+            self.dataset, job.config.batch, job.config.workers, job.seeds.child("train"), _draw_weights(job),
+            rank=fabric.global_rank, ranks=fabric.world_size,
+        )  # fmt: skip
+        if self._compiles(say):
+            network.compile()
+        if job.config.sync_norms and fabric.world_size > 1:
+            self.student = nn.SyncBatchNorm.convert_sync_batchnorm(self.student)  # type: ignore[no-untyped-call]
+        self.model, self.optimizer = fabric.setup(self.student, optimizer(self.student, job.config))
+        self.heads = {id(p) for head in classifiers(network, len(job.labels)) for p in head.parameters()}
+
+    @property
+    def state(self) -> State:
+        return State(self.student, self.ema, self.optimizer.optimizer)
+
+    def resume(self, path: Path) -> tuple[Progress, dict[str, Tensor]]:
+        progress, random = checkpoint.resume(path, self.state, self.job.identity)
+        if progress.scaler:
+            scaler(self.fabric).load_state_dict(progress.scaler)
+        return progress, random
+
+    def epoch(self, progress: Progress, random: dict[str, Tensor], stop: Stop, on_step: OnStep | None) -> Record:
+        """Train an epoch from where `progress` stands; stops early, with `progress` up to date, once `stop` is set."""
+        config, number, started = self.job.config, progress.epoch, time.perf_counter()
+        torch.manual_seed(self._seeds(f"train/epoch-{number}").value)  # dropout
+        self.sampler.epoch, self.sampler.skip = number, progress.batch
+        batches, waited, seen, said = iter(self.loader), 0.0, 0, started
+        checkpoint.restore_random(random)
+        random.clear()
+        self.student.train(number >= config.freeze)
+        total = torch.tensor(progress.loss, device=self.fabric.device)
+        for keys in list(self.sampler):
+            asked = time.perf_counter()
+            x_bchw, target = next(batches)
+            waited += time.perf_counter() - asked
+            total += len(keys) * self._step(x_bchw, target, keys, number, progress.batch)
+            progress.batch, seen = progress.batch + 1, seen + len(keys)
+            if on_step and time.perf_counter() - said > 0.5:
+                said = time.perf_counter()
+                on_step(progress.batch, len(self.sampler), float(total) / seen)
+            if stop and self._ends(progress.batch - 1):
+                progress.loss, progress.scaler = float(total), self._scaler()
+                return {}
+        next(batches, None)  # lets the loader's workers end the epoch
+        trained = time.perf_counter() - started
+        progress.scaler = self._scaler()
+        summed: Any = self.fabric.all_reduce(total, reduce_op="sum")
+        return {
+            "epoch": number + 1, "loss": float(summed) / len(self.job.train.labels),
+            "lr": self.optimizer.param_groups[0]["lr"], **self._scores(),
+            "images_per_s": seen * self.fabric.world_size / trained, "waited": waited / trained,
+            "seconds": time.perf_counter() - started,
+        }  # fmt: skip
+
+    def _step(self, x_bchw: Tensor, target: Tensor, keys: Sequence[Key], epoch: int, index: int) -> Tensor:
+        """Forward, backward and, where an accumulated step ends, the optimizer; returns the batch's mean loss."""
+        config, steps = self.job.config, -(-len(self.sampler) // self.job.config.accumulate)
+        step = epoch * steps + index // config.accumulate
+        x_bchw, target = x_bchw.to(self.fabric.device), target.to(self.fabric.device)
+        mixes = bool(self.job.augment.mixup or self.job.augment.cutmix)
+        if mixes:
+            drawn = self._seeds(f"mix/{epoch}/{index}").numpy()
+            x_bchw, target = mixed(x_bchw, target, len(self.job.labels), self.job.augment, drawn)
+        with self.fabric.no_backward_sync(self.model, enabled=not self._ends(index)):
+            loss = self._loss(x_bchw, target, None if mixes else self._names(keys, epoch))
+            self.fabric.backward(loss * self._share(len(keys), index))
+        if self._ends(index):
+            try:
+                self._update(step, steps, frozen=epoch < config.freeze)
+            except RuntimeError as error:
+                if "non-finite" not in str(error):
+                    raise
+                lr = learning_rate(step, steps, config)
+                raise LeansortError(f"training diverged in epoch {epoch + 1} at lr {lr:.2g}; lower train.lr") from None
+        return loss.detach()
+
+    def _loss(self, x_bchw: Tensor, target: Tensor, names: Sequence[Key] | None) -> Tensor:
+        given, theirs = normalized(x_bchw, self.job.preprocess), list[Tensor]()
+        if self.distillation is None:
+            return self.objective(self.model(given)[0], target)
+        soft_bc, theirs = self.distillation.targets(x_bchw, names)
+        logits_bc, hint = self.model(given, theirs if self.job.distill.hints else ())
+        weight = self.job.distill.weight
+        loss = (1 - weight) * self.objective(logits_bc, target) + weight * self.distillation.loss(logits_bc, soft_bc)
+        return loss if hint is None else loss + self.job.distill.hints * hint
+
+    def _update(self, step: int, steps: int, *, frozen: bool) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, self.job.config)
+        if frozen:
+            for parameter in self.student.parameters():
+                parameter.grad = parameter.grad if id(parameter) in self.heads else None
+        if self.job.config.clip:
+            self.fabric.clip_gradients(
+                self.model, self.optimizer, max_norm=self.job.config.clip, error_if_nonfinite=False
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.ema.update(self.network, step)
+
+    def _ends(self, index: int) -> bool:
+        return (index + 1) % self.job.config.accumulate == 0 or index + 1 == len(self.sampler)
+
+    def _share(self, crops: int, index: int) -> float:
+        """What a batch's mean counts: its share of all processes' crops and of the batches that make one step."""
+        start = index - index % self.job.config.accumulate
+        batches = min(self.job.config.accumulate, len(self.sampler) - start)
+        return crops * self.fabric.world_size / self.sampler.sizes[index] / batches
+
+    def _names(self, keys: Sequence[Key], epoch: int) -> list[Key] | None:
+        """A name for each crop and the way it is varied; None where no crop comes back."""
+        views = self.job.augment.views
+        if not views or self.job.distill.hints:
+            return None
+        return [(self.job.size(epoch), epoch % views, index) for _, index in keys]
+
+    def _scores(self) -> dict[str, float]:
+        scores = {}
+        if self.fabric.is_global_zero:
+            scores["val_macro_f1"] = evaluate(self.ema.average, self.job)
+            if self.job.config.tta:
+                scores["val_macro_f1_tta"] = evaluate_flipped(self.ema.average, self.job)
+        given: dict[str, float] = self.fabric.broadcast(scores)
+        return given
+
+    def _seeds(self, name: str) -> Seeds:
+        """Every process has its own, the first those of a run of one process."""
+        rank = self.fabric.global_rank
+        return self.job.seeds.child(f"{name}/rank-{rank}" if rank else name)
+
+    def _scaler(self) -> dict[str, Any]:
+        one = scaler(self.fabric)
+        return {} if one is None else dict(one.state_dict())
+
+    def _compiles(self, say: Callable[[str], None]) -> bool:
+        config = self.job.config
+        if config.compile != "auto" or self.fabric.device.type == "cpu":
+            return config.compile == "on"
+        x_bchw, target = self.dataset.__getitems__([(0, i) for i in range(min(config.batch, len(self.dataset)))])
+        given = normalized(x_bchw.to(self.fabric.device), self.job.preprocess)
+        target = target.to(self.fabric.device)
+
+        def step(network: nn.Module) -> Tensor:
+            with self.fabric.autocast():
+                return self.objective(network(given), target)
+
+        choice = compiling.measured(self.network.train(), step, config.epochs * len(self.sampler))
+        say(str(choice))
+        return choice.pays
+
+
+def _augmentation(job: Job) -> EpochAugmentation:
+    return EpochAugmentation(job.augment, tuple(job.size(epoch) for epoch in range(job.config.epochs)))
 
 
 def _draw_weights(job: Job) -> list[float] | None:
     """How often each crop is drawn; None: once an epoch."""
     if job.config.sampler == "none":
         return None
-    each: list[float] = class_weights(_counts(job), job.config.sampler)[np.asarray(job.train.labels)].tolist()
+    each: list[float] = class_weights(job.counts, job.config.sampler)[np.asarray(job.train.labels)].tolist()
     return each
-
-
-def _precision(config: TrainConfig) -> Literal["bf16-mixed", "32-true"]:
-    bf16 = config.precision == "bf16" or (config.precision == "auto" and torch.cuda.is_available())
-    return "bf16-mixed" if bf16 else "32-true"
-
-
-def _keep(
-    job: Job, folder: Path, network: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer,
-    progress: checkpoint.Progress, record: Record,
-) -> None:  # fmt: skip
-    """Write what the epoch gave. The checkpoint comes last: killed before it, the epoch is simply done again."""
-    progress.epoch = record["epoch"]
-    progress.history.append(record)
-    if record["val_macro_f1"] > progress.best:
-        progress.best = record["val_macro_f1"]
-        weights = {name: value.clone() for name, value in ema.average.state_dict().items()}
-        provenance = {**job.provenance, "epoch": progress.epoch, "val_macro_f1": progress.best}
-        TrainedModel(job.spec, weights, job.preprocess, job.labels, provenance).save(folder / "model.safetensors")
-    lines = "".join(store.canonical_json(one) + "\n" for one in progress.history)
-    store.write_text(folder / "metrics.jsonl", lines)
-    checkpoint.save(folder / "last.safetensors", network, ema, optimizer, progress, job.identity)
-    _to_tensorboard(folder / "tensorboard", record)
-
-
-def _to_tensorboard(folder: Path, record: Record) -> None:
-    with contextlib.closing(SummaryWriter(str(folder))) as writer:
-        for name in ("loss", "lr", "val_macro_f1", "images_per_s"):
-            writer.add_scalar(name, record[name], record["epoch"])

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 Advance = Callable[[int, int], None]
 
@@ -40,3 +41,39 @@ def _lines(title: str, every_s: float = 10.0) -> Advance:
             say(f"{title}: {done}/{total}")
 
     return advance
+
+
+@contextmanager
+def epochs(total: int) -> Iterator[tuple[Callable[[int, int, float], None] | None, Callable[[dict[str, Any]], None]]]:
+    """Show a training: a bar below the epochs' lines on a terminal, the lines alone elsewhere.
+
+    Yields:
+        What to call with (batch, batches of the epoch, mean loss), None where nobody sees it, and with each record.
+    """
+    records: list[dict[str, Any]] = []
+
+    def line(record: dict[str, Any]) -> str:
+        records.append(record)
+        seconds = [one["seconds"] for one in records]
+        left = sum(seconds) / len(seconds) * (total - record["epoch"])
+        flipped = f" (flipped {record['val_macro_f1_tta']:.4f})" if "val_macro_f1_tta" in record else ""
+        return (
+            f"epoch {record['epoch']}/{total}  loss {record['loss']:.3f}  val macro-F1 {record['val_macro_f1']:.4f}"
+            f"{flipped}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
+        )
+
+    if not sys.stderr.isatty():
+        yield None, lambda record: say(line(record))
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("epoch 1", total=None)
+
+        def on_step(done: int, batches: int, loss: float) -> None:
+            name = f"epoch {len(records) + 1}  loss {loss:.3f}"
+            shown.update(task, completed=done, total=batches, description=name)
+
+        yield on_step, lambda record: shown.console.print(line(record), highlight=False)

@@ -17,7 +17,7 @@ from leansort.core.preprocess import Preprocess
 from leansort.data.augment_config import AugmentConfig
 from leansort.data.splits import SplitConfig
 from leansort.measure.contest import Baselines
-from leansort.train.config import TrainConfig
+from leansort.train.config import DistillConfig, TrainConfig
 
 
 class ArchConfig(BaseModel):
@@ -73,6 +73,7 @@ class Recipe(BaseModel):
         arch: the network.
         augment: how training crops are varied.
         train: how it is trained.
+        distill: what it learns from teachers.
         bench: how it is timed.
         contest: baselines of the contest score.
     """
@@ -87,6 +88,7 @@ class Recipe(BaseModel):
     arch: ArchConfig = ArchConfig()
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
+    distill: DistillConfig = DistillConfig()
     bench: BenchConfig = BenchConfig()
     contest: Baselines = Baselines()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -17,10 +16,12 @@ from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.train.loop import Crops, Job, train
+from leansort.train import teachers
+from leansort.train.job import Crops, Job
+from leansort.train.loop import train
 from leansort.workflows.arch import spec_of
 from leansort.workflows.data_cache import decoded
-from leansort.workflows.progress import say
+from leansort.workflows.progress import epochs, say
 from leansort.workflows.recipe import Recipe
 
 
@@ -45,15 +46,13 @@ def train_model(
     store.write_json(folder / "recipe.json", recipe.to_json())
     network = None if resume else _begun(job.spec, job.seeds, recipe, folder)
     say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
-
-    def on_epoch(record: dict[str, Any]) -> None:
-        left = record["seconds"] * (recipe.train.epochs - record["epoch"])
-        say(
-            f"epoch {record['epoch']}/{recipe.train.epochs}  loss {record['loss']:.3f}  val macro-F1 "
-            f"{record['val_macro_f1']:.4f}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
-        )
-
-    return train(job, folder, network=network, resume=resume, on_epoch=on_epoch)
+    given = teachers.load(
+        recipe.distill.teachers, manifest.labels, hints=recipe.distill.hints > 0, threads=recipe.train.threads or 1
+    )
+    with epochs(recipe.train.epochs) as (on_step, on_epoch):
+        return train(
+            job, folder, network=network, teachers=given, resume=resume, on_epoch=on_epoch, on_step=on_step, say=say,
+        )  # fmt: skip
 
 
 def buildable(recipe: Recipe, classes: int) -> ArchSpec:
@@ -88,6 +87,7 @@ def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> Job:
         val=crops(manifest, "val", recipe.preprocess, cache),
         config=recipe.train,
         augment=recipe.augment,
+        distill=recipe.distill,
         seeds=Seeds(recipe.seed),
         provenance=provenance.provenance(recipe=recipe.digest, data=manifest.digest, seed=recipe.seed),
     )

@@ -1,0 +1,76 @@
+"""What a training is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from leansort.arch.archspec import ArchSpec
+from leansort.core import store
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
+from leansort.core.seeds import Seeds
+from leansort.data.augment_config import AugmentConfig
+from leansort.data.loader import Pixels
+from leansort.train.config import DistillConfig, TrainConfig
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Decoded crops of one split: (n, h, w, 3) uint8 and n class indices."""
+
+    pixels: Pixels
+    labels: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that decides the outcome of a training.
+
+    Attributes:
+        spec: the architecture.
+        preprocess: of the evaluation; training crops are larger by `config.enlarge`.
+        labels: the classes.
+        train: training crops.
+        val: crops that choose the best epoch.
+        config: how to train.
+        augment: how to vary the training crops.
+        seeds: where all randomness comes from.
+        provenance: kept in the trained model; its digest guards `resume`.
+        distill: what to learn from teachers; its `teachers` are for the record, the loop is handed them.
+    """
+
+    spec: ArchSpec
+    preprocess: Preprocess
+    labels: LabelSet
+    train: Crops
+    val: Crops
+    config: TrainConfig
+    augment: AugmentConfig
+    seeds: Seeds
+    provenance: dict[str, Any]
+    distill: DistillConfig = field(default_factory=DistillConfig)
+
+    @property
+    def identity(self) -> str:
+        """Digest of everything that must be equal for a resumed run to end as an unbroken one."""
+        parts = [self.spec, self.preprocess, self.config.model_copy(update={"workers": 0}), self.augment, self.distill]
+        data = {key: self.provenance.get(key) for key in ("data", "seed")}
+        return store.digest([[part.model_dump(mode="json") for part in parts], data, list(self.labels.names)])
+
+    @property
+    def counts(self) -> list[int]:
+        """Training crops of each class."""
+        counted: list[int] = np.bincount(self.train.labels, minlength=len(self.labels)).tolist()
+        return counted
+
+    def size(self, epoch: int) -> int:
+        """Side of the training crops in an epoch, from 0: grows in steps of 32 pixels over three quarters of them."""
+        whole, config = self.preprocess.size, self.config
+        if config.grow_from == 1.0:
+            return whole
+        share = min(1.0, config.grow_from + (1 - config.grow_from) * epoch / max(1.0, 0.75 * config.epochs))
+        return min(whole, max(32, 32 * round(share * whole / 32)))

@@ -1,0 +1,41 @@
+"""What a run leaves behind after each epoch: the best model, the checkpoint, the metrics, and what trackers want."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from leansort.arch.trained import TrainedModel
+from leansort.core import store
+from leansort.train import checkpoint
+from leansort.train.checkpoint import Progress, State
+from leansort.train.job import Job
+
+Record = dict[str, Any]
+Tracker = Callable[[Record], None]
+
+
+def keep(job: Job, folder: Path, state: State, progress: Progress, record: Record) -> None:
+    """Write what the epoch gave. The checkpoint comes last: killed before it, the epoch is simply done again."""
+    progress.epoch, progress.batch, progress.loss = record["epoch"], 0, 0.0
+    progress.history.append(record)
+    if record["val_macro_f1"] > progress.best:
+        progress.best, progress.best_epoch = record["val_macro_f1"], progress.epoch
+        weights = {name: value.clone() for name, value in state.ema.average.state_dict().items()}
+        provenance = {**job.provenance, "epoch": progress.epoch, "val_macro_f1": progress.best}
+        TrainedModel(job.spec, weights, job.preprocess, job.labels, provenance).save(folder / "model.safetensors")
+    lines = "".join(store.canonical_json(one) + "\n" for one in progress.history)
+    store.write_text(folder / "metrics.jsonl", lines)
+    checkpoint.save(folder / "last.safetensors", state, progress, job.identity)
+    _to_tensorboard(folder / "tensorboard", record)
+
+
+def _to_tensorboard(folder: Path, record: Record) -> None:
+    with contextlib.closing(SummaryWriter(str(folder))) as writer:
+        for name, value in record.items():
+            if name != "epoch":
+                writer.add_scalar(name, value, record["epoch"])

@@ -1,0 +1,91 @@
+"""Teachers from files: trained models and bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from leansort.arch import trained
+from leansort.arch.initial import classifiers
+from leansort.arch.trained import normalized
+from leansort.core import bundle as bundles
+from leansort.core.errors import UserError
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
+from leansort.runtime import engine as engines
+from leansort.runtime.engine import Engine
+from leansort.train.distill import Features, resized
+
+
+class NetworkTeacher:
+    """A trained network; crops are resized to the size it was trained at.
+
+    Args:
+        network: in evaluation mode.
+        preprocess: its own.
+        classes: outputs.
+        hints: whether its features are wanted.
+    """
+
+    def __init__(self, network: nn.Module, preprocess: Preprocess, classes: int, *, hints: bool) -> None:
+        self.network, self.preprocess = network.eval().requires_grad_(False), preprocess
+        self.features = Features(network, classes) if hints and classifiers(network, classes) else None
+        self.width = self.features.width if self.features else 0
+
+    def __call__(self, x_bchw: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map uint8 (b, 3, h, w) to logits (b, classes) and features (b, width)."""
+        self.network.to(x_bchw.device)
+        logits_bc = self.network(normalized(resized(x_bchw, self.preprocess.size), self.preprocess))
+        return logits_bc.float(), self.features.taken if self.features else None
+
+
+class BundleTeacher:
+    """A bundle, run by its engine on the CPU; gives no features."""
+
+    width = 0
+
+    def __init__(self, engine: Engine, size: int) -> None:
+        self.engine, self.size = engine, size
+
+    def __call__(self, x_bchw: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map uint8 (b, 3, h, w) to logits (b, classes)."""
+        x_bhwc = resized(x_bchw, self.size).permute(0, 2, 3, 1).cpu().numpy()
+        return torch.from_numpy(self.engine.run(np.ascontiguousarray(x_bhwc))).to(x_bchw.device), None
+
+
+def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) -> list[NetworkTeacher | BundleTeacher]:
+    """Load teachers.
+
+    Args:
+        paths: run folders, `.safetensors` models or `.leansort` bundles.
+        labels: the student's classes; every teacher must have the same in the same order.
+        hints: whether features are wanted, too.
+        threads: of a bundle's engine.
+
+    Raises:
+        UserError: a file is missing, its classes differ, or features are wanted of bundles alone.
+        IntegrityError: a file is damaged.
+    """
+    teachers = [_load(path, labels, hints=hints, threads=threads) for path in paths]
+    if hints and paths and not any(teacher.width for teacher in teachers):
+        raise UserError("distill.hints: bundles give no features; name a trained model among the teachers")
+    return teachers
+
+
+def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> NetworkTeacher | BundleTeacher:
+    if path.suffix == ".leansort":
+        bundle = bundles.load(path)
+        _same_classes(path, bundle.meta.labels, labels)
+        return BundleTeacher(engines.load(bundle, threads=threads), bundle.meta.preprocess.size)
+    model = trained.load(path)
+    _same_classes(path, model.labels.names, labels)
+    return NetworkTeacher(model.network(), model.preprocess, len(labels), hints=hints)
+
+
+def _same_classes(path: Path, theirs: Sequence[str], labels: LabelSet) -> None:
+    if tuple(theirs) != tuple(labels.names):
+        raise UserError(f"distill.teachers: {path} knows {', '.join(theirs)}; the data have {', '.join(labels.names)}")
