@@ -104,21 +104,25 @@ def test_drop_path_rises_towards_the_last_block_and_keeps_the_mean() -> None:
         build(ArchSpec(base="m", classes=2, drop_path=0.5, model={"rows": [{"block": "conv", "out": 4}, {"block": "pool"}, {"block": "linear"}]}))  # fmt: skip  # noqa: E501
 
 
-def test_norms_are_the_papers_own_and_a_recipe_may_change_them() -> None:
+def test_norms_and_first_weights_are_the_papers_own_where_a_recipe_asks() -> None:
+    def built(**fields: object) -> nn.Module:
+        return build(ArchSpec.model_validate({"base": "mobilenetv3_large", "classes": 6, **fields}))
+
     def norms(**fields: object) -> set[tuple[float | None, float]]:
-        network = build(ArchSpec.model_validate({"base": "mobilenetv3_large", "classes": 6, **fields}))
-        return {(m.momentum, m.eps) for m in network.modules() if isinstance(m, nn.BatchNorm2d)}
+        return {(m.momentum, m.eps) for m in built(**fields).modules() if isinstance(m, nn.BatchNorm2d)}
 
-    assert norms() == {(0.01, 0.001)}
-    assert norms(norm=Norm(momentum=0.1)) == {(0.1, 0.001)}
+    assert norms() == {(0.1, 1e-5)}
+    assert norms(init="paper") == {(0.01, 0.001)}
+    assert norms(init="paper", norm=Norm(momentum=0.2)) == {(0.2, 0.001)}
+    for init, fan_out in (("small", 9 * 64), ("paper", 9)):
+        depthwise = built(init=init).get_parameter("2.body.1.0.weight").detach()
+        assert float(depthwise.std()) == pytest.approx((2 / fan_out) ** 0.5, rel=0.1)
+        wide = built(init=init).get_parameter("16.0.weight").detach()
+        assert float(wide.std()) == pytest.approx((2 / 960) ** 0.5, rel=0.02)
 
 
-def test_first_weights_are_he_normal_over_one_group_and_a_classifier_of_zeros() -> None:
+def test_the_first_loss_is_that_of_chance() -> None:
     network = build(ArchSpec(base="mobilenetv2", classes=6))
-    depthwise = network.get_parameter("3.body.1.0.weight").detach()
-    assert float(depthwise.std()) == pytest.approx((2 / 9) ** 0.5, rel=0.1)
-    wide = network.get_parameter("18.0.weight").detach()
-    assert float(wide.std()) == pytest.approx((2 / 1280) ** 0.5, rel=0.02)
     assert float(network.get_parameter("21.weight").detach().abs().max()) == 0.0
     with torch.no_grad():
         loss = nn.functional.cross_entropy(network(torch.randn(4, 3, 64, 64)), torch.tensor([0, 1, 2, 3]))
@@ -132,6 +136,7 @@ def test_timm_takes_no_width_and_suggests_names() -> None:
         ({"base": "timm:mnasnet_100", "width": 0.5}, "leave width and depth at 1"),
         ({"base": "timm:mnasnet_100", "options": {"nonsense": 3}}, "cannot be built with"),
         ({"base": "mobilenetv2", "options": {"nonsense": 3}}, "takes no options, got nonsense"),
+        ({"base": "timm:mnasnet_100", "init": "paper"}, "arch.init: paper is for networks of rows"),
     ):
         with pytest.raises(UserError, match=part):
             build(ArchSpec.model_validate({"classes": 6, **fields}))

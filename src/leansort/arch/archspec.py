@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Init = Literal["small", "paper"]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -88,6 +89,8 @@ class ArchSpec(_Strict):
         drop_path: probability of skipping the last residual block in training, falling to 0 towards the first
             (stochastic depth, arXiv:1603.09382).
         norm: replaces the batch norms' own settings.
+        init: how a network of rows begins: `small` draws depthwise kernels small and keeps PyTorch's batch norms, which
+            learns fastest from scratch; `paper` does both as the network's authors did.
         edits: changes made to the base, in order.
     """
 
@@ -99,6 +102,7 @@ class ArchSpec(_Strict):
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
     drop_path: float = Field(default=0.0, ge=0.0, lt=1.0)
     norm: Norm = Norm()
+    init: Init = "small"
     options: dict[str, Any] = Field(default_factory=dict)
     edits: tuple[Edit, ...] = ()
     model: dict[str, Any] | None = None

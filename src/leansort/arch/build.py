@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from pydantic import ValidationError
 from torch import nn
@@ -45,29 +47,34 @@ def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
 def _base(spec: ArchSpec) -> nn.Module:
     if spec.model is not None:
         return _of_rows(rows.of(spec.model, spec.base), spec)
-    if timm.is_timm(spec.base):
-        return timm.network(spec)
-    path = plugins.path_of("backbones", spec.base)
-    if path.suffix == ".yaml":
+    path = None if timm.is_timm(spec.base) else plugins.path_of("backbones", spec.base)
+    if path is not None and path.suffix == ".yaml":
         return _of_rows(rows.read(path), spec)
+    if spec.init != "small":
+        raise UserError(f"arch.init: {spec.init} is for networks of rows; {spec.base} draws its weights itself")
+    return timm.network(spec) if path is None else _with_drop_path(_of_code(spec, path), spec)
+
+
+def _of_code(spec: ArchSpec, path: Path) -> nn.Module:
     module = plugins.load("backbones", spec.base)
     try:
         made = module.spec(spec)
     except ValidationError as error:
-        raise UserError(
-            f"backbone {spec.base}: " + "; ".join(strict.faults(error, module.Config, "options."))
-        ) from None
+        faults = strict.faults(error, module.Config, "options.")
+        raise UserError(f"backbone {spec.base}: {'; '.join(faults)}") from None
     if not isinstance(made, nn.Module):
         raise UserError(f"backbone {spec.base!r}: spec(config) in {path} gave {type(made).__name__}, need nn.Module")
-    return _with_drop_path(made, spec)
+    return made
 
 
 def _of_rows(model: rows.ModelFile, spec: ArchSpec) -> nn.Module:
     if spec.options:
         raise UserError(f"arch: {spec.base} is a model file and takes no options, got {', '.join(spec.options)}")
     network = chain.network(model, spec)
-    initialize(network)
+    initialize(network, spec.init)
     set_norms(network, model.norm)
+    if spec.init == "paper":
+        set_norms(network, model.paper)
     return _with_drop_path(network, spec)
 
 

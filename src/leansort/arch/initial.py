@@ -7,16 +7,22 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from leansort.arch.archspec import Init
 
-def initialize(model: nn.Module) -> None:
-    """Draw weights as the mobile networks' papers do: He normal over the fan-out for convolutions, unit batch norms.
 
-    The fan-out is that of one group (arXiv:1502.01852 counts the connections a unit has), as the papers' own code has
-    it; PyTorch's `kaiming_normal_` takes the channels of all groups and draws depthwise kernels far too small.
+def initialize(model: nn.Module, init: Init) -> None:
+    """Draw weights: He normal over the fan-out for convolutions (arXiv:1502.01852), unit batch norms.
+
+    Args:
+        model: changed in place.
+        init: `paper` counts the fan-out of one group, as the mobile networks' authors do; `small` that of the whole
+            layer, as PyTorch's `kaiming_normal_` does, which draws depthwise kernels far smaller. Batch norms undo the
+            scale of what comes out, but not that of a step: small kernels learn much faster.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
-            fan_out = module.out_channels * math.prod(module.kernel_size) / module.groups
+            groups = module.groups if init == "paper" else 1
+            fan_out = module.out_channels * math.prod(module.kernel_size) / groups
             nn.init.normal_(module.weight, 0.0, math.sqrt(2.0 / fan_out))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -52,7 +52,7 @@ RANGES = {  # least, most, whole numbers only
     "padding": (0, 31, True), "p": (0, 0.999, False),
 }  # fmt: skip
 _FILE_RANGES = {"divisor": (1, 1024, True), "width": (0.01, 16, False), "depth": (0.01, 16, False)}
-_KEYS = ("rows", "norm", *_FILE_RANGES)
+_KEYS = ("rows", "norm", "paper", *_FILE_RANGES)
 INPUT = "input"
 
 
@@ -68,6 +68,7 @@ class ModelFile:
         width: multiplies the channels, beside the width that a spec asks for.
         depth: multiplies the repeats of rows that repeat, likewise.
         norm: settings of every batch norm; None keeps PyTorch's.
+        paper: those of the network's paper, which come with `init: paper`.
     """
 
     rows: tuple[Row, ...]
@@ -77,6 +78,7 @@ class ModelFile:
     width: float = 1.0
     depth: float = 1.0
     norm: Norm = field(default_factory=Norm)
+    paper: Norm = field(default_factory=Norm)
 
     @property
     def is_chain(self) -> bool:
@@ -116,14 +118,21 @@ def of(tree: dict[str, Any], where: str) -> ModelFile:
     for place, row in zip(places, rows, strict=True):
         _check(row, place)
     numbers = {key: tree[key] for key in _FILE_RANGES if key in tree}
-    return ModelFile(tuple(rows), _sources(rows, places), places, norm=_norm(tree, where), **numbers)
+    return ModelFile(
+        tuple(rows),
+        _sources(rows, places),
+        places,
+        norm=_norm(tree, "norm", where),
+        paper=_norm(tree, "paper", where),
+        **numbers,
+    )
 
 
-def _norm(tree: dict[str, Any], where: str) -> Norm:
+def _norm(tree: dict[str, Any], key: str, where: str) -> Norm:
     try:
-        return Norm.model_validate(tree.get("norm", {}))
+        return Norm.model_validate(tree.get(key, {}))
     except ValidationError as error:
-        raise UserError(f"model file {where}: " + "; ".join(strict.faults(error, Norm, "norm."))) from None
+        raise UserError(f"model file {where}: " + "; ".join(strict.faults(error, Norm, f"{key}."))) from None
 
 
 def _check(row: Any, where: str) -> None:

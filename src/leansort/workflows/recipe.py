@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leansort.arch import timm
-from leansort.arch.archspec import Norm
+from leansort.arch.archspec import Init, Norm
 from leansort.core import plugins, store, strict
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.preprocess import Preprocess
@@ -30,6 +30,8 @@ class ArchConfig(BaseModel):
         dropout: in front of the classifier; None keeps the backbone's own.
         drop_path: probability of skipping the last residual block in training; the earlier ones are skipped less.
         norm: momentum and epsilon of every batch norm; None keeps the backbone's own.
+        init: `small` draws depthwise kernels small and keeps PyTorch's batch norms, which learns fastest from scratch;
+            `paper` does both as the network's authors did.
         options: settings of a backbone in code or of a timm model.
         weights: outside weights to begin with: a `.safetensors` file, `timm:NAME` or `hf:OWNER/NAME`.
         weight_names: YAML or JSON file that maps the weights' names, or beginnings of names, to ours.
@@ -43,6 +45,7 @@ class ArchConfig(BaseModel):
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
     drop_path: float = Field(default=0.0, ge=0.0, lt=1.0)
     norm: Norm = Norm()
+    init: Init = "small"
     options: dict[str, Any] = Field(default_factory=dict)
     weights: str | None = None
     weight_names: Path | None = None
