@@ -16,7 +16,7 @@ from leansort.workflows.recipe import Recipe
 COMMANDS = (
     ["data", "sample"], ["data", "download"], ["data", "import"], ["data", "split"], ["data", "check"],
     ["data", "show"], ["data", "cache"], ["arch", "list"], ["arch", "show"], ["arch", "convert"], ["train"],
-    ["export"], ["bench"], ["predict"], ["submit"], ["score"], ["report"], ["run"],
+    ["ablate"], ["export"], ["bench"], ["predict"], ["submit"], ["score"], ["report"], ["run"],
 )  # fmt: skip
 
 

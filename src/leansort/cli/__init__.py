@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from leansort import __version__
+from leansort.cli import train as training
 from leansort.cli.arch import arch_app
 from leansort.cli.data import data_app
 from leansort.cli.options import Data, Json, Out, Overrides, Resume, Threads, printed
@@ -55,40 +56,7 @@ def _root(
     """
 
 
-@app.command()
-def train(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
-    overrides: Overrides = None,
-    data: Data = None,
-    manifest: Annotated[
-        Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder of decoded crops, as data cache makes it; OUT/cache by default.")
-    ] = None,
-    out: Out = None,
-    resume: Resume = False,
-) -> None:
-    """Train a network and keep its best epoch.
-
-    \b
-    Example: leansort train configs/sample.yaml train.epochs=3 --out runs/quick
-    """
-    from leansort.core import manifest as manifests
-    from leansort.workflows import data as data_workflow
-    from leansort.workflows import recipe as recipes
-    from leansort.workflows.train import train_model
-
-    resolved = recipes.load(recipe, overrides or [], data)
-    folder = out or Path("runs") / resolved.name
-    known = (
-        manifests.load(manifest or folder) if manifest or (resume and (folder / "manifest.parquet").exists()) else None
-    )
-    rows = known or data_workflow.import_data(resolved.data, folder, seed=resolved.seed)
-    model = train_model(resolved, rows, folder / "train", resume=resume, cache=cache)
-    print(
-        f"val macro-F1 {model.provenance['val_macro_f1']:.4f} at epoch {model.provenance['epoch']}: {folder / 'train'}"
-    )
+training.register(app)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """A file's name is its kind: `backbones/mnasnet.yaml` is the backbone `mnasnet`; there is no second list.
 
 Further folders are searched first: each folder named in `LEANSORT_PLUGINS` (joined by the path separator)
-may hold `backbones/`, `engines/`, `passes/` and `sources/`, so one new file adds one new kind.
+may hold `backbones/`, `engines/`, `passes/`, `sources/` and `trackers/`, so one new file adds one new kind.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ PACKAGES = {
     "engines": "leansort.runtime.engines",
     "passes": "leansort.compress.passes",
     "sources": "leansort.data.sources",
+    "trackers": "leansort.train.trackers",
 }
 _HERE = Path(__file__).parent.parent
 

@@ -56,9 +56,10 @@ def epochs(total: int) -> Iterator[tuple[Callable[[int, int, float], None] | Non
         records.append(record)
         seconds = [one["seconds"] for one in records]
         left = sum(seconds) / len(seconds) * (total - record["epoch"])
+        judged = f"  val macro-F1 {record['val_macro_f1']:.4f}" if "val_macro_f1" in record else ""
         flipped = f" (flipped {record['val_macro_f1_tta']:.4f})" if "val_macro_f1_tta" in record else ""
         return (
-            f"epoch {record['epoch']}/{total}  loss {record['loss']:.3f}  val macro-F1 {record['val_macro_f1']:.4f}"
+            f"epoch {record['epoch']}/{total}  loss {record['loss']:.3f}{judged}"
             f"{flipped}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
         )
 

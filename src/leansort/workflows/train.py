@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -11,23 +14,45 @@ from leansort.arch.anatomy import checked
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
 from leansort.arch.trained import TrainedModel
+from leansort.core import manifest as manifests
 from leansort.core import provenance, store
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.train import teachers
+from leansort.train import teachers, trackers
 from leansort.train.job import Crops, Job
+from leansort.train.keeping import Record, Tracker
 from leansort.train.loop import train
 from leansort.workflows.arch import spec_of
+from leansort.workflows.data import import_data
 from leansort.workflows.data_cache import decoded
 from leansort.workflows.progress import epochs, say
 from leansort.workflows.recipe import Recipe
 
 
+def train_once(
+    recipe: Recipe, out: Path, *, manifest: Path | None = None, cache: Path | None = None, resume: bool = False,
+    tracker: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """Import a recipe's data into `out` and train on them, or on those of `manifest`, in `out/train`.
+
+    Returns:
+        The val macro-F1 of the best epoch, which one it was, and where the model is.
+    """
+    there = manifest or (out if resume and (out / "manifest.parquet").exists() else None)
+    rows = manifests.load(there) if there else import_data(recipe.data, out, seed=recipe.seed)
+    folder = out / "train"
+    tracking = trackers.opened(tracker, recipe.name, folder, recipe.to_json(), say)
+    model = train_model(recipe, rows, folder, resume=resume, cache=cache, tracking=tracking)
+    known = model.provenance
+    return {"val_macro_f1": known["val_macro_f1"], "epoch": known["epoch"], "folder": str(folder)}
+
+
 def train_model(
-    recipe: Recipe, manifest: Manifest, folder: Path, *, resume: bool = False, cache: Path | None = None
-) -> TrainedModel:
+    recipe: Recipe, manifest: Manifest, folder: Path, *, resume: bool = False, cache: Path | None = None,
+    tracking: AbstractContextManager[Sequence[Tracker]] | None = None, judged: bool = True,
+) -> TrainedModel:  # fmt: skip
     """Train what a recipe says on a manifest.
 
     Args:
@@ -36,6 +61,8 @@ def train_model(
         folder: gets the model, checkpoints and metrics.
         resume: go on from the last checkpoint in `folder`.
         cache: folder of decoded crops; None: `cache` beside `folder`.
+        tracking: gives trackers that get each epoch's record; entered once training is about to begin.
+        judged: whether val says anything; where it was trained on, its scores are shown to nobody.
 
     Raises:
         UserError: `folder` holds another run, or `resume` finds none of this recipe.
@@ -49,10 +76,25 @@ def train_model(
     given = teachers.load(
         recipe.distill.teachers, manifest.labels, hints=recipe.distill.hints > 0, threads=recipe.train.threads or 1
     )
-    with epochs(recipe.train.epochs) as (on_step, on_epoch):
+    shown: Callable[[Tracker], Tracker] = _same if judged else _unjudged
+    with epochs(recipe.train.epochs) as (on_step, on_epoch), tracking or nullcontext(()) as followers:
         return train(
-            job, folder, network=network, teachers=given, resume=resume, on_epoch=on_epoch, on_step=on_step, say=say,
+            job, folder, network=network, teachers=given, resume=resume, on_epoch=shown(on_epoch), on_step=on_step,
+            say=say, trackers=[shown(tracker) for tracker in followers],
         )  # fmt: skip
+
+
+def _same(follow: Tracker) -> Tracker:
+    return follow
+
+
+def _unjudged(follow: Tracker) -> Tracker:
+    """The same, for records without what val says."""
+
+    def without(record: Record) -> None:
+        follow({name: value for name, value in record.items() if not name.startswith("val_")})
+
+    return without
 
 
 def buildable(recipe: Recipe, classes: int) -> ArchSpec:

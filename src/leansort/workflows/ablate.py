@@ -1,0 +1,113 @@
+"""`leansort ablate RECIPE VARIANTS`: what each ingredient of a recipe is worth, on equal seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any
+
+from leansort.core import store
+from leansort.measure.spread import Spread, spread
+from leansort.train.loop import Interrupted
+from leansort.workflows.progress import say
+from leansort.workflows.recipe import Recipe
+from leansort.workflows.several import Ground, Result, with_seed
+from leansort.workflows.train import buildable
+from leansort.workflows.variants import BASE
+
+_VERSION = 1
+Results = dict[str, dict[int, Result]]
+
+
+def require_buildable(recipes: Mapping[str, Recipe]) -> None:
+    """Refuse a network that cannot be built, before data are read and hours are spent on the other variants.
+
+    Raises:
+        UserError: there is no such network, or it does not take the recipe's size.
+    """
+    for recipe in recipes.values():
+        buildable(recipe, classes=2)
+
+
+def ablate(
+    ground: Ground, recipes: Mapping[str, Recipe], overrides: Mapping[str, Sequence[str]], seeds: int
+) -> dict[str, Any]:
+    """Train every variant with every seed; runs that are finished are left alone.
+
+    All variants of a seed come before the next seed, so that what a stopped ablation has can be compared.
+    `ablation.json` and `ablation.md` are written after every run.
+
+    Args:
+        ground: where, and on what.
+        recipes: by variant, the base among them.
+        overrides: what each takes from the base, for the table.
+        seeds: number of seeds, from the base's on.
+
+    Returns:
+        What `ablation.json` holds.
+
+    Raises:
+        UserError: a finished run has another recipe or other data.
+        Interrupted: stopped; the table so far is on standard error.
+    """
+    done: Results = {name: {} for name in recipes}
+    try:
+        for seed in range(recipes[BASE].seed, recipes[BASE].seed + seeds):
+            for name, recipe in recipes.items():
+                done[name][seed] = ground.trained(with_seed(recipe, seed), f"seed-{seed}/{name}")
+                _write(ground, compared(done, overrides, seeds))
+    except Interrupted:
+        say(table(compared(done, overrides, seeds)))
+        raise
+    return compared(done, overrides, seeds)
+
+
+def compared(done: Results, overrides: Mapping[str, Sequence[str]], seeds: int) -> dict[str, Any]:
+    """Every variant that has a run, with its difference to the base on the seeds that both have."""
+    rows = [_row(name, runs, done[BASE], overrides[name]) for name, runs in done.items() if runs]
+    return {"version": _VERSION, "complete": all(len(runs) == seeds for runs in done.values()), "variants": rows}
+
+
+def _row(name: str, runs: dict[int, Result], base: dict[int, Result], overrides: Sequence[str]) -> dict[str, Any]:
+    paired = [_score(runs[seed]) - _score(base[seed]) for seed in runs if seed in base and name != BASE]
+    found = spread(paired) if paired else None
+    return {
+        "name": name, "overrides": list(overrides), "runs": [asdict(run) for run in runs.values()],
+        "val_macro_f1": asdict(spread([_score(run) for run in runs.values()])),
+        "seconds": fmean(run.seconds for run in runs.values()),
+        "difference": asdict(found) if found else None, "verdict": found.verdict if found else "",
+    }  # fmt: skip
+
+
+def _score(result: Result) -> float:
+    assert result.val_macro_f1 is not None
+    return result.val_macro_f1
+
+
+def _write(ground: Ground, tree: dict[str, Any]) -> None:
+    store.write_json(ground.out / "ablation.json", tree)
+    store.write_text(ground.out / "ablation.md", table(tree) + "\n")
+
+
+def table(tree: dict[str, Any]) -> str:
+    """A Markdown table that is as easily read as text."""
+    head = ["variant", "overrides", "seeds", "val macro-F1", "to the base, 95 %", "verdict", "seconds"]
+    rows = [head, *(_cells(row) for row in tree["variants"])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    rule = ["-" * width for width in widths]
+    cells = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in [head, rule, *rows[1:]]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    f1, to_base = Spread(**row["val_macro_f1"]), row["difference"]
+    own = f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
+    overrides = " ".join(row["overrides"]).replace("|", "\\|")
+    difference = _difference(Spread(**to_base)) if to_base else ""
+    return [row["name"], overrides, str(f1.n), own, difference, row["verdict"], f"{row['seconds']:.1f}"]
+
+
+def _difference(found: Spread) -> str:
+    between = "" if found.low is None else f" ({found.low:+.4f} to {found.high:+.4f})"
+    return f"{found.mean:+.4f}{between}"

@@ -1,0 +1,154 @@
+"""Several trainings in one folder: the data they share, and what tells a finished one from a broken one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from leansort.core import manifest as manifests
+from leansort.core import store
+from leansort.core.errors import IntegrityError, UserError
+from leansort.core.manifest import Manifest
+from leansort.train import trackers
+from leansort.workflows.data import import_data
+from leansort.workflows.progress import say
+from leansort.workflows.recipe import Recipe
+from leansort.workflows.train import train_model
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run came to; written last, so that a run that has it is whole.
+
+    Attributes:
+        version: of this schema.
+        name: of the run, and its folder in the results' folder.
+        seed: that it was trained with.
+        recipe: digest of the resolved recipe.
+        data: digest of the manifest, its splits included.
+        val_macro_f1: of the best epoch; None where val was trained on.
+        epoch: the one that was kept.
+        epochs: how many were trained.
+        seconds: that they took.
+    """
+
+    version: int
+    name: str
+    seed: int
+    recipe: str
+    data: str
+    val_macro_f1: float | None
+    epoch: int
+    epochs: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all runs of a folder share.
+
+    Attributes:
+        out: the folder.
+        manifest: the data.
+        cache: folder of decoded crops.
+        tracker: name of the tracker that follows each run; empty for none.
+    """
+
+    out: Path
+    manifest: Manifest
+    cache: Path
+    tracker: str = ""
+
+    def trained(self, recipe: Recipe, name: str, manifest: Manifest | None = None) -> Result:
+        """The result of a run: the kept one where it is finished, else what training, or going on, comes to.
+
+        Args:
+            recipe: the run's own.
+            name: of the run.
+            manifest: the run's own; None: the shared one.
+
+        Raises:
+            UserError: a finished run of this name has another recipe or other data.
+        """
+        own, folder = manifest or self.manifest, self.out / name
+        kept = finished(folder, recipe, own)
+        if kept:
+            say(f"run {name}: finished before")
+            return kept
+        say(f"run {name}:")
+        resume = (folder / "last.safetensors").exists()
+        tracking = trackers.opened(self.tracker, f"{recipe.name}/{name}", folder, recipe.to_json(), say)
+        model = train_model(recipe, own, folder, resume=resume, cache=self.cache, tracking=tracking)
+        return keep(recipe, own, folder, name, model.provenance)
+
+
+def begin(
+    recipe: Recipe, out: Path, *, manifest: Path | None = None, cache: Path | None = None, resume: bool = False,
+    tracker: str = "",
+) -> Ground:  # fmt: skip
+    """Open a folder for several runs; the recipe is written once its data are there.
+
+    Args:
+        recipe: the one that all runs come from.
+        out: the folder.
+        manifest: the data; None imports those of the recipe.
+        cache: folder of decoded crops; None: `cache` in `out`.
+        resume: go on with what is in `out`.
+        tracker: name of the tracker that follows each run; empty for none.
+
+    Raises:
+        UserError: `out` is not empty and `resume` not set, or it was begun with another recipe.
+    """
+    path = out / "recipe.json"
+    if resume and path.exists() and store.read_json(path, "resume") != recipe.to_json():
+        raise UserError(f"resume: {out} was begun with another recipe; name another folder with --out")
+    if not resume and trackers.first_process() and out.is_dir() and any(out.iterdir()):
+        raise UserError(f"train: {out} is not empty; go on with --resume or name another folder with --out")
+    there = manifest or (out if resume and (out / "manifest.parquet").exists() else None)
+    rows = manifests.load(there) if there else import_data(recipe.data, out, seed=recipe.seed)
+    store.write_json(path, recipe.to_json())
+    return Ground(out, rows, cache or out / "cache", tracker)
+
+
+def finished(folder: Path, recipe: Recipe, manifest: Manifest) -> Result | None:
+    """The result of a finished run; None where it is not.
+
+    Raises:
+        UserError: it has another recipe or other data.
+        IntegrityError: it was written by another version.
+    """
+    path = folder / "result.json"
+    if not path.exists():
+        return None
+    tree = store.read_json(path, "result")
+    if not isinstance(tree, dict) or tree.get("version") != _VERSION or set(tree) != set(Result.__annotations__):
+        raise IntegrityError(f"result: {path} is no result of version {_VERSION}, which this leansort reads")
+    if (tree["recipe"], tree["data"]) != (recipe.digest, manifest.digest):
+        raise UserError(f"resume: {folder} was trained with another recipe or other data; remove it or change --out")
+    return Result(**tree)
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    """A run's epochs."""
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """The recipe with another seed."""
+    return recipe.model_copy(update={"seed": seed})
+
+
+def keep(recipe: Recipe, manifest: Manifest, folder: Path, name: str, judged: dict[str, Any]) -> Result:
+    """Write the result of a run whose training is over; `judged` is what val said of it, if anything."""
+    epochs = history(folder)
+    result = Result(
+        version=_VERSION, name=name, seed=recipe.seed, recipe=recipe.digest, data=manifest.digest, epochs=len(epochs),
+        seconds=sum(epoch["seconds"] for epoch in epochs), val_macro_f1=judged.get("val_macro_f1"),
+        epoch=judged.get("epoch", len(epochs)),
+    )  # fmt: skip
+    store.write_json(folder / "result.json", asdict(result))
+    return result
