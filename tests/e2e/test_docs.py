@@ -22,7 +22,9 @@ def test_the_reference_is_up_to_date() -> None:
     assert (ROOT / "docs" / "reference.md").read_text() == reference(), "run: make docs"
 
 
-@pytest.mark.parametrize(("page", "least"), [("README.md", 7), ("docs/data.md", 7), ("docs/networks.md", 2), ("docs/training.md", 2)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("README.md", 7), ("docs/data.md", 7), ("docs/networks.md", 2), ("docs/training.md", 2)]
+)
 def test_the_commands_run_as_written(page: str, least: int, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     listed = commands(page)

@@ -75,7 +75,7 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
 
     With `weights` an epoch draws as many crops with replacement, each in proportion to its weight. With several
     `ranks` a batch has `batch` crops for each, and this one's are every `ranks`-th of them, so that no crop is seen
-    twice. `skip` batches are left out at the start of the epoch.
+    twice. `skip` batches are left out at the start of the epoch. `sizes` are the crops of each batch, over all ranks.
     """
 
     def __init__(
@@ -89,14 +89,17 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         if len(starts) > 1 and length - starts[-1] < 2 * ranks:  # batch norm cannot train on a single crop
             del starts[-1]
         self._spans = list(zip(starts, [*starts[1:], length], strict=True))
-
-    @property
-    def sizes(self) -> list[int]:
-        """Crops of each batch, over all ranks."""
-        return [end - start for start, end in self._spans]
+        self.sizes = [end - start for start, end in self._spans]
 
     def __len__(self) -> int:
         return len(self._spans)
+
+    def begin(self, epoch: int, skip: int) -> list[list[tuple[int, int]]]:
+        """Set the epoch and how many of its batches are left out; return all of them."""
+        self.epoch, self.skip = epoch, 0
+        batches = list(self)
+        self.skip = skip
+        return batches
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         rng = self.seeds.child(f"order/{self.epoch}").numpy()
@@ -112,7 +115,7 @@ def train_loader(
     dataset: AugmentedCrops, batch: int, workers: int, seeds: Seeds, weights: Sequence[float] | None = None, *,
     rank: int = 0, ranks: int = 1,
 ) -> tuple[DataLoader[Batch], EpochSampler]:  # fmt: skip
-    """Make the training loader and its sampler; set `sampler.epoch` before each epoch.
+    """Make the training loader and its sampler; `sampler.begin` comes before each epoch.
 
     `weights`: how often each crop is drawn; None: every crop once. `rank` of `ranks` processes gets its part.
     """

@@ -1,7 +1,11 @@
-"""Where a run stands, as one safetensors file: weights, average, optimizer, random state, history. Never a pickle."""
+"""Where a run stands, as one safetensors file: weights, average, optimizer, history. Never a pickle.
+
+Random state is not among it: all that is random is drawn from (seed, epoch, batch).
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,8 @@ from torch import Tensor, nn
 from leansort.arch.trained import load_tensors, save_tensors
 from leansort.core.errors import UserError
 from leansort.train.ema import Ema
+
+_GROUP = "group-"
 
 
 @dataclass
@@ -24,8 +30,10 @@ class Progress:
         best_epoch: where it was reached.
         history: one record an epoch.
         batch: batches done of the epoch that was interrupted.
-        loss: their losses, each times its crops, summed.
+        losses: for each process the losses of those batches, each times its crops, summed.
         scaler: of fp16 gradients.
+        ranks: processes that train together.
+        compiled: whether the network is compiled; None before that is decided.
     """
 
     epoch: int = 0
@@ -33,8 +41,19 @@ class Progress:
     best_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     batch: int = 0
-    loss: float = 0.0
+    losses: list[float] = field(default_factory=list)
     scaler: dict[str, Any] = field(default_factory=dict)
+    ranks: int = 1
+    compiled: bool | None = None
+
+    def add(self, record: dict[str, Any]) -> bool:
+        """Note an epoch that is done; return whether it is the best so far."""
+        self.epoch, self.batch, self.losses = record["epoch"], 0, []
+        self.history.append(record)
+        is_best: bool = record["val_macro_f1"] > self.best
+        if is_best:
+            self.best, self.best_epoch = record["val_macro_f1"], self.epoch
+        return is_best
 
 
 @dataclass(frozen=True)
@@ -58,41 +77,25 @@ def save(path: Path, state: State, progress: Progress, identity: str) -> None:
     tensors |= {f"ema.{name}": value for name, value in state.ema.average.state_dict().items()}
     moments, plain = _of_optimizer(state.optimizer)
     tensors |= {f"optimizer.{name}": value for name, value in moments.items()}
-    if progress.batch:  # between epochs there is none: each draws its own from the seed
-        tensors |= _random_state()
     save_tensors(path, tensors, {"identity": identity, "plain": plain, **asdict(progress)})
 
 
-def resume(path: Path, state: State, identity: str) -> tuple[Progress, dict[str, Tensor]]:
-    """Load a checkpoint into the given objects.
-
-    Returns:
-        How far it had come, and the random state, for `restore_random` once the epoch's batches have been begun.
+def resume(path: Path, state: State, identity: str, ranks: int = 1) -> Progress:
+    """Load a checkpoint into the given objects; return how far it had come.
 
     Raises:
-        UserError: the checkpoint is missing, or belongs to another recipe, data set or seed.
+        UserError: the checkpoint is missing, or belongs to another recipe, data set, seed or number of processes.
     """
     tensors, meta = load_tensors(path, "checkpoint")
-    if meta["identity"] != identity:
+    if meta.get("identity") != identity:
         raise UserError(f"resume: {path} was made with another recipe, data set or seed; start a new run instead")
+    progress = Progress(**{name: value for name, value in meta.items() if name in Progress.__dataclass_fields__})
+    if progress.ranks != ranks:
+        raise UserError(f"resume: {path} is of {progress.ranks} processes, here are {ranks}; start as many again")
     state.model.load_state_dict(_under("model.", tensors))
     state.ema.average.load_state_dict(_under("ema.", tensors))
     _load_optimizer(state.optimizer, _under("optimizer.", tensors), meta["plain"])
-    known = Progress.__dataclass_fields__
-    return Progress(**{name: value for name, value in meta.items() if name in known}), _under("random.", tensors)
-
-
-def restore_random(kept: dict[str, Tensor]) -> None:
-    """Set the random state that a checkpoint holds."""
-    if "cpu" in kept:
-        torch.set_rng_state(kept["cpu"])
-    if "cuda" in kept and torch.cuda.is_available():
-        torch.cuda.set_rng_state(kept["cuda"])
-
-
-def _random_state() -> dict[str, Tensor]:
-    cuda = {"random.cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
-    return {"random.cpu": torch.get_rng_state(), **cuda}
+    return progress
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -100,23 +103,39 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _of_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:
-    """Its state by parameter and name: tensors, and what is plain."""
+    """Its state by holder (a parameter, or a group: some of timm's count steps there) and name: tensors and numbers."""
+    whole = optimizer.state_dict()
+    holders: dict[str, dict[str, Any]] = {str(index): values for index, values in whole["state"].items()}
+    for number, group in enumerate(whole["param_groups"]):
+        holders[f"{_GROUP}{number}"] = {name: value for name, value in group.items() if _changes(value)}
     tensors: dict[str, Tensor] = {}
     plain: dict[str, dict[str, Any]] = {}
-    for index, values in optimizer.state_dict()["state"].items():
+    for holder, values in holders.items():
         for name, value in values.items():
             if isinstance(value, Tensor):
-                tensors[f"{index}.{name}"] = value
+                tensors[f"{holder}.{name}"] = value
             else:
-                plain.setdefault(str(index), {})[name] = value
+                plain.setdefault(holder, {})[name] = value
     return tensors, plain
+
+
+def _changes(value: Any) -> bool:
+    """Whether a group's value may be one that steps change: the others are settings, which the recipe gives again."""
+    return isinstance(value, Tensor) or (isinstance(value, int | float) and math.isfinite(value))
 
 
 def _load_optimizer(
     optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], plain: dict[str, dict[str, Any]]
 ) -> None:
-    state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in plain.items()}
+    holders = {holder: dict(values) for holder, values in plain.items()}
     for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        holder, _, name = key.partition(".")
+        holders.setdefault(holder, {})[name] = value
+    fresh = enumerate(optimizer.state_dict()["param_groups"])
+    groups = [group | holders.pop(f"{_GROUP}{number}", {}) for number, group in fresh]
+    state = {int(index): values for index, values in holders.items()}
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:  # laid as before, since sums depend on it
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from typing import Any, Literal
 
@@ -26,8 +27,16 @@ def devices(config: TrainConfig) -> Fabric:
         precision=precision(config, cuda=torch.cuda.is_available()),
     )  # fmt: skip
     if world > 1:
+        if not torch.distributed.is_initialized():
+            atexit.register(_leave)
         fabric.launch()
     return fabric
+
+
+def _leave() -> None:
+    """Part from the other processes in order: gloo's threads, met by the end of the program, abort it now and then."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def precision(config: TrainConfig, *, cuda: bool) -> Precision:

@@ -74,12 +74,18 @@ class Distillation:
             keys: name each crop and the way it is varied; what was seen under a key is not computed again. None where
                 a crop never comes back, or where features are wanted.
         """
-        if keys is not None and all(key in self.kept for key in keys):
-            return torch.stack([self.kept[key] for key in keys]).to(x_bchw.device).float(), []
+        if keys is None:
+            return self._asked(x_bchw)
+        new = [at for at, key in enumerate(keys) if key not in self.kept]
+        if new:
+            soft_bc, _ = self._asked(x_bchw[new])
+            self.kept |= zip((keys[at] for at in new), soft_bc.half().cpu(), strict=True)
+        # Also the first time as it is kept: a resumed run, which has forgotten it, then learns from the same numbers.
+        return torch.stack([self.kept[key] for key in keys]).to(x_bchw.device).float(), []
+
+    def _asked(self, x_bchw: Tensor) -> tuple[Tensor, list[Tensor]]:
         given = [teacher(x_bchw) for teacher in self.teachers]
         soft_bc = torch.stack([F.softmax(logits / self.config.temperature, 1) for logits, _ in given]).mean(0)
-        for key, soft_c in zip(keys or (), soft_bc.half().cpu(), strict=False):
-            self.kept[key] = soft_c
         return soft_bc, [features for _, features in given if features is not None]
 
     def loss(self, student_bc: Tensor, soft_bc: Tensor) -> Tensor:

@@ -72,5 +72,5 @@ class Job:
         whole, config = self.preprocess.size, self.config
         if config.grow_from == 1.0:
             return whole
-        share = min(1.0, config.grow_from + (1 - config.grow_from) * epoch / max(1.0, 0.75 * config.epochs))
-        return min(whole, max(32, 32 * round(share * whole / 32)))
+        share = config.grow_from + (1 - config.grow_from) * epoch / max(1.0, 0.75 * config.epochs)
+        return whole if share >= 1.0 else min(whole, max(32, 32 * round(share * whole / 32)))

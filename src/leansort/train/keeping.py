@@ -19,19 +19,16 @@ Record = dict[str, Any]
 Tracker = Callable[[Record], None]
 
 
-def keep(job: Job, folder: Path, state: State, progress: Progress, record: Record) -> None:
-    """Write what the epoch gave. The checkpoint comes last: killed before it, the epoch is simply done again."""
-    progress.epoch, progress.batch, progress.loss = record["epoch"], 0, 0.0
-    progress.history.append(record)
-    if record["val_macro_f1"] > progress.best:
-        progress.best, progress.best_epoch = record["val_macro_f1"], progress.epoch
+def keep(job: Job, folder: Path, state: State, progress: Progress, *, best: bool) -> None:
+    """Write what the last epoch gave. The checkpoint comes last: killed before it, the epoch is simply done again."""
+    if best:
         weights = {name: value.clone() for name, value in state.ema.average.state_dict().items()}
         provenance = {**job.provenance, "epoch": progress.epoch, "val_macro_f1": progress.best}
         TrainedModel(job.spec, weights, job.preprocess, job.labels, provenance).save(folder / "model.safetensors")
     lines = "".join(store.canonical_json(one) + "\n" for one in progress.history)
     store.write_text(folder / "metrics.jsonl", lines)
     checkpoint.save(folder / "last.safetensors", state, progress, job.identity)
-    _to_tensorboard(folder / "tensorboard", record)
+    _to_tensorboard(folder / "tensorboard", progress.history[-1])
 
 
 def _to_tensorboard(folder: Path, record: Record) -> None:

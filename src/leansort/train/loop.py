@@ -1,7 +1,8 @@
 """The training loop, visible top to bottom.
 
-What is random is drawn from (seed, epoch), or kept in the checkpoint, so a run stopped or killed at any moment and
-resumed from its last checkpoint ends with the same weights as an unbroken one.
+What is random is drawn from (seed, epoch, batch) and never from what came before, so a run stopped or killed at any
+moment and resumed from its last checkpoint ends with the same weights as an unbroken one. Of several processes all go
+through the same steps, since each waits for the others in every one; the first alone writes and speaks.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from leansort.arch import trained as trained_models
 from leansort.arch.build import build
 from leansort.arch.initial import classifiers
 from leansort.arch.trained import TrainedModel, normalized
-from leansort.core.errors import LeansortError
+from leansort.core.errors import LeansortError, UserError
 from leansort.core.seeds import Seeds
 from leansort.data.augmenting.epochs import EpochAugmentation
 from leansort.data.augmenting.mixing import mixed
@@ -60,7 +61,7 @@ def train(
         teachers: to learn from, as `job.distill` says.
         resume: go on from `last.safetensors`.
         on_epoch: called with each epoch's record (epoch, loss, val_macro_f1, lr, seconds, images_per_s, waited).
-        on_step: called with (batch, batches of the epoch, mean loss so far).
+        on_step: called with (batch, batches of the epoch, mean loss so far), twice a second at most.
         say: told what was decided on the way.
         trackers: get each record, too.
 
@@ -68,32 +69,32 @@ def train(
         The model of the epoch with the highest val macro-F1.
 
     Raises:
-        UserError: `resume` without a checkpoint, or with one of another recipe, data set or seed.
+        UserError: `resume` without a checkpoint, or with one of another recipe, data set, seed or number of processes;
+            `freeze` with a network that has no classifier.
         Interrupted: Ctrl-C or SIGTERM came; the checkpoint holds the step that was done last.
+        LeansortError: the loss is no number any more.
     """
     fabric = devices(job.config)
-    run = _Run(job, fabric, network or build(job.spec, job.seeds), teachers, say or _silent)
+    speaks = fabric.is_global_zero
+    run = _Run(job, fabric, network or build(job.spec, job.seeds), teachers)
     last = folder / "last.safetensors"
-    progress, random = run.resume(last) if resume else (Progress(), dict[str, Tensor]())
+    progress = run.resume(last) if resume else Progress(ranks=fabric.world_size)
+    run.compile(progress, say if speaks else None)
     with stopping() as stop:
         while progress.epoch < job.config.epochs and not _is_spent(progress, job):
-            record = run.epoch(progress, random, stop, on_step)
+            record = run.epoch(progress, stop, on_step if speaks else None)
             if not record:
-                if fabric.is_global_zero:
+                if speaks:
                     checkpoint.save(last, run.state, progress, job.identity)
+                fabric.barrier()  # torchrun ends all processes as soon as one has ended: not before it is saved
                 raise Interrupted(f"training stopped in epoch {progress.epoch + 1}, saved; go on with --resume")
-            if fabric.is_global_zero:
-                keep(job, folder, run.state, progress, record)
-                for track in trackers:
+            best = progress.add(record)
+            if speaks:
+                keep(job, folder, run.state, progress, best=best)
+                for track in (*trackers, *([on_epoch] if on_epoch else [])):
                     track(record)
             fabric.barrier()
-            if on_epoch and fabric.is_global_zero:
-                on_epoch(record)
     return trained_models.load(folder)
-
-
-def _silent(_: str) -> None:
-    pass
 
 
 def _is_spent(progress: Progress, job: Job) -> bool:
@@ -104,12 +105,12 @@ def _is_spent(progress: Progress, job: Job) -> bool:
 class _Run:
     """The moving parts of one training."""
 
-    def __init__(
-        self, job: Job, fabric: Fabric, network: nn.Module, teachers: Sequence[Teacher], say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, job: Job, fabric: Fabric, network: nn.Module, teachers: Sequence[Teacher]) -> None:
         self.job, self.fabric, self.network = job, fabric, network
         widths = [teacher.width for teacher in teachers if teacher.width] if job.distill.hints else []
-        self.student = Student(network, widths, len(job.labels))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(job.seeds.child("train/hints").value)
+            self.student = Student(network, widths, len(job.labels))
         self.distillation = Distillation(teachers, job.distill) if teachers else None
         self.objective = Objective(job.config, job.counts, fabric.device)
         self.ema = Ema(network.to(fabric.device), job.config.ema)
@@ -118,60 +119,66 @@ class _Run:
             self.dataset, job.config.batch, job.config.workers, job.seeds.child("train"), _draw_weights(job),
             rank=fabric.global_rank, ranks=fabric.world_size,
         )  # fmt: skip
-        if self._compiles(say):
-            network.compile()
         if job.config.sync_norms and fabric.world_size > 1:
             self.student = nn.SyncBatchNorm.convert_sync_batchnorm(self.student)  # type: ignore[no-untyped-call]
         self.model, self.optimizer = fabric.setup(self.student, optimizer(self.student, job.config))
         self.heads = {id(p) for head in classifiers(network, len(job.labels)) for p in head.parameters()}
+        if job.config.freeze and not self.heads:
+            raise UserError("train.freeze: the network has no linear classifier that could be trained alone")
 
     @property
     def state(self) -> State:
         return State(self.student, self.ema, self.optimizer.optimizer)
 
-    def resume(self, path: Path) -> tuple[Progress, dict[str, Tensor]]:
-        progress, random = checkpoint.resume(path, self.state, self.job.identity)
-        if progress.scaler:
-            scaler(self.fabric).load_state_dict(progress.scaler)
-        return progress, random
+    def resume(self, path: Path) -> Progress:
+        progress = checkpoint.resume(path, self.state, self.job.identity, self.fabric.world_size)
+        scales = scaler(self.fabric)
+        if progress.scaler and scales:  # a device that does bf16 may go on with what one of fp16 began
+            scales.load_state_dict(progress.scaler)
+        return progress
 
-    def epoch(self, progress: Progress, random: dict[str, Tensor], stop: Stop, on_step: OnStep | None) -> Record:
+    def compile(self, progress: Progress, say: Callable[[str], None] | None) -> None:
+        """Compile the network if it is to be; a resumed run keeps to what was decided at its start."""
+        if progress.compiled is None:
+            progress.compiled = self.fabric.broadcast(self._compiles(say))
+        if progress.compiled:
+            self.network.compile()
+
+    def epoch(self, progress: Progress, stop: Stop, on_step: OnStep | None) -> Record:
         """Train an epoch from where `progress` stands; stops early, with `progress` up to date, once `stop` is set."""
         config, number, started = self.job.config, progress.epoch, time.perf_counter()
-        torch.manual_seed(self._seeds(f"train/epoch-{number}").value)  # dropout
-        self.sampler.epoch, self.sampler.skip = number, progress.batch
+        order = self.sampler.begin(number, progress.batch)
         batches, waited, seen, said = iter(self.loader), 0.0, 0, started
-        checkpoint.restore_random(random)
-        random.clear()
+        before = sum(len(keys) for keys in order[: progress.batch])
         self.student.train(number >= config.freeze)
-        total = torch.tensor(progress.loss, device=self.fabric.device)
-        for keys in list(self.sampler):
+        summed = progress.losses[self.fabric.global_rank] if progress.losses else 0.0
+        total = torch.tensor(summed, device=self.fabric.device)
+        for keys in order[progress.batch :]:
             asked = time.perf_counter()
             x_bchw, target = next(batches)
             waited += time.perf_counter() - asked
             total += len(keys) * self._step(x_bchw, target, keys, number, progress.batch)
             progress.batch, seen = progress.batch + 1, seen + len(keys)
-            if on_step and time.perf_counter() - said > 0.5:
-                said = time.perf_counter()
-                on_step(progress.batch, len(self.sampler), float(total) / seen)
-            if stop and self._ends(progress.batch - 1):
-                progress.loss, progress.scaler = float(total), self._scaler()
+            if time.perf_counter() - said > 0.5:
+                said, mean = time.perf_counter(), self._number(total, number) / (before + seen)
+                if on_step:
+                    on_step(progress.batch, len(self.sampler), mean)
+            if self._ends(progress.batch - 1) and self._any(stop):
+                progress.losses, progress.scaler = self._losses(total, number), self._scaler()
                 return {}
         next(batches, None)  # lets the loader's workers end the epoch
         trained = time.perf_counter() - started
         progress.scaler = self._scaler()
-        summed: Any = self.fabric.all_reduce(total, reduce_op="sum")
         return {
-            "epoch": number + 1, "loss": float(summed) / len(self.job.train.labels),
-            "lr": self.optimizer.param_groups[0]["lr"], **self._scores(),
+            "epoch": number + 1, "loss": sum(self._losses(total, number)) / len(self.job.train.labels),
+            "lr": self._lr(number, len(self.sampler) - 1), **self._scores(),
             "images_per_s": seen * self.fabric.world_size / trained, "waited": waited / trained,
             "seconds": time.perf_counter() - started,
         }  # fmt: skip
 
     def _step(self, x_bchw: Tensor, target: Tensor, keys: Sequence[Key], epoch: int, index: int) -> Tensor:
         """Forward, backward and, where an accumulated step ends, the optimizer; returns the batch's mean loss."""
-        config, steps = self.job.config, -(-len(self.sampler) // self.job.config.accumulate)
-        step = epoch * steps + index // config.accumulate
+        torch.manual_seed(self._seeds(f"train/{epoch}/{index}").value)  # dropout
         x_bchw, target = x_bchw.to(self.fabric.device), target.to(self.fabric.device)
         mixes = bool(self.job.augment.mixup or self.job.augment.cutmix)
         if mixes:
@@ -181,13 +188,7 @@ class _Run:
             loss = self._loss(x_bchw, target, None if mixes else self._names(keys, epoch))
             self.fabric.backward(loss * self._share(len(keys), index))
         if self._ends(index):
-            try:
-                self._update(step, steps, frozen=epoch < config.freeze)
-            except RuntimeError as error:
-                if "non-finite" not in str(error):
-                    raise
-                lr = learning_rate(step, steps, config)
-                raise LeansortError(f"training diverged in epoch {epoch + 1} at lr {lr:.2g}; lower train.lr") from None
+            self._update(epoch, index)
         return loss.detach()
 
     def _loss(self, x_bchw: Tensor, target: Tensor, names: Sequence[Key] | None) -> Tensor:
@@ -200,10 +201,10 @@ class _Run:
         loss = (1 - weight) * self.objective(logits_bc, target) + weight * self.distillation.loss(logits_bc, soft_bc)
         return loss if hint is None else loss + self.job.distill.hints * hint
 
-    def _update(self, step: int, steps: int, *, frozen: bool) -> None:
+    def _update(self, epoch: int, index: int) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, self.job.config)
-        if frozen:
+            group["lr"] = self._lr(epoch, index)
+        if epoch < self.job.config.freeze:
             for parameter in self.student.parameters():
                 parameter.grad = parameter.grad if id(parameter) in self.heads else None
         if self.job.config.clip:
@@ -212,16 +213,43 @@ class _Run:
             )
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.ema.update(self.network, step)
+        self.ema.update(self.network, self._steps(epoch, index)[0])
+
+    def _steps(self, epoch: int, index: int) -> tuple[int, int]:
+        """The number of the step that a batch belongs to, from 0, and the steps of an epoch."""
+        steps = -(-len(self.sampler) // self.job.config.accumulate)
+        return epoch * steps + index // self.job.config.accumulate, steps
+
+    def _lr(self, epoch: int, index: int) -> float:
+        return learning_rate(*self._steps(epoch, index), self.job.config)
+
+    def _any(self, stop: Stop) -> bool:
+        """Whether any process is to stop. All learn of it in the same step: one that went on would wait for ever."""
+        if self.fabric.world_size == 1:
+            return bool(stop)
+        told: Any = self.fabric.all_reduce(torch.tensor(float(bool(stop)), device=self.fabric.device), reduce_op="sum")
+        return bool(told)
+
+    def _losses(self, total: Tensor, epoch: int) -> list[float]:
+        """Each process's sum."""
+        own = torch.zeros(self.fabric.world_size, device=self.fabric.device)
+        own[self.fabric.global_rank] = total
+        every: Any = self.fabric.all_reduce(own, reduce_op="sum")
+        return [self._number(one, epoch) for one in every]
+
+    def _number(self, total: Tensor, epoch: int) -> float:
+        if not torch.isfinite(total):
+            lr = self.job.config.lr
+            raise LeansortError(f"training diverged in epoch {epoch + 1}, loss {total}; lower train.lr, now {lr:g}")
+        return float(total)
 
     def _ends(self, index: int) -> bool:
         return (index + 1) % self.job.config.accumulate == 0 or index + 1 == len(self.sampler)
 
     def _share(self, crops: int, index: int) -> float:
-        """What a batch's mean counts: its share of all processes' crops and of the batches that make one step."""
+        """What a batch's mean counts: its share of the crops, over all processes and batches, that make one step."""
         start = index - index % self.job.config.accumulate
-        batches = min(self.job.config.accumulate, len(self.sampler) - start)
-        return crops * self.fabric.world_size / self.sampler.sizes[index] / batches
+        return crops * self.fabric.world_size / sum(self.sampler.sizes[start : start + self.job.config.accumulate])
 
     def _names(self, keys: Sequence[Key], epoch: int) -> list[Key] | None:
         """A name for each crop and the way it is varied; None where no crop comes back."""
@@ -248,7 +276,7 @@ class _Run:
         one = scaler(self.fabric)
         return {} if one is None else dict(one.state_dict())
 
-    def _compiles(self, say: Callable[[str], None]) -> bool:
+    def _compiles(self, say: Callable[[str], None] | None) -> bool:
         config = self.job.config
         if config.compile != "auto" or self.fabric.device.type == "cpu":
             return config.compile == "on"
@@ -261,7 +289,8 @@ class _Run:
                 return self.objective(network(given), target)
 
         choice = compiling.measured(self.network.train(), step, config.epochs * len(self.sampler))
-        say(str(choice))
+        if say:
+            say(str(choice))
         return choice.pays
 
 

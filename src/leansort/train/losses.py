@@ -36,6 +36,9 @@ class Objective:
     def __call__(self, logits_bc: Tensor, target: Tensor) -> Tensor:
         """The mean loss of a batch.
 
+        Weighted losses are divided by the crops, not by their weights: those have mean 1 over all crops, and so a
+        batch counts the same whether it is taken whole, in parts (`accumulate`) or by several processes.
+
         Args:
             logits_bc: of the network.
             target: (b,) class indices, or (b, classes) shares that sum to 1.
@@ -43,27 +46,26 @@ class Objective:
         logits_bc = logits_bc.float() + self.margin_c if self.config.logit_adjustment else logits_bc.float()
         if self.config.loss == "cross_entropy":
             smoothing = self.config.label_smoothing
-            return F.cross_entropy(logits_bc, target, weight=self.weights_c, label_smoothing=smoothing)
+            return F.cross_entropy(
+                logits_bc, target, weight=self.weights_c, label_smoothing=smoothing, reduction="none"
+            ).mean()
         loss_b = _LOSSES[self.config.loss](logits_bc, self._shares(target), self.config)
-        return self._weighted(loss_b, target)
+        return (loss_b if self.weights_c is None else loss_b * self._weights(target, self.weights_c)).mean()
 
     def _shares(self, target: Tensor) -> Tensor:
         shares_bc = F.one_hot(target, self.classes).float() if target.ndim == 1 else target
         smoothing = self.config.label_smoothing
         return shares_bc * (1 - smoothing) + smoothing / self.classes
 
-    def _weighted(self, loss_b: Tensor, target: Tensor) -> Tensor:
-        """The mean over a batch, weighted by class as `cross_entropy` weighs class indices."""
-        if self.weights_c is None:
-            return loss_b.mean()
-        weight_b = self.weights_c[target] if target.ndim == 1 else target @ self.weights_c
-        return (loss_b * weight_b).sum() / weight_b.sum()
+    def _weights(self, target: Tensor, weights_c: Tensor) -> Tensor:
+        return weights_c[target] if target.ndim == 1 else target @ weights_c
 
 
 def _focal(logits_bc: Tensor, shares_bc: Tensor, config: TrainConfig) -> Tensor:
     """Focal loss (arXiv:1708.02002): what is right already counts less."""
     log_bc = F.log_softmax(logits_bc, 1)
-    return -(shares_bc * (1 - log_bc.exp()) ** config.focal_gamma * log_bc).sum(1)
+    wrong_bc = (1 - log_bc.exp()).clamp_min(1e-7)  # the power's slope at 0 is infinite where gamma is below 1
+    return -(shares_bc * wrong_bc**config.focal_gamma * log_bc).sum(1)
 
 
 def _bce(logits_bc: Tensor, shares_bc: Tensor, _: TrainConfig) -> Tensor:

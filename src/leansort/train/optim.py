@@ -30,17 +30,36 @@ def optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
         return torch.optim.AdamW(groups, lr=config.lr)  # arXiv:1711.05101
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
-    return _of_timm(groups, config)
+    return _of_timm(groups, config, next(model.parameters()).device)
 
 
-def _of_timm(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
+def _of_timm(groups: list[dict[str, Any]], config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
     library = import_torchvision("timm.optim", "timm")
     name = config.optimizer.removeprefix(TIMM)
     if name not in library.list_optimizers():
         raise UserError(f"train.optimizer: timm has no {name!r}{did_you_mean(name, library.list_optimizers())}")
-    made = library.create_optimizer_v2(groups, opt=name, lr=config.lr, momentum=config.momentum)
-    assert isinstance(made, torch.optim.Optimizer)
-    return made
+
+    def make(given: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        made = library.create_optimizer_v2(given, opt=name, lr=config.lr, momentum=config.momentum)
+        assert isinstance(made, torch.optim.Optimizer)
+        return made
+
+    _try(make, name, device)
+    return make(groups)
+
+
+def _try(make: Callable[[list[dict[str, Any]]], torch.optim.Optimizer], name: str, device: torch.device) -> None:
+    """Refuse what needs another device or second derivatives, or keeps what no checkpoint holds, before training."""
+    weight = nn.Parameter(torch.ones(2, 2, device=device))
+    try:
+        one = make([{"params": [weight]}])
+        weight.square().sum().backward()  # type: ignore[no-untyped-call]
+        one.step()
+    except (AssertionError, ImportError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"train.optimizer: timm's {name!r} cannot be used here ({error})") from None
+    values = [value for state in one.state.values() for value in state.values()]
+    if not all(isinstance(value, torch.Tensor | int | float) for value in values):
+        raise UserError(f"train.optimizer: timm's {name!r} keeps lists, which a checkpoint does not hold")
 
 
 def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
@@ -53,7 +72,7 @@ def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float
     """
     warm = config.warmup * steps_per_epoch if config.schedule != "one_cycle" else 0.0
     if step < warm:
-        return config.lr * (step + 1) / warm
+        return config.lr * min(1.0, (step + 1) / warm)
     done = (step - warm) / max(1.0, config.epochs * steps_per_epoch - warm)
     return config.lr * _SCHEDULES[config.schedule](done, config)
 
@@ -73,7 +92,7 @@ def _one_cycle(done: float, config: TrainConfig) -> float:
 
 def _restarts(done: float, config: TrainConfig) -> float:
     """Cosines one after another, each beginning at the peak again (arXiv:1608.03983)."""
-    return _cosine(math.fmod(min(done, 1 - 1e-9) * config.cycles, 1.0), config)
+    return _cosine(math.fmod(done * config.cycles + 1e-9, 1.0), config)  # a restart due now is not to be rounded away
 
 
 def _constant(done: float, _: TrainConfig) -> float:

@@ -1,0 +1,114 @@
+"""Trainings small enough to be run many times: crops of few pixels, networks of few rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from leansort.arch.archspec import ArchSpec
+from leansort.arch.trained import TrainedModel, load_tensors
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
+from leansort.core.seeds import Seeds
+from leansort.data.augment_config import AugmentConfig
+from leansort.data.loader import Pixels
+from leansort.train.config import DistillConfig, TrainConfig
+from leansort.train.job import Crops, Job
+from leansort.train.loop import Interrupted, train
+
+LABELS = LabelSet.of(["a", "b", "c"])
+PLAIN: list[dict[str, Any]] = [  # without batch norms, so that a batch may be split; it sees the mean colour
+    {"block": "pool"}, {"block": "dense", "out": 16, "act": "tanh"}, {"block": "linear"},
+]  # fmt: skip
+NORMED: list[dict[str, Any]] = [
+    {"block": "conv", "out": 8, "stride": 2}, {"block": "inverted_residual", "expand": 2, "out": 8, "repeat": 2},
+    {"block": "pool"}, {"block": "dropout", "p": 0.3}, {"block": "linear"},
+]  # fmt: skip
+AS_THEY_ARE = AugmentConfig(
+    min_scale=1.0, ratio=1.0, flip_horizontal=0, flip_vertical=0, randaugment=0, erase=0
+)  # fmt: skip
+TIMES = ("seconds", "images_per_s", "waited")
+Record = dict[str, Any]
+
+
+def crops(count: int, *, size: int = 20, seed: int = 0) -> Crops:
+    """Noise with a tint of its class; the first class has half of them."""
+    rng = np.random.default_rng(seed)
+    labels = [(0, 1, 0, 2)[at % 4] for at in range(count)]
+    tints = np.array([[150, 110, 110], [110, 150, 110], [110, 110, 150]])[labels]
+    pixels = tints[:, None, None] + rng.normal(0, 40, (count, size, size, 3))
+    return Crops(np.clip(pixels, 0, 255).astype(np.uint8), labels)
+
+
+def job(
+    rows: Sequence[dict[str, Any]] = NORMED, *, count: int = 60, size: int = 16, augment: AugmentConfig | None = None,
+    distill: DistillConfig | None = None, seed: int = 0, **fields: Any,
+) -> Job:  # fmt: skip
+    """A training of three epochs; `fields` are those of the `train` section that matter."""
+    settings = {"epochs": 3, "batch": 8, "lr": 0.01, "warmup": 1, "workers": 0, "threads": 1, "ema": 0.9, **fields}
+    return Job(
+        ArchSpec(base="x", model={"rows": list(rows)}, classes=3), Preprocess(size=size), LABELS,
+        crops(count, size=size + 4), crops(24, size=size, seed=1), TrainConfig(**settings), augment or AugmentConfig(),
+        Seeds(seed), {"seed": seed}, distill or DistillConfig(),
+    )  # fmt: skip
+
+
+def trained(one: Job, folder: Path, **more: Any) -> tuple[TrainedModel, list[Record]]:
+    """Train; return the model and what the epochs gave, without what the clock says."""
+    records: list[Record] = []
+    model = train(one, folder, on_epoch=records.append, **more)
+    return model, timeless(records)
+
+
+def timeless(records: Sequence[Record]) -> list[Record]:
+    return [{name: value for name, value in record.items() if name not in TIMES} for record in records]
+
+
+class Pressed:
+    """Crops that press Ctrl-C once so many of them have been asked for, in whichever process."""
+
+    def __init__(self, pixels: Pixels, after: int) -> None:
+        self.pixels, self.left, self.process = pixels, after, os.getpid()
+
+    def __getitem__(self, index: int) -> Pixels:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(self.process, signal.SIGINT)
+        return cast(Pixels, self.pixels[index])
+
+
+def pressed(one: Job, after: int) -> Job:
+    return replace(one, train=Crops(cast(Pixels, Pressed(one.train.pixels, after)), one.train.labels))
+
+
+def stopped(one: Job, folder: Path, after: int, **more: Any) -> None:
+    """Train until Ctrl-C comes, while crop number `after` of this start is fetched."""
+    with pytest.raises(Interrupted, match="--resume"):
+        train(pressed(one, after), folder, **more)
+
+
+def kept(folder: Path) -> tuple[dict[str, Tensor], list[Record]]:
+    """Everything in a folder's checkpoint: tensors, and the epochs' records without what the clock says."""
+    tensors, meta = load_tensors(folder / "last.safetensors", "checkpoint")
+    return tensors, timeless(meta["history"])
+
+
+def require_equal(first: Path, second: Path) -> None:
+    """Two runs ended alike, bit for bit."""
+    ours, our_history = kept(first)
+    theirs, their_history = kept(second)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+    assert our_history == their_history
+    one, two = (load_tensors(folder / "model.safetensors", "model") for folder in (first, second))
+    assert one[1] == two[1]
+    assert all(torch.equal(one[0][name], two[0][name]) for name in one[0])

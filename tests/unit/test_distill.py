@@ -1,0 +1,340 @@
+"""Learning from teachers: what they are asked, what is kept of it, and what the student has learned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from leansort.arch.build import build
+from leansort.arch.trained import TrainedModel, normalized
+from leansort.core.errors import UserError
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
+from leansort.core.seeds import Seeds
+from leansort.data.augment_config import AugmentConfig
+from leansort.export.onnx import to_bundle
+from leansort.train import loop, teachers
+from leansort.train.config import DistillConfig
+from leansort.train.distill import Distillation, Features, Student, resized
+from leansort.train.job import Crops, Job
+from leansort.train.teachers import NetworkTeacher
+from tests.jobs import AS_THEY_ARE, LABELS, NORMED, PLAIN, job, kept, require_equal, stopped, trained
+
+NOTHING_ELSE = DistillConfig(weight=1.0)
+
+
+class Greener:
+    """A teacher that calls crops by their strongest channel, and remembers every crop that it was shown."""
+
+    width = 0
+
+    def __init__(self, order: Sequence[int] = (0, 1, 2)) -> None:
+        self.order, self.shown = list(order), list[bytes]()
+
+    def __call__(self, x_bchw: Tensor) -> tuple[Tensor, Tensor | None]:
+        assert x_bchw.dtype == torch.uint8
+        self.shown += [x_chw.numpy().tobytes() for x_chw in x_bchw]
+        return x_bchw.float().mean((2, 3))[:, self.order] / 4, None
+
+    def names(self, pixels: np.ndarray[Any, Any]) -> list[int]:
+        logits, _ = self(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        return logits.argmax(1).tolist()
+
+
+def fixed(logits_bc: Tensor) -> Any:
+    """A teacher of one answer."""
+
+    class Fixed:
+        width = 0
+
+        def __call__(self, x_bchw: Tensor) -> tuple[Tensor, Tensor | None]:
+            return logits_bc[: len(x_bchw)], None
+
+    return Fixed()
+
+
+def model_of(one: Job, seed: int = 7) -> TrainedModel:
+    """A network with a classifier that tells something apart, as a stored model."""
+    network = build(one.spec, Seeds(seed))
+    torch.manual_seed(seed)
+    nn.init.normal_(network.state_dict()[list(network.state_dict())[-2]])
+    return TrainedModel(one.spec, network.state_dict(), one.preprocess, one.labels)
+
+
+def teacher_of(one: Job, *, hints: bool = False) -> NetworkTeacher:
+    return NetworkTeacher(model_of(one).network(), one.preprocess, 3, hints=hints)
+
+
+# ---- what is learned
+
+
+def test_the_student_takes_the_teachers_word_over_the_labels(tmp_path: Path) -> None:
+    teacher = Greener(order=(1, 2, 0))  # calls everything by another name than the labels do
+    one = job(PLAIN, lr=0.03, epochs=6, augment=AS_THEY_ARE, distill=NOTHING_ELSE)
+    by_teacher = replace(one, val=Crops(one.val.pixels, teacher.names(np.asarray(one.val.pixels))))
+    _, records = trained(by_teacher, tmp_path, teachers=[teacher])
+    assert records[-1]["val_macro_f1"] > 0.9
+    assert records[-1]["loss"] < records[0]["loss"]
+
+
+def test_without_weight_the_teacher_changes_nothing(tmp_path: Path) -> None:
+    one = job(distill=DistillConfig(weight=0.0), epochs=2)
+    trained(one, tmp_path / "with", teachers=[Greener()])
+    trained(one, tmp_path / "without")
+    ours, theirs = kept(tmp_path / "with")[0], kept(tmp_path / "without")[0]
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_the_loss_is_hintons_and_its_slope_keeps_its_size() -> None:
+    torch.manual_seed(0)
+    student_bc = torch.randn(5, 3, requires_grad=True)
+    teacher_bc = torch.randn(5, 3)
+    for temperature in (1.0, 2.0, 50.0):
+        one = Distillation([fixed(teacher_bc)], DistillConfig(temperature=temperature))
+        soft_bc, features = one.targets(torch.zeros(5, 3, 4, 4, dtype=torch.uint8), None)
+        assert features == []
+        assert torch.allclose(soft_bc, (teacher_bc / temperature).softmax(1))
+        log_bc = (student_bc / temperature).log_softmax(1)
+        by_hand = (soft_bc * (soft_bc.log() - log_bc)).sum(1).mean() * temperature**2
+        given = one.loss(student_bc, soft_bc)
+        assert torch.allclose(given, by_hand, rtol=1e-3)
+        (slope_bc,) = torch.autograd.grad(given, student_bc)
+        wanted_bc = temperature * ((student_bc / temperature).softmax(1) - soft_bc) / 5
+        assert torch.allclose(slope_bc, wanted_bc, atol=1e-5)
+        assert float(one.loss(teacher_bc, soft_bc)) == pytest.approx(0, abs=1e-3)  # rounding times temperature squared
+
+
+def test_two_teachers_are_averaged_by_their_probabilities() -> None:
+    torch.manual_seed(0)
+    first, second = torch.randn(4, 3), 5 * torch.randn(4, 3)
+    one = Distillation([fixed(first), fixed(second)], DistillConfig(temperature=3.0))
+    x_bchw = torch.zeros(4, 3, 4, 4, dtype=torch.uint8)
+    soft_bc, _ = one.targets(x_bchw, None)
+    assert torch.allclose(soft_bc, ((first / 3).softmax(1) + (second / 3).softmax(1)) / 2)
+    twice, _ = Distillation([fixed(first), fixed(first)], one.config).targets(x_bchw, None)
+    assert torch.allclose(twice, (first / 3).softmax(1))
+
+
+# ---- what is asked
+
+
+@pytest.mark.parametrize("views", [1, 2, 3])
+def test_a_teacher_looks_at_each_way_of_varying_a_crop_once(tmp_path: Path, views: int) -> None:
+    teacher = Greener()
+    one = job(epochs=5, augment=AugmentConfig(views=views), distill=NOTHING_ELSE)
+    trained(one, tmp_path, teachers=[teacher])
+    assert len(teacher.shown) == views * 60
+    assert len(set(teacher.shown)) == views * 60  # and no two are alike
+
+
+def test_without_views_and_with_mixing_every_crop_is_new(tmp_path: Path) -> None:
+    for name, augment in (("none", AugmentConfig()), ("mixed", AugmentConfig(views=2, mixup=0.4))):
+        teacher = Greener()
+        trained(job(epochs=4, augment=augment, distill=NOTHING_ELSE), tmp_path / name, teachers=[teacher])
+        assert len(teacher.shown) == 4 * 60
+
+
+def test_crops_of_another_size_are_looked_at_again(tmp_path: Path) -> None:
+    teacher = Greener()
+    one = job(epochs=8, count=16, size=64, grow_from=0.5, augment=AugmentConfig(views=1), distill=NOTHING_ELSE)
+    trained(one, tmp_path, teachers=[teacher])
+    assert Counter(len(shown) for shown in teacher.shown) == {3 * 32 * 32: 16, 3 * 64 * 64: 16}
+
+
+def test_a_sampler_that_leaves_crops_out_still_asks_for_the_new_ones_alone(tmp_path: Path) -> None:
+    teacher = Greener()
+    one = job(epochs=6, augment=AugmentConfig(views=1), distill=NOTHING_ELSE, sampler="inverse")
+    trained(one, tmp_path, teachers=[teacher])
+    assert len(set(teacher.shown)) <= 60
+    again = len(teacher.shown) - len(set(teacher.shown))  # the same crop twice in the batch that it is new in
+    assert again < 15
+
+
+def test_what_is_kept_gives_the_loss_of_asking_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = job(PLAIN, epochs=4, augment=AugmentConfig(views=2), distill=DistillConfig(), lr=0.03)
+    cached, asked = Greener(), Greener()
+    _, ours = trained(one, tmp_path / "cached", teachers=[cached])
+    monkeypatch.setattr(loop._Run, "_names", lambda *_: None)
+    _, theirs = trained(one, tmp_path / "asked", teachers=[asked])
+    assert (len(cached.shown), len(asked.shown)) == (2 * 60, 4 * 60)
+    # Probabilities are kept in 16 bits: 3 digits.
+    assert [one["loss"] for one in ours] == pytest.approx([one["loss"] for one in theirs], rel=2e-3)
+
+
+def test_what_is_kept_is_told_apart_by_its_name_and_the_same_the_first_time() -> None:
+    one, teacher = Distillation([Greener()], DistillConfig()), Greener()
+    one.teachers = [teacher]
+    x_bchw = torch.randint(0, 256, (3, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    first, _ = one.targets(x_bchw, [(8, 0, 5), (8, 0, 6), (8, 1, 5)])
+    again, _ = one.targets(x_bchw.flip(0), [(8, 1, 5), (8, 0, 6), (8, 0, 5)])
+    assert torch.equal(again, first.flip(0))
+    part, _ = one.targets(x_bchw[:2], [(8, 0, 6), (16, 0, 5)])  # one known, one new
+    assert torch.equal(part[0], first[1])
+    assert torch.allclose(part[1], first[1], atol=1e-3)
+    assert len(teacher.shown) == 4
+    assert torch.allclose(first.sum(1), torch.ones(3), atol=2e-3)
+
+
+# ---- features
+
+
+def distance(one: Job, folder: Path, teacher: NetworkTeacher) -> float:
+    """How far the features of the student in a checkpoint are from the teacher's, over the training crops."""
+    student = Student(build(one.spec), [teacher.width], 3)
+    tensors = {name.removeprefix("model."): value for name, value in kept(folder)[0].items()}
+    student.load_state_dict({name: tensors[name] for name in student.state_dict()})
+    x_bchw = resized(torch.from_numpy(np.asarray(one.train.pixels)).permute(0, 3, 1, 2), one.preprocess.size)
+    _, theirs = teacher(x_bchw)
+    assert theirs is not None
+    _, far = student.eval()(normalized(x_bchw, one.preprocess), [theirs])
+    assert far is not None
+    return float(far.detach())
+
+
+def test_hints_bring_the_features_nearer(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {"epochs": 8, "augment": AS_THEY_ARE, "distill": DistillConfig(hints=5.0)}
+    one, begun = job(lr=0.03, **fields), job(lr=1e-9, **fields)
+    teacher = teacher_of(one, hints=True)
+    assert teacher.width == 8
+    trained(one, tmp_path / "learned", teachers=[teacher])
+    trained(begun, tmp_path / "begun", teachers=[teacher])
+    assert distance(one, tmp_path / "learned", teacher) < 0.25 * distance(one, tmp_path / "begun", teacher)
+
+
+def test_what_serves_the_hints_is_thrown_away(tmp_path: Path) -> None:
+    one = job(epochs=1, distill=DistillConfig(hints=1.0))
+    model, _ = trained(one, tmp_path, teachers=[teacher_of(one, hints=True), Greener(), teacher_of(one, hints=True)])
+    assert model.weights.keys() == build(one.spec).state_dict().keys()
+    assert model.network()(torch.zeros(2, 3, 16, 16)).shape == (2, 3)
+    beside = {name for name in kept(tmp_path)[0] if name.startswith("model.maps")}
+    assert beside == {f"model.maps.{at}.{part}" for at in (0, 1) for part in ("weight", "bias")}  # the second has none
+
+
+def test_features_are_what_enters_the_classifier() -> None:
+    network = build(job().spec).eval()
+    features = Features(network, 3)
+    x_bchw = torch.randn(2, 3, 16, 16)
+    out_bc = network(x_bchw)
+    head = list(network.children())[-1]
+    assert features.taken is not None
+    assert features.taken.shape == (2, features.width)
+    assert torch.equal(head(features.taken), out_bc)
+
+
+def test_features_of_a_convolution_as_classifier_are_pooled() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 5, 1), nn.ReLU(), nn.Conv2d(5, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    features = Features(network, 3)
+    network(torch.randn(2, 3, 6, 6))
+    assert features.taken is not None
+    assert (features.width, features.taken.shape) == (5, (2, 5))
+    with pytest.raises(UserError, match=r"distill\.hints: the network has no linear classifier"):
+        Features(nn.Sequential(nn.Conv2d(3, 4, 3)), 3)
+
+
+# ---- exactness
+
+
+@pytest.mark.parametrize("after", [20, 58, 85])
+@pytest.mark.parametrize(
+    ("distill", "augment"),
+    [
+        (DistillConfig(hints=2.0), AugmentConfig()),
+        (DistillConfig(weight=0.9, temperature=4.0), AugmentConfig(views=2)),
+        (DistillConfig(hints=0.5), AugmentConfig(mixup=0.4)),
+    ],
+)
+def test_a_distillation_goes_on_as_unbroken(
+    tmp_path: Path, after: int, distill: DistillConfig, augment: AugmentConfig
+) -> None:
+    one = job(distill=distill, augment=augment)
+
+    def teachers_anew() -> list[NetworkTeacher]:  # a resumed run has forgotten what they said
+        return [teacher_of(one, hints=bool(distill.hints)), teacher_of(one, hints=bool(distill.hints))]
+
+    trained(one, tmp_path / "whole", teachers=teachers_anew())
+    stopped(one, tmp_path / "broken", after, teachers=teachers_anew())
+    trained(one, tmp_path / "broken", resume=True, teachers=teachers_anew())
+    require_equal(tmp_path / "broken", tmp_path / "whole")
+
+
+def test_a_distillation_repeated_gives_identical_metrics(tmp_path: Path) -> None:
+    one = job(distill=DistillConfig(hints=2.0), epochs=2)
+    for drawn, name in enumerate(("first", "second")):
+        teacher = teacher_of(one, hints=True)
+        torch.manual_seed(drawn)  # whatever else the process has drawn
+        trained(one, tmp_path / name, teachers=[teacher])
+    require_equal(tmp_path / "first", tmp_path / "second")
+
+
+# ---- teachers from files
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One model as a file and as a bundle."""
+    folder = tmp_path_factory.mktemp("teachers")
+    model = model_of(job(NORMED))
+    model.save(folder / "model.safetensors")
+    to_bundle(model).save(folder / "model.leansort")
+    return folder
+
+
+def some(size: int, count: int = 5) -> Tensor:
+    return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("size", [16, 24, 12])
+def test_a_bundle_teaches_what_its_network_does(stored: Path, size: int) -> None:
+    given = teachers.load([stored, stored / "model.leansort"], LABELS, hints=False, threads=1)
+    (network_bc, no_features), (bundle_bc, none) = (teacher(some(size)) for teacher in given)
+    assert (no_features, none, given[0].width, given[1].width) == (None, None, 0, 0)
+    assert network_bc.std() > 0.1
+    assert torch.allclose(network_bc, bundle_bc, atol=1e-4)
+
+
+def test_a_network_teacher_sees_crops_at_its_own_size_in_evaluation_mode(stored: Path) -> None:
+    (teacher,) = teachers.load([stored], LABELS, hints=True, threads=1)
+    assert isinstance(teacher, NetworkTeacher)
+    x_bchw = some(32)
+    logits_bc, features_bf = teacher(x_bchw)
+    small = F.interpolate(x_bchw.float(), (16, 16), mode="bilinear", antialias=True, align_corners=False)
+    wanted_bc = model_of(job(NORMED)).network()(normalized(small.round(), Preprocess(size=16)))
+    assert torch.allclose(logits_bc, wanted_bc, atol=1e-5)
+    assert features_bf is not None
+    assert features_bf.shape == (5, 8)
+    assert torch.equal(teacher(x_bchw)[0], logits_bc)  # no dropout, no statistics of the batch
+    assert not any(parameter.requires_grad for parameter in teacher.network.parameters())
+
+
+def test_teachers_of_other_classes_are_refused(stored: Path) -> None:
+    for names in (["a", "b", "d"], ["b", "a", "c"], ["a", "b"]):
+        for name in ("model.safetensors", "model.leansort"):
+            with pytest.raises(UserError, match=r"distill\.teachers: .*model\.\w+ knows a, b, c; the data have"):
+                teachers.load([stored / name], LabelSet.of(names), hints=False, threads=1)
+
+
+def test_hints_of_bundles_alone_and_missing_teachers_are_refused(stored: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"distill\.hints: bundles give no features"):
+        teachers.load([stored / "model.leansort"], LABELS, hints=True, threads=1)
+    both = teachers.load([stored / "model.leansort", stored], LABELS, hints=True, threads=1)
+    assert [teacher.width for teacher in both] == [0, 8]
+    for name in ("none.safetensors", "none.leansort", "none"):
+        with pytest.raises(UserError, match="is not there"):
+            teachers.load([tmp_path / name], LABELS, hints=False, threads=1)
+
+
+def test_a_bundle_and_a_network_teach_together(stored: Path, tmp_path: Path) -> None:
+    given = teachers.load([stored / "model.leansort", stored], LABELS, hints=True, threads=1)
+    one = job(PLAIN, epochs=2, distill=DistillConfig(hints=1.0))
+    model, records = trained(one, tmp_path, teachers=given)
+    assert records[1]["loss"] < records[0]["loss"]
+    assert model.weights.keys() == build(one.spec).state_dict().keys()
