@@ -93,7 +93,6 @@ def test_the_first_process_alone_writes_and_shows_the_epochs(
     assert not list(out.rglob("*.part"))
 
 
-@pytest.mark.xfail(reason="workflows.progress.say and the command line speak in every process", strict=True)
 def test_the_first_process_alone_speaks(two: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     assert two[1].stdout.count("val macro-F1") == 1
     assert two[1].stderr.count("data: reading folder") == 1

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from leansort.core.processes import first_process
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")
@@ -19,5 +21,6 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupte
 
 
 def printed(value: dict[str, Any], as_json: bool, text: str) -> None:
-    """Print a result: as JSON for machines, else as text."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) if as_json else text)
+    """Print a result: as JSON for machines, else as text; of several processes the first one does."""
+    if first_process():
+        print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) if as_json else text)

@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from leansort.core.processes import first_process
+
 Advance = Callable[[int, int], None]
 
 
 def say(text: str) -> None:
-    """Print one line for the person watching."""
-    print(text, file=sys.stderr, flush=True)
+    """Print one line for the person watching; of several processes the first one speaks."""
+    if first_process():
+        print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def bar(title: str) -> Iterator[Advance]:
     """Show progress of work that calls `advance(done, all)`."""
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() and first_process()):
         yield _lines(title)
         return
     from rich.console import Console
@@ -63,7 +66,7 @@ def epochs(total: int) -> Iterator[tuple[Callable[[int, int, float], None] | Non
             f"{flipped}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
         )
 
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() and first_process()):
         yield None, lambda record: say(line(record))
         return
     from rich.console import Console

@@ -12,6 +12,7 @@ from leansort.core import manifest as manifests
 from leansort.core import store
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import Manifest
+from leansort.core.processes import several_processes
 from leansort.data.splits import split_of
 from leansort.workflows import bench as benches
 from leansort.workflows.data import import_data
@@ -37,6 +38,8 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     Raises:
         UserError: `out` holds another run, or the data cannot be used.
     """
+    if several_processes():
+        raise UserError("run: exports, times and scores in one process; start leansort train by torchrun")
     buildable(recipe, classes=2)  # a network that cannot be built is said before data are read
     manifest = _manifest(recipe, out, resume)
     model = train_model(

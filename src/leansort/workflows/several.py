@@ -11,11 +11,11 @@ from leansort.core import manifest as manifests
 from leansort.core import store
 from leansort.core.errors import IntegrityError, UserError
 from leansort.core.manifest import Manifest
+from leansort.core.processes import first_process
 from leansort.train import trackers
-from leansort.workflows.data import import_data
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
-from leansort.workflows.train import train_model
+from leansort.workflows.train import imported, train_model
 
 _VERSION = 1
 
@@ -106,11 +106,12 @@ def begin(
     path = out / "recipe.json"
     if resume and path.exists() and store.read_json(path, "resume") != recipe.to_json():
         raise UserError(f"resume: {out} was begun with another recipe; name another folder with --out")
-    if not resume and trackers.first_process() and out.is_dir() and any(out.iterdir()):
+    if not resume and first_process() and out.is_dir() and any(out.iterdir()):
         raise UserError(f"train: {out} is not empty; go on with --resume or name another folder with --out")
     there = manifest or (out if resume and (out / "manifest.parquet").exists() else None)
-    rows = manifests.load(there) if there else import_data(recipe.data, out, seed=recipe.seed)
-    store.write_json(path, recipe.to_json())
+    rows = manifests.load(there) if there else imported(recipe, out)
+    if first_process():
+        store.write_json(path, recipe.to_json())
     return Ground(out, rows, cache or out / "cache", tracker)
 
 

@@ -19,8 +19,10 @@ from leansort.core import provenance, store
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
+from leansort.core.processes import first_process, several_processes
 from leansort.core.seeds import Seeds
 from leansort.train import teachers, trackers
+from leansort.train.device import devices
 from leansort.train.job import Crops, Job
 from leansort.train.keeping import Record, Tracker
 from leansort.train.loop import train
@@ -41,12 +43,23 @@ def train_once(
         The val macro-F1 of the best epoch, which one it was, and where the model is.
     """
     there = manifest or (out if resume and (out / "manifest.parquet").exists() else None)
-    rows = manifests.load(there) if there else import_data(recipe.data, out, seed=recipe.seed)
+    rows = manifests.load(there) if there else imported(recipe, out)
     folder = out / "train"
     tracking = trackers.opened(tracker, recipe.name, folder, recipe.to_json(), say)
     model = train_model(recipe, rows, folder, resume=resume, cache=cache, tracking=tracking)
     known = model.provenance
     return {"val_macro_f1": known["val_macro_f1"], "epoch": known["epoch"], "folder": str(folder)}
+
+
+def imported(recipe: Recipe, out: Path) -> Manifest:
+    """Import a recipe's data into `out`, once, however many processes there are."""
+    if not several_processes():
+        return import_data(recipe.data, out, seed=recipe.seed)
+    fabric = devices(recipe.train)
+    if fabric.is_global_zero:
+        import_data(recipe.data, out, seed=recipe.seed)
+    fabric.barrier()
+    return manifests.load(out)
 
 
 def train_model(
@@ -70,7 +83,8 @@ def train_model(
     if (folder / "last.safetensors").exists() and not resume:
         raise UserError(f"train: {folder} holds a run already; go on with --resume or name another folder with --out")
     job = _job(recipe, manifest, cache or folder.parent / "cache")
-    store.write_json(folder / "recipe.json", recipe.to_json())
+    if first_process():
+        store.write_json(folder / "recipe.json", recipe.to_json())
     network = None if resume else _begun(job.spec, job.seeds, recipe, folder)
     say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
     given = teachers.load(
@@ -115,7 +129,8 @@ def _begun(spec: ArchSpec, seeds: Seeds, recipe: Recipe, folder: Path) -> nn.Mod
     network = build(spec, seeds)
     names = naming.read(recipe.arch.weight_names) if recipe.arch.weight_names else None
     found = weights.load_into(network, recipe.arch.weights, names)
-    store.write_json(folder / "weights.json", found.to_json())
+    if first_process():
+        store.write_json(folder / "weights.json", found.to_json())
     say(f"weights: {recipe.arch.weights}: {matching.summary(found)}; tensor by tensor in {folder / 'weights.json'}")
     return network
 

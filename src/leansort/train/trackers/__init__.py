@@ -7,7 +7,6 @@ training begins, and one that fails on the way is said once and does not stop th
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 
 from leansort.core import plugins, store
 from leansort.core.errors import LeansortError, MissingExtraError
+from leansort.core.processes import first_process
 
 Say = Callable[[str], None]
 
@@ -35,11 +35,6 @@ class Tracker(Protocol):
     def close(self, *, failed: bool) -> None:
         """End the run; called once, whatever happened, and after it nothing else."""
         ...
-
-
-def first_process() -> bool:
-    """Whether this process is alone, or the first of those that torchrun has started."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def library(module: str, extra: str) -> ModuleType:
