@@ -67,6 +67,14 @@ def test_too_small_an_input_names_the_row() -> None:
             look(network, 8)
 
 
+def test_pooling_what_is_flat_already_names_the_row() -> None:
+    rows = [{"block": "flatten"}, {"block": "pool"}, {"block": "linear"}]
+    network = build(ArchSpec(base="x", classes=3, model={"rows": rows}))
+    for look in (checked, parts):
+        with pytest.raises(UserError, match="x row 2, pool: "):
+            look(network, 8)
+
+
 def test_what_depends_on_values_cannot_be_traced() -> None:
     class Fickle(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
