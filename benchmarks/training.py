@@ -30,10 +30,11 @@ from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.data.augment_config import AugmentConfig
 from leansort.data.cache import cached
+from leansort.data.crops import Crops
 from leansort.data.importing import to_manifest
 from leansort.data.sources import folder
 from leansort.train.config import TrainConfig
-from leansort.train.job import Crops, Job
+from leansort.train.job import Job
 from leansort.train.loop import train
 
 SIZE, BATCH, WORKERS, ROUNDS = 128, 64, 2, 4

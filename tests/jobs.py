@@ -20,9 +20,10 @@ from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.data.augment_config import AugmentConfig
+from leansort.data.crops import Crops
 from leansort.data.loader import Pixels
 from leansort.train.config import DistillConfig, TrainConfig
-from leansort.train.job import Crops, Job
+from leansort.train.job import Job
 from leansort.train.loop import Interrupted, train
 
 LABELS = LabelSet.of(["a", "b", "c"])

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from leansort.arch.build import build
 from leansort.data.augment_config import AugmentConfig
+from leansort.data.crops import Crops
 from leansort.data.loader import Pixels
-from leansort.train.job import Crops, Job
+from leansort.train.job import Job
 from leansort.train.loop import Interrupted, train
 from tests.jobs import NORMED, job, pressed, trained
 

@@ -14,10 +14,11 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.data.augment_config import AugmentConfig
 from leansort.data.balance import Balance, class_weights
+from leansort.data.crops import Crops
 from leansort.data.loader import EpochSampler, eval_batches
 from leansort.measure.accuracy import per_class
 from leansort.train.config import TrainConfig
-from leansort.train.job import Crops, Job
+from leansort.train.job import Job
 from leansort.train.loop import train
 
 

@@ -21,11 +21,12 @@ from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.data.augment_config import AugmentConfig
+from leansort.data.crops import Crops
 from leansort.export.onnx import to_bundle
 from leansort.train import loop, teachers
 from leansort.train.config import DistillConfig
 from leansort.train.distill import Distillation, Features, Student, resized
-from leansort.train.job import Crops, Job
+from leansort.train.job import Job
 from leansort.train.teachers import NetworkTeacher
 from tests.jobs import AS_THEY_ARE, LABELS, NORMED, PLAIN, job, kept, require_equal, stopped, trained
 

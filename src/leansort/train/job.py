@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,16 +13,8 @@ from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.data.augment_config import AugmentConfig
-from leansort.data.loader import Pixels
+from leansort.data.crops import Crops
 from leansort.train.config import DistillConfig, TrainConfig
-
-
-@dataclass(frozen=True)
-class Crops:
-    """Decoded crops of one split: (n, h, w, 3) uint8 and n class indices."""
-
-    pixels: Pixels
-    labels: Sequence[int]
 
 
 @dataclass(frozen=True)

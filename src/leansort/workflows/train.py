@@ -21,9 +21,10 @@ from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.processes import first_process, several_processes
 from leansort.core.seeds import Seeds
+from leansort.data.crops import Crops
 from leansort.train import teachers, trackers
 from leansort.train.device import devices
-from leansort.train.job import Crops, Job
+from leansort.train.job import Job
 from leansort.train.keeping import Record, Tracker
 from leansort.train.loop import train
 from leansort.workflows.arch import spec_of
