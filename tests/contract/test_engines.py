@@ -1,26 +1,38 @@
-"""Every engine that is found keeps the promises of `runtime.engine.Engine`."""
+"""Every engine that is found keeps the promises of `runtime.engine.Engine`, in every format that it reads."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
 from leansort.arch.trained import TrainedModel
-from leansort.core import plugins
-from leansort.core.bundle import Bundle
-from leansort.core.errors import IntegrityError, UserError
+from leansort.core import plugins, store
+from leansort.core.bundle import FORMATS, Bundle
+from leansort.core.errors import IntegrityError, MissingExtraError, UserError
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.export.onnx import to_bundle
 from leansort.runtime import engine as engines
+from leansort.runtime.engine import Engine
+from leansort.runtime.predictor import Classifier
 
 ENGINES = sorted(plugins.found("engines"))
+CASES = [(name, one) for name in ENGINES for one in plugins.load("engines", name).FORMATS]
+every = pytest.mark.parametrize(("name", "graph_format"), CASES)
+PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -33,27 +45,138 @@ def bundle() -> Bundle:
     return to_bundle(TrainedModel(spec, weights, Preprocess(size=32), LabelSet(CONTEST)))
 
 
-@pytest.mark.parametrize("name", ENGINES)
-def test_engine_contract(name: str, bundle: Bundle) -> None:
-    engine = engines.load(bundle, name, threads=1)
-    pixels = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
-    kept = pixels.copy()
-    whole = engine.run(pixels)
+def needs(library: str) -> None:
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+
+
+@pytest.fixture(scope="module")
+def files(bundle: Bundle) -> Callable[[str], Bundle]:
+    """The same network in any format."""
+
+    def of(graph_format: str) -> Bundle:
+        if graph_format == "onnx":
+            return bundle
+        needs("openvino")
+        import openvino
+
+        with store.scratch() as folder:
+            openvino.save_model(openvino.Core().read_model(bundle.graph), folder / "graph.xml", compress_to_fp16=False)
+            return Bundle(bundle.meta, {name: (folder / name).read_bytes() for name in FORMATS["openvino"]})
+
+    return of
+
+
+@pytest.fixture
+def loaded(name: str, graph_format: str, files: Callable[[str], Bundle]) -> Engine:
+    needs(plugins.load("engines", name).REQUIRES)
+    return engines.load(files(graph_format), name, threads=1)
+
+
+@every
+def test_any_batch_gives_the_rows_of_the_whole(loaded: Engine, bundle: Bundle) -> None:
+    kept, whole = PIXELS.copy(), loaded.run(PIXELS)
     assert whole.shape == (7, 6)
     assert whole.dtype == np.float32
-    np.testing.assert_array_equal(pixels, kept)
-    np.testing.assert_array_equal(engine.run(pixels), whole)
-    for i in range(7):
-        np.testing.assert_allclose(engine.run(pixels[i : i + 1])[0], whole[i], atol=1e-4)
-    with ThreadPoolExecutor(4) as pool:
-        for out in pool.map(engine.run, [pixels] * 16):
-            np.testing.assert_allclose(out, whole, atol=1e-5)
+    np.testing.assert_allclose(whole, engines.load(bundle).run(PIXELS), atol=1e-4)
+    for batch in (3, 1, 7, 2, 6, 4, 5):
+        np.testing.assert_allclose(loaded.run(PIXELS[:batch]), whole[:batch], atol=1e-4)
+        np.testing.assert_array_equal(loaded.run(PIXELS[:batch]), loaded.run(PIXELS[:batch]))
+    np.testing.assert_array_equal(PIXELS, kept)
 
 
-@pytest.mark.parametrize("name", ENGINES)
-def test_rubbish_for_a_graph_is_one_line(name: str, bundle: Bundle) -> None:
-    with pytest.raises(IntegrityError, match="cannot be loaded"):
-        engines.load(Bundle(bundle.meta, b"not a graph"), name)
+@every
+def test_results_belong_to_the_caller_and_inputs_are_not_kept(loaded: Engine) -> None:
+    for batch in (1, 7):
+        pixels = PIXELS[:batch].copy()
+        first = loaded.run(pixels)
+        kept = first.copy()
+        pixels[:] = 255 - pixels
+        other = loaded.run(pixels)
+        np.testing.assert_array_equal(first, kept)
+        assert not np.array_equal(other, kept)
+        first[:] = np.nan
+        np.testing.assert_array_equal(loaded.run(PIXELS[:batch]), kept)
+        frozen = PIXELS[:batch].copy()
+        frozen.flags.writeable = False
+        np.testing.assert_array_equal(loaded.run(frozen), kept)
+
+
+@every
+def test_threads_never_see_each_other(loaded: Engine) -> None:
+    inputs = [np.roll(PIXELS, shift, axis=2)[: 1 + shift % 3] for shift in range(8)]
+    expected = [loaded.run(x) for x in inputs]
+    together = threading.Barrier(8)
+
+    def work(index: int) -> list[npt.NDArray[np.float32]]:
+        together.wait()
+        return [loaded.run(inputs[index]) for _ in range(20)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for said, right in zip(pool.map(work, range(8)), expected, strict=True):
+            for out in said:
+                np.testing.assert_array_equal(out, right)
+
+
+@every
+@pytest.mark.parametrize("batch", [1, 7])
+def test_pixels_of_another_size_or_type_are_refused(loaded: Engine, batch: int) -> None:
+    right = loaded.run(PIXELS[:batch])
+    others: list[Any] = [PIXELS[:, :16], PIXELS[..., :1], PIXELS.astype(np.float32), PIXELS.astype(np.int64), PIXELS[0]]
+    for wrong in others:
+        with pytest.raises(UserError, match=r"got pixels .* the graph takes uint8 \(b, 32, 32, 3\)"):
+            loaded.run(wrong[:batch])
+    np.testing.assert_array_equal(loaded.run(PIXELS[:batch]), right)
+
+
+@every
+def test_rubbish_for_a_graph_is_one_line(name: str, graph_format: str, bundle: Bundle) -> None:
+    needs(plugins.load("engines", name).REQUIRES)
+    for rubbish in (b"not a graph", b""):
+        with pytest.raises(IntegrityError, match="cannot be loaded") as caught:
+            engines.load(Bundle(bundle.meta, dict.fromkeys(FORMATS[graph_format], rubbish)), name)
+        assert "\n" not in str(caught.value)
+
+
+@every
+def test_more_threads_say_the_same(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
+    needs(plugins.load("engines", name).REQUIRES)
+    one, two = (engines.load(files(graph_format), name, threads=threads) for threads in (1, 2))
+    np.testing.assert_allclose(one.run(PIXELS), two.run(PIXELS), atol=1e-4)
+
+
+@pytest.mark.parametrize("graph_format", FORMATS)
+def test_every_format_runs_where_no_engine_is_named(
+    graph_format: str, files: Callable[[str], Bundle], tmp_path: Path
+) -> None:
+    one = files(graph_format)
+    assert engines.default_for(one) in engines.reading(graph_format)
+    assert engines.default_for(one) in engines.installed()
+    one.save(tmp_path / "m")
+    with Classifier.load(tmp_path / "m") as classifier:
+        assert classifier.predict(PIXELS[0]).label in CONTEST
+
+
+def test_a_format_that_an_engine_does_not_read_names_the_one_that_does(bundle: Bundle) -> None:
+    other = Bundle(bundle.meta, {"graph.xml": b"", "graph.bin": b""})
+    with pytest.raises(UserError, match="onnxruntime: reads onnx bundles, this one is openvino; engines for it: openv"):
+        engines.load(other, "onnxruntime")
+
+
+def test_a_missing_library_is_one_line(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert engines.installed() == ["onnxruntime"]
+    with pytest.raises(MissingExtraError, match=r"pip install 'leansort\[openvino\]'"):
+        engines.load(bundle, "openvino")
+
+
+def test_openvino_computes_in_single_precision_unless_told(bundle: Bundle) -> None:
+    needs("openvino")
+    reference = engines.load(bundle).run(PIXELS)
+    np.testing.assert_allclose(engines.load(bundle, "openvino").run(PIXELS), reference, atol=1e-4)
+    for precision in ("bf16", "auto"):
+        out = engines.load(bundle, "openvino", precision=precision).run(PIXELS)
+        np.testing.assert_allclose(out, reference, atol=0.05 * float(np.abs(reference).max()))
 
 
 def test_unknown_engine_and_setting(bundle: Bundle) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from leansort.core import bundle as bundles
 from leansort.core import store
-from leansort.core.bundle import Bundle, BundleMeta
+from leansort.core.bundle import FORMATS, Bundle, BundleMeta
 from leansort.core.errors import IntegrityError, UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
@@ -20,40 +20,67 @@ from leansort.core.preprocess import Preprocess
 LABELS = LabelSet.of(["a", "b", "c"])
 
 
-def made(**more: object) -> Bundle:
+each_format = pytest.mark.parametrize("graph_format", FORMATS)
+formats = st.sampled_from(sorted(FORMATS))
+
+
+def made(graph_format: str = "onnx", **more: object) -> Bundle:
     fields = {
         "name": "x", "preprocess": Preprocess(), "labels": LABELS.names, "labels_digest": LABELS.digest,
         "parameters": 1, "macs": 2,
     }  # fmt: skip
-    return Bundle(BundleMeta.model_validate(fields | more), b"graph bytes " * 50)
+    files = {name: f"bytes of {name} ".encode() * 50 for name in FORMATS[graph_format]}
+    return Bundle(BundleMeta.model_validate(fields | more), files)
 
 
 def refused(content: bytes) -> None:
     with store.scratch() as folder:
-        store.write_bytes(folder / "m", content)
+        (folder / "m").write_bytes(content)
         with pytest.raises(IntegrityError):
             bundles.load(folder / "m")
 
 
-def test_round_trip_and_equal_bytes(tmp_path: Path) -> None:
-    made().save(tmp_path / "m")
-    assert bundles.load(tmp_path / "m") == made()
-    assert made().to_bytes() == made().to_bytes()
-    assert made().digest != made(temperature=2.0).digest
+@each_format
+def test_round_trip_and_equal_bytes(tmp_path: Path, graph_format: str) -> None:
+    made(graph_format).save(tmp_path / "m")
+    read = bundles.load(tmp_path / "m")
+    assert read == made(graph_format)
+    assert read.format == graph_format
+    assert read.graph == read.files[FORMATS[graph_format][0]]
+    assert made(graph_format).to_bytes() == made(graph_format).to_bytes()
+    assert made(graph_format).digest != made(graph_format, temperature=2.0).digest
+    assert Bundle(read.meta, dict(reversed(list(read.files.items())))).to_bytes() == made(graph_format).to_bytes()
+
+
+def test_the_layout_of_onnx_bundles_stays() -> None:
+    with zipfile.ZipFile(io.BytesIO(made().to_bytes())) as archive:
+        assert archive.namelist() == ["bundle.json", "graph.onnx", "hashes.json"]
+    assert bundles.SCHEMA == 1
+
+
+@pytest.mark.parametrize("names", [(), ("graph.onnx", "graph.bin"), ("graph.xml",), ("graph.tflite",), (*"abcdefgh",)])
+def test_files_that_are_no_graph_are_refused_in_one_line(tmp_path: Path, names: tuple[str, ...]) -> None:
+    files = dict.fromkeys(names, b"")
+    with pytest.raises(IntegrityError, match=r"is no graph; known are graph\.onnx \(onnx\), graph\.xml") as caught:
+        Bundle(made().meta, files)
+    assert "\n" not in str(caught.value)
+    (tmp_path / "m").write_bytes(zipped({**files, "bundle.json": b"{}", "hashes.json": b"{}"}))
+    with pytest.raises(IntegrityError, match="is no graph"):
+        bundles.load(tmp_path / "m")
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_one_flipped_bit_anywhere_is_refused(data: st.DataObject) -> None:
-    content = bytearray(made().to_bytes())
+    content = bytearray(made(data.draw(formats)).to_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     refused(bytes(content))
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2000), st.binary(max_size=20))
-def test_cut_short_or_with_a_tail_is_refused(cut: int, tail: bytes) -> None:
-    content = made().to_bytes()
+@given(formats, st.integers(0, 2000), st.binary(max_size=20))
+def test_cut_short_or_with_a_tail_is_refused(graph_format: str, cut: int, tail: bytes) -> None:
+    content = made(graph_format).to_bytes()
     changed = content[: cut % len(content)] + tail
     refused(changed)
 
@@ -72,6 +99,9 @@ def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> 
         {},
         {"../evil.onnx": b"", "bundle.json": b"{}", "hashes.json": b"{}"},
         {"graph.onnx": b"", "bundle.json": b"{}", "hashes.json": b"{}", "/etc/more": b""},
+        {"graph.onnx": b"", "graph.xml": b"", "graph.bin": b"", "bundle.json": b"{}", "hashes.json": b"{}"},
+        {"graph.xml": b"", "bundle.json": b"{}", "hashes.json": b"{}"},
+        {"graph.onnx": b"", "hashes.json": b"{}"},
         {"graph.onnx": b"", "bundle.json": b"[]", "hashes.json": b"[]"},
         {"graph.onnx": b"", "bundle.json": b"\xff", "hashes.json": b"\xff"},
     ],
@@ -90,11 +120,13 @@ def test_a_zip_bomb_is_refused_unopened(tmp_path: Path) -> None:
         bundles.load(tmp_path / "m")
 
 
-def test_swapped_graph_is_refused(tmp_path: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(made().to_bytes())) as archive:
+@pytest.mark.parametrize("name", [name for files in FORMATS.values() for name in files])
+def test_swapped_graph_is_refused(tmp_path: Path, name: str) -> None:
+    graph_format = next(key for key, files in FORMATS.items() if name in files)
+    with zipfile.ZipFile(io.BytesIO(made(graph_format).to_bytes())) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    (tmp_path / "m").write_bytes(bundles._zipped(members | {"graph.onnx": b"another"}))
-    with pytest.raises(IntegrityError, match=r"graph\.onnx does not match"):
+    (tmp_path / "m").write_bytes(bundles._zipped(members | {name: b"another"}))
+    with pytest.raises(IntegrityError, match=f"{name} does not match".replace(".", r"\.")):
         bundles.load(tmp_path / "m")
 
 

@@ -1,6 +1,6 @@
 """The bundle: one file with all that a robot needs to sort.
 
-A zip of stored (uncompressed) members: the graph, `bundle.json` and `hashes.json`. It is written
+A zip of stored (uncompressed) members: the graph's files, `bundle.json` and `hashes.json`. It is written
 deterministically, and opening one re-creates the whole file from its members and compares: any byte that differs
 from what we would have written - in a member, in the zip's own tables, before or after them - is refused before
 anything is used. Nothing is ever unpacked to disk, so names like `../x` have nowhere to go.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 
 SCHEMA = 1
-GRAPHS = {"graph.onnx": "onnx"}
+FORMATS = {"onnx": ("graph.onnx",), "openvino": ("graph.xml", "graph.bin")}  # the first file holds the network
 MAX_BYTES = 1 << 30
 _META, _HASHES = "bundle.json", "hashes.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
@@ -65,13 +66,29 @@ class Bundle:
 
     Attributes:
         meta: everything but the graph.
-        graph: the serialized network: uint8 (b, h, w, 3) RGB in, (b, classes) logits out.
-        graph_name: its member name, which tells its format.
+        files: the serialized network by file name, those of one format: uint8 (b, h, w, 3) RGB in, (b, classes)
+            logits out. Never changed in place.
+
+    Raises:
+        IntegrityError: the files are not those of one format.
     """
 
     meta: BundleMeta
-    graph: bytes
-    graph_name: str = "graph.onnx"
+    files: Mapping[str, bytes]
+
+    def __post_init__(self) -> None:
+        if not _format(self.files):
+            raise IntegrityError(f"bundle: {_not_a_graph(self.files)}")
+
+    @property
+    def format(self) -> str:
+        """Which of `FORMATS` the graph is in."""
+        return _format(self.files)
+
+    @property
+    def graph(self) -> bytes:
+        """The network's own file; the openvino format has its weights beside it."""
+        return self.files[FORMATS[self.format][0]]
 
     @property
     def labels(self) -> LabelSet:
@@ -86,7 +103,7 @@ class Bundle:
     def to_bytes(self) -> bytes:
         """The file's content: equal bundles give equal bytes."""
         meta = store.canonical_json(self.meta.model_dump(mode="json"), indent=1).encode()
-        members = {self.graph_name: self.graph, _META: meta}
+        members = {**self.files, _META: meta}
         return _zipped(members | {_HASHES: _hashes(members)})
 
     def save(self, path: Path) -> None:
@@ -110,8 +127,18 @@ def load(path: Path) -> Bundle:
     _verify_hashes(members, path)
     if _zipped(members) != data:
         raise IntegrityError(f"bundle: {path} was changed after it was written (its container differs)")
-    graph_name = next(name for name in members if name in GRAPHS)
-    return Bundle(_meta(members[_META], path), members[graph_name], graph_name)
+    files = {name: content for name, content in members.items() if name not in (_META, _HASHES)}
+    return Bundle(_meta(members[_META], path), files)
+
+
+def _format(names: Iterable[str]) -> str:
+    """Name of the format that has exactly these files; empty where none has."""
+    return next((name for name, files in FORMATS.items() if sorted(files) == sorted(names)), "")
+
+
+def _not_a_graph(names: Iterable[str]) -> str:
+    known = ", ".join(f"{' + '.join(files)} ({name})" for name, files in FORMATS.items())
+    return f"{sorted(names)[:5]} is no graph; known are {known}"
 
 
 def _zipped(members: dict[str, bytes]) -> bytes:
@@ -133,9 +160,11 @@ def _members(data: bytes, path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
-            names = sorted(info.filename for info in infos)
-            if names not in [sorted([graph, _META, _HASHES]) for graph in GRAPHS]:
-                raise IntegrityError(f"bundle: {path} holds {names[:5]}, need a graph, {_META} and {_HASHES}")
+            names = [info.filename for info in infos]
+            if names.count(_META) != 1 or names.count(_HASHES) != 1:
+                raise IntegrityError(f"bundle: {path} holds {sorted(names)[:5]}, need a graph, {_META} and {_HASHES}")
+            if not _format(graph := [name for name in names if name not in (_META, _HASHES)]):
+                raise IntegrityError(f"bundle: {path} cannot be read: {_not_a_graph(graph)}")
             if any(info.compress_type != zipfile.ZIP_STORED or info.file_size > len(data) for info in infos):
                 raise IntegrityError(f"bundle: {path} has a member that is compressed or larger than the file")
             return {info.filename: archive.read(info) for info in infos}

@@ -55,7 +55,7 @@ def to_bundle(model: TrainedModel, *, name: str = "", temperature: float = 1.0, 
         macs=macs(network, model.preprocess.size),
         provenance={**model.provenance, "spec": spec.to_json()},
     )
-    return Bundle(meta, _graph(_Deployed(network, model.preprocess).eval(), model.preprocess.size))
+    return Bundle(meta, {"graph.onnx": _graph(_Deployed(network, model.preprocess).eval(), model.preprocess.size)})
 
 
 def _graph(network: nn.Module, size: int) -> bytes:

@@ -38,14 +38,14 @@ class Parity:
         return vars(self).copy()
 
 
-def check(model: TrainedModel, bundle: Bundle, pixels: npt.NDArray[np.uint8], engine: str = "onnxruntime") -> Parity:
+def check(model: TrainedModel, bundle: Bundle, pixels: npt.NDArray[np.uint8], engine: str = "") -> Parity:
     """Compare a bundle with the network it was exported from.
 
     Args:
         model: the reference, run by PyTorch.
         bundle: the export.
         pixels: val crops, uint8 (n, size, size, 3).
-        engine: what runs the bundle.
+        engine: what runs the bundle; what suits its format where empty.
 
     Returns:
         The agreement found.

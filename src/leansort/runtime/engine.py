@@ -1,7 +1,12 @@
-"""What runs a graph. An engine is one file in `engines/`, found by its name."""
+"""What runs a graph. An engine is one file in `engines/`, found by its name.
+
+The file states `REQUIRES`, the library that it imports when it loads a graph and not before, and `FORMATS`, the
+bundle formats that it reads; it has `Config`, a pydantic model, and `load(bundle, config) -> Engine`.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -13,6 +18,7 @@ from leansort.core.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
+DEFAULTS = {"onnx": "onnxruntime", "openvino": "openvino"}  # by bundle format
 
 
 class Engine(Protocol):
@@ -23,23 +29,61 @@ class Engine(Protocol):
     """
 
     def run(self, x_bhwc: Pixels) -> Logits:
-        """Map uint8 RGB (b, size, size, 3), C-contiguous, to float32 logits (b, classes)."""
+        """Map uint8 RGB (b, size, size, 3), C-contiguous, to float32 logits (b, classes).
+
+        Raises:
+            UserError: pixels of another type or size.
+        """
         ...
 
 
-def load(bundle: Bundle, engine: str = "onnxruntime", **config: Any) -> Engine:
+def load(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
     """Load a bundle into an engine.
 
     Args:
         bundle: a verified bundle.
-        engine: name of a file in `engines/`.
+        engine: name of a file in `engines/`; the one that suits the bundle's format where empty.
         **config: fields of that engine's `Config`, e.g. `threads=2`.
 
     Raises:
-        UserError: no such engine, or it has no such setting.
+        UserError: no such engine, it has no such setting, it does not read this format, or its library is missing.
+        IntegrityError: the graph cannot be loaded.
     """
+    engine = engine or default_for(bundle)
     module = plugins.load("engines", engine)
     unknown = sorted(set(config) - set(module.Config.model_fields))
     if unknown:
         raise UserError(f"engine {engine}: no setting {unknown[0]!r}; it has {sorted(module.Config.model_fields)}")
+    if bundle.format not in module.FORMATS:
+        raise UserError(
+            f"engine {engine}: reads {', '.join(module.FORMATS)} bundles, this one is {bundle.format}; "
+            f"engines for it: {', '.join(reading(bundle.format))}"
+        )
     return cast(Engine, module.load(bundle, module.Config(**config)))
+
+
+def require(x_bhwc: Pixels, shape_hwc: tuple[int, ...]) -> None:
+    """Refuse pixels that a graph does not take; not every library does, one of them runs on with its last input.
+
+    Raises:
+        UserError: pixels of another type or size.
+    """
+    if x_bhwc.dtype != np.uint8 or x_bhwc.shape[1:] != shape_hwc:
+        expected = f"uint8 (b, {', '.join(map(str, shape_hwc))})"
+        raise UserError(f"engine: got pixels {x_bhwc.dtype} {x_bhwc.shape}, the graph takes {expected}")
+
+
+def default_for(bundle: Bundle) -> str:
+    """The engine that a bundle is run by where nothing else is said."""
+    return DEFAULTS[bundle.format]
+
+
+def reading(graph_format: str) -> list[str]:
+    """The engines that read a bundle format, whether or not their libraries are installed."""
+    return [name for name in sorted(plugins.found("engines")) if graph_format in plugins.load("engines", name).FORMATS]
+
+
+def installed() -> list[str]:
+    """The engines whose libraries are installed."""
+    names = sorted(plugins.found("engines"))
+    return [name for name in names if importlib.util.find_spec(plugins.load("engines", name).REQUIRES)]

@@ -62,12 +62,12 @@ class Classifier:
         self.preprocess = bundle.meta.preprocess
 
     @classmethod
-    def load(cls, path: str | Path, *, engine: str = "onnxruntime", threads: int = 1) -> Classifier:
+    def load(cls, path: str | Path, *, engine: str = "", threads: int = 1) -> Classifier:
         """Open, verify and load a bundle.
 
         Args:
             path: the bundle file.
-            engine: which engine runs it.
+            engine: which engine runs it; the one that suits its format where empty.
             threads: compute threads of the engine.
 
         Raises:

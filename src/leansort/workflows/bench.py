@@ -23,7 +23,7 @@ def bench(
     *,
     seconds: float = 3.0,
     threads: int = 1,
-    engine: str = "onnxruntime",
+    engine: str = "",
 ) -> tuple[list[Measurement], str]:
     """Time bundles, interleaved.
 
@@ -32,7 +32,7 @@ def bench(
         pictures: pictures to decode; held in memory, so that the disk is not timed.
         seconds: least time for each figure.
         threads: compute threads of the engine.
-        engine: which engine.
+        engine: which engine; for each bundle the one that suits it where empty.
 
     Returns:
         The latencies in ms, and a warning where the machine was busy.

@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError
+from leansort.runtime.engine import require
+
+REQUIRES = "onnxruntime"
+FORMATS = ("onnx",)
 
 
 class Config(BaseModel):
@@ -31,9 +35,11 @@ class OnnxRuntimeEngine:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._input: str = session.get_inputs()[0].name
+        self._shape = tuple(session.get_inputs()[0].shape[1:])
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
+        require(x_bhwc, self._shape)
         logits: npt.NDArray[np.float32] = self._session.run(None, {self._input: x_bhwc})[0]
         return logits
 
@@ -42,7 +48,7 @@ def load(bundle: Bundle, config: Config) -> OnnxRuntimeEngine:
     """Start a session for a bundle's graph.
 
     Raises:
-        IntegrityError: the graph is not ONNX, or this version of ONNX Runtime cannot run it.
+        IntegrityError: the graph is damaged, or this version of ONNX Runtime cannot run it.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = config.threads
