@@ -50,7 +50,8 @@ class Factorized(_Strict):
     Attributes:
         method: `tucker` (1x1, k x k, 1x1; arXiv:1511.06530), `cp` (1x1, k x 1, 1 x k, 1x1; arXiv:1412.6553) or `svd`
             (two layers; for 1x1 convolutions and linear layers).
-        ranks: of `tucker` (channels in, channels out); of the others one.
+        ranks: of `tucker` (channels in, channels out); of the others one. Of each group, where a convolution has
+            several; a depthwise one cannot be split.
     """
 
     method: Literal["tucker", "cp", "svd"]
