@@ -17,6 +17,8 @@ from typing import Annotated
 import typer
 
 from leansort import __version__
+from leansort.cli import card as cards
+from leansort.cli import compress as compression
 from leansort.cli import train as training
 from leansort.cli.arch import arch_app
 from leansort.cli.data import data_app
@@ -57,6 +59,8 @@ def _root(
 
 
 training.register(app)
+compression.register(app)
+cards.register(app)
 
 
 @app.command()
@@ -85,7 +89,7 @@ def bench(
     images: Annotated[Path, typer.Option(help="A picture, or a folder of pictures, to decode.")],
     seconds: Annotated[float, typer.Option(help="Least time for each figure.", min=0.1)] = 3.0,
     threads: Annotated[int, typer.Option(help="Compute threads of the engine.", min=1)] = 1,
-    engine: Annotated[str, typer.Option(help="What runs the graph.")] = "onnxruntime",
+    engine: Annotated[str, typer.Option(help="What runs the graph; what suits the bundle by default.")] = "",
     as_json: Json = False,
 ) -> None:
     """Time bundles, interleaved: model alone, decode alone, decode to label.
@@ -111,7 +115,7 @@ def predict(
     out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output by default.")] = None,
     threads: Threads = 0,
     batch: Annotated[int, typer.Option(help="Pictures an engine call.", min=1)] = 1,
-    engine: Annotated[str, typer.Option(help="What runs the graph.")] = "onnxruntime",
+    engine: Annotated[str, typer.Option(help="What runs the graph; what suits the bundle by default.")] = "",
 ) -> None:
     """Sort pictures. Exit code 1 if any could not be read; the others are sorted all the same.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from leansort.core import store
 from leansort.measure.spread import Spread, spread
+from leansort.report import markdown
 from leansort.train.loop import Interrupted
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
@@ -93,11 +94,7 @@ def _write(ground: Ground, tree: dict[str, Any]) -> None:
 def table(tree: dict[str, Any]) -> str:
     """A Markdown table that is as easily read as text."""
     head = ["variant", "overrides", "seeds", "val macro-F1", "to the base, 95 %", "verdict", "seconds"]
-    rows = [head, *(_cells(row) for row in tree["variants"])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    rule = ["-" * width for width in widths]
-    cells = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in [head, rule, *rows[1:]]]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    return markdown.table(head, [_cells(row) for row in tree["variants"]])
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leansort.arch import timm
 from leansort.arch.archspec import Init, Norm
+from leansort.compress.config import CompressConfig
 from leansort.core import plugins, store, strict
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.preprocess import Preprocess
@@ -77,6 +78,7 @@ class Recipe(BaseModel):
         augment: how training crops are varied.
         train: how it is trained.
         distill: what it learns from teachers.
+        compress: passes that make it smaller and faster, and what they may cost.
         bench: how it is timed.
         contest: baselines of the contest score.
     """
@@ -92,6 +94,7 @@ class Recipe(BaseModel):
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     distill: DistillConfig = DistillConfig()
+    compress: CompressConfig = CompressConfig()
     bench: BenchConfig = BenchConfig()
     contest: Baselines = Baselines()
 

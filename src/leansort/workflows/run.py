@@ -1,4 +1,4 @@
-"""`leansort run RECIPE`: data, train, export, bench, submit, score, report - the main job, end to end."""
+"""`leansort run RECIPE`: data, train, compress, export, bench, submit, score, report - the main job, end to end."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from leansort.arch.trained import TrainedModel
+from leansort.core import bundle as bundles
 from leansort.core import manifest as manifests
 from leansort.core import store
+from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import Manifest
 from leansort.core.processes import several_processes
 from leansort.data.splits import split_of
 from leansort.workflows import bench as benches
+from leansort.workflows.compress import compress, steps_of
 from leansort.workflows.data import import_data
 from leansort.workflows.export import export_bundle
 from leansort.workflows.progress import say
@@ -40,14 +44,14 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     """
     if several_processes():
         raise UserError("run: exports, times and scores in one process; start leansort train by torchrun")
+    steps_of(recipe)
     buildable(recipe, classes=2)  # a network that cannot be built is said before data are read
     manifest = _manifest(recipe, out, resume)
     model = train_model(
         recipe, manifest, out / "train", resume=resume and (out / "train" / "last.safetensors").exists()
     )
     bundle_path = out / "model.leansort"
-    bundle, same = export_bundle(model, manifest, bundle_path, name=recipe.name)
-    store.write_json(out / "parity.json", same.to_json())
+    bundle = _deployed(recipe, model, manifest, out)
     split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
     pictures = [manifest.path(row) for row in manifest.split(split)]
     say("bench: timing the bundle")
@@ -78,6 +82,18 @@ def _manifest(recipe: Recipe, out: Path, resume: bool) -> Manifest:
     store.new_folder(out, "run", reuse=resume)
     store.write_json(out / "recipe.json", recipe.to_json())
     return import_data(recipe.data, out, seed=recipe.seed)
+
+
+def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, out: Path) -> Bundle:
+    """Write the bundle: what the recipe's passes make of the network, or without any the network itself."""
+    if recipe.compress.steps:
+        compress(recipe, model, manifest, out / "compress", cache=out / "cache")
+        bundle = bundles.load(out / "compress" / "model.leansort")
+        bundle.save(out / "model.leansort")
+        return bundle
+    bundle, same = export_bundle(model, manifest, out / "model.leansort", name=recipe.name)
+    store.write_json(out / "parity.json", same.to_json())
+    return bundle
 
 
 def _submit(bundle: Path, pictures: list[Path], out: Path) -> list[str]:

@@ -1,0 +1,172 @@
+"""Int8 without training: weights and activations in 8 bits, their ranges taken from pictures.
+
+Layers are named as in the ONNX graph, for either engine. What comes before the first of them - the pixels' cast and
+normalization - stays as it is, and so do the logits, which are float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from leansort.compress import int8_onnx, int8_openvino, openvino_graph
+from leansort.compress.int8_onnx import Calibrated, Method
+from leansort.core.bundle import Bundle
+from leansort.core.errors import UserError, not_one_of
+from leansort.runtime import engine as engines
+from leansort.runtime.engine import Logits, Pixels
+
+BATCH = 32
+
+
+def quantizable(bundle: Bundle) -> list[str]:
+    """Names of the convolutions and matrix products, in graph order, as `keep_float` takes them.
+
+    Raises:
+        MissingExtraError: the bundle is in OpenVINO's format and OpenVINO is not installed.
+    """
+    if bundle.format == "onnx":
+        return int8_onnx.layers(bundle.graph)
+    return list(openvino_graph.layers(openvino_graph.read(bundle)))
+
+
+def quantize_onnx(
+    bundle: Bundle, pixels: Pixels, *, method: Method = "minmax", keep_float: Collection[str] = ()
+) -> Bundle:
+    """Quantize for ONNX Runtime: QDQ nodes, activations unsigned per tensor, weights signed per channel.
+
+    Equal input gives equal bytes.
+
+    Args:
+        bundle: in float, in the onnx format.
+        pixels: preprocessed pictures that the ranges are taken from, uint8 (n, size, size, 3).
+        method: the range of an activation: all that was seen (`minmax`), but for a few outliers (`percentile`), or
+            what keeps most of its distribution (`entropy`).
+        keep_float: names of layers that stay in float.
+
+    Returns:
+        A bundle in the onnx format, with `quantized` in its provenance.
+
+    Raises:
+        UserError: another format, quantized already, pixels of another size, or no layer of that name.
+    """
+    _require(bundle, pixels, keep_float, ("onnx",))
+    graph = Calibrated.of(bundle.graph, _batches(pixels), method).quantized(exclude=keep_float)
+    return _noted(bundle, {"graph.onnx": graph}, "onnxruntime", pixels, keep_float, {"method": method})
+
+
+def quantize_openvino(
+    bundle: Bundle,
+    pixels: Pixels,
+    *,
+    preset: Literal["mixed", "performance"] = "mixed",
+    method: Literal["minmax", "mean"] = "minmax",
+    keep_float: Collection[str] = (),
+    half_rest: bool = True,
+) -> Bundle:
+    """Quantize for OpenVINO by NNCF, which also corrects the biases.
+
+    Equal input gives equal bytes on the same machine; on another, sums in another order may move a last digit.
+
+    Args:
+        bundle: in float, in either format.
+        pixels: preprocessed pictures that the ranges are taken from, uint8 (n, size, size, 3).
+        preset: activations asymmetric where they have both signs (`mixed`), or all symmetric (`performance`).
+        method: the range of an activation: all that was seen, or the mean of every picture's (NNCF's own default,
+            which cuts off much where pictures differ).
+        keep_float: names of layers that stay in float.
+        half_rest: weights that stay in float are stored in 16 bits.
+
+    Returns:
+        A bundle in the openvino format, with `quantized` in its provenance.
+
+    Raises:
+        UserError: quantized already, pixels of another size, or no layer of that name.
+        MissingExtraError: NNCF or OpenVINO is not installed.
+    """
+    _require(bundle, pixels, keep_float, ("onnx", "openvino"))
+    files = int8_openvino.quantized(
+        bundle, pixels, preset=preset, method=method, keep_float=keep_float, half_rest=half_rest
+    )
+    return _noted(bundle, files, "openvino", pixels, keep_float, {"preset": preset, "method": method})
+
+
+def sensitivity(
+    bundle: Bundle, pixels: Pixels, *, method: Method = "minmax", measure: Literal["kl", "mse"] = "kl"
+) -> list[tuple[str, float]]:
+    """How far the output moves when one layer alone is quantized, as ONNX Runtime does it.
+
+    Args:
+        bundle: in float, in the onnx format.
+        pixels: preprocessed pictures, both for ranges, which are taken once, and to compare, uint8 (n, size, size, 3).
+        method: see `quantize_onnx`.
+        measure: mean Kullback-Leibler divergence of the calibrated probabilities, in nats, or mean squared error of
+            the logits.
+
+    Returns:
+        Layer and distance, in graph order.
+
+    Raises:
+        UserError: as `quantize_onnx`.
+    """
+    _require(bundle, pixels, (), ("onnx",))
+    distance = _kl if measure == "kl" else _mse
+    scale = 1 / bundle.meta.temperature
+    float_logits = scale * _logits(bundle, pixels)
+    graph = Calibrated.of(bundle.graph, _batches(pixels), method)
+    found = []
+    for name in quantizable(bundle):
+        alone = Bundle(bundle.meta, {"graph.onnx": graph.quantized(only=name)})
+        found.append((name, distance(float_logits, scale * _logits(alone, pixels))))
+    return found
+
+
+def _kl(reference: Logits, other: Logits) -> float:
+    log_p, log_q = _log_softmax(reference), _log_softmax(other)
+    return float((np.exp(log_p) * (log_p - log_q)).sum(axis=1).mean())
+
+
+def _mse(reference: Logits, other: Logits) -> float:
+    return float(np.square(reference.astype(np.float64) - other).mean())
+
+
+def _log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    result: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
+
+
+def _logits(bundle: Bundle, pixels: Pixels) -> Logits:
+    runner = engines.load(bundle)
+    return np.concatenate([runner.run(batch) for batch in _batches(pixels)])
+
+
+def _batches(pixels: Pixels) -> list[Pixels]:
+    return [np.ascontiguousarray(pixels[i : i + BATCH]) for i in range(0, len(pixels), BATCH)]
+
+
+def _require(bundle: Bundle, pixels: Pixels, keep_float: Collection[str], formats: tuple[str, ...]) -> None:
+    size = bundle.meta.preprocess.size
+    if bundle.format not in formats:
+        raise UserError(f"quantize: got a bundle in the {bundle.format} format, need {' or '.join(formats)}")
+    if "quantized" in bundle.meta.provenance:
+        raise UserError(f"quantize: {bundle.meta.name} is quantized already; quantize the float bundle")
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != (size, size, 3) or not len(pixels):
+        raise UserError(
+            f"quantize: got pixels {pixels.dtype} {pixels.shape}, need uint8 (n, {size}, {size}, 3), n at least 1"
+        )
+    names = quantizable(bundle)
+    for name in keep_float:
+        if name not in names:
+            raise not_one_of("keep_float", name, names)
+
+
+def _noted(
+    bundle: Bundle, files: Mapping[str, bytes], engine: str, pixels: Pixels, kept: Collection[str], how: dict[str, Any]
+) -> Bundle:
+    in_order = [name for name in quantizable(bundle) if name in kept]
+    note = {"weights": "int8", "engine": engine, "kept_float": in_order, "calibration": len(pixels), **how}
+    return Bundle(bundle.meta.model_copy(update={"provenance": {**bundle.meta.provenance, "quantized": note}}), files)

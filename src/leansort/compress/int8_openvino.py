@@ -1,0 +1,105 @@
+"""Static quantization by NNCF, which places the quantizers where OpenVINO's CPU kernels want them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from leansort.compress import half, openvino_graph
+from leansort.compress.between import Node, left_in_float
+from leansort.compress.openvino_graph import layers, weight
+from leansort.compress.quieting import quiet
+from leansort.core.bundle import Bundle
+from leansort.core.errors import LeansortError, MissingExtraError
+from leansort.runtime.engine import Pixels
+
+
+def quantized(
+    bundle: Bundle, pixels: Pixels, *, preset: str, method: str, keep_float: Collection[str], half_rest: bool
+) -> Mapping[str, bytes]:
+    """Quantize a bundle's graph; see `int8.quantize_openvino`.
+
+    Returns:
+        The files of a bundle in the openvino format.
+
+    Raises:
+        MissingExtraError: NNCF or OpenVINO is not installed.
+        LeansortError: NNCF quantized a layer that was to stay in float.
+    """
+    nncf = _library()
+    model = openvino_graph.read(bundle, fold=True)
+    with quiet():
+        model = nncf.quantize(
+            model,
+            nncf.Dataset([picture[None] for picture in pixels]),
+            preset=nncf.QuantizationPreset(preset),
+            target_device=nncf.TargetDevice.CPU,
+            subset_size=len(pixels),
+            fast_bias_correction=True,
+            ignored_scope=_ignored(nncf, model, keep_float),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=_ranges(method)),
+        )
+    wrong = sorted(set(keep_float) & set(int8_layers(model)))
+    if wrong:
+        raise LeansortError(f"quantize: {wrong[0]} was to stay in float, NNCF quantized it")
+    _share_ranges(model)
+    if half_rest:
+        half.halve(model)
+    return openvino_graph.files(model)
+
+
+def int8_layers(model: Any) -> list[str]:
+    """Names of the layers of an `openvino.Model` whose weights are int8."""
+    stored = ((name, weight(node)) for name, node in layers(model).items())
+    return [name for name, one in stored if one and one.get_element_type().get_type_name() in ("i8", "u8")]
+
+
+def _library() -> Any:
+    """Import NNCF, so that it says nothing: neither to the terminal, nor of our work to its makers."""
+    openvino_graph.library()
+    os.environ.setdefault("NNCF_CI", "1")  # the one switch of its telemetry, read at import
+    try:
+        import nncf
+    except ImportError:
+        raise MissingExtraError("nncf", "compress") from None
+    nncf.set_log_level(logging.ERROR)
+    return nncf
+
+
+def _ignored(nncf: Any, model: Any, keep_float: Collection[str]) -> Any:
+    """What NNCF shall not touch: those layers, and what lies between them."""
+    named = {name: node.get_friendly_name() for name, node in layers(model).items()}
+    kept = [named[name] for name in keep_float]
+    between = left_in_float(_nodes(model), named.values(), set(named.values()).difference(kept))
+    return nncf.IgnoredScope(names=[*kept, *between]) if kept else None
+
+
+def _nodes(model: Any) -> list[Node]:
+    """Everything that is computed from the pixels; constants and what is made of them have no part in it."""
+    found: dict[str, Node] = {}
+    for node in model.get_ordered_ops():
+        reads = [node.input_value(i).get_node().get_friendly_name() for i in range(node.get_input_size())]
+        computed = tuple(name for name in reads if name in found)
+        if computed or node.get_type_name() == "Parameter":
+            found[node.get_friendly_name()] = Node(node.get_friendly_name(), computed)
+    return list(found.values())
+
+
+def _ranges(method: str) -> Any:
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    return RangeEstimatorParametersSet.MINMAX if method == "minmax" else RangeEstimatorParametersSet.MEAN_MINMAX
+
+
+def _share_ranges(model: Any) -> None:
+    """Let quantizers whose input and output ranges are equal read one constant for both: half as many to write down."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "FakeQuantize":
+            for before, after in ((1, 3), (2, 4)):
+                values = [node.input_value(i).get_node().data for i in (before, after)]
+                if np.array_equal(*values):
+                    node.input(after).replace_source_output(node.input_value(before))

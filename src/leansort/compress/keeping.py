@@ -1,0 +1,54 @@
+"""How artifacts lie in folders, so that an interrupted pipeline goes on from what is there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from leansort.arch import trained
+from leansort.arch.trained import TrainedModel
+from leansort.compress.protocol import Artifact, Stage
+from leansort.core import bundle as bundles
+from leansort.core import store
+from leansort.core.bundle import Bundle
+
+MODEL, BUNDLE = "model.safetensors", "model.leansort"
+_KEY = "begun.json"
+
+
+def begun(folder: Path, key: str) -> Path:
+    """Give a step's folder; what it holds of a step with another key is removed first."""
+    path = folder / _KEY
+    if not path.exists() or store.read_json(path, "step") != key:
+        shutil.rmtree(folder, ignore_errors=True)
+        store.write_json(path, key)
+    return folder
+
+
+def save(artifact: Artifact, folder: Path) -> None:
+    """Write an artifact under the name of its kind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    artifact.save(folder / (BUNDLE if isinstance(artifact, Bundle) else MODEL))
+
+
+def load(folder: Path, stage: Stage) -> Artifact:
+    """Read what `save` wrote."""
+    return bundles.load(folder / BUNDLE) if stage == "graph" else trained.load(folder)
+
+
+def bundle_of(artifact: Artifact, folder: Path, export: Callable[[TrainedModel], Bundle]) -> Bundle:
+    """The bundle of an artifact: itself, or the one kept in `folder`, or a new export that is kept there."""
+    if isinstance(artifact, Bundle):
+        return artifact
+    path = folder / BUNDLE
+    if not path.exists():
+        export(artifact).save(path)
+    return bundles.load(path)
+
+
+def digest(model: TrainedModel) -> str:
+    """Of a network's architecture and weights."""
+    with store.scratch() as folder:
+        model.save(folder / MODEL)
+        return store.sha256((folder / MODEL).read_bytes())[:16]

@@ -1,0 +1,109 @@
+"""OpenVINO graphs in and out of bundles, and the names of their layers.
+
+OpenVINO names what it makes of an ONNX node after the node: a convolution with a bias becomes
+`name/WithoutBiases` and an addition `name`. Everything else gets numbers that count up over the whole process, so
+that the same graph would never be written twice alike; here those are renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+from leansort.core import store
+from leansort.core.bundle import FORMATS, Bundle
+from leansort.core.errors import IntegrityError, MissingExtraError
+
+LAYERS = ("Convolution", "GroupConvolution", "MatMul")
+_SUFFIX = "/WithoutBiases"
+
+
+def library() -> Any:
+    """Import OpenVINO.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import openvino
+        import openvino.passes
+    except ImportError:
+        raise MissingExtraError("openvino", "compress") from None
+    return openvino
+
+
+def read(bundle: Bundle, *, fold: bool = False) -> Any:
+    """Read a bundle of either format as an `openvino.Model`.
+
+    Args:
+        bundle: what to read.
+        fold: compute what is constant. Unfolded, every bias of an ONNX graph is a computation of its own, which
+            hides it from NNCF; folded, int8 weights are float again.
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+        IntegrityError: it cannot read the graph.
+    """
+    openvino = library()
+    try:
+        model = openvino.Core().read_model(bundle.graph, bundle.files.get("graph.bin", b""))
+    except RuntimeError:
+        raise IntegrityError(f"bundle: the graph of {bundle.meta.name} cannot be read by OpenVINO") from None
+    if fold:
+        manager = openvino.passes.Manager()
+        manager.register_pass(openvino.passes.ConstantFolding())
+        manager.run_passes(model)
+    return model
+
+
+def layers(model: Any) -> dict[str, Any]:
+    """The nodes that are worth quantizing by their names in the ONNX graph, in graph order."""
+    nodes = [node for node in model.get_ordered_ops() if node.get_type_name() in LAYERS]
+    return {node.get_friendly_name().removesuffix(_SUFFIX): node for node in nodes}
+
+
+def weight(node: Any) -> Any:
+    """The constant that a layer's weights are stored as; None where they are computed from the pixels."""
+    while node.get_type_name() != "Constant":
+        if not node.inputs():
+            return None
+        node = node.input_value(1 if node.get_type_name() in LAYERS else 0).get_node()
+    return node
+
+
+def files(model: Any) -> Mapping[str, bytes]:
+    """Serialize a graph to what a bundle holds: equal graphs give equal bytes.
+
+    Args:
+        model: an `openvino.Model`; names in it are changed.
+    """
+    _rename(model)
+    with store.scratch() as folder:
+        library().save_model(model, folder / "graph.xml", compress_to_fp16=False)
+        written = {name: (folder / name).read_bytes() for name in FORMATS["openvino"]}
+    return {**written, "graph.xml": _compact(written["graph.xml"])}
+
+
+def _rename(model: Any) -> None:
+    """Keep the names of inputs, outputs and layers; number the rest."""
+    named = layers(model)
+    for number, node in enumerate(model.get_ordered_ops()):
+        if node.get_type_name() in ("Parameter", "Result"):
+            continue
+        node.set_friendly_name(f"_{number}")
+        for output in node.outputs():
+            if all(one.get_node().get_type_name() != "Result" for one in output.get_target_inputs()):
+                output.set_names(set())
+    for name, node in named.items():
+        node.set_friendly_name(name)
+
+
+def _compact(xml: bytes) -> bytes:
+    """Leave out indentation, a third of the file, and notes on how and by what the graph was made."""
+    root = ElementTree.fromstring(xml)
+    for element in root.iter():
+        element.text, element.tail = (element.text or "").strip(), None
+    for notes in root.findall("rt_info"):
+        root.remove(notes)
+    return ElementTree.tostring(root)

@@ -1,0 +1,27 @@
+"""Train the network on with the one that the pipeline began with as its teacher (arXiv:1503.02531)."""
+
+from __future__ import annotations
+
+from leansort.arch.trained import TrainedModel
+from leansort.compress.config import START, HealConfig
+from leansort.compress.protocol import Context, Outcome
+
+STAGE = "model"
+
+
+class Config(HealConfig):
+    """As `heal`.
+
+    Attributes:
+        epochs: passes over the training crops.
+        teachers: to learn from; `start` is the network that the pipeline began with.
+    """
+
+    epochs: int = 10
+    teachers: tuple[str, ...] = (START,)
+
+
+def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+    """Train; an interrupted training goes on where it stopped."""
+    tuned = context.finetune(model, config, context.folder / "train")
+    return Outcome(tuned, {"epoch": tuned.provenance.get("epoch"), "teachers": list(config.teachers)})

@@ -1,0 +1,27 @@
+"""Train the network on, with the recipe's own data and augmentation."""
+
+from __future__ import annotations
+
+from leansort.arch.trained import TrainedModel
+from leansort.compress.config import HealConfig
+from leansort.compress.protocol import Context, Outcome
+
+STAGE = "model"
+
+
+class Config(HealConfig):
+    """As `heal`, without a teacher unless one is named.
+
+    Attributes:
+        epochs: passes over the training crops.
+        teachers: to learn from.
+    """
+
+    epochs: int = 10
+    teachers: tuple[str, ...] = ()
+
+
+def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+    """Train; an interrupted training goes on where it stopped."""
+    tuned = context.finetune(model, config, context.folder / "train")
+    return Outcome(tuned, {"epoch": tuned.provenance.get("epoch")})

@@ -1,0 +1,124 @@
+"""Structured pruning: whole channels go, by dependency graph (arXiv:2301.12900), down to a share of a cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import nn
+from torch.nn import functional
+
+from leansort.arch.trained import TrainedModel, normalized
+from leansort.compress.channels import macs_of, parameters_of, pruned_to
+from leansort.compress.config import HealConfig
+from leansort.compress.importance import Importance
+from leansort.compress.protocol import Context, Outcome
+from leansort.data.loader import eval_batches
+
+STAGE = "model"
+FASTER = True
+CROPS = 256  # that Taylor importance looks at
+
+
+class Config(BaseModel):
+    """Exactly one of `macs`, `parameters` and `latency` says what is to remain.
+
+    Attributes:
+        macs: share of the multiply-adds.
+        parameters: share of the weights.
+        latency: share of the measured latency on the pipeline's engine.
+        importance: of a channel: `l1` or `l2` norm, first-order `taylor` (arXiv:1906.10771) on train crops, `bn_scale`
+            (arXiv:1708.06519), or `random`.
+        scope: whether channels compete within their layer (`local`) or across the network (`global`).
+        round_to: channel counts are multiples of this, which engines like.
+        largest: most that one layer may lose.
+        iterations: cuts that the way is divided into, equal in proportion.
+        between: training between cuts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    macs: float | None = Field(default=None, gt=0.0, lt=1.0)
+    parameters: float | None = Field(default=None, gt=0.0, lt=1.0)
+    latency: float | None = Field(default=None, gt=0.0, lt=1.0)
+    importance: Importance = "l2"
+    scope: Literal["local", "global"] = "global"
+    round_to: int = Field(default=8, ge=1, le=256)
+    largest: float = Field(default=0.8, gt=0.0, lt=1.0)
+    iterations: int = Field(default=1, ge=1, le=50)
+    between: HealConfig = HealConfig()
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Config:
+        if len(self.targets) != 1:
+            raise ValueError(f"needs exactly one of macs, parameters and latency, got {len(self.targets)}")
+        return self
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """What is to remain, by kind of cost."""
+        kinds = {"macs": self.macs, "parameters": self.parameters, "latency": self.latency}
+        return {kind: share for kind, share in kinds.items() if share is not None}
+
+
+def weaker(config: Config, share: float) -> Config:
+    """Remove only `share` of what was to be removed."""
+    ((kind, left),) = config.targets.items()
+    return config.model_copy(update={kind: 1 - share * (1 - left)})
+
+
+def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+    """Prune.
+
+    Raises:
+        UserError: the network's channels cannot be followed, or it has no batch norms that `bn_scale` could read.
+    """
+    ((kind, left),) = config.targets.items()
+    cost, now = _cost(kind, model, context), model
+    amounts = []
+    for number in range(1, config.iterations + 1):
+        share = left ** (number / config.iterations) * cost(model) / cost(now)
+        now, amount = pruned_to(
+            now, target=cost, share=min(share, 1.0), importance=config.importance, scope=config.scope,
+            round_to=config.round_to, largest=config.largest, gradients=_gradients(model, context),
+            seeds=context.seeds.child(f"cut-{number}"),
+        )  # fmt: skip
+        amounts.append(amount)
+        if config.between.epochs and number < config.iterations:
+            now = context.finetune(now, config.between, context.folder / f"between-{number}")
+    notes: dict[str, Any] = {"kind": kind, "asked": left, "reached": cost(now) / cost(model), "amounts": amounts}
+    if now.spec == model.spec:
+        return Outcome(model, notes, "no channel can go at these settings")
+    return Outcome(now, notes)
+
+
+def _cost(kind: str, start: TrainedModel, context: Context) -> Callable[[TrainedModel], float]:
+    if kind != "latency":
+        return {"macs": macs_of, "parameters": parameters_of}[kind]
+    reference = context.export(start)
+
+    def relative(model: TrainedModel) -> float:
+        if model is start:
+            return 1.0
+        times = context.time_bundles({"start": reference, "now": context.export(model)})
+        return float(np.median(times["now"]) / np.median(times["start"]))
+
+    return relative
+
+
+def _gradients(model: TrainedModel, context: Context) -> Callable[[nn.Module], None]:
+    """Leaves the gradients of the loss on a part of the train crops, drawn by the step's seed."""
+    order = context.seeds.child("taylor").numpy().permutation(len(context.train.labels))[:CROPS]
+    pixels, labels = np.asarray(context.train.pixels)[np.sort(order)], np.asarray(context.train.labels)[np.sort(order)]
+
+    def leave(network: nn.Module) -> None:
+        network.zero_grad()
+        for start, x_bchw in zip(range(0, len(pixels), 32), eval_batches(pixels, 32), strict=True):
+            target = torch.from_numpy(labels[start : start + 32])
+            loss = functional.cross_entropy(network(normalized(x_bchw, model.preprocess)), target, reduction="sum")
+            loss.backward()  # type: ignore[no-untyped-call]
+
+    return leave

@@ -1,0 +1,58 @@
+"""Drop whole residual blocks, those first that the loss misses least."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch.nn import functional
+
+from leansort.arch.trained import TrainedModel
+from leansort.compress.blocks import removable, without
+from leansort.compress.judging import scores
+from leansort.compress.protocol import Context, Outcome
+from leansort.data.crops import Crops
+
+STAGE = "model"
+FASTER = True
+
+
+class Config(BaseModel):
+    """How many blocks go.
+
+    Attributes:
+        blocks: number of residual blocks.
+        crops: train crops that the loss is taken on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    blocks: int = Field(default=1, ge=0, le=1000)
+    crops: int = Field(default=512, ge=1)
+
+
+def weaker(config: Config, share: float) -> Config:
+    """Drop fewer."""
+    return config.model_copy(update={"blocks": int(share * config.blocks)})
+
+
+def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+    """Drop blocks one after another, each time the one without which the loss is lowest."""
+    order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: config.crops])
+    crops = Crops(np.asarray(context.train.pixels)[order], np.asarray(context.train.labels)[order].tolist())
+    now, gone = model, list[str]()
+    for _ in range(config.blocks):
+        candidates = {name: without(now, [name]) for name in removable(now)}
+        if not candidates:
+            break
+        name = min(candidates, key=lambda one: _loss(candidates[one], crops))
+        now = candidates[name]
+        gone.append(name)
+    notes = {"removed": gone, "asked": config.blocks}
+    return Outcome(now, notes) if gone else Outcome(model, notes, "there is no residual block to drop")
+
+
+def _loss(model: TrainedModel, crops: Crops) -> float:
+    """Mean cross-entropy."""
+    out_nc = torch.from_numpy(scores(model, crops))
+    return float(functional.cross_entropy(out_nc, torch.tensor(list(crops.labels))))

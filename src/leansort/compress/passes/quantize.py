@@ -1,0 +1,70 @@
+"""Post-training quantization to int8, calibrated on train crops as the robot would see them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from leansort.compress.int8 import quantizable, quantize_onnx, quantize_openvino, sensitivity
+from leansort.compress.protocol import Context, Outcome
+from leansort.core.bundle import Bundle
+from leansort.core.errors import UserError
+
+STAGE = "graph"
+FASTER = True
+
+
+class Config(BaseModel):
+    """For which engine, and which layers stay in float.
+
+    Attributes:
+        engine: `onnxruntime` gets a graph of quantize and dequantize nodes, activations U8, weights S8 per channel;
+            `openvino` gets OpenVINO's own format, quantized by NNCF.
+        crops: train crops that calibrate.
+        method: how `onnxruntime`'s ranges are found.
+        preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
+        keep_float: names of graph nodes that stay in float.
+        share: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
+    crops: int = Field(default=300, ge=1, le=100_000)
+    method: Literal["minmax", "percentile", "entropy"] = "minmax"
+    preset: Literal["mixed", "performance"] = "mixed"
+    keep_float: tuple[str, ...] = ()
+    share: float = Field(default=1.0, ge=0.0, le=1.0)
+
+
+def weaker(config: Config, share: float) -> Config:
+    """Leave the worst layers in float."""
+    return config.model_copy(update={"share": share * config.share})
+
+
+def apply(bundle: Bundle, config: Config, context: Context) -> Outcome:
+    """Quantize.
+
+    Raises:
+        UserError: the graph is none that can be quantized, or has no node of a name in `keep_float`.
+    """
+    nodes = quantizable(bundle)
+    unknown = sorted(set(config.keep_float) - set(nodes))
+    if unknown:
+        raise UserError(f"quantize.keep_float: there is no node {unknown[0]!r}; there are {', '.join(nodes[:5])}, …")
+    order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: config.crops])
+    pixels = np.ascontiguousarray(np.asarray(context.train.pixels)[order])
+    kept, notes = list(config.keep_float), dict[str, Any]()
+    if config.share < 1.0:
+        found = sorted(sensitivity(bundle, pixels), key=lambda pair: -pair[1])
+        spared = round((1 - config.share) * len(nodes))
+        kept += [name for name, _ in found if name not in kept][:spared]
+        notes["sensitivity"] = dict(found)
+    notes |= {"kept_float": kept, "layers": len(nodes), "crops": len(pixels)}
+    if len(set(kept)) >= len(nodes):
+        return Outcome(bundle, notes, "every layer would stay in float")
+    if config.engine == "openvino":
+        return Outcome(quantize_openvino(bundle, pixels, preset=config.preset, keep_float=kept), notes)
+    return Outcome(quantize_onnx(bundle, pixels, method=config.method, keep_float=kept), notes)

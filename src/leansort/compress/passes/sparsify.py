@@ -1,0 +1,40 @@
+"""Zero the smallest weights (arXiv:1506.02626): the file compresses better, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from leansort.arch.trained import TrainedModel
+from leansort.compress.protocol import Context, Outcome
+from leansort.compress.sparsity import compressed_bytes, sparsified
+
+STAGE = "model"
+NOTE = "zeros bring no speed: no engine here skips them; only the compressed file is smaller"
+
+
+class Config(BaseModel):
+    """How many weights go.
+
+    Attributes:
+        amount: share of the weights of convolutions and linear layers, the classifier aside.
+        scope: whether they compete within their layer (`local`) or across the network (`global`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    amount: float = Field(default=0.5, ge=0.0, lt=1.0)
+    scope: Literal["local", "global"] = "global"
+
+
+def weaker(config: Config, share: float) -> Config:
+    """Zero fewer."""
+    return config.model_copy(update={"amount": share * config.amount})
+
+
+def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+    """Zero them; training afterwards makes them anything but zero again."""
+    sparse, zeros = sparsified(model, config.amount, config.scope)
+    notes = {"zeros": zeros, "compressed_bytes": compressed_bytes(sparse), "before": compressed_bytes(model)}
+    return Outcome(sparse, notes)

@@ -1,0 +1,150 @@
+"""A pipeline of passes: each step measured, judged, tried again weaker or rolled back, and kept for going on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leansort.arch.trained import TrainedModel
+from leansort.compress import keeping
+from leansort.compress.budget import Budget, Verdict, judge
+from leansort.compress.config import CompressConfig, Step
+from leansort.compress.judging import predicted
+from leansort.compress.protocol import Artifact, Context, Pass
+from leansort.compress.trial import Trial
+from leansort.core import store
+from leansort.core.bundle import Bundle
+from leansort.core.errors import LeansortError, UserError
+
+VERSION = 1
+Record = dict[str, Any]
+Steps = Sequence[tuple[Step, Pass]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a pipeline came to.
+
+    Attributes:
+        artifact: of the last accepted step, or what it began with.
+        bundle: its bundle.
+        records: of the start and of every step, as `compress.json` holds them.
+        bundles: of the start and of every accepted step, by name.
+    """
+
+    artifact: Artifact
+    bundle: Bundle
+    records: list[Record]
+    bundles: dict[str, Bundle]
+
+
+def check_order(steps: Steps) -> None:
+    """Refuse a pass on networks behind one on graphs: there is no way back from a graph.
+
+    Raises:
+        UserError: naming both steps.
+    """
+    graph = ""
+    for number, (_, one) in enumerate(steps, 1):
+        if one.stage == "graph":
+            graph = graph or f"step {number} ({one.name})"
+        elif graph:
+            raise UserError(f"compress.steps: step {number} ({one.name}) works on networks, but {graph} made a graph")
+
+
+def run(config: CompressConfig, steps: Steps, model: TrainedModel, context: Context, out: Path) -> Result:
+    """Do the steps; those that are finished in `out` are left alone.
+
+    Args:
+        config: budgets and engine.
+        steps: the passes.
+        model: what to begin with.
+        context: tools for the passes; each step gets a folder and seeds of its own.
+        out: gets `compress.json` after every step, and a folder for each in `steps/`.
+
+    Raises:
+        UserError: the steps' order is impossible.
+        LeansortError: a pass failed; earlier steps are kept.
+    """
+    check_order(steps)
+    line = _Line(config, model, context, out)
+    for number, (step, one) in enumerate(steps, 1):
+        line.step(f"{number}-{one.name}", step, one)
+    return Result(line.artifact, line.bundle, line.records, line.bundles)
+
+
+class _Line:
+    """Where a pipeline stands."""
+
+    def __init__(self, config: CompressConfig, model: TrainedModel, context: Context, out: Path) -> None:
+        self.config, self.context, self.out = config, context, out
+        self.key = store.digest([keeping.digest(model), config.engine, config.threads, context.seeds.value])
+        folder = keeping.begun(out / "steps" / "0-start", self.key)
+        self.artifact: Artifact = model
+        self.bundle = keeping.bundle_of(model, folder, context.export)
+        self.bundles = {"start": self.bundle}
+        self.truth = np.asarray(context.val.labels, np.int64)
+        self.said = predicted(model, context.val, config.engine)
+        first = self._verdict(model, Budget(1.0, 1.0, sure=False))
+        self.records: list[Record] = []
+        self._add({"name": "start", "pass": "", "state": "start", "reason": "", "verdict": first.to_json()})
+
+    def step(self, name: str, step: Step, one: Pass) -> None:
+        """Do one step, or take it from its folder where it is finished."""
+        budget = self._budget(step)
+        self.key = store.digest(
+            [self.key, one.config.model_dump(mode="json"), step.model_dump(mode="json"), asdict(budget)]
+        )
+        folder = keeping.begun(self.out / "steps" / name, self.key)
+        if one.stage == "graph":
+            self.artifact = self.bundle
+        done = folder / "step.json"
+        if done.exists():
+            record = store.read_json(done, "step")
+            self.context.say(f"step {name}: finished before; {record['reason']}")
+        else:
+            record = self._done(name, step, one, budget, folder)
+            store.write_json(done, record)
+        if record["state"] == "accepted":
+            self.artifact = keeping.load(folder, one.stage)
+            self.bundle = self.bundles[name] = keeping.bundle_of(self.artifact, folder, self.context.export)
+        self._add(record)
+
+    def _done(self, name: str, step: Step, one: Pass, budget: Budget, folder: Path) -> Record:
+        self.context.say(f"step {name}:")
+        trial = Trial(
+            given=self.artifact, bundle=self.bundle, one=one, heal=step.heal,
+            faster=one.faster if step.faster is None else step.faster,
+            retries=self.config.retries if step.retries is None else step.retries,
+            judge=lambda artifact: self._verdict(artifact, budget),
+            context=replace(self.context, folder=folder, seeds=self.context.seeds.child(f"compress/{name}")),
+        )  # fmt: skip
+        try:
+            record = trial.run()
+        except LeansortError as error:
+            error.args = (f"step {name}: {error}",)
+            raise
+        return {"name": name, "pass": one.name, "settings": one.config.model_dump(mode="json"), **record}
+
+    def _verdict(self, artifact: Artifact, budget: Budget) -> Verdict:
+        said = predicted(artifact, self.context.val, self.config.engine)
+        return judge(self.truth, self.said, said, self.bundle.meta.labels, budget)
+
+    def _budget(self, step: Step) -> Budget:
+        f1, one_class = step.max_f1_drop, step.max_class_drop
+        return Budget(
+            self.config.max_f1_drop if f1 is None else f1,
+            self.config.max_class_drop if one_class is None else one_class,
+            self.config.sure,
+        )
+
+    def _add(self, record: Record) -> None:
+        """Note a step, with the size of what the pipeline holds after it."""
+        meta = self.bundle.meta
+        size = {"parameters": meta.parameters, "macs": meta.macs, "bytes": len(self.bundle.to_bytes())}
+        self.records.append({**record, **size})
+        store.write_json(self.out / "compress.json", {"version": VERSION, "steps": self.records})

@@ -1,0 +1,81 @@
+"""The model card (arXiv:1810.03993): what a network is, what it was trained on, how well it sorts, what to mind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from leansort.measure.accuracy import ClassScore, Interval
+from leansort.measure.spread import Spread
+from leansort.report import markdown
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card tells.
+
+    Attributes:
+        name: of the model.
+        title: what it is, one line.
+        facts: further lines of the first table, by name.
+        split: that it was scored on.
+        f1: macro-F1 with its bootstrap interval over the crops.
+        crops: of that split.
+        classes: the per-class table.
+        seeds: of the same recipe with several seeds, where they were trained.
+        reproduce: the command that trains it again.
+        notes: about data, licence, and limits; one paragraph each.
+    """
+
+    name: str
+    title: str
+    facts: dict[str, str]
+    split: str
+    f1: Interval
+    crops: int
+    classes: Sequence[ClassScore]
+    seeds: Spread | None
+    reproduce: str
+    notes: Sequence[str]
+
+
+def text(card: Card) -> str:
+    """The card as Markdown."""
+    rows = [
+        [one.name, *(f"{value:.3f}" for value in (one.precision, one.recall, one.f1)), str(one.support)]
+        for one in card.classes
+    ]  # fmt: skip
+    between = f"95 % bootstrap interval {card.f1.low:.4f} – {card.f1.high:.4f}"
+    parts = [
+        f"# {card.name}\n\n{card.title}",
+        markdown.table(["", ""], [[name, value] for name, value in card.facts.items()]),
+        f"## How well it sorts\n\nMacro-F1 {card.f1.value:.4f} on {card.crops} {card.split} crops ({between}). "
+        "The best epoch was chosen on these crops, so the figure is a little too high.",
+        *([_seeds(card.seeds)] if card.seeds else []),
+        markdown.table(["class", "precision", "recall", "F1", "crops"], rows),
+        f"## How it was trained\n\nBy the recipe beside this card (`recipe.json`):\n\n```\n{card.reproduce}\n```",
+        *(["## Please note\n\n" + "\n\n".join(card.notes)] if card.notes else []),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _seeds(found: Spread) -> str:
+    between = "" if found.low is None else f", 95 % t-interval {found.low:.4f} – {found.high:.4f}"
+    spread = "" if found.std is None else f" ± {found.std:.4f}"
+    return f"The same recipe with {found.n} seeds: {found.mean:.4f}{spread} (mean ± standard deviation{between})."
+
+
+def facts(model: dict[str, Any]) -> dict[str, str]:
+    """The lines of the first table from plain data: parameters, multiply-adds, input, classes, provenance."""
+    preprocess = model["preprocess"]
+    return {
+        "network": model["base"],
+        "parameters": f"{model['parameters']:,}",
+        "multiply-adds": f"{model['macs'] / 1e6:.1f} M",
+        "input": f"{preprocess['size']} x {preprocess['size']} RGB, fit: {preprocess['fit']}",
+        "classes": ", ".join(model["labels"]),
+        "weights": f"{model['bytes'] / 1e6:.1f} MB, 32-bit, `model.safetensors`",
+        "data": f"digest {model['data']}",
+        "trained with": model["versions"],
+    }

@@ -1,0 +1,197 @@
+"""`leansort compress`: a trained network through a pipeline of passes, each step measured and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from leansort.arch import trained
+from leansort.arch.trained import TrainedModel
+from leansort.compress import pipeline, sensitivity
+from leansort.compress.config import CompressConfig, HealConfig, Step
+from leansort.compress.judging import engine_for
+from leansort.compress.protocol import Context, Finetune, Pass, step_of
+from leansort.core import manifest as manifests
+from leansort.core import plugins, store
+from leansort.core.bundle import Bundle
+from leansort.core.errors import LeansortError, UserError
+from leansort.core.manifest import Manifest
+from leansort.core.seeds import Seeds
+from leansort.export import parity
+from leansort.export.layers import layer_bundle
+from leansort.export.onnx import to_bundle
+from leansort.measure import latency
+from leansort.measure.latency import Seconds
+from leansort.report import compression
+from leansort.runtime import engine as engines
+from leansort.workflows import finetuning
+from leansort.workflows.data import import_data
+from leansort.workflows.finetuning import Finetuning
+from leansort.workflows.progress import bar, say
+from leansort.workflows.recipe import Recipe
+from leansort.workflows.train import crops
+
+LEAST = 50  # timed calls of each bundle
+
+
+def compress(
+    recipe: Recipe, model: TrainedModel, manifest: Manifest, out: Path, *, cache: Path | None = None,
+    explain: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Compress a trained network as a recipe says.
+
+    Args:
+        recipe: its `compress` section is the pipeline; its data, `train` and `augment` sections heal.
+        model: what to begin with.
+        manifest: the data; train crops calibrate and heal, val crops judge.
+        out: gets `model.leansort`, `compress.json`, `compress.md`, `compress.html` and a folder for each step.
+        cache: folder of decoded crops; `cache` in `out` by default.
+        explain: also report what each layer costs and how sensitive it is.
+
+    Returns:
+        What `compress.json` holds.
+
+    Raises:
+        UserError: a step is wrong, or the manifest has other classes.
+        LeansortError: a pass failed; earlier steps are kept, and the next call in the same `out` goes on from them.
+    """
+    steps = steps_of(recipe)
+    model.labels.require_same(manifest.labels, "the model", "the manifest")
+    model.save(out / "start.safetensors")
+    context = _context(recipe, model, manifest, cache or out / "cache", out)
+    warning = latency.busy()
+    if warning:
+        say(f"warning: {warning}")
+    done = pipeline.run(recipe.compress, steps, model, context, out)
+    layers = []
+    if explain:
+        with bar("layers") as advance:
+            layers = [one.to_json() for one in sensitivity.explain(model, context, advance)]
+    tree = {
+        "version": pipeline.VERSION, "title": recipe.title or recipe.name, "steps": done.records,
+        "latency": _latencies(recipe.compress, done.bundles), "layers": layers, "warning": warning,
+        "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}),
+    }  # fmt: skip
+    done.bundle.save(out / "model.leansort")
+    store.write_json(out / "compress.json", tree)
+    store.write_text(out / "compress.md", compression.text(tree) + "\n")
+    store.write_text(out / "compress.html", compression.page(tree))
+    return tree
+
+
+def data_of(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool) -> Manifest:
+    """Open the folder for results, and the data: those of `manifest`, or the recipe's own, imported into `out`.
+
+    Raises:
+        UserError: `out` holds something and is not to be resumed, or the data cannot be used.
+    """
+    store.new_folder(out, "compress", reuse=resume)
+    there = manifest or (out if resume and (out / "manifest.parquet").exists() else None)
+    return manifests.load(there) if there else import_data(recipe.data, out, seed=recipe.seed)
+
+
+def steps_of(recipe: Recipe) -> pipeline.Steps:
+    """The checked steps of a recipe's pipeline.
+
+    Raises:
+        UserError: every fault of every step.
+    """
+    steps, faults = [], []
+    plugins.path_of("engines", recipe.compress.engine)
+    for number, tree in enumerate(recipe.compress.steps, 1):
+        try:
+            step, one = step_of(tree, f"compress.steps.{number}.")
+            for heal in _heals(step, one):
+                finetuning.checked(recipe, heal)
+            steps.append((step, one))
+        except UserError as error:
+            faults.append(str(error))
+    if faults:
+        raise UserError("; ".join(faults))
+    pipeline.check_order(steps)
+    return steps
+
+
+def _heals(step: Step, one: Pass) -> list[HealConfig]:
+    """Every training that a step describes."""
+    return [each for each in (step.heal, one.config, *vars(one.config).values()) if isinstance(each, HealConfig)]
+
+
+def _context(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path, out: Path) -> Context:
+    val = crops(manifest, "val", model.preprocess, cache)
+    config = recipe.compress
+    finetune: Finetune = Finetuning(recipe, manifest, cache, out / "start.safetensors")
+    return Context(
+        train=crops(manifest, "train", model.preprocess, cache), val=val, seeds=Seeds(recipe.seed), folder=out,
+        finetune=finetune, export=partial(_exported, val.pixels, recipe.name),
+        time_bundles=partial(time_bundles, config), time_layers=partial(time_layers, config), say=say,
+    )  # fmt: skip
+
+
+def _exported(pixels: Any, name: str, model: TrainedModel) -> Bundle:
+    """A bundle that has passed the parity gate."""
+    bundle = to_bundle(model, name=name)
+    parity.check(model, bundle, pixels)
+    return bundle
+
+
+def time_bundles(config: CompressConfig, bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
+    """Interleaved call times of bundles, one picture a call."""
+    calls = {name: call(bundle, engine_for(bundle, config.engine), config.threads) for name, bundle in bundles.items()}
+    return latency.interleaved(calls, seconds=config.seconds, least=LEAST)
+
+
+def time_layers(
+    config: CompressConfig, chains: Mapping[str, Sequence[nn.Module]], shape: tuple[int, int, int]
+) -> dict[str, Seconds]:
+    """Interleaved call times of chains of layers; shorter ones than of whole networks, for there are many."""
+    bundles = {name: layer_bundle(list(chain), shape) for name, chain in chains.items()}  # type: ignore[arg-type]
+    return time_bundles(config.model_copy(update={"seconds": min(config.seconds, 0.3)}), bundles)
+
+
+def call(bundle: Bundle, engine: str, threads: int) -> Callable[[], object]:
+    """A call of a bundle with one picture of noise."""
+    size = bundle.meta.preprocess.size
+    runner = engines.load(bundle, engine, threads=threads)
+    x_bhwc = Seeds(0).child("measure/noise").numpy().integers(0, 256, (1, size, size, 3)).astype(np.uint8)
+    return lambda: runner.run(x_bhwc)
+
+
+def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[dict[str, Any]]:
+    """Every step's bundle on every installed engine that reads it, all in turns."""
+    pairs = [
+        (name, engine, bundle) for name, bundle in bundles.items()
+        for engine in engines.installed() if engine in engines.reading(bundle.format)
+    ]  # fmt: skip
+    calls = {f"{name} {engine}": call(bundle, engine, config.threads) for name, engine, bundle in pairs}
+    times = latency.interleaved(calls, seconds=config.seconds, least=LEAST)
+    found = []
+    for name, engine, bundle in pairs:
+        title = f"{name} {engine}"
+        one = latency.latency(title, times[title], bundle=bundle.digest, threads=config.threads)
+        found.append({"step": name, "engine": engine, **one.model_dump(mode="json")})
+    return found
+
+
+def begin(recipe: Recipe, model: Path, *, explain: bool) -> TrainedModel:
+    """The network to compress, once it is known that there is something to do.
+
+    Raises:
+        UserError: a step is wrong, there is none and nothing to explain, or `model` is a bundle, which has no network
+            any more, or not there.
+    """
+    if not steps_of(recipe) and not explain:
+        raise UserError("compress: the recipe has no compress.steps; name some, or ask for --explain alone")
+    if model.suffix == ".leansort":
+        raise UserError(
+            f"compress: {model} is a bundle; compression begins with a network: model.safetensors or a run folder"
+        )
+    try:
+        return trained.load(model)
+    except LeansortError as error:
+        raise UserError(f"compress: {error}") from None

@@ -1,0 +1,98 @@
+"""Training a network on, for passes that heal what they cut: the recipe's own training with a few keys changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from leansort.arch.trained import TrainedModel
+from leansort.compress.config import START, HealConfig
+from leansort.compress.protocol import Prepare
+from leansort.core import strict
+from leansort.core.errors import UserError
+from leansort.core.manifest import Manifest
+from leansort.core.seeds import Seeds
+from leansort.data.augment_config import AugmentConfig
+from leansort.train import teachers
+from leansort.train.config import DistillConfig, TrainConfig
+from leansort.train.job import Job
+from leansort.train.loop import train
+from leansort.workflows.progress import epochs, say
+from leansort.workflows.recipe import Recipe
+from leansort.workflows.train import crops
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """Trains networks on with a recipe's data, augmentation and training settings.
+
+    Attributes:
+        recipe: the recipe.
+        manifest: the data.
+        cache: folder of decoded crops.
+        start: file of the network that teachers named `start` stand for.
+    """
+
+    recipe: Recipe
+    manifest: Manifest
+    cache: Path
+    start: Path
+
+    def __call__(
+        self, model: TrainedModel, heal: HealConfig, folder: Path, prepare: Prepare | None = None
+    ) -> TrainedModel:
+        """Train `model` in `folder`, going on with what is there; `prepare` changes the network before training.
+
+        Raises:
+            UserError: a key of `heal` is wrong, or a teacher is missing or knows other classes.
+        """
+        job = self._job(model, heal)
+        network = model.network()
+        given = teachers.load(job.distill.teachers, model.labels, hints=False, threads=self.recipe.train.threads or 1)
+        resume = (folder / "last.safetensors").exists()
+        say(f"  training on for {heal.epochs} epochs{', going on' if resume else ''}")
+        with epochs(job.config.epochs) as (on_step, on_epoch):
+            return train(
+                job, folder, network=prepare(network) if prepare else network, teachers=given, resume=resume,
+                on_epoch=on_epoch, on_step=on_step, say=say,
+            )  # fmt: skip
+
+    def _job(self, model: TrainedModel, heal: HealConfig) -> Job:
+        recipe = self.recipe.model_copy(update={"preprocess": model.preprocess})
+        lr = heal.lr or recipe.train.lr / 4
+        own = {"epochs": heal.epochs, "lr": lr, "warmup": min(heal.warmup, heal.epochs / 2), "freeze": 0, **heal.train}
+        return Job(
+            spec=model.spec, preprocess=model.preprocess, labels=model.labels,
+            train=crops(self.manifest, "train", recipe.train_preprocess, self.cache),
+            val=crops(self.manifest, "val", model.preprocess, self.cache),
+            config=_changed(recipe.train, TrainConfig, own, "heal.train."),
+            augment=_changed(recipe.augment, AugmentConfig, heal.augment, "heal.augment."),
+            distill=DistillConfig(
+                teachers=self._teachers(heal.teachers), weight=heal.weight, temperature=heal.temperature
+            ),
+            seeds=Seeds(recipe.seed).child("compress"), provenance=model.provenance | {"seed": recipe.seed},
+        )  # fmt: skip
+
+    def _teachers(self, names: Sequence[str]) -> tuple[Path, ...]:
+        return tuple(self.start if name == START else Path(name) for name in names)
+
+
+def checked(recipe: Recipe, heal: HealConfig) -> None:
+    """Refuse wrong keys before anything is started.
+
+    Raises:
+        UserError: naming them.
+    """
+    _changed(recipe.train, TrainConfig, heal.train, "heal.train.")
+    _changed(recipe.augment, AugmentConfig, heal.augment, "heal.augment.")
+
+
+def _changed(section: BaseModel, kind: Any, own: dict[str, Any], where: str) -> Any:
+    try:
+        return kind.model_validate({**section.model_dump(), **own})
+    except ValidationError as error:
+        raise UserError("; ".join(strict.faults(error, kind, where))) from None

@@ -1,0 +1,179 @@
+"""Every compression pass that is found, on every backbone: what it makes is rebuilt from its own file, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from leansort.arch import trained
+from leansort.arch.archspec import ArchSpec
+from leansort.arch.trained import TrainedModel
+from leansort.compress import keeping, protocol
+from leansort.compress.budget import Budget, judge
+from leansort.compress.config import CompressConfig, HealConfig
+from leansort.compress.judging import predicted, scores
+from leansort.compress.protocol import Context, Outcome, Pass, Prepare
+from leansort.compress.trial import Trial
+from leansort.core import plugins
+from leansort.core.bundle import Bundle
+from leansort.core.errors import UserError
+from leansort.core.seeds import Seeds
+from leansort.data.augment_config import AugmentConfig
+from leansort.data.crops import Crops
+from leansort.export.onnx import to_bundle
+from leansort.train.config import TrainConfig
+from leansort.train.job import Job
+from leansort.train.loop import train
+from leansort.workflows.compress import time_bundles, time_layers
+from tests.contract.test_backbones import CASES, model_of
+
+SETTINGS: dict[str, dict[str, Any]] = {  # of passes that need some; the others are tried as they come
+    "prune": {"macs": 0.6, "round_to": 2},
+    "finetune": {"epochs": 1},
+    "distill": {"epochs": 1},
+    "qat": {"epochs": 1},
+    "quantize": {"crops": 8},
+}
+PASSES = sorted(plugins.found("passes"))
+MODEL_PASSES = [name for name in PASSES if plugins.load("passes", name).STAGE == "model"]
+GRAPH_PASSES = [name for name in PASSES if name not in MODEL_PASSES]
+FEW = ("mnasnet", "mobilenetv3_small", "tiny_s", "timm:lcnet_050")
+QUICK = CompressConfig(seconds=0.1)
+TRAINING = {"finetune", "distill", "qat"}
+
+
+def crops(count: int, seed: int) -> Crops:
+    rng = np.random.default_rng(seed)
+    return Crops(rng.integers(0, 256, (count, 64, 64, 3)).astype(np.uint8), [at % 6 for at in range(count)])
+
+
+def finetune(model: TrainedModel, heal: HealConfig, folder: Path, prepare: Prepare | None = None) -> TrainedModel:
+    config = TrainConfig(epochs=heal.epochs, batch=8, lr=1e-3, workers=0, threads=1, warmup=0, ema=0.5)
+    job = Job(
+        model.spec, model.preprocess, model.labels, crops(16, 0), crops(12, 1), config, AugmentConfig(), Seeds(0), {}
+    )
+    network = model.network()
+    return train(job, folder, network=prepare(network) if prepare else network)
+
+
+def context(folder: Path) -> Context:
+    return Context(
+        train=crops(24, 0), val=crops(24, 1), seeds=Seeds(5), folder=folder, finetune=finetune, export=to_bundle,
+        time_bundles=partial(time_bundles, QUICK), time_layers=partial(time_layers, QUICK), say=lambda text: None,
+    )  # fmt: skip
+
+
+def load(name: str) -> Pass:
+    return protocol.load(name, SETTINGS.get(name, {}))
+
+
+@cache
+def bundle_of(name: str) -> Bundle:
+    return to_bundle(model_of(name))
+
+
+def unchanged(weights: Mapping[str, torch.Tensor], model: TrainedModel) -> bool:
+    return all(torch.equal(weights[key], model.weights[key]) for key in weights)
+
+
+def require_rebuilt(outcome: Outcome, folder: Path) -> None:
+    """What was made says the same once it was written and read."""
+    keeping.save(outcome.artifact, folder)
+    stage: protocol.Stage = "graph" if isinstance(outcome.artifact, Bundle) else "model"
+    again = keeping.load(folder, stage)
+    val = crops(6, 3)
+    made = scores(outcome.artifact, val)
+    assert np.isfinite(made).all()
+    np.testing.assert_array_equal(scores(again, val), made)
+    if isinstance(again, TrainedModel):
+        assert ArchSpec.model_validate(again.spec.to_json()) == again.spec == trained.load(folder).spec
+
+
+def by_pass(names: list[str]) -> list[Any]:
+    """Every pass on every backbone; trainings and graphs on a few, the others of these in the long runs."""
+    pairs = [(one, backbone) for one in names for backbone in CASES]
+    slow = [(one not in MODEL_PASSES or one in TRAINING) and backbone not in FEW for one, backbone in pairs]
+    return [
+        pytest.param(*pair, marks=[pytest.mark.slow] if long else [])
+        for pair, long in zip(pairs, slow, strict=True)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "backbone"), by_pass(MODEL_PASSES))
+def test_a_network_that_a_pass_made_is_rebuilt_from_its_file(name: str, backbone: str, tmp_path: Path) -> None:
+    model = model_of(backbone)
+    before = {key: value.clone() for key, value in model.weights.items()}
+    one = load(name)
+    if "measured" in type(one.config).model_fields:  # here it is the splitting that is tried, not the clock
+        one = replace(one, config=one.config.model_copy(update={"measured": False}))
+    outcome = one.apply(model, context(tmp_path))
+    assert unchanged(before, model), "the given network was changed"
+    assert isinstance(outcome.artifact, TrainedModel)
+    assert outcome.left_alone == "" or outcome.artifact is model
+    require_rebuilt(outcome, tmp_path / "made")
+    if not outcome.left_alone:
+        same_weights = outcome.artifact.weights.keys() == before.keys() and unchanged(before, outcome.artifact)
+        assert outcome.artifact.spec != model.spec or not same_weights, "it says that it did something"
+
+
+@pytest.mark.parametrize(("name", "backbone"), by_pass(GRAPH_PASSES))
+def test_a_graph_that_a_pass_made_is_read_again(name: str, backbone: str, tmp_path: Path) -> None:
+    bundle = bundle_of(backbone)
+    before = bundle.to_bytes()
+    outcome = load(name).apply(bundle, context(tmp_path))
+    assert bundle.to_bytes() == before
+    assert isinstance(outcome.artifact, Bundle)
+    assert outcome.artifact.labels == bundle.labels
+    assert outcome.artifact.meta.preprocess == bundle.meta.preprocess
+    assert not outcome.left_alone
+    assert len(outcome.artifact.to_bytes()) < len(before)
+    require_rebuilt(outcome, tmp_path / "made")
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_settings_are_strict_and_documented(name: str) -> None:
+    module = plugins.load("passes", name)
+    with pytest.raises(UserError, match=r"steps\.1\.no_such_key: unknown key"):
+        protocol.load(name, {**SETTINGS.get(name, {}), "no_such_key": 1}, "steps.1.")
+    text = module.Config.__doc__ or ""
+    assert module.__doc__
+    own = set(module.Config.model_fields) - set(HealConfig.model_fields)
+    assert [field for field in own if f"{field}:" not in text] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PASSES if hasattr(plugins.load("passes", name), "weaker")])
+def test_weaker_settings_are_settings_and_full_strength_is_no_change(name: str) -> None:
+    one = load(name)
+    assert one.weaker(1.0) == one
+    halved = one.weaker(0.5)
+    assert halved is not None
+    assert halved != one
+    assert type(halved.config).model_validate(halved.config.model_dump()) == halved.config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", CASES)
+@pytest.mark.parametrize("name", [name for name in MODEL_PASSES if load(name).faster])
+def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) -> None:
+    """Through a step of a pipeline, timed on the engine; a busy machine may leave more alone, never fewer."""
+    model, tools = model_of(backbone), context(tmp_path)
+    said = predicted(model, tools.val)
+    truth = np.asarray(tools.val.labels)
+    record = Trial(
+        given=model, bundle=bundle_of(backbone), one=load(name), heal=HealConfig(), faster=True, retries=0,
+        judge=lambda made: judge(truth, said, predicted(made, tools.val), model.labels.names, Budget(1, 1, sure=False)),
+        context=tools,
+    ).run()  # fmt: skip
+    if record["state"] == "accepted":
+        assert record["speed"]["low"] > 1.0
+        require_rebuilt(Outcome(keeping.load(tmp_path, "model")), tmp_path / "made")
+    else:
+        assert record["state"] == "left alone"
+        assert "left alone" in record["reason"]

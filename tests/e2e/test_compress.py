@@ -1,0 +1,131 @@
+"""`leansort compress` through the command line: the whole chain, killed and gone on with, and a user's mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from leansort.core import bundle as bundles
+from tests.conftest import Cli
+
+STEPS = """
+compress:
+  seconds: 0.1
+  max_f1_drop: 1.0
+  steps:
+    - {pass: prune, macs: 0.7, round_to: 2, faster: false, heal: {epochs: 1}}
+    - {pass: qat, epochs: 2}
+    - {pass: quantize, crops: 16, faster: false}
+"""
+
+
+@pytest.fixture
+def recipe(tiny_recipe: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(tiny_recipe.read_text() + STEPS)
+    return path
+
+
+def test_a_network_is_pruned_healed_trained_for_int8_and_quantized(
+    recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    out = tmp_path / "out"
+    given = [recipe, tiny_run / "train", "--manifest", tiny_run, "--cache", tiny_run / "cache", "--out", out]
+    done = cli("compress", *given, "--explain", "--json")
+    assert done.returncode == 0, done.stderr
+    tree = json.loads(done.stdout)
+    assert tree == json.loads((out / "compress.json").read_text())
+    assert [step["state"] for step in tree["steps"]] == ["start", "accepted", "accepted", "accepted"]
+    start, pruned, _, last = tree["steps"]
+    assert pruned["macs"] <= 0.72 * start["macs"]
+    assert pruned["notes"]["reached"] <= 0.7
+    assert last["bytes"] < 0.6 * pruned["bytes"]
+    assert {one["engine"] for one in tree["latency"] if one["step"] == "3-quantize"} == {"onnxruntime", "openvino"}
+    assert len(tree["layers"]) > 20
+    assert sum(layer["macs"] for layer in tree["layers"]) == start["macs"]
+    for file in ("compress.md", "compress.html"):
+        text = (out / file).read_text()
+        assert "3-quantize" in text
+        assert tree["layers"][0]["name"] in text
+    bundle = bundles.load(out / "model.leansort")
+    assert bundle.meta.provenance["quantized"]["weights"] == "int8"
+    some = cli("predict", out / "model.leansort", next((tiny_run / "crops" / "val").rglob("*.jpg")))
+    assert some.returncode == 0, some.stderr
+    again = cli("compress", *given, "--explain")
+    assert (again.returncode, "not empty" in again.stderr) == (2, True)
+    resumed = cli("compress", *given, "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stderr.count("finished before") == 3
+    assert [step["verdict"] for step in json.loads(resumed.stdout)["steps"]] == [
+        step["verdict"] for step in tree["steps"]
+    ]
+
+
+def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+    plugins = tmp_path / "plugins" / "passes"
+    plugins.mkdir(parents=True)
+    (plugins / "sleep.py").write_text(
+        "import time\nfrom pathlib import Path\nfrom pydantic import BaseModel\n"
+        "from leansort.compress.protocol import Outcome\nSTAGE = 'model'\n"
+        "class Config(BaseModel):\n    '''None.'''\n"
+        "def apply(model, config, context):\n"
+        f"    here = Path({str(tmp_path / 'here')!r})\n"
+        "    if not here.exists():\n        here.touch()\n        time.sleep(600)\n"
+        "    return Outcome(model)\n"
+    )
+    steps = "[{pass: fuse}, {pass: prune, macs: 0.8, round_to: 2, faster: false}, {pass: sleep}, {pass: sparsify}]"
+    given = [recipe, tiny_run / "train", f"compress.steps={steps}", "--manifest", tiny_run, "--out", tmp_path / "out"]
+    command = [sys.executable, "-m", "leansort", "compress", *map(str, given)]
+    environment = {**os.environ, "LEANSORT_PLUGINS": str(tmp_path / "plugins")}
+    started = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    for _ in range(1200):
+        if (tmp_path / "here").exists() or started.poll() is not None:
+            break
+        time.sleep(0.1)
+    assert started.poll() is None
+    started.send_signal(signal.SIGKILL)
+    started.communicate()
+    kept = {path: path.read_bytes() for path in (tmp_path / "out" / "steps").glob("[012]-*/*") if path.is_file()}
+    assert {path.name for path in kept} >= {"step.json", "model.safetensors", "model.leansort"}
+    done = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("finished before") == 2
+    assert [path for path, data in kept.items() if path.read_bytes() != data] == []
+    assert [one["state"] for one in json.loads((tmp_path / "out" / "compress.json").read_text())["steps"]] == [
+        "start", *["accepted"] * 4,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("compress.steps=[{pass: prun, macs: 0.5}]", "did you mean 'prune'"),
+        ("compress.steps=[{pass: quantize}, {pass: fuse}]", "step 2 (fuse) works on networks, but step 1 (quantize)"),
+        ("compress.steps=[{pass: qat, train: {lrr: 1}}]", "heal.train.lrr: unknown key; did you mean 'lr'"),
+        ("compress.steps=[{pass: prune, macs: 0.5, heal: {train: {lrr: 1}}}]", "heal.train.lrr: unknown key"),
+        ("compress.engine=onnx-runtime", "did you mean 'onnxruntime'"),
+        ("compress.steps=[]", "no compress.steps"),
+        ("compress.max_f1_drop=two", "compress.max_f1_drop: got 'two'"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli, change: str, message: str
+) -> None:
+    done = cli("compress", recipe, tiny_run / "train", change, "--manifest", tiny_run, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bundle_is_no_network(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+    done = cli("compress", recipe, tiny_run / "model.leansort", "--out", tmp_path / "out")
+    assert (done.returncode, "begin with its network" in done.stderr) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
