@@ -69,8 +69,12 @@ def export(
     manifest: Annotated[Path, typer.Option(help="Manifest whose val crops prove that the bundle is right.")],
     out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("model.leansort"),
     name: Annotated[str, typer.Option(help="Name of the model, for people.")] = "",
+    wanted_error: Annotated[
+        float | None,
+        typer.Option(help="Accept only what is so sure that at most this share of labels is wrong.", min=0, max=1),
+    ] = None,
 ) -> None:
-    """Export a trained model to a verified bundle.
+    """Export a trained model to a verified bundle, its confidences calibrated on val.
 
     \b
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
@@ -79,7 +83,9 @@ def export(
     from leansort.core import manifest as manifests
     from leansort.workflows.export import export_bundle
 
-    bundle, _ = export_bundle(trained.load(model), manifests.load(manifest), out, name=name)
+    bundle, _, _ = export_bundle(
+        trained.load(model), manifests.load(manifest), out, name=name, wanted_error=wanted_error
+    )
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {bundle.meta.parameters:,} parameters, digest {bundle.digest}")
 
 

@@ -30,10 +30,7 @@ def scores(artifact: Artifact, crops: Crops, engine: str = "") -> npt.NDArray[np
         ).numpy()
         return out
     runner = engines.load(artifact, engine_for(artifact, engine))
-    pixels = crops.pixels
-    return np.concatenate(
-        [runner.run(np.ascontiguousarray(pixels[i : i + BATCH])) for i in range(0, len(pixels), BATCH)]
-    )
+    return engines.scores(runner, np.asarray(crops.pixels))
 
 
 def predicted(artifact: Artifact, crops: Crops, engine: str = "") -> Ints:

@@ -55,8 +55,7 @@ def check(model: TrainedModel, bundle: Bundle, pixels: npt.NDArray[np.uint8], en
             must not be shipped.
     """
     reference = softmax(logits(model.network(), model.preprocess, eval_batches(pixels, 64)).numpy())
-    runner = engines.load(bundle, engine)
-    exported = softmax(np.concatenate([runner.run(pixels[i : i + 64]) for i in range(0, len(pixels), 64)]))
+    exported = softmax(engines.scores(engines.load(bundle, engine), pixels))
     agreement = float((reference.argmax(1) == exported.argmax(1)).mean())
     parity = Parity(len(pixels), agreement, float(np.abs(reference - exported).max()))
     if not (parity.agreement >= MIN_AGREEMENT and parity.gap <= MAX_PROBABILITY_GAP):  # NaN fails too

@@ -45,6 +45,8 @@ class Report:
         history: one record an epoch (epoch, loss, lr, val_macro_f1, images_per_s, seconds).
         latency: the latency table.
         contest: rows (edition, list, f1, cost, score) of the contest score; may be empty.
+        calibration: what `calibration.json` holds, and of the scored split `ece`, `split_coverage`,
+            `split_error`; may be empty.
         notes: what the reader must know (skipped pictures, warnings).
         provenance: nested plain data.
     """
@@ -61,5 +63,6 @@ class Report:
     history: tuple[dict[str, Any], ...]
     latency: tuple[Measurement, ...]
     contest: tuple[dict[str, Any], ...] = ()
+    calibration: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)

@@ -47,6 +47,7 @@ def render(report: Report) -> str:
         floor=plots.f1_floor([report.f1.low, *(one.f1 for one in report.classes if one.support)]),
         training=training(report.history),
         slowest=slowest(report.latency),
+        risk=risk(report.calibration),
         hosts=sorted({_host(one) for one in report.latency if one.host}),
         provenance=_groups(report.provenance),
         f1_marker=plots.f1_marker,
@@ -117,6 +118,12 @@ def training(history: Sequence[dict[str, Any]]) -> Training | None:
         f"Trained for {epochs}." + (f" Epoch {best[0]:.0f} was kept, val macro-F1 {best[1]:.3f}." if best else ""),
         drawings,
     )
+
+
+def risk(calibration: Mapping[str, Any]) -> str:
+    """Draw the share of wrong labels among the accepted ones against the share accepted; empty without a curve."""
+    line = [(float(coverage), float(error)) for coverage, error in calibration.get("curve", ())]
+    return plots.curve("Share wrong", line, axis="share accepted") if len(line) > 1 else ""
 
 
 def slowest(latency: Sequence[Measurement]) -> dict[str, float]:

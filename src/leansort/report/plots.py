@@ -30,29 +30,31 @@ def finite(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def curve(what: str, line: Sequence[Point], best: float | None = None) -> str:
-    """Draw one curve against the epoch.
+def curve(what: str, line: Sequence[Point], best: float | None = None, axis: str = "epoch") -> str:
+    """Draw one curve, against the epoch unless said otherwise.
 
     Args:
         what: is drawn, for the labels.
         line: (epoch, value), at least two.
         best: the epoch to mark, where there is one.
+        axis: what the curve is drawn against.
 
     Returns:
         An `<svg>` element.
     """
     ys = ticks(min(y for _, y in line), max(y for _, y in line))
     low, high = min(x for x, _ in line), max(x for x, _ in line)
-    xs = [x for x in ticks(low, high, 6, whole=True) if low <= x <= high]
+    xs = [x for x in ticks(low, high, 6, whole=axis == "epoch") if low <= x <= high]
     placed = [(_along(x, low, high), _up(y, ys[0], ys[-1])) for x, y in line]
-    label = f"{what} by epoch: {line[0][1]:.3f} at epoch {line[0][0]:.0f}, {line[-1][1]:.3f} at {line[-1][0]:.0f}"
+    ends = (f"{value:.3f} at {axis} {x:g}" for x, value in (line[0], line[-1]))
+    label = f"{what} by {axis}: {', '.join(ends)}"
     parts = [
         *(_grid(_up(y, ys[0], ys[-1]), _text(y, ys)) for y in ys),
-        *(_foot(_along(x, low, high), f"{x:.0f}") for x in xs),
-        f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">epoch</text>',
+        *(_foot(_along(x, low, high), f"{x:g}") for x in xs),
+        f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{axis}</text>',
         '<polyline class="line" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in placed) + '"/>',
         *(_mark(at, value) for at, value in zip(placed, line, strict=True) if value[0] == best),
-        *_hovers(what, line, placed),
+        *_hovers(what, line, placed, axis),
     ]
     return f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
@@ -105,12 +107,12 @@ def _mark(at: Point, value: Point) -> str:
     )
 
 
-def _hovers(what: str, line: Sequence[Point], placed: Sequence[Point]) -> list[str]:
+def _hovers(what: str, line: Sequence[Point], placed: Sequence[Point], axis: str) -> list[str]:
     """Unseen discs whose titles browsers show under the pointer."""
     return [
         f'<circle class="hover" cx="{x:.1f}" cy="{y:.1f}" r="6">'
-        f"<title>epoch {epoch:.0f}: {what} {value:.4f}</title></circle>"
-        for (x, y), (epoch, value) in zip(placed, line, strict=True)
+        f"<title>{axis} {at:g}: {what} {value:.4f}</title></circle>"
+        for (x, y), (at, value) in zip(placed, line, strict=True)
         if len(line) <= MOST_HOVERS
     ]
 

@@ -73,6 +73,12 @@ def require(x_bhwc: Pixels, shape_hwc: tuple[int, ...]) -> None:
         raise UserError(f"engine: got pixels {x_bhwc.dtype} {x_bhwc.shape}, the graph takes {expected}")
 
 
+def scores(engine: Engine, pixels: Pixels, batch: int = 64) -> Logits:
+    """Logits (n, classes) of pixels (n, size, size, 3), in batches."""
+    parts = (np.ascontiguousarray(pixels[start : start + batch]) for start in range(0, len(pixels), batch))
+    return np.concatenate([engine.run(part) for part in parts])
+
+
 def default_for(bundle: Bundle) -> str:
     """The engine that a bundle is run by where nothing else is said."""
     return DEFAULTS[bundle.format]

@@ -30,6 +30,7 @@ from leansort.measure.latency import Seconds
 from leansort.report import compression
 from leansort.runtime import engine as engines
 from leansort.workflows import finetuning
+from leansort.workflows.calibrating import calibrated, sentence
 from leansort.workflows.data import import_data
 from leansort.workflows.finetuning import Finetuning
 from leansort.workflows.progress import bar, say
@@ -72,12 +73,15 @@ def compress(
     if explain:
         with bar("layers") as advance:
             layers = [one.to_json() for one in sensitivity.explain(model, context, advance)]
-    tree = {
+    tree: dict[str, Any] = {
         "version": pipeline.VERSION, "title": recipe.title or recipe.name, "steps": done.records,
         "latency": _latencies(recipe.compress, done.bundles), "layers": layers, "warning": warning,
         "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}),
     }  # fmt: skip
-    done.bundle.save(out / "model.leansort")
+    bundle, found = calibrated(done.bundle, context.val, recipe.export.wanted_error)
+    say(f"compress: {sentence(found)}")
+    tree["calibration"] = found.to_json()
+    bundle.save(out / "model.leansort")
     store.write_json(out / "compress.json", tree)
     store.write_text(out / "compress.md", compression.text(tree) + "\n")
     store.write_text(out / "compress.html", compression.page(tree))

@@ -9,14 +9,23 @@ from leansort.core.bundle import Bundle
 from leansort.core.manifest import Manifest
 from leansort.export import parity
 from leansort.export.onnx import to_bundle
+from leansort.measure.calibration import Calibration
+from leansort.workflows.calibrating import calibrated, sentence
 from leansort.workflows.progress import say
 from leansort.workflows.train import crops
 
 
 def export_bundle(
-    model: TrainedModel, manifest: Manifest, out: Path, *, name: str = ""
-) -> tuple[Bundle, parity.Parity]:
-    """Export a model, prove on the val crops that the bundle says the same, and only then write it.
+    model: TrainedModel, manifest: Manifest, out: Path, *, name: str = "", wanted_error: float | None = None
+) -> tuple[Bundle, parity.Parity, Calibration]:
+    """Export a model, prove on the val crops that the bundle says the same, calibrate it, and only then write it.
+
+    Args:
+        model: the network.
+        manifest: whose val crops prove and calibrate.
+        out: the bundle to write.
+        name: of the model, for people.
+        wanted_error: largest share of wrong labels among accepted ones; None accepts everything.
 
     Raises:
         UserError: the manifest's labels differ from the model's.
@@ -27,5 +36,7 @@ def export_bundle(
     val = crops(manifest, "val", model.preprocess, out.parent / "cache")
     same = parity.check(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
+    bundle, found = calibrated(bundle, val, wanted_error)
+    say(f"export: {sentence(found)}")
     bundle.save(out)
-    return bundle, same
+    return bundle, same, found

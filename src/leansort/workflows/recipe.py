@@ -56,6 +56,19 @@ class ArchConfig(BaseModel):
         return self.model_dump(exclude={"weights", "weight_names"})
 
 
+class ExportConfig(BaseModel):
+    """How sure a bundle has to be.
+
+    Attributes:
+        wanted_error: largest share of wrong labels among accepted ones, measured on val; the threshold follows from it,
+            and what is less sure is not accepted. None accepts everything.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wanted_error: float | None = Field(default=None, ge=0.0, lt=1.0)
+
+
 class BenchConfig(BaseModel):
     """How long and with how many compute threads the bundle is timed."""
 
@@ -79,6 +92,7 @@ class Recipe(BaseModel):
         train: how it is trained.
         distill: what it learns from teachers.
         compress: passes that make it smaller and faster, and what they may cost.
+        export: how sure a bundle has to be.
         bench: how it is timed.
         contest: baselines of the contest score.
     """
@@ -95,6 +109,7 @@ class Recipe(BaseModel):
     train: TrainConfig = TrainConfig()
     distill: DistillConfig = DistillConfig()
     compress: CompressConfig = CompressConfig()
+    export: ExportConfig = ExportConfig()
     bench: BenchConfig = BenchConfig()
     contest: Baselines = Baselines()
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import cv2
+import numpy as np
 
 from leansort.core import bundle as bundles
 from leansort.core import store
 from leansort.core.errors import LeansortError
 from leansort.core.preprocess import Preprocess
 from leansort.measure.accuracy import ClassScore, Interval
+from leansort.measure.calibration import expected_calibration_error
 from leansort.measure.measurement import Measurement
 from leansort.measure.truth import Truth, read
 from leansort.report.content import Figure, Mistake, Report
 from leansort.report.page import render
-from leansort.runtime.predictor import Classifier
+from leansort.runtime.predictor import Classifier, Prediction
 
 MOST_MISTAKES = 18
 THUMBNAIL = Preprocess(size=144, fit="pad", fill=240)
@@ -42,15 +45,18 @@ def report(run: Path, out: Path | None = None) -> Path:
     recipe = store.read_json(run / "recipe.json", "report")
     with Classifier.load(run / "model.leansort") as classifier:
         truth = read(run / "manifest.parquet", scored["split"])
-        mistakes = worst_mistakes(classifier, truth)
+        said = list(classifier.predict_many((truth.files[name] for name in truth.index), threads=2))
+    mistakes = worst_mistakes(said, truth)
+    calibration = _calibration(run, said, truth, scored["split"])
     page = out or run / "report.html"
-    store.write_text(page, render(_content(run, recipe, scored, timed, mistakes)))
+    store.write_text(page, render(_content(run, recipe, scored, timed, mistakes, calibration)))
     return page
 
 
 def _content(
-    run: Path, recipe: dict[str, Any], scored: dict[str, Any], timed: dict[str, Any], mistakes: Sequence[Mistake]
-) -> Report:
+    run: Path, recipe: dict[str, Any], scored: dict[str, Any], timed: dict[str, Any], mistakes: Sequence[Mistake],
+    calibration: dict[str, Any],
+) -> Report:  # fmt: skip
     bundle = bundles.load(run / "model.leansort")
     part = scored["lists"]["all"]
     latency = tuple(Measurement.model_validate(one) for one in timed["measurements"])
@@ -68,6 +74,7 @@ def _content(
         history=tuple(json.loads(line) for line in (run / "train" / "metrics.jsonl").read_text().splitlines()),
         latency=latency,
         contest=tuple(scored["contest"]),
+        calibration=calibration,
         notes=tuple(note for note in (timed["warning"], *scored["faults"]) if note),
         provenance={"bundle": bundle.digest, **bundle.meta.provenance, "recipe": recipe},
     )
@@ -96,10 +103,24 @@ def _headline(
     return tuple(figures)
 
 
-def worst_mistakes(classifier: Classifier, truth: Truth, most: int = MOST_MISTAKES) -> list[Mistake]:
-    """Pictures sorted wrong, the most confident first."""
+def _calibration(run: Path, said: Sequence[Prediction], truth: Truth, split: str) -> dict[str, Any]:
+    """What was fitted on val, and what it comes to on a split that it was not fitted on."""
+    path = run / "calibration.json"
+    found: dict[str, Any] = store.read_json(path, "report") if path.exists() else {}
+    pairs = [(one, label) for one, label in zip(said, truth.index.values(), strict=True) if not one.error]
+    if not found or split == "val" or not pairs:
+        return found
+    labels = np.asarray([label for _, label in pairs])
+    wrong = [one.label != truth.labels.names[label] for one, label in pairs if one.accepted]
+    return {
+        **found, "ece": expected_calibration_error(np.asarray([one.probabilities for one, _ in pairs]), labels),
+        "split_coverage": len(wrong) / len(pairs), "split_error": fmean(wrong) if wrong else 0.0,
+    }  # fmt: skip
+
+
+def worst_mistakes(said: Sequence[Prediction], truth: Truth, most: int = MOST_MISTAKES) -> list[Mistake]:
+    """Pictures sorted wrong, the most confident first; `said` is in the order of `truth`."""
     names = list(truth.index)
-    said = classifier.predict_many((truth.files[name] for name in names), threads=2)
     wrong = [
         (one.probability, name, one.label)
         for name, one in zip(names, said, strict=True)

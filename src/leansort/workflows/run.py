@@ -87,12 +87,16 @@ def _manifest(recipe: Recipe, out: Path, resume: bool) -> Manifest:
 def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, out: Path) -> Bundle:
     """Write the bundle: what the recipe's passes make of the network, or without any the network itself."""
     if recipe.compress.steps:
-        compress(recipe, model, manifest, out / "compress", cache=out / "cache")
+        tree = compress(recipe, model, manifest, out / "compress", cache=out / "cache")
         bundle = bundles.load(out / "compress" / "model.leansort")
         bundle.save(out / "model.leansort")
+        store.write_json(out / "calibration.json", tree["calibration"])
         return bundle
-    bundle, same = export_bundle(model, manifest, out / "model.leansort", name=recipe.name)
+    bundle, same, found = export_bundle(
+        model, manifest, out / "model.leansort", name=recipe.name, wanted_error=recipe.export.wanted_error
+    )
     store.write_json(out / "parity.json", same.to_json())
+    store.write_json(out / "calibration.json", found.to_json())
     return bundle
 
 
