@@ -6,17 +6,19 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from leansort.compress.config import Step
 from leansort.core import plugins
 from leansort.workflows.recipe import Recipe
 
 COMMANDS = (
     ["data", "sample"], ["data", "download"], ["data", "import"], ["data", "split"], ["data", "check"],
     ["data", "show"], ["data", "cache"], ["arch", "list"], ["arch", "show"], ["arch", "convert"], ["train"],
-    ["ablate"], ["export"], ["bench"], ["predict"], ["submit"], ["score"], ["report"], ["run"],
+    ["ablate"], ["compress"], ["card"], ["export"], ["bench"], ["predict"], ["submit"], ["score"], ["report"], ["run"],
 )  # fmt: skip
 
 
@@ -32,16 +34,32 @@ def reference() -> str:
     parts += ["## Recipe", "", *_table(Recipe, "")]
     for name in sorted(plugins.found("sources")):
         parts += [f"### data, source: {name}", "", *_table(plugins.load("sources", name).Config, "data.")]
+    parts += ["### compress.steps, every pass", "", *_table(Step, "", leave_out=("name", "settings"))]
+    for name in sorted(plugins.found("passes")):
+        module = plugins.load("passes", name)
+        first = " ".join((module.__doc__ or "").split("\n\n")[0].split())
+        parts += [f"### compress.steps, pass: {name}", "", first, "", *_table(module.Config, "")]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _table(model: type[BaseModel], prefix: str) -> list[str]:
-    meanings = dict(
-        re.findall(r"^ {8}(\w+): (.+?)(?=\n {8}\w|\n\s*\n|\Z)", (model.__doc__ or "") + "\n\n", re.S | re.M)
-    )
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """What a model's docstring, and those of the models it is made from, say of its keys."""
+    found: dict[str, str] = {}
+    for kind in reversed(model.__mro__):
+        text = (kind.__doc__ or "") + "\n\n"
+        found |= dict(re.findall(r"^ {8}(\w+): (.+?)(?=\n {8}\w|\n\s*\n|\Z)", text, re.S | re.M))
+    return found
+
+
+def _table(model: type[BaseModel], prefix: str, leave_out: Collection[str] = ()) -> list[str]:
+    if not model.model_fields:
+        return ["No keys of its own.", ""]
+    meanings = _meanings(model)
     lines = ["| key | default | meaning |", "|---|---|---|"]
     below: list[str] = []
     for name, field in model.model_fields.items():
+        if name in leave_out:
+            continue
         nested = field.annotation
         if isinstance(nested, type) and issubclass(nested, BaseModel):
             below += [f"### {prefix}{name}", "", *_table(nested, f"{prefix}{name}.")]

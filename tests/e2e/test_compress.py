@@ -34,7 +34,7 @@ def recipe(tiny_recipe: Path, tmp_path: Path) -> Path:
 
 
 def test_a_network_is_pruned_healed_trained_for_int8_and_quantized(
-    recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli
+    recipe: Path, tiny_run: Path, folders: Path, tmp_path: Path, cli: Cli
 ) -> None:
     out = tmp_path / "out"
     given = [recipe, tiny_run / "train", "--manifest", tiny_run, "--cache", tiny_run / "cache", "--out", out]
@@ -56,7 +56,7 @@ def test_a_network_is_pruned_healed_trained_for_int8_and_quantized(
         assert tree["layers"][0]["name"] in text
     bundle = bundles.load(out / "model.leansort")
     assert bundle.meta.provenance["quantized"]["weights"] == "int8"
-    some = cli("predict", out / "model.leansort", next((tiny_run / "crops" / "val").rglob("*.jpg")))
+    some = cli("predict", out / "model.leansort", next((folders / "val").rglob("*.jpg")))
     assert some.returncode == 0, some.stderr
     again = cli("compress", *given, "--explain")
     assert (again.returncode, "not empty" in again.stderr) == (2, True)
@@ -127,5 +127,5 @@ def test_a_mistake_is_one_line(
 
 def test_a_bundle_is_no_network(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
     done = cli("compress", recipe, tiny_run / "model.leansort", "--out", tmp_path / "out")
-    assert (done.returncode, "begin with its network" in done.stderr) == (2, True)
+    assert (done.returncode, "compression begins with a network" in done.stderr) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]

@@ -23,7 +23,14 @@ def test_the_reference_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "least"), [("README.md", 7), ("docs/data.md", 7), ("docs/networks.md", 2), ("docs/training.md", 2)]
+    ("page", "least"),
+    [
+        ("README.md", 7),
+        ("docs/data.md", 7),
+        ("docs/networks.md", 2),
+        ("docs/training.md", 2),
+        ("docs/compression.md", 2),
+    ],
 )
 def test_the_commands_run_as_written(page: str, least: int, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "configs").symlink_to(ROOT / "configs")

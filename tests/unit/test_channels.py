@@ -77,6 +77,10 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
+def size(model: TrainedModel) -> int:
+    return sum(tensor.numel() for tensor in model.weights.values())
+
+
 def last_edit(model: TrainedModel) -> Resize:
     edit = model.spec.edits[-1]
     assert isinstance(edit, Resize)
@@ -96,7 +100,8 @@ def counts(network: nn.Module) -> dict[str, tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "scope"), [*((name, "local") for name in NAMES), ("tiny_s", "global"), ("robnet-free", "global")]
+    ("name", "scope"),
+    [*((name, "local") for name in NAMES if name != "robnet-large"), ("tiny_s", "global"), ("robnet-free", "global")],
 )
 def test_half_of_the_channels_leave_every_network(name: str, scope: Literal["local", "global"], tmp_path: Path) -> None:
     model = model_of(name)
@@ -108,8 +113,7 @@ def test_half_of_the_channels_leave_every_network(name: str, scope: Literal["loc
     assert {layer: shape for layer, shape in after.items() if shape != before[layer]} == last_edit(small).layers
     for layer, (_, out, _) in after.items():
         assert out == before[layer][1] or (4 <= out < before[layer][1] and out % 4 == 0), layer
-    assert macs_of(small) < 0.7 * macs_of(model)
-    assert parameters_of(small) < 0.7 * parameters_of(model)
+    assert size(small) < 0.6 * size(model)
     small.save(tmp_path / "small.safetensors")
     x = torch.randn(2, 3, 32, 32)
     out = small.network()(x)
@@ -118,12 +122,13 @@ def test_half_of_the_channels_leave_every_network(name: str, scope: Literal["loc
 
 
 @pytest.mark.parametrize(
-    ("name", "merged"), [*((name, False) for name in NAMES), *((name, True) for name in ("mnasnet", *NAMES[-4:]))]
+    ("name", "merged"),
+    [*((name, False) for name in NAMES), ("mnasnet", True), ("robnet-free", True), ("timm:repvit_m0_9", True)],
 )
 def test_channels_without_a_signal_are_the_ones_that_leave(name: str, merged: bool) -> None:
     silenced = silence(fused_of(model_of(name)) if merged else model_of(name))
     small = pruned(silenced, amount=0.5, importance="l1", scope="local", round_to=1, **ROBUST)
-    assert parameters_of(small) < 0.45 * parameters_of(silenced)
+    assert size(small) < 0.45 * size(silenced)
     x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
     torch.testing.assert_close(
         small.network().double()(x), silenced.network().double()(x), atol=1e-6, rtol=1e-6
@@ -153,7 +158,7 @@ def test_grouped_convolutions_lose_the_same_places_of_every_group() -> None:
     small = pruned(model, amount=0.5, importance="l1", scope="local", round_to=1, **ROBUST)
     shapes = list(counts(small.network()).values())
     assert (8, 12, 4) in shapes  # from 16, 24 in 4 groups
-    assert (20, 40, 20) in shapes or (40, 40, 20) in shapes  # from 40, 60 in 20 groups, two channels in a group
+    assert (20, 20, 20) in shapes  # from 40, 60 in 20 groups: of two in a group one, of three out
     x = torch.randn(1, 3, 32, 32, dtype=torch.float64)
     silenced = silence(model)
     quiet = pruned(silenced, amount=0.5, importance="l1", scope="local", round_to=1, **ROBUST)

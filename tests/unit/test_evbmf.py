@@ -87,7 +87,7 @@ def iterated(s: npt.NDArray[Any], noises: npt.NDArray[Any], tall: int, wide: int
     s, noise = s[None, :], noises[:, None]
     a = b = np.sqrt(s) * np.ones_like(noise)
     va = vb = ca = cb = np.ones_like(a)
-    for _ in range(2000):
+    for _ in range(1000):
         va = noise / (b**2 + tall * vb + noise / ca)
         a = s * b * va / noise
         vb = noise / (a**2 + wide * va + noise / cb)
@@ -103,7 +103,7 @@ def test_the_closed_form_is_what_iterating_finds(rows: int, columns: int, rank: 
     tall, wide = sorted((rows, columns))
     s = np.linalg.svd(matrix, compute_uv=False)
     found = evbmf(matrix)
-    for noises, step in ((np.geomspace(0.03, 3.0, 600), 0.01), (found.noise * np.linspace(0.998, 1.002, 401), 2e-5)):
+    for noises, step in ((np.geomspace(0.03, 3.0, 500), 0.01), (found.noise * np.linspace(0.998, 1.002, 201), 4e-5)):
         means, energy = iterated(s, noises, tall, wide)
         total = tall * wide * np.log(noises) + (s**2).sum() / noises + np.minimum(energy, 0.0).sum(axis=1)
         best = int(total.argmin())

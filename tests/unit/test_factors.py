@@ -72,7 +72,7 @@ def convolutions(draw: st.DrawFn) -> nn.Conv2d:
     return drawn(layer, draw(st.integers(0, 99)))  # type: ignore[no-any-return]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(layer=convolutions(), wanted=st.sampled_from(["tucker", "cp"]))
 def test_at_full_rank_a_chain_does_what_the_layer_does(layer: nn.Conv2d, wanted: Any) -> None:
     method = method_for(layer, wanted)
@@ -101,6 +101,15 @@ def test_shapes_with_one_mode_larger_than_all_others(shape: tuple[int, int, int,
     assert reconstruction_error(layer, fewer) < 1.0
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("method", ["tucker", "cp"])
+def test_padding_in_words(padding: str, method: str) -> None:
+    layer = drawn(nn.Conv2d(4, 6, (3, 5), padding=padding, dilation=2, groups=2))
+    chain = factorized(layer, how(method, *full(layer, method)))
+    x = torch.randn(2, 4, 13, 11, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(chain(x), layer(x), atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_linear_layer_too(bias: bool) -> None:
     layer = drawn(nn.Linear(9, 5, bias=bias))
@@ -125,7 +134,7 @@ def seen_from_outputs(layer: nn.Conv2d, chain: nn.Module) -> float:
     return math.sqrt(off / norm)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(layer=convolutions(), wanted=st.sampled_from(["tucker", "cp"]), share=st.floats(0.1, 0.9))
 def test_the_composed_kernel_is_what_outputs_show(layer: nn.Conv2d, wanted: Any, share: float) -> None:
     method = method_for(layer, wanted)

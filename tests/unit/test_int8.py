@@ -58,7 +58,7 @@ def pictures(count: int, seed: int) -> Pixels:
     return np.array(made).astype(np.uint8)
 
 
-CALIBRATION, OTHERS = pictures(48, 0), pictures(64, 1)
+CALIBRATION, OTHERS = pictures(32, 0), pictures(64, 1)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,7 @@ def test_the_onnx_graph_is_int8_from_the_first_layer_to_the_last(bundle: Bundle,
     onnx.checker.check_model(onnx.load_from_string(in_onnx.graph))
     kinds = [node.op_type for node in graph.node]
     assert float_layers(in_onnx) == []
+    assert quantizable(in_onnx) == quantizable(bundle)
     assert "Relu" not in kinds
     assert graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
     makers = {node.output[0]: node for node in graph.node}
@@ -210,7 +211,7 @@ def test_sizes(bundle: Bundle, in_onnx: Bundle, in_openvino: Bundle, partly: Bun
 def test_labels_preprocessing_and_calibration_go_along(bundle: Bundle, in_onnx: Bundle, in_openvino: Bundle) -> None:
     for made, engine in ((in_onnx, "onnxruntime"), (in_openvino, "openvino")):
         note = made.meta.provenance["quantized"]
-        assert (note["weights"], note["engine"], note["kept_float"], note["calibration"]) == ("int8", engine, [], 48)
+        assert (note["weights"], note["engine"], note["kept_float"], note["calibration"]) == ("int8", engine, [], 32)
         provenance = {key: value for key, value in made.meta.provenance.items() if key != "quantized"}
         assert made.meta.model_copy(update={"provenance": provenance}) == bundle.meta
         assert "quantized" not in bundle.meta.provenance

@@ -51,7 +51,8 @@ class Evbmf:
 def evbmf(matrix: npt.NDArray[np.floating], noise: float | None = None) -> Evbmf:
     """Split a matrix into a low-rank part and noise.
 
-    A matrix of one row or column always has rank 0 where the noise is estimated: noise alone explains it.
+    Where the noise is estimated, fewer than L / (1 + L / M) singular values can be signal: fewer than half of a square
+    matrix, one of two long rows, none of a single row.
 
     Args:
         matrix: (rows, columns), tall or wide.

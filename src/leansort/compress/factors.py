@@ -8,8 +8,8 @@
   where the rank is full, usually the best one elsewhere, and grows least.
 
 The groups of a convolution are split each for itself, with equal ranks. Factors of `svd` and `cp` share the scale
-evenly, so that training on moves them alike. Everything is computed in float64, with the same
-random numbers every time.
+evenly, so that training on moves them alike. Everything is computed in float64, with the same random numbers every
+time.
 
 Shapes: g groups, o and i channels out and in of a group, h and w of the kernel, r rank.
 """
@@ -36,7 +36,7 @@ Method = Literal["tucker", "cp", "svd"]
 Layer = nn.Conv2d | nn.Linear
 _SHORT, _LONG = 20, 100  # sweeps of every start, and of the best one after them
 _TOLERANCE = 1e-7  # of the relative error between two sweeps
-_RIDGE = 1e-9  # of a kernel of norm 1; what it costs is below float32
+_RIDGE = 1e-9  # of a kernel of norm 1; it costs a relative error of a few 1e-6 at most
 
 
 def method_for(layer: nn.Module, wanted: Literal["tucker", "cp"]) -> Method | None:

@@ -23,7 +23,7 @@ BATCH = 32
 
 
 def quantizable(bundle: Bundle) -> list[str]:
-    """Names of the convolutions and matrix products, in graph order, as `keep_float` takes them.
+    """Names of the convolutions and matrix products, in an order of computation, as `keep_float` takes them.
 
     Raises:
         MissingExtraError: the bundle is in OpenVINO's format and OpenVINO is not installed.
@@ -81,17 +81,18 @@ def quantize_openvino(
         half_rest: weights that stay in float are stored in 16 bits.
 
     Returns:
-        A bundle in the openvino format, with `quantized` in its provenance.
+        A bundle in the openvino format, with `quantized` in its provenance; `kept_float` there also names what NNCF
+        itself left in float, such as squeeze-and-excitation.
 
     Raises:
         UserError: quantized already, pixels of another size, or no layer of that name.
         MissingExtraError: NNCF or OpenVINO is not installed.
     """
     _require(bundle, pixels, keep_float, ("onnx", "openvino"))
-    files = int8_openvino.quantized(
+    files, kept = int8_openvino.quantized(
         bundle, pixels, preset=preset, method=method, keep_float=keep_float, half_rest=half_rest
     )
-    return _noted(bundle, files, "openvino", pixels, keep_float, {"preset": preset, "method": method})
+    return _noted(bundle, files, "openvino", pixels, kept, {"preset": preset, "method": method})
 
 
 def sensitivity(

@@ -87,9 +87,9 @@ class Calibrated:
                 kept, types, {},
             )  # fmt: skip
             quantizer.quantize_model()
-            quantizer.model.topological_sort()  # as ONNX demands; the quantizer puts its nodes at the end
         model = quantizer.model.model
         _keep_output_float(model.graph)
+        _sort(model.graph)
         return _stripped(model)
 
 
@@ -143,6 +143,25 @@ def _keep_output_float(graph: onnx.GraphProto) -> None:
     for node in (first, last):
         graph.node.remove(node)
     maker.output[list(maker.output).index(first.input[0])] = graph.output[0].name
+
+
+def _sort(graph: onnx.GraphProto) -> None:
+    """Put makers before readers, as ONNX demands, else in the order before; quantizers come at the end otherwise."""
+    makers = {value: node for node in graph.node for value in node.output}
+    placed: dict[str, onnx.NodeProto] = {}
+
+    def place(node: onnx.NodeProto) -> None:
+        for value in node.input:
+            if value in makers and makers[value].output[0] not in placed:
+                place(makers[value])
+        placed[node.output[0]] = node
+
+    for node in graph.node:
+        if node.output[0] not in placed:
+            place(node)
+    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in placed.values()]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _stripped(model: onnx.ModelProto) -> bytes:

@@ -20,11 +20,11 @@ from leansort.runtime.engine import Pixels
 
 def quantized(
     bundle: Bundle, pixels: Pixels, *, preset: str, method: str, keep_float: Collection[str], half_rest: bool
-) -> Mapping[str, bytes]:
+) -> tuple[Mapping[str, bytes], list[str]]:
     """Quantize a bundle's graph; see `int8.quantize_openvino`.
 
     Returns:
-        The files of a bundle in the openvino format.
+        The files of a bundle in the openvino format, and the names of the layers that are in float there.
 
     Raises:
         MissingExtraError: NNCF or OpenVINO is not installed.
@@ -43,13 +43,15 @@ def quantized(
             ignored_scope=_ignored(nncf, model, keep_float),
             advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=_ranges(method)),
         )
-    wrong = sorted(set(keep_float) & set(int8_layers(model)))
+    made = set(int8_layers(model))
+    in_float = [name for name in layers(model) if name not in made]
+    wrong = sorted(set(keep_float).difference(in_float))
     if wrong:
         raise LeansortError(f"quantize: {wrong[0]} was to stay in float, NNCF quantized it")
     _share_ranges(model)
     if half_rest:
         half.halve(model)
-    return openvino_graph.files(model)
+    return openvino_graph.files(model), in_float
 
 
 def int8_layers(model: Any) -> list[str]:

@@ -58,7 +58,7 @@ def read(bundle: Bundle, *, fold: bool = False) -> Any:
 
 
 def layers(model: Any) -> dict[str, Any]:
-    """The nodes that are worth quantizing by their names in the ONNX graph, in graph order."""
+    """The nodes that are worth quantizing by their names in the ONNX graph, in an order of computation."""
     nodes = [node for node in model.get_ordered_ops() if node.get_type_name() in LAYERS]
     return {node.get_friendly_name().removesuffix(_SUFFIX): node for node in nodes}
 

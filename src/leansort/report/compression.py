@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leansort.compress.budget import points
 from leansort.report import markdown
 from leansort.report.templates import environment, writable
 
@@ -93,8 +94,7 @@ def _f1(record: Tree) -> float:
 def _drop(verdict: Tree | None) -> str:
     if not verdict:
         return ""
-    drop = verdict["drop"]
-    return f"{100 * drop['value']:.1f} ± {50 * (drop['high'] - drop['low']):.1f}"
+    return points(**verdict["drop"])
 
 
 def _ms(one: Tree) -> str:
@@ -152,4 +152,4 @@ def _speed_card(tree: Tree) -> list[tuple[str, str, str]]:
     first, last = fastest(held[0]), fastest(held[-1])
     if first is None or last is None:
         return []
-    return [("latency", f"{last['value']:.2f} ms", f"{first['value'] / last['value']:.1f}x faster, {last['engine']}")]
+    return [("latency", f"{last['value']:.2f} ms", f"{first['value'] / last['value']:.1f}x as fast, {last['engine']}")]
