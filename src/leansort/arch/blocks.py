@@ -27,35 +27,16 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class Subsample(nn.Module):
-    """Keep every `stride`-th row and column: (b, c, h, w) to (b, c, h/stride, w/stride), rounded up."""
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, x_bchw: Tensor) -> Tensor:
-        """Return the pixels that are kept."""
-        return x_bchw[:, :, :: self.stride, :: self.stride]
-
-
 class ConvBlock(nn.Sequential):
-    """Convolution without bias, batch norm, activation. Padding None keeps the size at stride 1, for odd kernels.
-
-    A strided 1x1 convolution takes its pixels by slicing: oneDNN's own, in PyTorch 2.13, writes past its memory when
-    it computes the gradient of few channels laid out channels-last.
-    """
+    """Convolution without bias, batch norm, activation. Padding None keeps the size at stride 1, for odd kernels."""
 
     def __init__(
         self, cin: int, out: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: str = "relu",
         padding: int | None = None,
     ) -> None:  # fmt: skip
         sides = kernel // 2 if padding is None else padding
-        slices = kernel == 1 and stride > 1 and sides == 0
-        parts: list[nn.Module] = [Subsample(stride)] if slices else []
-        parts += [nn.Conv2d(cin, out, kernel, 1 if slices else stride, sides, groups=groups, bias=False)]
-        parts += [nn.BatchNorm2d(out)]
-        super().__init__(*parts, *([] if act == "none" else [ACTIVATIONS[act]()]))
+        conv = nn.Conv2d(cin, out, kernel, stride, sides, groups=groups, bias=False)
+        super().__init__(conv, nn.BatchNorm2d(out), *([] if act == "none" else [ACTIVATIONS[act]()]))
 
 
 class Depthwise(ConvBlock):

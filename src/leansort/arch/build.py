@@ -16,6 +16,7 @@ from leansort.arch.initial import initialize, zero_classifier
 from leansort.arch.layout import channels_last
 from leansort.arch.norms import guard_norms, set_norms
 from leansort.arch.replay import replay
+from leansort.arch.strided import guard_strided
 from leansort.core import plugins, strict
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
@@ -41,7 +42,7 @@ def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
         zero_classifier(model, spec.classes)
         set_norms(model, spec.norm)
         model = replay(model, spec.edits)
-    return channels_last(guard_norms(model))
+    return channels_last(guard_strided(guard_norms(model)))
 
 
 def _base(spec: ArchSpec) -> nn.Module:

@@ -40,11 +40,19 @@ def fuse(model: nn.Module) -> nn.Module:
         before = _conv_before(node, norm, model)
         if before is not None:
             conv = cast(nn.Conv2d, model.get_submodule(before))
-            model.set_submodule(before, fuse_conv_bn_eval(conv, norm))
+            model.set_submodule(before, _folded(conv, norm))
             # What else a batch norm of timm's does, it goes on doing: dropout, then the activation.
             rest = [part for part in norm.children() if not isinstance(part, nn.Identity)]
             model.set_submodule(str(node.target), nn.Sequential(*rest) if rest else nn.Identity())
     return model
+
+
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
+    """One convolution for both; its bias learns where its weight does, which PyTorch leaves out."""
+    folded = fuse_conv_bn_eval(conv, norm)
+    assert folded.bias is not None
+    folded.bias.requires_grad_(folded.weight.requires_grad)
+    return folded
 
 
 def _merge(model: nn.Module) -> None:

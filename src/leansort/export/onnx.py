@@ -62,7 +62,7 @@ def _graph(network: nn.Module, size: int) -> bytes:
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecations, which no user can mend
         for logger in loggers:
             logger.setLevel(logging.ERROR)
