@@ -32,8 +32,8 @@ def _is_dangerous(conv: nn.Conv2d) -> bool:
 def _before(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
     if not torch.is_grad_enabled():  # graphs for the robot keep the stride
         return None
-    down, right = module.whole_stride = module.stride  # type: ignore[assignment, misc]
-    module.stride = (1, 1)
+    down, right = module.whole_stride = module.stride  # type: ignore[misc]
+    module.stride = (1, 1)  # type: ignore[assignment]
     return (given[0][..., ::down, ::right], *given[1:])
 
 
