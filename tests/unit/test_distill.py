@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from leansort.arch import timm, weights
 from leansort.arch.build import build
 from leansort.arch.trained import TrainedModel, normalized
 from leansort.core.errors import UserError
@@ -25,7 +27,7 @@ from leansort.data.crops import Crops
 from leansort.export.onnx import to_bundle
 from leansort.train import loop, teachers
 from leansort.train.config import DistillConfig
-from leansort.train.distill import Distillation, Features, Student, resized
+from leansort.train.distill import Distillation, Features, Student, Teacher, resized
 from leansort.train.job import Job
 from leansort.train.teachers import NetworkTeacher
 from tests.jobs import AS_THEY_ARE, LABELS, NORMED, PLAIN, job, kept, require_equal, stopped, trained
@@ -75,6 +77,19 @@ def teacher_of(one: Job, *, hints: bool = False) -> NetworkTeacher:
     return NetworkTeacher(model_of(one).network(), one.preprocess, 3, hints=hints)
 
 
+def told(one: Distillation, x_bchw: Tensor, keys: list[tuple[int, ...]] | None) -> Tensor:
+    """The probabilities that teachers who know the classes give."""
+    soft_bc, _ = one.targets(x_bchw, keys)
+    assert soft_bc is not None
+    return soft_bc
+
+
+def answer(teacher: Teacher, x_bchw: Tensor) -> Tensor:
+    logits_bc, _ = teacher(x_bchw)
+    assert logits_bc is not None
+    return logits_bc
+
+
 # ---- what is learned
 
 
@@ -102,6 +117,7 @@ def test_the_loss_is_hintons_and_its_slope_keeps_its_size() -> None:
     for temperature in (1.0, 2.0, 50.0):
         one = Distillation([fixed(teacher_bc)], DistillConfig(temperature=temperature))
         soft_bc, features = one.targets(torch.zeros(5, 3, 4, 4, dtype=torch.uint8), None)
+        assert soft_bc is not None
         assert features == []
         assert torch.allclose(soft_bc, (teacher_bc / temperature).softmax(1))
         log_bc = (student_bc / temperature).log_softmax(1)
@@ -119,9 +135,9 @@ def test_two_teachers_are_averaged_by_their_probabilities() -> None:
     first, second = torch.randn(4, 3), 5 * torch.randn(4, 3)
     one = Distillation([fixed(first), fixed(second)], DistillConfig(temperature=3.0))
     x_bchw = torch.zeros(4, 3, 4, 4, dtype=torch.uint8)
-    soft_bc, _ = one.targets(x_bchw, None)
+    soft_bc = told(one, x_bchw, None)
     assert torch.allclose(soft_bc, ((first / 3).softmax(1) + (second / 3).softmax(1)) / 2)
-    twice, _ = Distillation([fixed(first), fixed(first)], one.config).targets(x_bchw, None)
+    twice = told(Distillation([fixed(first), fixed(first)], one.config), x_bchw, None)
     assert torch.allclose(twice, (first / 3).softmax(1))
 
 
@@ -175,10 +191,10 @@ def test_what_is_kept_is_told_apart_by_its_name_and_the_same_the_first_time() ->
     one, teacher = Distillation([Greener()], DistillConfig()), Greener()
     one.teachers = [teacher]
     x_bchw = torch.randint(0, 256, (3, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    first, _ = one.targets(x_bchw, [(8, 0, 5), (8, 0, 6), (8, 1, 5)])
-    again, _ = one.targets(x_bchw.flip(0), [(8, 1, 5), (8, 0, 6), (8, 0, 5)])
+    first = told(one, x_bchw, [(8, 0, 5), (8, 0, 6), (8, 1, 5)])
+    again = told(one, x_bchw.flip(0), [(8, 1, 5), (8, 0, 6), (8, 0, 5)])
     assert torch.equal(again, first.flip(0))
-    part, _ = one.targets(x_bchw[:2], [(8, 0, 6), (16, 0, 5)])  # one known, one new
+    part = told(one, x_bchw[:2], [(8, 0, 6), (16, 0, 5)])  # one known, one new
     assert torch.equal(part[0], first[1])
     assert torch.allclose(part[1], first[1], atol=1e-3)
     assert len(teacher.shown) == 4
@@ -296,8 +312,8 @@ def some(size: int, count: int = 5) -> Tensor:
 @pytest.mark.parametrize("size", [16, 24, 12])
 def test_a_bundle_teaches_what_its_network_does(stored: Path, size: int) -> None:
     given = teachers.load([stored, stored / "model.leansort"], LABELS, hints=False, threads=1)
-    (network_bc, no_features), (bundle_bc, none) = (teacher(some(size)) for teacher in given)
-    assert (no_features, none, given[0].width, given[1].width) == (None, None, 0, 0)
+    network_bc, bundle_bc = (answer(teacher, some(size)) for teacher in given)
+    assert [(teacher(some(size))[1], teacher.width) for teacher in given] == [(None, 0), (None, 0)]
     assert network_bc.std() > 0.1
     assert torch.allclose(network_bc, bundle_bc, atol=1e-4)
 
@@ -309,10 +325,11 @@ def test_a_network_teacher_sees_crops_at_its_own_size_in_evaluation_mode(stored:
     logits_bc, features_bf = teacher(x_bchw)
     small = F.interpolate(x_bchw.float(), (16, 16), mode="bilinear", antialias=True, align_corners=False)
     wanted_bc = model_of(job(NORMED)).network()(normalized(small.round(), Preprocess(size=16)))
+    assert logits_bc is not None
     assert torch.allclose(logits_bc, wanted_bc, atol=1e-5)
     assert features_bf is not None
     assert features_bf.shape == (5, 8)
-    assert torch.equal(teacher(x_bchw)[0], logits_bc)  # no dropout, no statistics of the batch
+    assert torch.equal(answer(teacher, x_bchw), logits_bc)  # no dropout, no statistics of the batch
     assert not any(parameter.requires_grad for parameter in teacher.network.parameters())
 
 
@@ -339,3 +356,36 @@ def test_a_bundle_and_a_network_teach_together(stored: Path, tmp_path: Path) -> 
     model, records = trained(one, tmp_path, teachers=given)
     assert records[1]["loss"] < records[0]["loss"]
     assert model.weights.keys() == build(one.spec).state_dict().keys()
+
+
+def test_a_published_network_gives_hints_alone(stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = timm.published("timm:lcnet_050")
+    assert (made.classes, made.preprocess.size) == (1000, 224)
+    monkeypatch.setattr(weights, "fetch", lambda source: made.network.state_dict())
+    source = Path("timm:lcnet_050")
+    with pytest.raises(UserError, match=r"timm:lcnet_050 knows other classes .* gives features alone"):
+        teachers.load([source], LABELS, hints=False, threads=1)
+    alone, both = ([source], [source, stored])
+    for number, paths in enumerate((alone, both)):
+        given = teachers.load(paths, LABELS, hints=True, threads=1)
+        (logits_bc, features_bf), *_ = (teacher(some(32, 2)) for teacher in given)
+        assert logits_bc is None
+        assert features_bf is not None
+        assert features_bf.shape == (2, 1280)
+        one = job(PLAIN, count=16, epochs=1, distill=DistillConfig(hints=1.0))
+        _, records = trained(one, tmp_path / str(number), teachers=given)
+        assert math.isfinite(records[0]["loss"])
+
+
+def test_without_a_teacher_that_knows_the_classes_the_labels_count_whole() -> None:
+    one = job(PLAIN, count=16, distill=DistillConfig(weight=0.7, hints=1.0))
+
+    def heard(logits_bc: Tensor | None) -> tuple[Tensor | None, list[Tensor]]:
+        features = torch.zeros(5, 4)
+        return Distillation([lambda x: (logits_bc, features)], one.distill).targets(some(16), None)  # type: ignore[list-item]
+
+    assert heard(None)[0] is None
+    soft_bc, features = heard(torch.zeros(5, 3))
+    assert soft_bc is not None
+    assert torch.allclose(soft_bc, torch.full((5, 3), 1 / 3))
+    assert [f.shape[1] for f in features] == [4]

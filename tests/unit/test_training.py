@@ -196,6 +196,15 @@ def test_freezing_leaves_the_body_and_its_norms_untouched(tmp_path: Path) -> Non
     assert averaged == changed
 
 
+def test_while_it_is_frozen_the_body_has_no_gradients(tmp_path: Path) -> None:
+    one = job(epochs=2, freeze=1)
+    run = loop._Run(one, devices(one.config), build(one.spec, one.seeds), [])
+    run._freeze(True)
+    assert [name for name, p in run.network.named_parameters() if p.requires_grad] == ["5.weight", "5.bias"]
+    run._freeze(False)
+    assert all(p.requires_grad for p in run.student.parameters())
+
+
 def test_after_freezing_all_is_tuned(tmp_path: Path) -> None:
     one = job(epochs=2, freeze=1)
     begun = build(one.spec, one.seeds).state_dict()
@@ -586,6 +595,15 @@ def test_where_it_does_not_compile_it_is_left_alone(monkeypatch: pytest.MonkeyPa
     choice = measured(monkeypatch, normed(), cost=1.0, fails=True)
     assert choice.compiled_s == math.inf
     assert not choice.pays
+
+
+def test_asked_for_and_impossible_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(module: nn.Module) -> None:
+        module._compiled_call_impl = lambda *given: (_ for _ in ()).throw(RuntimeError("no compiler\nfound"))
+
+    monkeypatch.setattr(nn.Module, "compile", fail)
+    with pytest.raises(UserError, match=r"train\.compile: got on, .* \(no compiler found\); use auto or off"):
+        loop.train(job(compile="on"), tmp_path)
 
 
 def elsewhere(fabric: Fabric) -> Fabric:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.torchvision_shim import import_torchvision
 from leansort.core.errors import UserError, did_you_mean
+from leansort.core.preprocess import Preprocess
 
 PREFIX = "timm:"
 Statistics = tuple[float, float, float]
@@ -57,6 +59,36 @@ def statistics(base: str) -> tuple[Statistics, Statistics]:
     config: Any = import_torchvision("timm.models").get_pretrained_cfg(_known(base), allow_unregistered=False)
     mean, std = (config.mean, config.std) if config else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     return tuple(mean), tuple(std)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A timm model as its makers trained it, before its weights are loaded.
+
+    Attributes:
+        network: with weights as timm draws them.
+        preprocess: size and statistics that its weights were made with.
+        classes: outputs.
+    """
+
+    network: nn.Module
+    preprocess: Preprocess
+    classes: int
+
+
+def published(base: str) -> Published:
+    """Build a timm model with the classes it was published with.
+
+    Raises:
+        UserError: timm has no such model.
+        MissingExtraError: timm is not installed.
+    """
+    _timm()
+    config: Any = import_torchvision("timm.models").get_pretrained_cfg(_known(base), allow_unregistered=False)
+    classes, size = (config.num_classes, config.input_size[-1]) if config else (1000, 224)
+    mean, std = statistics(base)
+    made = network(ArchSpec(base=base, classes=classes))
+    return Published(made, Preprocess(size=size, mean=mean, std=std), classes)
 
 
 def _timm() -> ModuleType:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from leansort.core.errors import UserError
+
 Step = Callable[[nn.Module], Tensor]
 
 
@@ -61,6 +63,22 @@ def measured(network: nn.Module, step: Step, steps: int, *, rounds: int = 10) ->
             return Choice(eager, _median(compiled, step, rounds), compile_s, steps)
         except Exception:  # any fault of the compiler's means: do without it
             return Choice(eager, float("inf"), time.perf_counter() - started, steps)
+
+
+def require(network: nn.Module, step: Step) -> None:
+    """Make sure that a copy of a network compiles and takes a step; what was compiled is found again in the cache.
+
+    Raises:
+        UserError: it does not.
+    """
+    with torch.random.fork_rng():
+        compiled = copy.deepcopy(network)
+        compiled.compile()
+        try:
+            _run(compiled, step)
+        except Exception as error:  # the compiler raises whatever its own tools raise
+            reason = " ".join(str(error).split())[:160]
+            raise UserError(f"train.compile: got on, but nothing compiles here ({reason}); use auto or off") from None
 
 
 def _median(network: nn.Module, step: Step, rounds: int) -> float:

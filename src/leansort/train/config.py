@@ -86,6 +86,7 @@ class DistillConfig(BaseModel):
 
     Attributes:
         teachers: run folders, `.safetensors` models or `.leansort` bundles of the same classes; several are averaged.
+            Networks that timm has published (`timm:NAME`) know other classes and give hints alone.
         weight: share of the teachers in the loss; the rest is the loss on the labels.
         temperature: divides the logits of both before they are compared.
         hints: weight of matching the teachers' features (arXiv:1412.6550), the input of their classifiers, through a

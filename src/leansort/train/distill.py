@@ -17,7 +17,7 @@ Key = tuple[int, ...]
 
 
 class Teacher(Protocol):
-    """What gives logits, and features where it can, for uint8 crops.
+    """What gives logits, features or both for uint8 crops.
 
     Attributes:
         width: of the features; 0 where it gives none.
@@ -25,8 +25,8 @@ class Teacher(Protocol):
 
     width: int
 
-    def __call__(self, x_bchw: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Map uint8 (b, 3, h, w) to logits (b, classes) and features (b, f) or None."""
+    def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Map uint8 (b, 3, h, w) to logits (b, classes), where it knows the classes, and features (b, f), if any."""
         ...
 
 
@@ -66,8 +66,8 @@ class Distillation:
         self.kept: dict[Key, Tensor] = {}
 
     @torch.no_grad()
-    def targets(self, x_bchw: Tensor, keys: Sequence[Key] | None) -> tuple[Tensor, list[Tensor]]:
-        """Mean of the teachers' softened probabilities, and their features.
+    def targets(self, x_bchw: Tensor, keys: Sequence[Key] | None) -> tuple[Tensor | None, list[Tensor]]:
+        """Mean of the teachers' softened probabilities, None where no teacher knows the classes, and their features.
 
         Args:
             x_bchw: the uint8 crops that the student sees.
@@ -79,14 +79,16 @@ class Distillation:
         new = [at for at, key in enumerate(keys) if key not in self.kept]
         if new:
             soft_bc, _ = self._asked(x_bchw[new])
+            assert soft_bc is not None  # such teachers give features alone, and with features there are no keys
             self.kept |= zip((keys[at] for at in new), soft_bc.half().cpu(), strict=True)
         # Also the first time as it is kept: a resumed run, which has forgotten it, then learns from the same numbers.
         return torch.stack([self.kept[key] for key in keys]).to(x_bchw.device).float(), []
 
-    def _asked(self, x_bchw: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _asked(self, x_bchw: Tensor) -> tuple[Tensor | None, list[Tensor]]:
         given = [teacher(x_bchw) for teacher in self.teachers]
-        soft_bc = torch.stack([F.softmax(logits / self.config.temperature, 1) for logits, _ in given]).mean(0)
-        return soft_bc, [features for _, features in given if features is not None]
+        soft = [F.softmax(logits / self.config.temperature, 1) for logits, _ in given if logits is not None]
+        features = [features for _, features in given if features is not None]
+        return torch.stack(soft).mean(0) if soft else None, features
 
     def loss(self, student_bc: Tensor, soft_bc: Tensor) -> Tensor:
         """Kullback-Leibler divergence of the softened probabilities, scaled so that gradients keep their size."""

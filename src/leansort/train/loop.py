@@ -70,7 +70,7 @@ def train(
 
     Raises:
         UserError: `resume` without a checkpoint, or with one of another recipe, data set, seed or number of processes;
-            `freeze` with a network that has no classifier.
+            `freeze` with a network that has no classifier; `compile: on` where nothing can be compiled.
         Interrupted: Ctrl-C or SIGTERM came; the checkpoint holds the step that was done last.
         LeansortError: the loss is no number any more.
     """
@@ -151,6 +151,7 @@ class _Run:
         batches, waited, seen, said = iter(self.loader), 0.0, 0, started
         before = sum(len(keys) for keys in order[: progress.batch])
         self.student.train(number >= config.freeze)
+        self._freeze(number < config.freeze)
         summed = progress.losses[self.fabric.global_rank] if progress.losses else 0.0
         total = torch.tensor(summed, device=self.fabric.device)
         for keys in order[progress.batch :]:
@@ -197,8 +198,9 @@ class _Run:
             return self.objective(self.model(given)[0], target)
         soft_bc, theirs = self.distillation.targets(x_bchw, names)
         logits_bc, hint = self.model(given, theirs if self.job.distill.hints else ())
-        weight = self.job.distill.weight
-        loss = (1 - weight) * self.objective(logits_bc, target) + weight * self.distillation.loss(logits_bc, soft_bc)
+        loss, weight = self.objective(logits_bc, target), self.job.distill.weight
+        if soft_bc is not None:
+            loss = (1 - weight) * loss + weight * self.distillation.loss(logits_bc, soft_bc)
         return loss if hint is None else loss + self.job.distill.hints * hint
 
     def _update(self, epoch: int, index: int) -> None:
@@ -214,6 +216,12 @@ class _Run:
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.ema.update(self.network, self._steps(epoch, index)[0])
+
+    def _freeze(self, frozen: bool) -> None:
+        """Compute no gradients of what is not trained; of several processes, which swap them all, each computes all."""
+        if self.fabric.world_size == 1:
+            for parameter in self.student.parameters():
+                parameter.requires_grad_(not frozen or id(parameter) in self.heads)
 
     def _steps(self, epoch: int, index: int) -> tuple[int, int]:
         """The number of the step that a batch belongs to, from 0, and the steps of an epoch."""
@@ -278,8 +286,8 @@ class _Run:
 
     def _compiles(self, say: Callable[[str], None] | None) -> bool:
         config = self.job.config
-        if config.compile != "auto" or self.fabric.device.type == "cpu":
-            return config.compile == "on"
+        if config.compile == "off" or (config.compile == "auto" and self.fabric.device.type == "cpu"):
+            return False
         x_bchw, target = self.dataset.__getitems__([(0, i) for i in range(min(config.batch, len(self.dataset)))])
         given = normalized(x_bchw.to(self.fabric.device), self.job.preprocess)
         target = target.to(self.fabric.device)
@@ -288,6 +296,9 @@ class _Run:
             with self.fabric.autocast():
                 return self.objective(network(given), target)
 
+        if config.compile == "on":
+            compiling.require(self.network.train(), step)
+            return True
         choice = compiling.measured(self.network.train(), step, config.epochs * len(self.sampler))
         if say:
             say(str(choice))

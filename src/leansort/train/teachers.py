@@ -1,4 +1,4 @@
-"""Teachers from files: trained models and bundles."""
+"""Teachers: trained models and bundles, and timm's published networks, which know other classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leansort.arch import trained
+from leansort.arch import timm, trained, weights
 from leansort.arch.initial import classifiers
 from leansort.arch.trained import normalized
 from leansort.core import bundle as bundles
@@ -29,18 +29,21 @@ class NetworkTeacher:
         preprocess: its own.
         classes: outputs.
         hints: whether its features are wanted.
+        knows: whether its classes are the student's; if not, it gives features alone.
     """
 
-    def __init__(self, network: nn.Module, preprocess: Preprocess, classes: int, *, hints: bool) -> None:
-        self.network, self.preprocess = network.eval().requires_grad_(False), preprocess
+    def __init__(
+        self, network: nn.Module, preprocess: Preprocess, classes: int, *, hints: bool, knows: bool = True
+    ) -> None:
+        self.network, self.preprocess, self.knows = network.eval().requires_grad_(False), preprocess, knows
         self.features = Features(network, classes) if hints and classifiers(network, classes) else None
         self.width = self.features.width if self.features else 0
 
-    def __call__(self, x_bchw: Tensor) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Map uint8 (b, 3, h, w) to logits (b, classes) and features (b, width)."""
         self.network.to(x_bchw.device)
         logits_bc = self.network(normalized(resized(x_bchw, self.preprocess.size), self.preprocess))
-        return logits_bc.float(), self.features.taken if self.features else None
+        return logits_bc.float() if self.knows else None, self.features.taken if self.features else None
 
 
 class BundleTeacher:
@@ -51,7 +54,7 @@ class BundleTeacher:
     def __init__(self, engine: Engine, size: int) -> None:
         self.engine, self.size = engine, size
 
-    def __call__(self, x_bchw: Tensor) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Map uint8 (b, 3, h, w) to logits (b, classes)."""
         x_bhwc = resized(x_bchw, self.size).permute(0, 2, 3, 1).cpu().numpy()
         return torch.from_numpy(self.engine.run(np.ascontiguousarray(x_bhwc))).to(x_bchw.device), None
@@ -61,13 +64,14 @@ def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) 
     """Load teachers.
 
     Args:
-        paths: run folders, `.safetensors` models or `.leansort` bundles.
+        paths: run folders, `.safetensors` models, `.leansort` bundles, or `timm:NAME`.
         labels: the student's classes; every teacher must have the same in the same order.
         hints: whether features are wanted, too.
         threads: of a bundle's engine.
 
     Raises:
-        UserError: a file is missing, its classes differ, or features are wanted of bundles alone.
+        UserError: a file is missing, its classes differ, features are wanted of bundles alone, or nothing but features
+            can be had and they are not wanted.
         IntegrityError: a file is damaged.
     """
     teachers = [_load(path, labels, hints=hints, threads=threads) for path in paths]
@@ -77,6 +81,8 @@ def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) 
 
 
 def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> NetworkTeacher | BundleTeacher:
+    if timm.is_timm(str(path)):
+        return _published(str(path), hints=hints)
     if path.suffix == ".leansort":
         bundle = bundles.load(path)
         _same_classes(path, bundle.meta.labels, labels)
@@ -84,6 +90,18 @@ def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> Network
     model = trained.load(path)
     _same_classes(path, model.labels.names, labels)
     return NetworkTeacher(model.network(), model.preprocess, len(labels), hints=hints)
+
+
+def _published(source: str, *, hints: bool) -> NetworkTeacher:
+    """A network of timm's with the weights of its makers."""
+    if not hints:
+        raise UserError(
+            f"distill.teachers: {source} knows other classes than the data, so it gives features alone; set "
+            f"distill.hints, or train it on the data first (arch.base: {source}, arch.weights: {source})"
+        )
+    made = timm.published(source)
+    made.network.load_state_dict(weights.fetch(source))
+    return NetworkTeacher(made.network, made.preprocess, made.classes, hints=True, knows=False)
 
 
 def _same_classes(path: Path, theirs: Sequence[str], labels: LabelSet) -> None:
