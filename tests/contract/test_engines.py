@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -184,3 +185,30 @@ def test_unknown_engine_and_setting(bundle: Bundle) -> None:
         engines.load(bundle, "onnx-runtime")
     with pytest.raises(UserError, match="no setting 'thread'"):
         engines.load(bundle, "onnxruntime", thread=1)
+
+
+DROPPED = """
+import faulthandler, gc, os, signal, sys, threading
+from pathlib import Path
+from leansort.core import bundle
+from leansort.runtime import engine
+
+faulthandler.enable()  # signal handlers get a stack of their own, as under pytest
+signal.signal(signal.SIGUSR1, lambda *given: print("heard", flush=True))
+held = [engine.load(bundle.load(Path(sys.argv[1])), sys.argv[2])]
+thread = threading.Thread(target=lambda: (held.clear(), gc.collect()))
+thread.start()
+thread.join()
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+@every
+def test_an_engine_dropped_by_another_thread_leaves_signals_alone(
+    name: str, graph_format: str, files: Callable[[str], Bundle], tmp_path: Path
+) -> None:
+    needs(plugins.load("engines", name).REQUIRES)
+    files(graph_format).save(tmp_path / "m.leansort")
+    command = [sys.executable, "-c", DROPPED, str(tmp_path / "m.leansort"), name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "heard\n", "")

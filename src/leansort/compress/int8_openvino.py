@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Collection, Mapping
@@ -43,6 +44,7 @@ def quantized(
             ignored_scope=_ignored(nncf, model, keep_float),
             advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=_ranges(method)),
         )
+    gc.collect()  # NNCF's own engines have to end in this thread: see `runtime.engines.openvino`
     made = set(int8_layers(model))
     in_float = [name for name in layers(model) if name not in made]
     wrong = sorted(set(keep_float).difference(in_float))

@@ -61,7 +61,8 @@ class Job:
     def size(self, epoch: int) -> int:
         """Side of the training crops in an epoch, from 0: grows in steps of 32 pixels over three quarters of them."""
         whole, config = self.preprocess.size, self.config
-        if config.grow_from == 1.0:
+        grown = max(1.0, 0.75 * config.epochs)
+        if config.grow_from == 1.0 or epoch >= grown:
             return whole
-        share = config.grow_from + (1 - config.grow_from) * epoch / max(1.0, 0.75 * config.epochs)
-        return whole if share >= 1.0 else min(whole, max(32, 32 * round(share * whole / 32)))
+        share = config.grow_from + (1 - config.grow_from) * epoch / grown
+        return min(whole, max(32, 32 * round(share * whole / 32)))
