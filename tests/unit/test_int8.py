@@ -25,6 +25,7 @@ from leansort.compress import openvino_graph
 from leansort.compress.half import half_weights
 from leansort.compress.int8 import quantizable, quantize_onnx, quantize_openvino, sensitivity
 from leansort.compress.int8_openvino import int8_layers
+from leansort.compress.outliers import extremes, typical
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import MissingExtraError, UserError
@@ -199,6 +200,34 @@ def test_what_lies_between_float_layers_is_float(bundle: Bundle) -> None:
 
 
 @needs_nncf
+@pytest.mark.parametrize("graph_format", ["onnx", "openvino"])
+def test_pictures_that_stand_out_are_left_out(bundle: Bundle, in_onnx: Bundle, graph_format: str) -> None:
+    if graph_format == "openvino":
+        pytest.importorskip("openvino")
+        bundle = Bundle(bundle.meta, openvino_graph.files(openvino_graph.read(bundle)))
+    usual = pictures(40, 2) // 8 + 112
+    given = usual.copy()
+    given[[3, 17]] = pictures(2, 5)  # eight times the contrast
+    assert typical(bundle, given, 0.05).tolist() == [at for at in range(40) if at not in (3, 17)]
+    assert typical(bundle, given, 0.03).tolist() in ([n for n in range(40) if n != out] for out in (3, 17))
+    assert typical(bundle, given, 0.01).tolist() == list(range(40))
+    found = extremes(bundle, given)
+    assert found.shape == (40, len(quantizable(bundle)))
+    if graph_format == "onnx":  # the other format adds the bias behind
+        np.testing.assert_allclose(found[:, -1], np.abs(engines.load(bundle).run(given)).max(axis=1), rtol=1e-4)
+
+
+def test_without_what_stands_out_int8_loses_less(bundle: Bundle) -> None:
+    usual = pictures(40, 2) // 8 + 112
+    given = np.concatenate([usual, pictures(1, 5)])
+    reference = engines.load(bundle).run(usual)
+
+    def off(pixels: Pixels) -> float:
+        return float(np.square(engines.load(quantize_onnx(bundle, pixels)).run(usual) - reference).mean())
+
+    assert off(given[typical(bundle, given, 0.03)]) < 0.5 * off(given)
+
+
 def test_sizes(bundle: Bundle, in_onnx: Bundle, in_openvino: Bundle, partly: Bundle) -> None:
     assert weight_bytes(in_onnx) < 0.4 * weight_bytes(bundle)
     assert len(in_openvino.files["graph.bin"]) < 0.3 * weight_bytes(bundle)  # the rest describes the graph

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 from leansort.core import store
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, MissingExtraError
+from leansort.runtime.engines.openvino import shared_core
 
 LAYERS = ("Convolution", "GroupConvolution", "MatMul")
 _SUFFIX = "/WithoutBiases"
@@ -47,7 +48,7 @@ def read(bundle: Bundle, *, fold: bool = False) -> Any:
     """
     openvino = library()
     try:
-        model = openvino.Core().read_model(bundle.graph, bundle.files.get("graph.bin", b""))
+        model = shared_core(openvino).read_model(bundle.graph, bundle.files.get("graph.bin", b""))
     except RuntimeError:
         raise IntegrityError(f"bundle: the graph of {bundle.meta.name} cannot be read by OpenVINO") from None
     if fold:
@@ -55,6 +56,12 @@ def read(bundle: Bundle, *, fold: bool = False) -> Any:
         manager.register_pass(openvino.passes.ConstantFolding())
         manager.run_passes(model)
     return model
+
+
+def compiled(model: Any) -> Any:
+    """Compile an `openvino.Model` for float arithmetic in one thread, so that sums are equal everywhere."""
+    properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+    return shared_core(library()).compile_model(model, "CPU", properties)
 
 
 def layers(model: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.compress.int8 import quantizable, quantize_onnx, quantize_openvino, sensitivity
+from leansort.compress.outliers import typical
 from leansort.compress.protocol import Context, Outcome
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
@@ -23,6 +24,7 @@ class Config(BaseModel):
         engine: `onnxruntime` gets a graph of quantize and dequantize nodes, activations U8, weights S8 per channel;
             `openvino` gets OpenVINO's own format, quantized by NNCF.
         crops: train crops that calibrate.
+        outliers: share of them that is left out: those on which a layer's output stands out most.
         method: how `onnxruntime`'s ranges are found.
         preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
         keep_float: names of graph nodes that stay in float.
@@ -33,6 +35,7 @@ class Config(BaseModel):
 
     engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
     crops: int = Field(default=300, ge=1, le=100_000)
+    outliers: float = Field(default=0.01, ge=0.0, le=0.5)
     method: Literal["minmax", "percentile", "entropy"] = "minmax"
     preset: Literal["mixed", "performance"] = "mixed"
     keep_float: tuple[str, ...] = ()
@@ -56,13 +59,14 @@ def apply(bundle: Bundle, config: Config, context: Context) -> Outcome:
         raise UserError(f"quantize.keep_float: there is no node {unknown[0]!r}; there are {', '.join(nodes[:5])}, …")
     order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: config.crops])
     pixels = np.ascontiguousarray(np.asarray(context.train.pixels)[order])
+    pixels = pixels[typical(bundle, pixels, config.outliers)]
     kept, notes = list(config.keep_float), dict[str, Any]()
     if config.share < 1.0:
         found = sorted(sensitivity(bundle, pixels), key=lambda pair: -pair[1])
         spared = round((1 - config.share) * len(nodes))
         kept += [name for name, _ in found if name not in kept][:spared]
         notes["sensitivity"] = dict(found)
-    notes |= {"kept_float": kept, "layers": len(nodes), "crops": len(pixels)}
+    notes |= {"kept_float": kept, "layers": len(nodes), "crops": len(pixels), "outliers": len(order) - len(pixels)}
     if len(set(kept)) >= len(nodes):
         return Outcome(bundle, notes, "every layer would stay in float")
     if config.engine == "openvino":

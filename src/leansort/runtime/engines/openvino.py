@@ -107,7 +107,7 @@ def load(bundle: Bundle, config: Config) -> OpenVinoEngine:
         import openvino
     except ImportError:
         raise MissingExtraError("openvino", "openvino") from None
-    core = _core(openvino)
+    core = shared_core(openvino)
     try:
         model = core.read_model(bundle.graph, bundle.files.get("graph.bin", b""))
     except RuntimeError as error:
@@ -116,8 +116,8 @@ def load(bundle: Bundle, config: Config) -> OpenVinoEngine:
 
 
 @functools.cache
-def _core(openvino: Any) -> Any:
-    """The process's one `openvino.Core`."""
+def shared_core(openvino: Any) -> Any:
+    """The process's one `openvino.Core`; `openvino` is the imported library."""
     core = openvino.Core()
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(core))  # not even when the program ends
     return core

@@ -1,0 +1,79 @@
+"""Pictures that no range of int8 should be taken from.
+
+A range from least to most believes every picture. Yet in most trained networks there are a few pictures - one in some
+hundreds - on which the signals of the last layers grow ten- or thirtyfold; calibrated on one of them, these layers have
+a handful of steps left for all other pictures. Left out, that one picture is clipped, which it bears, for what grows
+there is its confidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+
+from leansort.compress import int8_onnx, openvino_graph
+from leansort.core.bundle import Bundle
+from leansort.runtime.engine import Pixels
+
+BATCH = 16
+Floats = npt.NDArray[np.float32]
+
+
+def typical(bundle: Bundle, pixels: Pixels, share: float) -> npt.NDArray[np.int64]:
+    """Which pictures ranges may be taken from.
+
+    Args:
+        bundle: in float, in either format.
+        pixels: preprocessed pictures, uint8 (n, size, size, 3).
+        share: of them that is left out, rounded down.
+
+    Returns:
+        Indices in order, all but the pictures whose largest output of any layer stands out most: by how many times it
+        is as large as what the others stay below.
+
+    Raises:
+        MissingExtraError: the bundle is in OpenVINO's format and OpenVINO is not installed.
+    """
+    out = int(share * len(pixels))
+    if not out:
+        return np.arange(len(pixels))
+    largest_nl = extremes(bundle, pixels)
+    usual_l = np.quantile(largest_nl, 1 - share, axis=0)
+    stands_out_n = (largest_nl / np.maximum(usual_l, 1e-12)).max(axis=1)
+    return np.sort(np.argsort(stands_out_n, kind="stable")[: len(pixels) - out])
+
+
+def extremes(bundle: Bundle, pixels: Pixels) -> Floats:
+    """The largest absolute output of each layer on each picture, (n, layers); in OpenVINO's format without its bias."""
+    run = _onnx_outputs(bundle) if bundle.format == "onnx" else _openvino_outputs(bundle)
+    found = []
+    for start in range(0, len(pixels), BATCH):
+        batch = np.ascontiguousarray(pixels[start : start + BATCH])
+        found.append(np.stack([np.abs(out.reshape(len(batch), -1)).max(axis=1) for out in run(batch)], axis=1))
+    return np.concatenate(found)
+
+
+def _onnx_outputs(bundle: Bundle) -> Callable[[Pixels], list[Floats]]:
+    model = onnx.load_from_string(bundle.graph)
+    layers = [node.output[0] for node in model.graph.node if node.op_type in int8_onnx.LAYERS]
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.helper.make_tensor_value_info(one, onnx.TensorProto.FLOAT, None) for one in layers)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # equal sums on every machine
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda batch: session.run(layers, {name: batch})
+
+
+def _openvino_outputs(bundle: Bundle) -> Callable[[Pixels], list[Floats]]:
+    model = openvino_graph.read(bundle, fold=True)
+    layers = openvino_graph.layers(model)
+    added = model.add_outputs([node.output(0) for node in layers.values()])
+    places = [list(model.outputs).index(one) for one in added]
+    request: Any = openvino_graph.compiled(model)
+    return lambda batch: [request(batch)[place] for place in places]
