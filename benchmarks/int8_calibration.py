@@ -1,6 +1,6 @@
 """Claim: int8 of the committed TrashNet network costs at most half a point of macro-F1, whichever crops calibrate it.
 
-Five draws of 300 train crops of TrashNet (LEANSORT_DATA, ../shared/data by default), each with and without the
+Three draws of 300 train crops of TrashNet (LEANSORT_DATA, ../shared/data by default), each with and without the
 hundredth that stands out, for both engines; beside them the estimators of ranges that the engines' tools bring, which
 look at all crops. Macro-F1 on val, the fall against float, and the mean over the draws.
 """
@@ -32,7 +32,7 @@ from leansort.workflows.train import crops
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "models" / "trashnet"
-DRAWS, CROPS, OUTLIERS, MOST = 5, 300, 0.01, 0.005
+DRAWS, CROPS, OUTLIERS, MOST = 3, 300, 0.01, 0.005
 Quantize = Callable[..., Bundle]
 WAYS: dict[str, tuple[Quantize, float]] = {
     "onnxruntime": (quantize_onnx, OUTLIERS),

@@ -4,11 +4,12 @@ The usual loop: torchvision's ImageFolder, which opens each photo with Pillow ev
 strength, a DataLoader with the same workers, fp32, contiguous memory. timm's: its dataset, its loader with its own
 RandAugment and random erasing, its moving average, as its training script puts them together on a CPU. Ours is the
 training loop itself, with decoded crops from the cache (decoding them once is timed apart). The same network, size,
-batch and threads; epochs in turn, on drawn photos of 512x384.
+batch and threads; epochs in turn, each contender in a process of its own, on drawn photos of 512x384.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
@@ -107,6 +108,34 @@ class _Floats:
             yield (x_bchw if isinstance(x_bchw, Tensor) and x_bchw.is_floating_point() else x_bchw.float()), target
 
 
+class Other:
+    """A contender in a process of its own, which ours cannot help or hinder: ours sets up its process for training."""
+
+    def __init__(self, make: Callable[[Path, str], Epoch], root: Path, base: str) -> None:
+        self.ours, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("spawn")
+        self.process = context.Process(target=serve, args=(theirs, make, root, base, torch.get_num_threads()))
+        self.process.start()
+
+    def run(self) -> float:
+        """One epoch; images a second."""
+        self.ours.send(True)
+        rate: float = self.ours.recv()
+        return rate
+
+    def end(self) -> None:
+        """Let the process go."""
+        self.ours.send(False)
+        self.process.join()
+
+
+def serve(pipe: Any, make: Callable[[Path, str], Epoch], root: Path, base: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    epoch = make(root, base)
+    while pipe.recv():
+        pipe.send(epoch())
+
+
 def compare(root: Path, base: str) -> dict[str, list[float]]:
     manifest, _ = to_manifest(folder.items(folder.Config(path=root)))
     started = time.perf_counter()
@@ -114,14 +143,14 @@ def compare(root: Path, base: str) -> dict[str, list[float]]:
     print(f"decoding {len(manifest.rows)} photos once: {time.perf_counter() - started:.1f} s")
     labels = [row.label for row in manifest.rows]
     val = Crops(np.zeros((8, SIZE, SIZE, 3), np.uint8), [0, 1] * 4)
-    others = {"usual loop": usual(root, base), "timm": of_timm(root, base)}
+    others = {"usual loop": Other(usual, root, base), "timm": Other(of_timm, root, base)}
     rates: dict[str, list[float]] = {"leansort": [], **{name: [] for name in others}}
 
     def turn(record: dict[str, Any]) -> None:
         """After each of our epochs, one of each of theirs."""
         rates["leansort"].append(record["images_per_s"])
         for name, epoch in others.items():
-            rates[name].append(epoch())
+            rates[name].append(epoch.run())
 
     job = Job(
         spec=ArchSpec(base=base, classes=2), preprocess=Preprocess(size=SIZE), labels=manifest.labels,
@@ -129,6 +158,8 @@ def compare(root: Path, base: str) -> dict[str, list[float]]:
         augment=AugmentConfig(), seeds=Seeds(0), provenance={},
     )  # fmt: skip
     train(job, root / f"run-{base}", on_epoch=turn)
+    for other in others.values():
+        other.end()
     return {name: runs[1:] for name, runs in rates.items()}  # the first round starts the workers
 
 

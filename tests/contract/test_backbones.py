@@ -7,8 +7,10 @@ from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
 from leansort.arch import trained
 from leansort.arch.archspec import ArchSpec, Factorize, Factorized
@@ -17,12 +19,15 @@ from leansort.arch.fusing import fused
 from leansort.arch.initial import classifiers
 from leansort.arch.trained import TrainedModel
 from leansort.core import plugins
+from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, LeansortError, UserError
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.export import parity
+from leansort.export.differing import first_difference
 from leansort.export.onnx import to_bundle
+from leansort.runtime.probing import LAYERS
 
 TIMM = ("mnasnet_100", "mobilenetv4_conv_small", "lcnet_050", "ghostnet_100", "repvit_m0_9")
 SIZES = [(64, 64), (96, 96), (128, 128), (192, 192), (224, 224), (64, 96)]
@@ -163,8 +168,29 @@ def test_the_parity_gate_refuses_a_wrong_normalization() -> None:
         TrainedModel(model.spec, model.weights, Preprocess(size=64, mean=(0, 0, 0), std=(1, 1, 1)), model.labels)
     )
     pixels = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8)
-    with pytest.raises(LeansortError, match="refused, the graph differs"):
+    with pytest.raises(
+        LeansortError, match=r"refused, the graph differs.* first layer that differs is '0.0', number 1 of"
+    ):
         parity.check(model, wrong, pixels)
+
+
+@pytest.mark.parametrize("name", ["tiny_s", "mobilenetv3_small", "timm:repvit_m0_9"])
+def test_the_parity_gate_names_the_first_layer_that_differs(name: str) -> None:
+    model = model_of(name)
+    network, _ = fused(model.network(), model.spec)
+    layers = [one for one, part in network.named_modules() if isinstance(part, torch.nn.Conv2d | torch.nn.Linear)]
+    given = onnx.load_from_string(to_bundle(model).graph)
+    nodes = [node for node in given.graph.node if node.op_type in LAYERS]
+    assert len(nodes) == len(layers)
+    at = len(nodes) // 2
+    (weight,) = [one for one in given.graph.initializer if one.name == nodes[at].input[1]]
+    weight.CopyFrom(numpy_helper.from_array(2 * numpy_helper.to_array(weight), weight.name))
+    wrong = Bundle(to_bundle(model).meta, {"graph.onnx": given.SerializeToString()})
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
+    said = first_difference(model, wrong, pixels)
+    assert said.endswith(f"number {at + 1} of {len(layers)}")
+    assert repr(layers[at]) in said or "timm" in name  # what timm merges is listed as it was built, not as it runs
+    assert first_difference(model, to_bundle(model), pixels) == "no layer differs, what comes after the last one does"
 
 
 def test_weights_of_another_width_are_refused() -> None:

@@ -22,9 +22,9 @@ from leansort.compress.between import Node, left_in_float
 from leansort.compress.quieting import quiet
 from leansort.core import store
 from leansort.runtime.engine import Pixels
+from leansort.runtime.probing import LAYERS
 
 Method = Literal["minmax", "percentile", "entropy"]
-LAYERS = ("Conv", "Gemm", "MatMul")
 _BINS: dict[Method, dict[str, Any]] = {
     "minmax": {},
     "percentile": {"num_bins": 2048, "percentile": 99.999},

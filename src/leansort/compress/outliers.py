@@ -13,15 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-import onnxruntime
 
-from leansort.compress import int8_onnx, openvino_graph
+from leansort.compress import openvino_graph
 from leansort.core.bundle import Bundle
 from leansort.runtime.engine import Pixels
+from leansort.runtime.probing import Floats, layer_outputs
 
 BATCH = 16
-Floats = npt.NDArray[np.float32]
 
 
 def typical(bundle: Bundle, pixels: Pixels, share: float) -> npt.NDArray[np.int64]:
@@ -50,24 +48,12 @@ def typical(bundle: Bundle, pixels: Pixels, share: float) -> npt.NDArray[np.int6
 
 def extremes(bundle: Bundle, pixels: Pixels) -> Floats:
     """The largest absolute output of each layer on each picture, (n, layers); in OpenVINO's format without its bias."""
-    run = _onnx_outputs(bundle) if bundle.format == "onnx" else _openvino_outputs(bundle)
+    run = layer_outputs(bundle.graph)[1] if bundle.format == "onnx" else _openvino_outputs(bundle)
     found = []
     for start in range(0, len(pixels), BATCH):
         batch = np.ascontiguousarray(pixels[start : start + BATCH])
         found.append(np.stack([np.abs(out.reshape(len(batch), -1)).max(axis=1) for out in run(batch)], axis=1))
     return np.concatenate(found)
-
-
-def _onnx_outputs(bundle: Bundle) -> Callable[[Pixels], list[Floats]]:
-    model = onnx.load_from_string(bundle.graph)
-    layers = [node.output[0] for node in model.graph.node if node.op_type in int8_onnx.LAYERS]
-    del model.graph.output[:]
-    model.graph.output.extend(onnx.helper.make_tensor_value_info(one, onnx.TensorProto.FLOAT, None) for one in layers)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # equal sums on every machine
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda batch: session.run(layers, {name: batch})
 
 
 def _openvino_outputs(bundle: Bundle) -> Callable[[Pixels], list[Floats]]:

@@ -12,11 +12,13 @@ from leansort.arch.trained import TrainedModel, logits
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError
 from leansort.data.loader import eval_batches
+from leansort.export.differing import first_difference
 from leansort.runtime import engine as engines
 from leansort.runtime.predictor import softmax
 
 MAX_PROBABILITY_GAP = 1e-3
 MIN_AGREEMENT = 0.995
+PICTURES = 4  # on which the first layer that differs is looked for
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,17 @@ def check(model: TrainedModel, bundle: Bundle, pixels: npt.NDArray[np.uint8], en
 
     Raises:
         LeansortError: labels agree on less than 99.5 % or a probability differs by more than 0.001; the bundle
-            must not be shipped.
+            must not be shipped. The first layer that differs is named.
     """
     reference = softmax(logits(model.network(), model.preprocess, eval_batches(pixels, 64)).numpy())
     exported = softmax(engines.scores(engines.load(bundle, engine), pixels))
     agreement = float((reference.argmax(1) == exported.argmax(1)).mean())
     parity = Parity(len(pixels), agreement, float(np.abs(reference - exported).max()))
     if not (parity.agreement >= MIN_AGREEMENT and parity.gap <= MAX_PROBABILITY_GAP):  # NaN fails too
+        where = first_difference(model, bundle, np.asarray(pixels[:PICTURES]))
         raise LeansortError(
             f"export: refused, the graph differs from the network: labels agree on {parity.agreement:.2%} of "
             f"{parity.crops} val crops (need {MIN_AGREEMENT:.1%}), largest probability gap {parity.gap:.2g} "
-            f"(at most {MAX_PROBABILITY_GAP})"
+            f"(at most {MAX_PROBABILITY_GAP}){where and '; '}{where}"
         )
     return parity

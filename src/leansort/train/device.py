@@ -10,16 +10,18 @@ import lightning_fabric
 import torch
 
 from leansort.train.config import TrainConfig
+from leansort.train.memory import keep_memory
 
 Fabric = lightning_fabric.Fabric
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def devices(config: TrainConfig) -> Fabric:
-    """Set the threads and join the processes that torchrun has started, if it has.
+    """Set threads and memory, and join the processes that torchrun has started, if it has.
 
     Under torchrun every process takes `config.batch` crops of each step, and gradients are averaged over all.
     """
+    keep_memory()
     local, world = (int(os.environ.get(name, "1")) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
     torch.set_num_threads(config.threads or max(1, len(os.sched_getaffinity(0)) // local))
     fabric = Fabric(

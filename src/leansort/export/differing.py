@@ -1,0 +1,68 @@
+"""Where a graph begins to differ from the network that it was exported from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from leansort.arch.fusing import fused
+from leansort.arch.trained import TrainedModel, normalized
+from leansort.core.bundle import Bundle
+from leansort.data.loader import eval_batches
+from leansort.runtime.engine import Pixels
+from leansort.runtime.probing import Floats, layer_outputs
+
+MOST = 1e-3  # largest difference over the largest output; float32 in another order stays far below
+Outputs = list[tuple[str, Floats]]
+
+
+def first_difference(model: TrainedModel, bundle: Bundle, pixels: Pixels) -> str:
+    """Say which layer is the first whose output differs.
+
+    Args:
+        model: the reference, run by PyTorch.
+        bundle: what was exported from it, in the onnx format.
+        pixels: a few pictures, uint8 (n, size, size, 3).
+
+    Returns:
+        A sentence; empty where the layers of both cannot be put side by side.
+    """
+    if bundle.format != "onnx":
+        return ""
+    ours, (names, run) = _network_outputs(model, pixels), layer_outputs(bundle.graph)
+    if len(names) != len(ours):
+        return ""
+    for number, ((name, mine), theirs) in enumerate(zip(ours, run(pixels), strict=True), 1):
+        if _differs(mine, theirs):
+            before = "; nothing but the normalization of the pixels comes before it" if number == 1 else ""
+            return f"the first layer that differs is {name!r}, number {number} of {len(ours)}{before}"
+    return "no layer differs, what comes after the last one does"
+
+
+def _differs(mine: Floats, theirs: Floats) -> bool:
+    if mine.shape != theirs.shape:
+        return True
+    return not np.abs(mine - theirs).max() <= MOST * max(1e-6, float(np.abs(mine).max()))  # NaN differs too
+
+
+def _network_outputs(model: TrainedModel, pixels: Pixels) -> Outputs:
+    """Outputs of convolutions and linear layers, batch norms folded as in the graph, in the order they run."""
+    network, _ = fused(model.network(), model.spec)
+    found: Outputs = []
+
+    def noted(name: str) -> Any:
+        def note(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+            found.append((name, out.numpy().copy()))  # activations behind it write into it
+
+        return note
+
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(noted(name))
+    with torch.inference_mode():
+        for x_bchw in eval_batches(pixels, len(pixels)):
+            network(normalized(x_bchw, model.preprocess))
+    return found
