@@ -48,7 +48,8 @@ def page(tree: Tree) -> str:
     Args:
         tree: what `compress.json` holds.
     """
-    first, last = tree["steps"][0], tree["steps"][-1]
+    held = _held(tree)
+    first, last = held[0], held[-1]
     cards = [
         ("macro-F1 on val", f"{_f1(last):.4f}", f"{_f1(first):.4f} at the start"),
         ("size", f"{last['bytes'] / 1e6:.2f} MB", f"{first['bytes'] / last['bytes']:.1f}x smaller"),
@@ -77,7 +78,7 @@ def _steps(tree: Tree) -> Table:
 
 
 def _step(record: Tree, tree: Tree, engines: Sequence[str]) -> list[str]:
-    verdict, held = record.get("verdict"), record["state"] in ("start", "accepted")
+    verdict, held = record.get("verdict"), record in _held(tree)
     size = [f"{record['parameters']:,}", f"{record['macs'] / 1e6:.1f}", f"{record['bytes'] / 1e6:.2f}"]
     ms = {one["engine"]: _ms(one) for one in tree["latency"] if one["step"] == record["name"]}
     return [
@@ -85,6 +86,11 @@ def _step(record: Tree, tree: Tree, engines: Sequence[str]) -> list[str]:
         f"{_f1(record):.4f}" if verdict else "", _drop(verdict) if record["pass"] else "",
         *(size if held else [""] * 3), *(ms.get(engine, "") if held else "" for engine in engines),
     ]  # fmt: skip
+
+
+def _held(tree: Tree) -> list[Tree]:
+    """The start and the steps that were accepted: what the pipeline held, one after the other."""
+    return [record for record in tree["steps"] if record["state"] in ("start", "accepted")]
 
 
 def _f1(record: Tree) -> float:
@@ -148,8 +154,8 @@ def _speed_card(tree: Tree) -> list[tuple[str, str, str]]:
             (one for one in tree["latency"] if one["step"] == step), key=lambda one: float(one["value"]), default=None
         )
 
-    held = [record["name"] for record in tree["steps"] if record["state"] in ("start", "accepted")]
-    first, last = fastest(held[0]), fastest(held[-1])
+    held = _held(tree)
+    first, last = fastest(held[0]["name"]), fastest(held[-1]["name"])
     if first is None or last is None:
         return []
     return [("latency", f"{last['value']:.2f} ms", f"{first['value'] / last['value']:.1f}x as fast, {last['engine']}")]
