@@ -22,7 +22,7 @@ from leansort.cli import compress as compression
 from leansort.cli import train as training
 from leansort.cli.arch import arch_app
 from leansort.cli.data import data_app
-from leansort.cli.options import Data, Json, Out, Overrides, Resume, Threads, printed
+from leansort.cli.options import Data, Engine, Json, Out, Overrides, Resume, Threads, printed
 from leansort.core.errors import LeansortError
 
 app = typer.Typer(
@@ -95,7 +95,7 @@ def bench(
     images: Annotated[Path, typer.Option(help="A picture, or a folder of pictures, to decode.")],
     seconds: Annotated[float, typer.Option(help="Least time for each figure.", min=0.1)] = 3.0,
     threads: Annotated[int, typer.Option(help="Compute threads of the engine.", min=1)] = 1,
-    engine: Annotated[str, typer.Option(help="What runs the graph; what suits the bundle by default.")] = "",
+    engine: Engine = "",
     as_json: Json = False,
 ) -> None:
     """Time bundles, interleaved: model alone, decode alone, decode to label.
@@ -121,7 +121,7 @@ def predict(
     out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output by default.")] = None,
     threads: Threads = 0,
     batch: Annotated[int, typer.Option(help="Pictures an engine call.", min=1)] = 1,
-    engine: Annotated[str, typer.Option(help="What runs the graph; what suits the bundle by default.")] = "",
+    engine: Engine = "",
 ) -> None:
     """Sort pictures. Exit code 1 if any could not be read; the others are sorted all the same.
 
@@ -143,6 +143,7 @@ def submit(
     inputs: Annotated[list[str], typer.Argument(help="The test folder, pictures, or - for a list of paths.")],
     out: Annotated[Path, typer.Option("--out", help="The submission file.")] = Path("output.csv"),
     threads: Threads = 0,
+    engine: Engine = "",
 ) -> None:
     """Write the contest's submission file.
 
@@ -152,7 +153,7 @@ def submit(
     from leansort.workflows.predict import expand
     from leansort.workflows.submit import submit as write
 
-    tree, faults = write(bundle, list(expand(inputs, sys.stdin)), out, threads=threads)
+    tree, faults = write(bundle, list(expand(inputs, sys.stdin)), out, threads=threads, engine=engine)
     for line in faults:
         print(f"unreadable {line}", file=sys.stderr)
     print(f"{out}: {len(tree['inference'])} pictures in {tree['time']['runtime']['all']:.2f} s")

@@ -15,6 +15,12 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")
 ]
 Threads = Annotated[int, typer.Option(help="Threads that decode and run; 0 takes every core.", min=0)]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="What runs the graph: an engine's name, or auto for the fastest; what suits the bundle by default."
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/NAME by default.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's data.path.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]

@@ -13,6 +13,7 @@ from leansort.core.errors import UserError
 from leansort.measure import latency
 from leansort.measure.measurement import Measurement
 from leansort.runtime.predictor import Classifier
+from leansort.workflows import engines
 
 MOST_PICTURES = 256
 
@@ -32,7 +33,7 @@ def bench(
         pictures: pictures to decode; held in memory, so that the disk is not timed.
         seconds: least time for each figure.
         threads: compute threads of the engine.
-        engine: which engine; for each bundle the one that suits it where empty.
+        engine: which engine; for each bundle the one that suits it where empty, the fastest for `auto`.
 
     Returns:
         The latencies in ms, and a warning where the machine was busy.
@@ -47,9 +48,7 @@ def bench(
     names = (
         [path.stem for path in paths] if len({path.stem for path in paths}) == len(paths) else [str(p) for p in paths]
     )
-    loaded = {
-        name: Classifier.load(path, threads=threads, engine=engine) for name, path in zip(names, paths, strict=True)
-    }
+    loaded = {name: engines.classifier(path, engine, threads=threads) for name, path in zip(names, paths, strict=True)}
     calls: dict[str, Callable[[], object]] = {}
     for name, classifier in loaded.items():
         calls |= {f"{name}: {what}": call for what, call in _calls(classifier, data).items()}

@@ -15,6 +15,7 @@ from leansort.core import store
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.preprocess import SUFFIXES
 from leansort.runtime.predictor import Classifier, Prediction, usable_cores
+from leansort.workflows import engines
 
 FORMATS = ("text", "csv", "json")
 
@@ -71,7 +72,7 @@ def predict_to(
     """
     if style not in FORMATS:
         raise not_one_of("--format", style, FORMATS)
-    with Classifier.load(bundle, engine=engine) as classifier:
+    with engines.classifier(bundle, engine) as classifier:
         failed = Counter[bool]()
         results = _counted(predict(classifier, pictures, threads=threads, batch=batch), failed)
         lines = formatted(results, classifier.bundle.meta.labels, style)
