@@ -26,6 +26,7 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.export import parity
 from leansort.export.differing import first_difference
+from leansort.export.formats import in_format
 from leansort.export.onnx import to_bundle
 from leansort.runtime.probing import LAYERS
 
@@ -160,6 +161,20 @@ def test_export_says_what_the_network_says(name: str) -> None:
     assert same.agreement == 1.0
     assert same.gap < 1e-4
     assert bundle.digest == to_bundle(model).digest
+
+
+@pytest.mark.parametrize("name", ["tiny_s", "lean_v4", "mobilenetv3_small", "timm:repvit_m0_9"])
+def test_a_graph_in_openvinos_format_says_it_too(name: str) -> None:
+    pytest.importorskip("openvino")
+    model = model_of(name)
+    bundle = in_format(to_bundle(model), "openvino")
+    assert bundle.format == "openvino"
+    assert bundle.meta == to_bundle(model).meta
+    assert bundle.digest == in_format(to_bundle(model), "openvino").digest
+    same = parity.check(model, bundle, np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8))
+    assert (same.agreement, same.gap < 1e-4) == (1.0, True)
+    with pytest.raises(UserError, match=r"format: got 'onx', allowed: .*; did you mean 'onnx'"):
+        in_format(bundle, "onx")
 
 
 def test_the_parity_gate_refuses_a_wrong_normalization() -> None:

@@ -189,3 +189,21 @@ def test_the_sample_recipe_passes_its_bound(tmp_path: Path, cli: Cli) -> None:
     assert done.returncode == 0, done.stderr
     # Measured 0.905 and 0.924 in two runs; the bound leaves room for another processor's rounding.
     assert strict(done.stdout)["macro_f1"]["value"] >= 0.88  # type: ignore[index]
+
+
+def test_a_network_is_exported_in_openvinos_format(tiny_run: Path, folders: Path, tmp_path: Path, cli: Cli) -> None:
+    given = ["export", tiny_run / "train", "--manifest", tiny_run, "--out", tmp_path / "m.leansort"]
+    done = cli(*given, "--format", "openvino", "--wanted-error", "0.1")
+    assert done.returncode == 0, done.stderr
+    assert "parity holds" in done.stderr
+    bundle = bundles.load(tmp_path / "m.leansort")
+    assert (bundle.format, bundle.meta.labels) == ("openvino", CLASSES)
+    some = cli("predict", tmp_path / "m.leansort", folders / "val", "--format", "csv")
+    same = cli("predict", tiny_run / "model.leansort", folders / "val", "--format", "csv")
+    assert some.returncode == 0, some.stderr
+    labels = [[line.split(",")[1] for line in one.stdout.splitlines()] for one in (some, same)]
+    assert labels[0] == labels[1]
+    wrong = cli(*given, "--format", "torch")
+    assert (wrong.returncode, "format: got 'torch', allowed: onnx, openvino" in wrong.stderr) == (2, True)
+    torch_only = cli("predict", tmp_path / "m.leansort", folders / "val", "--engine", "onnxruntime")
+    assert (torch_only.returncode, "reads onnx bundles, this one is openvino" in torch_only.stderr) == (2, True)

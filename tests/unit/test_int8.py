@@ -21,7 +21,6 @@ from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
 from leansort.arch.initial import classifiers
 from leansort.arch.trained import TrainedModel, normalized
-from leansort.compress import openvino_graph
 from leansort.compress.half import half_weights
 from leansort.compress.int8 import quantizable, quantize_onnx, quantize_openvino, sensitivity
 from leansort.compress.int8_openvino import int8_layers
@@ -34,6 +33,7 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.export.onnx import to_bundle
 from leansort.runtime import engine as engines
+from leansort.runtime import openvino_graph
 from tests.conftest import ROOT
 
 Pixels = npt.NDArray[np.uint8]

@@ -69,6 +69,7 @@ def export(
     manifest: Annotated[Path, typer.Option(help="Manifest whose val crops prove that the bundle is right.")],
     out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("model.leansort"),
     name: Annotated[str, typer.Option(help="Name of the model, for people.")] = "",
+    graph_format: Annotated[str, typer.Option("--format", help="Of the graph: onnx or openvino.")] = "onnx",
     wanted_error: Annotated[
         float | None,
         typer.Option(help="Accept only what is so sure that at most this share of labels is wrong.", min=0, max=1),
@@ -78,14 +79,16 @@ def export(
 
     \b
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
+    Example: leansort export runs/sample/train --manifest runs/sample --format openvino --wanted-error 0.02
     """
     from leansort.arch import trained
     from leansort.core import manifest as manifests
     from leansort.workflows.export import export_bundle
 
     bundle, _, _ = export_bundle(
-        trained.load(model), manifests.load(manifest), out, name=name, wanted_error=wanted_error
-    )
+        trained.load(model), manifests.load(manifest), out, name=name, graph_format=graph_format,
+        wanted_error=wanted_error,
+    )  # fmt: skip
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {bundle.meta.parameters:,} parameters, digest {bundle.digest}")
 
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from leansort.compress import openvino_graph
 from leansort.core.bundle import Bundle
+from leansort.runtime import openvino_graph
 
 LEAST = 257  # elements; a cast costs more than smaller ones save
 _MOST = float(np.finfo(np.float16).max)

@@ -12,11 +12,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from leansort.compress import int8_onnx, int8_openvino, openvino_graph
+from leansort.compress import int8_onnx, int8_openvino
 from leansort.compress.int8_onnx import Calibrated, Method
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError, not_one_of
 from leansort.runtime import engine as engines
+from leansort.runtime import openvino_graph
 from leansort.runtime.engine import Logits, Pixels
 
 BATCH = 32

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from leansort.compress import half, openvino_graph
+from leansort.compress import half
 from leansort.compress.between import Node, left_in_float
-from leansort.compress.openvino_graph import layers, weight
 from leansort.compress.quieting import quiet
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, MissingExtraError
+from leansort.runtime import openvino_graph
 from leansort.runtime.engine import Pixels
+from leansort.runtime.openvino_graph import layers, weight
 
 
 def quantized(

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from leansort.compress import openvino_graph
 from leansort.core.bundle import Bundle
+from leansort.runtime import openvino_graph
 from leansort.runtime.engine import Pixels
 from leansort.runtime.probing import Floats, layer_outputs
 

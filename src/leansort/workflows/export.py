@@ -8,6 +8,7 @@ from leansort.arch.trained import TrainedModel
 from leansort.core.bundle import Bundle
 from leansort.core.manifest import Manifest
 from leansort.export import parity
+from leansort.export.formats import in_format
 from leansort.export.onnx import to_bundle
 from leansort.measure.calibration import Calibration
 from leansort.workflows.calibrating import calibrated, sentence
@@ -16,8 +17,9 @@ from leansort.workflows.train import crops
 
 
 def export_bundle(
-    model: TrainedModel, manifest: Manifest, out: Path, *, name: str = "", wanted_error: float | None = None
-) -> tuple[Bundle, parity.Parity, Calibration]:
+    model: TrainedModel, manifest: Manifest, out: Path, *, name: str = "", graph_format: str = "onnx",
+    wanted_error: float | None = None,
+) -> tuple[Bundle, parity.Parity, Calibration]:  # fmt: skip
     """Export a model, prove on the val crops that the bundle says the same, calibrate it, and only then write it.
 
     Args:
@@ -25,14 +27,16 @@ def export_bundle(
         manifest: whose val crops prove and calibrate.
         out: the bundle to write.
         name: of the model, for people.
+        graph_format: `onnx` or `openvino`.
         wanted_error: largest share of wrong labels among accepted ones; None accepts everything.
 
     Raises:
-        UserError: the manifest's labels differ from the model's.
+        UserError: the manifest's labels differ from the model's, or there is no such format.
+        MissingExtraError: the format's library is not installed.
         LeansortError: the bundle differs from the network; nothing is written.
     """
     model.labels.require_same(manifest.labels, "the model", "the manifest")
-    bundle = to_bundle(model, name=name)
+    bundle = in_format(to_bundle(model, name=name), graph_format)
     val = crops(manifest, "val", model.preprocess, out.parent / "cache")
     same = parity.check(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -57,15 +57,17 @@ class ArchConfig(BaseModel):
 
 
 class ExportConfig(BaseModel):
-    """How sure a bundle has to be.
+    """What a bundle's graph is written as, and how sure the bundle has to be.
 
     Attributes:
+        format: of the graph: `onnx`, which every engine reads, or `openvino`; of compressed networks the passes decide.
         wanted_error: largest share of wrong labels among accepted ones, measured on val; the threshold follows from it,
             and what is less sure is not accepted. None accepts everything.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    format: Literal["onnx", "openvino"] = "onnx"
     wanted_error: float | None = Field(default=None, ge=0.0, lt=1.0)
 
 
@@ -92,7 +94,7 @@ class Recipe(BaseModel):
         train: how it is trained.
         distill: what it learns from teachers.
         compress: passes that make it smaller and faster, and what they may cost.
-        export: how sure a bundle has to be.
+        export: what a bundle's graph is written as, and how sure the bundle has to be.
         bench: how it is timed.
         contest: baselines of the contest score.
     """

@@ -93,8 +93,9 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, out: Path
         store.write_json(out / "calibration.json", tree["calibration"])
         return bundle
     bundle, same, found = export_bundle(
-        model, manifest, out / "model.leansort", name=recipe.name, wanted_error=recipe.export.wanted_error
-    )
+        model, manifest, out / "model.leansort", name=recipe.name, graph_format=recipe.export.format,
+        wanted_error=recipe.export.wanted_error,
+    )  # fmt: skip
     store.write_json(out / "parity.json", same.to_json())
     store.write_json(out / "calibration.json", found.to_json())
     return bundle
