@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from docs.generate import reference
 
+from leansort.workflows import compress as compression
+from leansort.workflows import recipe as recipes
+from leansort.workflows import variants
 from tests.conftest import ROOT, Cli
 
 
@@ -60,3 +63,18 @@ def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tiny_ru
     done = cli("run", recipe, *tiny, *data, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "report.html").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "configs" / "compress").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_compression_begins_with_the_committed_network(recipe: Path) -> None:
+    resolved = recipes.load(recipe, [])
+    model = compression.begin(resolved, ROOT / "models" / "trashnet", explain=False)
+    assert [one.name for _, one in compression.steps_of(resolved)][-1] == "quantize"
+    assert (resolved.arch.base, resolved.preprocess.size) == (model.spec.base, model.preprocess.size)
+    assert resolved.preprocess.fit == model.preprocess.fit
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_ablation_is_of_the_recipe_of_its_name(path: Path) -> None:
+    found, _ = variants.resolved(ROOT / "configs" / path.name, path)
+    assert found.keys() > {"base"}
