@@ -30,7 +30,7 @@ test: lint
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(STAMP)
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 # One file a claim; each prints ours against the reference and writes benchmarks/out/NAME.json.
 bench: $(STAMP)

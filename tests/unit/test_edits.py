@@ -11,8 +11,8 @@ from torch import nn
 from leansort.arch.archspec import ArchSpec, Factorize, Factorized, Norm, Remove, Resize
 from leansort.arch.blocks import DropPath
 from leansort.arch.build import build, parameters
+from leansort.arch.factored import factors
 from leansort.arch.fusing import fused
-from leansort.arch.replay import factors
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 
@@ -53,6 +53,21 @@ def test_a_timm_model_is_pruned_the_same_way() -> None:
     network = build(again(spec.edited(Resize(layers=cut)))).eval()
     assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 6)
     assert parameters(network) < parameters(build(spec))
+
+
+def test_a_block_that_merges_its_branches_is_fused_around_a_factorized_layer() -> None:
+    pytest.importorskip("huggingface_hub", reason="timm is not installed")
+    plain = ArchSpec(base="timm:repvit_m0_9", classes=6)
+    spec = plain.edited(Factorize(layers={"stem.conv1.c": Factorized(method="tucker", ranks=(2, 4))}))
+    network = build(spec, Seeds(4)).eval()
+    fast, fused_spec = fused(network, spec)
+    x = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(fast(x), network(x), atol=1e-4, rtol=0)
+    rebuilt = build(again(fused_spec), Seeds(9)).eval()
+    rebuilt.load_state_dict(fast.state_dict(), strict=True)
+    assert torch.equal(rebuilt(x), fast(x))
+    norms = [[m for m in build(one).modules() if isinstance(m, nn.BatchNorm2d)] for one in (fused_spec, plain)]
+    assert len(norms[0]) == 0 < len(norms[1])
 
 
 @pytest.mark.parametrize(

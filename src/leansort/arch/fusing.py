@@ -10,6 +10,7 @@ from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from leansort.arch.archspec import ArchSpec, FuseBatchNorm
+from leansort.arch.factored import Factors
 from leansort.arch.layout import channels_last
 from leansort.arch.tracing import calls, traced
 
@@ -23,7 +24,7 @@ def fuse(model: nn.Module) -> nn.Module:
     """Fold every batch norm that alone reads a convolution; in place, in evaluation mode.
 
     Blocks that know how to merge their branches (a method `fuse` or `reparameterize`, as timm's RepViT and MobileOne
-    have) do so first.
+    have) do so first, but not where a layer of theirs is factorized: they would not find its weight.
 
     Raises:
         UserError: the network cannot be traced.
@@ -58,10 +59,11 @@ def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
 def _merge(model: nn.Module) -> None:
     for name, child in list(model.named_children()):
         merge: Any = child
-        if hasattr(child, "fuse"):
+        knows = not any(isinstance(part, Factors) for part in child.modules())
+        if knows and hasattr(child, "fuse"):
             setattr(model, name, merge.fuse())
             continue
-        if hasattr(child, "reparameterize"):
+        if knows and hasattr(child, "reparameterize"):
             merge.reparameterize()
         _merge(child)
 
