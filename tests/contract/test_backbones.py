@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from leansort.arch.fusing import fused
 from leansort.arch.initial import classifiers
 from leansort.arch.trained import TrainedModel
 from leansort.core import plugins
-from leansort.core.bundle import Bundle
+from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, LeansortError, UserError
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
@@ -164,24 +165,25 @@ def test_export_says_what_the_network_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tiny_s", "lean_v4", "mobilenetv3_small", "timm:repvit_m0_9"])
-def test_a_graph_in_openvinos_format_says_it_too(name: str) -> None:
-    pytest.importorskip("openvino")
+@pytest.mark.parametrize("graph_format", ["openvino", "torch"])
+def test_every_format_says_the_same(name: str, graph_format: str) -> None:
+    pytest.importorskip(graph_format)
     model = model_of(name)
-    bundle = in_format(to_bundle(model), "openvino")
-    assert bundle.format == "openvino"
+    bundle = in_format(model, graph_format)
+    assert bundle.format == graph_format
     assert bundle.meta == to_bundle(model).meta
-    assert bundle.digest == in_format(to_bundle(model), "openvino").digest
+    assert bundle.digest == in_format(model, graph_format).digest
     same = parity.check(model, bundle, np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8))
     assert (same.agreement, same.gap < 1e-4) == (1.0, True)
     with pytest.raises(UserError, match=r"format: got 'onx', allowed: .*; did you mean 'onnx'"):
-        in_format(bundle, "onx")
+        in_format(model, "onx")
 
 
-def test_the_parity_gate_refuses_a_wrong_normalization() -> None:
+@pytest.mark.parametrize("graph_format", FORMATS)
+def test_the_parity_gate_refuses_a_wrong_normalization(graph_format: str) -> None:
+    pytest.importorskip("openvino")
     model = model_of("mnasnet")
-    wrong = to_bundle(
-        TrainedModel(model.spec, model.weights, Preprocess(size=64, mean=(0, 0, 0), std=(1, 1, 1)), model.labels)
-    )
+    wrong = in_format(replace(model, preprocess=Preprocess(size=64, mean=(0, 0, 0), std=(1, 1, 1))), graph_format)
     pixels = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8)
     with pytest.raises(
         LeansortError, match=r"refused, the graph differs.* first layer that differs is '0.0', number 1 of"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+import safetensors.torch
 import torch
 from pydantic import ValidationError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from leansort.arch.archspec import ArchSpec
@@ -59,6 +59,10 @@ class TrainedModel:
 
     def save(self, path: Path) -> None:
         """Write the model atomically."""
+        store.write_bytes(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes: equal models give equal bytes."""
         meta = {
             "version": _VERSION,
             "spec": self.spec.to_json(),
@@ -66,7 +70,7 @@ class TrainedModel:
             "labels": list(self.labels.names),
             "provenance": self.provenance,
         }
-        save_tensors(path, self.weights, meta)
+        return _serialized(self.weights, meta)
 
 
 def load(path: Path) -> TrainedModel:
@@ -77,21 +81,36 @@ def load(path: Path) -> TrainedModel:
         IntegrityError: the file is damaged or of another version.
     """
     path = path / "model.safetensors" if path.is_dir() else path
-    tensors, meta = load_tensors(path, "model")
+    return _model(*load_tensors(path, "model"), str(path))
+
+
+def loads(data: bytes, where: str) -> TrainedModel:
+    """Read a trained model from bytes; `where` they come from is for the error.
+
+    Raises:
+        IntegrityError: they are damaged or of another version.
+    """
+    return _model(*_read(data, "model", where), where)
+
+
+def _model(tensors: dict[str, Tensor], meta: dict[str, Any], where: str) -> TrainedModel:
     if meta.get("version") != _VERSION:
-        raise IntegrityError(f"model: {path} has version {meta.get('version')}, this leansort reads {_VERSION}")
+        raise IntegrityError(f"model: {where} has version {meta.get('version')}, this leansort reads {_VERSION}")
     try:
         spec, preprocess = ArchSpec.model_validate(meta["spec"]), Preprocess.model_validate(meta["preprocess"])
         return TrainedModel(spec, tensors, preprocess, LabelSet.of(meta["labels"]), meta["provenance"])
     except (KeyError, ValidationError) as error:
-        raise IntegrityError(f"model: {path} has a wrong header ({type(error).__name__})") from None
+        raise IntegrityError(f"model: {where} has a wrong header ({type(error).__name__})") from None
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
     """Write tensors and JSON to one safetensors file, atomically."""
+    store.write_bytes(path, _serialized(tensors, meta))
+
+
+def _serialized(tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with store.replacing(path) as temporary:
-        save_file(plain, temporary, {"leansort": store.canonical_json(meta)})
+    return safetensors.torch.save(plain, {"leansort": store.canonical_json(meta)})
 
 
 def load_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -104,11 +123,20 @@ def load_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, An
     if not path.is_file():
         raise UserError(f"{what}: {path} is not there")
     try:
-        with safetensors.safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            meta = json.loads((file.metadata() or {})["leansort"])
-    except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
-        raise IntegrityError(f"{what}: {path} is damaged or not a leansort file ({error})") from None
+        return _read(path.read_bytes(), what, str(path))
+    except OSError as error:
+        raise IntegrityError(f"{what}: {path} cannot be read ({error.strerror or error})") from None
+
+
+def _read(data: bytes, what: str, where: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        tensors = safetensors.torch.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # length, header, tensors
+        meta = json.loads(header["__metadata__"]["leansort"])
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(f"{what}: {where} is damaged or not a leansort file ({error})") from None
+    if not isinstance(meta, dict):
+        raise IntegrityError(f"{what}: {where} is damaged or not a leansort file (its header is no object)")
     return tensors, meta
 
 

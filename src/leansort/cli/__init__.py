@@ -69,7 +69,7 @@ def export(
     manifest: Annotated[Path, typer.Option(help="Manifest whose val crops prove that the bundle is right.")],
     out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("model.leansort"),
     name: Annotated[str, typer.Option(help="Name of the model, for people.")] = "",
-    graph_format: Annotated[str, typer.Option("--format", help="Of the graph: onnx or openvino.")] = "onnx",
+    graph_format: Annotated[str, typer.Option("--format", help="Of the graph: onnx, openvino or torch.")] = "onnx",
     wanted_error: Annotated[
         float | None,
         typer.Option(help="Accept only what is so sure that at most this share of labels is wrong.", min=0, max=1),

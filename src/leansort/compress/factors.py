@@ -1,4 +1,4 @@
-"""Ranks and weights of a factorized layer: `arch.replay.factors` makes the chain, here it comes to stand for the layer.
+"""Ranks and weights of a factorized layer: `arch.factored` makes the chain, here it comes to stand for the layer.
 
 - `svd`, of 1x1 convolutions and linear layers, is the truncated one: no chain of this rank is nearer.
 - `tucker` is higher-order orthogonal iteration over the modes (out, in) from the higher-order SVD (arXiv:1511.06530).
@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leansort.arch import replay
+from leansort.arch import factored
 from leansort.arch.archspec import Factorized
 from leansort.compress.evbmf import Array, evbmf
 from leansort.core.errors import MissingExtraError
@@ -131,7 +131,7 @@ def factorized(layer: Layer, how: Factorized) -> nn.Sequential:
         MissingExtraError: tensorly is not installed; `svd` needs none.
     """
     with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are overwritten
-        chain = replay.factors(layer, how).to(layer.weight.device, layer.weight.dtype).train(layer.training)
+        chain = factored.factors(layer, how).to(layer.weight.device, layer.weight.dtype).train(layer.training)
     kernels = _kernels(layer).numpy()
     most = _most(kernels[0].shape, how.method)
     if any(rank > limit for rank, limit in zip(how.ranks, most, strict=True)):

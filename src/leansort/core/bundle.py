@@ -24,7 +24,8 @@ from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 
 SCHEMA = 1
-FORMATS = {"onnx": ("graph.onnx",), "openvino": ("graph.xml", "graph.bin")}  # the first file holds the network
+# The first file holds the network; `torch` has the architecture and its weights, and no graph.
+FORMATS = {"onnx": ("graph.onnx",), "openvino": ("graph.xml", "graph.bin"), "torch": ("network.safetensors",)}
 MAX_BYTES = 1 << 30
 _META, _HASHES = "bundle.json", "hashes.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold

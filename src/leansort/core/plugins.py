@@ -15,20 +15,21 @@ from types import ModuleType
 
 from leansort.core.errors import not_one_of
 
+# Engines stand on two floors: those of a robot, and those that import torch.
 PACKAGES = {
-    "backbones": "leansort.arch.backbones",
-    "engines": "leansort.runtime.engines",
-    "passes": "leansort.compress.passes",
-    "sources": "leansort.data.sources",
-    "trackers": "leansort.train.trackers",
+    "backbones": ("arch.backbones",),
+    "engines": ("runtime.engines", "arch.engines"),
+    "passes": ("compress.passes",),
+    "sources": ("data.sources",),
+    "trackers": ("train.trackers",),
 }
 _HERE = Path(__file__).parent.parent
 
 
 def _folders(group: str) -> list[Path]:
-    own = _HERE.joinpath(*PACKAGES[group].split(".")[1:])
+    own = [_HERE.joinpath(*package.split(".")) for package in PACKAGES[group]]
     extra = os.environ.get("LEANSORT_PLUGINS", "")
-    return [Path(folder) / group for folder in extra.split(os.pathsep) if folder] + [own]
+    return [Path(folder) / group for folder in extra.split(os.pathsep) if folder] + own
 
 
 def found(group: str) -> dict[str, Path]:
@@ -61,7 +62,7 @@ def load(group: str, name: str) -> ModuleType:
     """
     path = path_of(group, name)
     if path.is_relative_to(_HERE):
-        return importlib.import_module(f"{PACKAGES[group]}.{name}")
+        return importlib.import_module(".".join(["leansort", *path.relative_to(_HERE).with_suffix("").parts]))
     return _from_file(f"leansort_plugins.{group}.{name}", path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from leansort.arch.fusing import fused
-from leansort.arch.trained import TrainedModel, normalized
+from leansort.arch.trained import TrainedModel, loads, normalized
 from leansort.core.bundle import Bundle
 from leansort.data.loader import eval_batches
+from leansort.runtime import openvino_graph
 from leansort.runtime.engine import Pixels
 from leansort.runtime.probing import Floats, layer_outputs
 
@@ -24,22 +26,28 @@ def first_difference(model: TrainedModel, bundle: Bundle, pixels: Pixels) -> str
 
     Args:
         model: the reference, run by PyTorch.
-        bundle: what was exported from it, in the onnx format.
+        bundle: what was exported from it.
         pixels: a few pictures, uint8 (n, size, size, 3).
 
     Returns:
         A sentence; empty where the layers of both cannot be put side by side.
     """
-    if bundle.format != "onnx":
+    ours, said = _network_outputs(model, pixels), _bundle_outputs(bundle, pixels)
+    if len(said) != len(ours):
         return ""
-    ours, (names, run) = _network_outputs(model, pixels), layer_outputs(bundle.graph)
-    if len(names) != len(ours):
-        return ""
-    for number, ((name, mine), theirs) in enumerate(zip(ours, run(pixels), strict=True), 1):
+    for number, ((name, mine), theirs) in enumerate(zip(ours, said, strict=True), 1):
         if _differs(mine, theirs):
             before = "; nothing but the normalization of the pixels comes before it" if number == 1 else ""
             return f"the first layer that differs is {name!r}, number {number} of {len(ours)}{before}"
     return "no layer differs, what comes after the last one does"
+
+
+def _bundle_outputs(bundle: Bundle, pixels: Pixels) -> list[Floats]:
+    if bundle.format == "torch":
+        inside = loads(bundle.graph, bundle.meta.name)
+        return [found for _, found in _network_outputs(replace(inside, preprocess=bundle.meta.preprocess), pixels)]
+    _, run = layer_outputs(bundle.graph) if bundle.format == "onnx" else openvino_graph.layer_outputs(bundle)
+    return run(pixels)
 
 
 def _differs(mine: Floats, theirs: Floats) -> bool:

@@ -1,21 +1,26 @@
-"""A bundle's graph in another engine's own format: what it computes stays as it was."""
+"""A trained network as a bundle of any format."""
 
 from __future__ import annotations
 
+from leansort.arch.trained import TrainedModel
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import not_one_of
+from leansort.export.describing import described
+from leansort.export.onnx import to_bundle
 from leansort.runtime import openvino_graph
 
 
-def in_format(bundle: Bundle, graph_format: str) -> Bundle:
-    """Translate an ONNX bundle.
+def in_format(model: TrainedModel, graph_format: str, *, name: str = "") -> Bundle:
+    """Export a trained model.
 
     Args:
-        bundle: in the onnx format.
-        graph_format: `onnx`, which leaves it as it is, or `openvino`, with weights in float32.
+        model: what to export.
+        graph_format: `onnx`; `openvino`, with weights in float32; or `torch`, the architecture and its weights, for
+            the engines that import torch.
+        name: for people; the backbone's name where empty.
 
     Returns:
-        A bundle with the same meta. Equal input gives equal bytes.
+        The bundle, not yet checked for parity. The meta of all formats is the same, and equal input gives equal bytes.
 
     Raises:
         UserError: there is no such format.
@@ -24,6 +29,17 @@ def in_format(bundle: Bundle, graph_format: str) -> Bundle:
     """
     if graph_format not in FORMATS:
         raise not_one_of("format", graph_format, FORMATS)
+    if graph_format == "torch":
+        return _native(model, name)
+    bundle = to_bundle(model, name=name)
     if graph_format == bundle.format:
         return bundle
     return Bundle(bundle.meta, openvino_graph.files(openvino_graph.read(bundle)))
+
+
+def _native(model: TrainedModel, name: str) -> Bundle:
+    """Batch norms are folded, as in every other format."""
+    network, meta = described(model, name)
+    spec = model.spec.model_validate(meta.provenance["spec"])
+    folded = TrainedModel(spec, network.state_dict(), model.preprocess, model.labels)
+    return Bundle(meta, {FORMATS["torch"][0]: folded.to_bytes()})

@@ -5,30 +5,17 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from leansort.arch.build import macs, parameters
-from leansort.arch.fusing import fused
-from leansort.arch.trained import TrainedModel, normalized
-from leansort.core.bundle import Bundle, BundleMeta
-from leansort.core.preprocess import Preprocess
+from leansort.arch.deployed import Deployed
+from leansort.arch.trained import TrainedModel
+from leansort.core.bundle import Bundle
+from leansort.export.describing import described
 
 OPSET = 18
-
-
-class _Deployed(nn.Module):
-    """The network with its normalization, on pixels as a camera gives them."""
-
-    def __init__(self, network: nn.Module, preprocess: Preprocess) -> None:
-        super().__init__()
-        self.network = network
-        self.preprocess = preprocess
-
-    def forward(self, x_bhwc: Tensor) -> Tensor:
-        return cast(Tensor, self.network(normalized(x_bhwc.permute(0, 3, 1, 2), self.preprocess)))
 
 
 def to_bundle(model: TrainedModel, *, name: str = "", temperature: float = 1.0, reject_below: float = 0.0) -> Bundle:
@@ -43,19 +30,8 @@ def to_bundle(model: TrainedModel, *, name: str = "", temperature: float = 1.0, 
     Returns:
         The bundle, not yet checked for parity (see `export.parity`).
     """
-    network, spec = fused(model.network(), model.spec)
-    meta = BundleMeta(
-        name=name or spec.base,
-        preprocess=model.preprocess,
-        labels=model.labels.names,
-        labels_digest=model.labels.digest,
-        temperature=temperature,
-        reject_below=reject_below,
-        parameters=parameters(network),
-        macs=macs(network, model.preprocess.size),
-        provenance={**model.provenance, "spec": spec.to_json()},
-    )
-    return Bundle(meta, {"graph.onnx": _graph(_Deployed(network, model.preprocess).eval(), model.preprocess.size)})
+    network, meta = described(model, name, temperature=temperature, reject_below=reject_below)
+    return Bundle(meta, {"graph.onnx": _graph(Deployed(network, model.preprocess).eval(), model.preprocess.size)})
 
 
 def _graph(network: nn.Module, size: int) -> bytes:

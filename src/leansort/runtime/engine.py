@@ -1,4 +1,4 @@
-"""What runs a graph. An engine is one file in `engines/`, found by its name.
+"""What runs a graph. An engine is one file in `engines/`, here or beside the networks of torch, found by its name.
 
 The file states `REQUIRES`, the library that it imports when it loads a graph and not before, and `FORMATS`, the
 bundle formats that it reads; it has `Config`, a pydantic model, and `load(bundle, config) -> Engine`.
@@ -18,7 +18,7 @@ from leansort.core.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
-DEFAULTS = {"onnx": "onnxruntime", "openvino": "openvino"}  # by bundle format
+DEFAULTS = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}  # by bundle format
 
 
 class Engine(Protocol):

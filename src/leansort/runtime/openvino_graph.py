@@ -7,14 +7,16 @@ that the same graph would never be written twice alike; here those are renamed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 from leansort.core import store
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, MissingExtraError
+from leansort.runtime.engine import Pixels
 from leansort.runtime.engines.openvino import shared_core
+from leansort.runtime.probing import Floats
 
 LAYERS = ("Convolution", "GroupConvolution", "MatMul")
 _SUFFIX = "/WithoutBiases"
@@ -68,6 +70,27 @@ def layers(model: Any) -> dict[str, Any]:
     """The nodes that are worth quantizing by their names in the ONNX graph, in an order of computation."""
     nodes = [node for node in model.get_ordered_ops() if node.get_type_name() in LAYERS]
     return {node.get_friendly_name().removesuffix(_SUFFIX): node for node in nodes}
+
+
+def layer_outputs(bundle: Bundle) -> tuple[list[str], Callable[[Pixels], list[Floats]]]:
+    """Make a graph give the output of each of its layers, biases added.
+
+    Returns:
+        Names of the layers in an order of computation, and what runs pictures to their outputs.
+    """
+    model = read(bundle)
+    found = layers(model)
+    model.add_outputs([_biased(node).output(0) for node in found.values()])
+    run = compiled(model)
+    return list(found), lambda x_bhwc: [run([x_bhwc])[number] for number in range(1, 1 + len(found))]
+
+
+def _biased(node: Any) -> Any:
+    """What adds the bias behind a layer; the layer where nothing does."""
+    if not node.get_friendly_name().endswith(_SUFFIX):
+        return node
+    (after,) = node.output(0).get_target_inputs()
+    return after.get_node()
 
 
 def weight(node: Any) -> Any:

@@ -9,7 +9,6 @@ from leansort.core.bundle import Bundle
 from leansort.core.manifest import Manifest
 from leansort.export import parity
 from leansort.export.formats import in_format
-from leansort.export.onnx import to_bundle
 from leansort.measure.calibration import Calibration
 from leansort.workflows.calibrating import calibrated, sentence
 from leansort.workflows.progress import say
@@ -27,7 +26,7 @@ def export_bundle(
         manifest: whose val crops prove and calibrate.
         out: the bundle to write.
         name: of the model, for people.
-        graph_format: `onnx` or `openvino`.
+        graph_format: `onnx`, `openvino` or `torch`.
         wanted_error: largest share of wrong labels among accepted ones; None accepts everything.
 
     Raises:
@@ -36,7 +35,7 @@ def export_bundle(
         LeansortError: the bundle differs from the network; nothing is written.
     """
     model.labels.require_same(manifest.labels, "the model", "the manifest")
-    bundle = in_format(to_bundle(model, name=name), graph_format)
+    bundle = in_format(model, graph_format, name=name)
     val = crops(manifest, "val", model.preprocess, out.parent / "cache")
     same = parity.check(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")

@@ -60,14 +60,15 @@ class ExportConfig(BaseModel):
     """What a bundle's graph is written as, and how sure the bundle has to be.
 
     Attributes:
-        format: of the graph: `onnx`, which every engine reads, or `openvino`; of compressed networks the passes decide.
+        format: of the graph: `onnx`, which ONNX Runtime and OpenVINO read, `openvino` or `torch`; of compressed networks the
+            passes decide.
         wanted_error: largest share of wrong labels among accepted ones, measured on val; the threshold follows from it,
             and what is less sure is not accepted. None accepts everything.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal["onnx", "openvino"] = "onnx"
+    format: Literal["onnx", "openvino", "torch"] = "onnx"
     wanted_error: float | None = Field(default=None, ge=0.0, lt=1.0)
 
 

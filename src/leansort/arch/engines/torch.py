@@ -1,0 +1,100 @@
+"""PyTorch itself, eager: the reference that other engines are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from leansort.core.bundle import Bundle
+from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError
+from leansort.runtime.engine import require
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+REQUIRES = "torch"
+FORMATS = ("torch",)
+
+
+class Config(BaseModel):
+    """Settings of this engine.
+
+    Attributes:
+        threads: compute threads of each call. PyTorch knows one number for the whole process: it is set for the
+            length of a call and put back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threads: int = Field(default=1, ge=1, le=256)
+
+
+class TorchEngine:
+    """A network in evaluation mode; thread-safe, for nothing in it changes.
+
+    Args:
+        network: takes uint8 (b, size, size, 3), gives logits.
+        size: side of the pictures in pixels.
+        threads: of each call.
+    """
+
+    def __init__(self, network: Callable[[Tensor], Tensor], size: int, threads: int) -> None:
+        self._network, self._shape, self._threads = network, (size, size, 3), threads
+
+    def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
+        import torch
+
+        require(x_bhwc, self._shape)
+        pixels = x_bhwc if x_bhwc.flags.writeable else x_bhwc.copy()  # torch warns of what it may not write into
+        with torch.inference_mode(), _threads(self._threads):
+            logits: npt.NDArray[np.float32] = self._network(torch.from_numpy(pixels)).numpy()
+        return logits
+
+
+def load(bundle: Bundle, config: Config) -> TorchEngine:
+    """Build a bundle's network.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        IntegrityError: the network is damaged.
+    """
+    return TorchEngine(deployed(bundle), bundle.meta.preprocess.size, config.threads)
+
+
+def deployed(bundle: Bundle) -> nn.Module:
+    """The network of a bundle in the torch format, with its normalization, in evaluation mode.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        IntegrityError: the network is damaged.
+    """
+    try:
+        from leansort.arch import trained
+        from leansort.arch.deployed import Deployed
+    except ImportError:
+        raise MissingExtraError("torch", "train") from None
+    try:
+        model = trained.loads(bundle.graph, bundle.meta.name)
+        return Deployed(model.network(), bundle.meta.preprocess).eval()
+    except LeansortError as error:
+        raise IntegrityError(f"bundle: its network cannot be loaded by PyTorch ({error})") from None
+
+
+@contextmanager
+def _threads(wanted: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    if before != wanted:
+        torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        if before != wanted:
+            torch.set_num_threads(before)
