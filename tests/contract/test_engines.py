@@ -147,6 +147,21 @@ def test_more_threads_say_the_same(name: str, graph_format: str, files: Callable
     np.testing.assert_allclose(one.run(PIXELS), two.run(PIXELS), atol=1e-4)
 
 
+@every
+def test_a_profile_tells_every_layer(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
+    needs(plugins.load("engines", name).REQUIRES)
+    one = files(graph_format)
+    found = engines.profile(one, PIXELS[:1], name, runs=3)
+    if not hasattr(plugins.load("engines", name), "profile"):
+        assert found == []
+        return
+    assert len({layer.name for layer in found}) == len(found) > 20
+    assert all(layer.ms >= 0 and layer.kind for layer in found)
+    assert sum(layer.ms for layer in found) > 0
+    macs = sum(layer.macs for layer in found)
+    assert macs == 0 or 0.99 < macs / one.meta.macs < 1.5
+
+
 @pytest.mark.parametrize("graph_format", FORMATS)
 def test_every_format_runs_where_no_engine_is_named(
     graph_format: str, files: Callable[[str], Bundle], tmp_path: Path

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,14 +152,30 @@ def test_export_bench_and_report_stand_alone(tiny_run: Path, folders: Path, cli:
         folders / "val",
         "--seconds",
         "0.1",
+        "--queries",
+        "20",
+        "--starts",
+        "1",
+        "--baseline",
+        tiny_run / "model.leansort",
+        "--profile",
         "--json",
     )
     assert timed.returncode == 0, timed.stderr
-    measured = strict(timed.stdout)["measurements"]
-    assert isinstance(measured, list)
-    assert len(measured) == 6
+    found = strict(timed.stdout)
+    measured: Any = found["measurements"]
+    assert Counter(one["unit"] for one in measured) == {"ms": 8, "images/s": 2, "MB": 2, "times": 2}
     assert all(one["low"] <= one["value"] <= one["high"] and one["bundle"] for one in measured)
-    assert all(one["percentiles"]["p50"] <= one["percentiles"]["p90"] <= one["percentiles"]["p99"] for one in measured)
+    latencies = [one["percentiles"] for one in measured if one["percentiles"]]
+    assert len(latencies) == 6
+    assert all(one["p50"] <= one["p90"] <= one["p99"] for one in latencies)
+    assert [one["name"] for one in measured if one["unit"] == "times"] == [
+        "m: model alone, over model", "m: decode to label, over model",
+    ]  # fmt: skip
+    rest: Any = found
+    assert all(sum(layer["ms"] for layer in layers) > 0 for layers in rest["layers"].values())
+    assert {"cpu", "cores", "extensions"} < set(rest["machine"])
+    assert all(0 < one["share"] < 1 for one in rest["shares"].values())
     page = cli("report", tiny_run, "--out", tmp_path / "page.html")
     assert page.returncode == 0, page.stderr
     assert (tmp_path / "page.html").read_text() == (tiny_run / "report.html").read_text()
@@ -203,7 +221,7 @@ def test_a_network_is_exported_in_openvinos_format(tiny_run: Path, folders: Path
     assert some.returncode == 0, some.stderr
     labels = [[line.split(",")[1] for line in one.stdout.splitlines()] for one in (some, same)]
     assert labels[0] == labels[1]
-    wrong = cli(*given, "--format", "torch")
-    assert (wrong.returncode, "format: got 'torch', allowed: onnx, openvino" in wrong.stderr) == (2, True)
+    wrong = cli(*given, "--format", "onx")
+    assert (wrong.returncode, "format: got 'onx', allowed: onnx, openvino, torch; did you mean 'onnx'" in wrong.stderr) == (2, True)
     torch_only = cli("predict", tmp_path / "m.leansort", folders / "val", "--engine", "onnxruntime")
     assert (torch_only.returncode, "reads onnx bundles, this one is openvino" in torch_only.stderr) == (2, True)

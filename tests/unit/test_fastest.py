@@ -13,8 +13,8 @@ from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.measure import fastest as choosing
-from leansort.measure import latency
 from leansort.measure.fastest import fastest, folder
+from leansort.measure.machine import Watch
 from leansort.runtime import engine as engines
 from tests.conftest import Cli
 
@@ -44,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(choosing, "timed", timed)
-    monkeypatch.setattr(latency, "busy", lambda: "")
+    monkeypatch.setattr(Watch, "warning", lambda watch: "")
     monkeypatch.setattr(engines, "installed", lambda: ["onnxruntime", "openvino"])
     return found
 
@@ -81,10 +81,10 @@ def test_a_damaged_note_is_measured_again(asked: list[int], damage: bytes) -> No
 def test_a_busy_machine_or_a_closed_folder_is_no_reason_to_stop(
     asked: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(latency, "busy", lambda: "busy")
+    monkeypatch.setattr(Watch, "warning", lambda watch: "busy")
     assert fastest(bundle()) == "openvino"
     assert not folder().exists()
-    monkeypatch.setattr(latency, "busy", lambda: "")
+    monkeypatch.setattr(Watch, "warning", lambda watch: "")
     (tmp_path / "cache").write_text("a file where the folder would be")
     assert fastest(bundle()) == "openvino"
     assert asked == [1, 1]

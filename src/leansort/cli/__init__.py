@@ -96,24 +96,32 @@ def export(
 def bench(
     bundles: Annotated[list[Path], typer.Argument(help="Bundles to compare.")],
     images: Annotated[Path, typer.Option(help="A picture, or a folder of pictures, to decode.")],
+    baseline: Annotated[Path | None, typer.Option(help="A bundle that the others are compared with.")] = None,
     seconds: Annotated[float, typer.Option(help="Least time for each figure.", min=0.1)] = 3.0,
+    queries: Annotated[int, typer.Option(help="Fewest calls for each latency.", min=1)] = 1000,
     threads: Annotated[int, typer.Option(help="Compute threads of the engine.", min=1)] = 1,
     engine: Engine = "",
+    profile: Annotated[bool, typer.Option("--profile", help="Also time every layer.")] = False,
+    starts: Annotated[int, typer.Option(help="How often a program is started, for cold start and memory.", min=0)] = 5,
     as_json: Json = False,
 ) -> None:
-    """Time bundles, interleaved: model alone, decode alone, decode to label.
+    """Time bundles, interleaved: model, decoding, both; images/s on all cores; cold start; memory.
 
     \b
     Example: leansort bench model.leansort --images runs/sample/crops/test
+    Example: leansort bench small.leansort --baseline model.leansort --images photos/ --profile
     """
     from leansort.workflows import bench as benches
     from leansort.workflows.predict import expand
 
-    pictures = list(expand([str(images)], []))
-    measured, warning = benches.bench(bundles, pictures, seconds=seconds, threads=threads, engine=engine)
-    if warning:
-        print(f"warning: {warning}", file=sys.stderr)
-    printed(benches.to_json(measured, warning), as_json, benches.table(measured))
+    config = benches.Config(
+        seconds=seconds, queries=queries, threads=threads, engine=engine, baseline=baseline, profile=profile,
+        starts=starts,
+    )  # fmt: skip
+    found = benches.bench(bundles, list(expand([str(images)], [])), config)
+    if found.warning:
+        print(f"warning: {found.warning}", file=sys.stderr)
+    printed(found.to_json(), as_json, benches.text(found))
 
 
 @app.command()
@@ -122,17 +130,21 @@ def predict(
     inputs: Annotated[list[str], typer.Argument(help="Pictures, folders, or - for a list of paths on standard input.")],
     style: Annotated[str, typer.Option("--format", help="text, csv or json (one object a line).")] = "text",
     out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output by default.")] = None,
-    threads: Threads = 0,
-    batch: Annotated[int, typer.Option(help="Pictures an engine call.", min=1)] = 1,
+    threads: Annotated[int, typer.Option(help="Threads that decode and run; 0 tries one and all cores.", min=0)] = 0,
+    batch: Annotated[int, typer.Option(help="Pictures an engine call; 0 tries, and takes the fastest.", min=0)] = 0,
     engine: Engine = "",
 ) -> None:
     """Sort pictures. Exit code 1 if any could not be read; the others are sorted all the same.
+
+    A list on standard input may come in slowly: of one, each picture is sorted at once unless --batch says otherwise.
 
     \b
     Example: leansort predict model.leansort photos/ --format csv --out labels.csv
     """
     from leansort.workflows import predict as predictions
 
+    if "-" in inputs and not batch:
+        threads, batch = threads or 1, 1
     failed = predictions.predict_to(
         bundle, predictions.expand(inputs, sys.stdin), out, style=style, threads=threads, batch=batch, engine=engine
     )

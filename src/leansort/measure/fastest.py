@@ -14,6 +14,7 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.provenance import host, versions
 from leansort.core.seeds import Seeds
 from leansort.measure import latency
+from leansort.measure.machine import Watch
 from leansort.runtime import engine as engines
 
 SECONDS = 0.5  # each engine is timed for
@@ -44,10 +45,12 @@ def fastest(bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS) -> st
     known = _read(kept)
     if known in names:
         return known
-    busy = latency.busy() if len(names) > 1 else ""
-    ms = timed(bundle, names, threads=threads, seconds=seconds) if len(names) > 1 else {names[0]: 0.0}
+    if len(names) == 1:
+        return names[0]
+    watch = Watch()
+    ms = timed(bundle, names, threads=threads, seconds=seconds)
     best = min(ms, key=lambda name: ms[name])
-    if len(names) > 1 and not busy:
+    if not watch.warning():
         _write(kept, best, ms)
     return best
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,6 @@ from leansort.measure.measurement import Measurement
 Seconds = npt.NDArray[np.float64]
 Call = Callable[[], object]
 BLOCK_S = 0.1
-BUSY_SHARE = 0.25
-WATCH_S = 0.5
 
 
 def interleaved(
@@ -59,15 +57,33 @@ def _block(call: Call, into: list[float]) -> float:
     return spent
 
 
-def latency(name: str, times: Seconds, *, bundle: str = "", threads: int = 1, warmup: int = 10) -> Measurement:
-    """Sum up call times as a latency in ms: the median with its bootstrap interval, and percentiles."""
-    ms = times * 1e3
-    low, high = bootstrap(ms, np.median)
-    p50, p90, p99 = (float(value) for value in np.quantile(ms, [0.5, 0.9, 0.99]))
+def latency(name: str, times: Seconds, *, warmup: int = 10, **source: Any) -> Measurement:
+    """Sum up call times as a latency in ms: the median with its bootstrap interval, and percentiles.
+
+    Args:
+        name: what was timed.
+        times: seconds of each call.
+        warmup: calls before them.
+        **source: further fields of the Measurement: bundle, engine, threads.
+    """
+    p50, p90, p99 = (float(value) for value in np.quantile(times * 1e3, [0.5, 0.9, 0.99]))
+    percentiles = {"p50": p50, "p90": p90, "p99": p99}
+    return measured(name, times * 1e3, "ms", percentiles=percentiles, warmup=warmup, **source)
+
+
+def measured(name: str, values: Seconds, unit: str, **source: Any) -> Measurement:
+    """Sum up observations: the median with its bootstrap interval."""
+    low, high = bootstrap(values, np.median)
     return Measurement(
-        name=name, value=p50, unit="ms", low=low, high=high, count=len(ms),
-        percentiles={"p50": p50, "p90": p90, "p99": p99}, bundle=bundle, threads=threads, warmup=warmup, host=host(),
-    )  # fmt: skip
+        name=name,
+        value=float(np.median(values)),
+        unit=unit,
+        low=low,
+        high=high,
+        count=len(values),
+        host=host(),
+        **source,
+    )
 
 
 def ratio(slow: Seconds, fast: Seconds, draws: int = 1000) -> tuple[float, float, float]:
@@ -89,23 +105,3 @@ def bootstrap(values: Seconds, statistic: Callable[..., object], draws: int = 50
 
 def _redrawn(values: Seconds, rng: np.random.Generator) -> Seconds:
     return rng.choice(values, len(values))
-
-
-def busy() -> str:
-    """A warning where other work keeps the machine busy right now, else an empty string. Takes half a second."""
-    used, total = _jiffies()
-    time.sleep(WATCH_S)
-    used_later, total_later = _jiffies()
-    share = (used_later - used) / max(1, total_later - total)
-    if share <= BUSY_SHARE:
-        return ""
-    return f"the machine was busy ({share:.0%} of all cores used by other work); latencies are too high, measure alone"
-
-
-def _jiffies() -> tuple[int, int]:
-    """Processor time used and in all, since the machine was started; zeros where the system does not tell."""
-    stat = Path("/proc/stat")
-    if not stat.exists():
-        return 0, 0
-    values = [int(value) for value in stat.read_text().split("\n", 1)[0].split()[1:9]]
-    return sum(values) - values[3] - values[4], sum(values)  # less idle and waiting for disk

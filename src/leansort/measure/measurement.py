@@ -19,6 +19,7 @@ class Measurement(BaseModel):
         count: how many observations.
         percentiles: of the observations, keyed `p50`, `p90`, `p99`, where they make sense.
         bundle: digest of the bundle that was measured.
+        engine: that ran it.
         threads: compute threads.
         batch: pictures a call.
         warmup: calls made before the first that counts.
@@ -35,6 +36,7 @@ class Measurement(BaseModel):
     count: int
     percentiles: dict[str, float] = {}
     bundle: str = ""
+    engine: str = ""
     threads: int = 1
     batch: int = 1
     warmup: int = 0

@@ -1,12 +1,15 @@
 """What runs a graph. An engine is one file in `engines/`, here or beside the networks of torch, found by its name.
 
 The file states `REQUIRES`, the library that it imports when it loads a graph and not before, and `FORMATS`, the
-bundle formats that it reads; it has `Config`, a pydantic model, and `load(bundle, config) -> Engine`.
+bundle formats that it reads; it has `Config`, a pydantic model, and `load(bundle, config) -> Engine`. It may have
+`profile(bundle, config, x_bhwc, runs) -> list[LayerTime]`, where its library can tell what each layer takes.
 """
 
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -19,6 +22,23 @@ from leansort.core.errors import UserError
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
 DEFAULTS = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}  # by bundle format
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTime:
+    """What one node of a graph takes, as the engine runs it: some are merged, some are new.
+
+    Attributes:
+        name: of the node; engines change names.
+        kind: the engine's word for what it computes.
+        ms: a call, on average.
+        macs: multiply-adds a call, those on channels that the engine pads included; 0 where it does not say enough.
+    """
+
+    name: str
+    kind: str
+    ms: float
+    macs: int = 0
 
 
 class Engine(Protocol):
@@ -49,6 +69,34 @@ def load(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
         UserError: no such engine, it has no such setting, it does not read this format, or its library is missing.
         IntegrityError: the graph cannot be loaded.
     """
+    module, settings = _module(bundle, engine, config)
+    return cast(Engine, module.load(bundle, settings))
+
+
+def profile(bundle: Bundle, x_bhwc: Pixels, engine: str = "", *, runs: int = 50, **config: Any) -> list[LayerTime]:
+    """Time each layer of a bundle's graph; the clocks between them make the whole slower than it is.
+
+    Args:
+        bundle: a verified bundle.
+        x_bhwc: what to run it on.
+        engine: as for `load`.
+        runs: calls to take the average of.
+        **config: fields of that engine's `Config`.
+
+    Returns:
+        The layers in an order of computation; none where the engine cannot tell.
+
+    Raises:
+        UserError: as `load` does.
+        IntegrityError: the graph cannot be loaded.
+    """
+    module, settings = _module(bundle, engine, config)
+    if not hasattr(module, "profile"):
+        return []
+    return cast(list[LayerTime], module.profile(bundle, settings, x_bhwc, runs))
+
+
+def _module(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[ModuleType, Any]:
     engine = engine or default_for(bundle)
     module = plugins.load("engines", engine)
     unknown = sorted(set(config) - set(module.Config.model_fields))
@@ -59,7 +107,7 @@ def load(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
             f"engine {engine}: reads {', '.join(module.FORMATS)} bundles, this one is {bundle.format}; "
             f"engines for it: {', '.join(reading(bundle.format))}"
         )
-    return cast(Engine, module.load(bundle, module.Config(**config)))
+    return module, module.Config(**config)
 
 
 def require(x_bhwc: Pixels, shape_hwc: tuple[int, ...]) -> None:

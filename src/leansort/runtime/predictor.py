@@ -6,7 +6,6 @@ print(classifier.predict("photo.jpg").label)
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +25,7 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.preprocess import Image
 from leansort.runtime import engine as engines
 from leansort.runtime.engine import Engine
+from leansort.runtime.pacing import Pace, paced, paces
 
 Picture = bytes | Path | str | Image
 Floats = npt.NDArray[np.float32]
@@ -53,9 +53,10 @@ class Prediction:
 class Classifier:
     """A loaded bundle. Safe to use from several threads at once; loading is the only slow part."""
 
-    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+    def __init__(self, bundle: Bundle, engine: Engine, engine_name: str = "") -> None:
         self.bundle = bundle
         self.engine = engine
+        self.engine_name = engine_name
         self._names = bundle.meta.labels
         self._temperature = bundle.meta.temperature
         self._threshold = bundle.meta.reject_below
@@ -76,7 +77,8 @@ class Classifier:
         """
         bundle = bundles.load(Path(path))
         cv2.setNumThreads(1)  # pictures are spread over threads, not rows of one picture
-        return cls(bundle, engines.load(bundle, engine, threads=threads))
+        engine = engine or engines.default_for(bundle)
+        return cls(bundle, engines.load(bundle, engine, threads=threads), engine)
 
     def __enter__(self) -> Self:
         return self
@@ -103,26 +105,35 @@ class Classifier:
     def predict_many(self, pictures: Iterable[Picture], *, batch: int = 1, threads: int = 1) -> Iterator[Prediction]:
         """Classify pictures in order; one that cannot be read gives a Prediction with `error`, the rest go on.
 
+        Several threads decode and run batches side by side, so that some decode while others compute.
+
         Args:
             pictures: may be endless; at most a few batches a thread are held at once.
-            batch: pictures an engine call.
-            threads: threads that decode and run.
+            batch: pictures an engine call; 0 tries several on the first few hundred pictures and goes on with the
+                fastest, which holds back what is said of them for some dozens of pictures.
+            threads: threads that decode and run; 0 tries one and all cores in the same way.
 
         Yields:
             One prediction for each picture, in the order given.
+
+        Raises:
+            UserError: a number below zero.
         """
-        if batch < 1 or threads < 1:
-            raise UserError(f"predict: got batch {batch}, threads {threads}; both must be at least 1")
-        groups = _batched(iter(pictures), batch)
-        if threads == 1:
+        if batch < 0 or threads < 0:
+            raise UserError(f"predict: got batch {batch}, threads {threads}; allowed: 0, which chooses, or more")
+        yield from paced(iter(pictures), paces(threads, batch), self._work)
+
+    def _work(self, pictures: Iterator[Picture], pace: Pace) -> Iterator[Prediction]:
+        groups = _batched(pictures, pace.batch)
+        if pace.threads == 1:
             for group in groups:
                 yield from self._predict_group(group)
             return
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(pace.threads) as pool:
             waiting: deque[Future[list[Prediction]]] = deque()
             for group in groups:
                 waiting.append(pool.submit(self._predict_group, group))
-                if len(waiting) > 2 * threads:
+                if len(waiting) > 2 * pace.threads:
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
@@ -162,8 +173,3 @@ def _failed(reason: str) -> Prediction:
 def _batched(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
     while group := list(islice(pictures, size)):
         yield group
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,87 +1,226 @@
-"""`leansort bench`: how fast bundles are on this machine: model alone, decode alone, decode to label."""
+"""`leansort bench`: how fast bundles are on this machine, after the rules of MLPerf's single stream and offline."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from leansort.core.errors import UserError
-from leansort.measure import latency
+from leansort.measure import latency, machine, roofline, starting
+from leansort.measure.latency import Seconds
 from leansort.measure.measurement import Measurement
+from leansort.measure.roofline import Peak
+from leansort.report import speeds
+from leansort.runtime import engine as runtime
+from leansort.runtime.engine import LayerTime
+from leansort.runtime.pacing import usable_cores
 from leansort.runtime.predictor import Classifier
 from leansort.workflows import engines
 
 MOST_PICTURES = 256
+STARTS = 5
+ALONE, DECODE, WHOLE = "model alone", "decode alone", "decode to label"
 
 
-def bench(
-    paths: Sequence[Path],
-    pictures: Sequence[Path],
-    *,
-    seconds: float = 3.0,
-    threads: int = 1,
-    engine: str = "",
-) -> tuple[list[Measurement], str]:
-    """Time bundles, interleaved.
+@dataclass(frozen=True)
+class Config:
+    """How bundles are timed.
+
+    Attributes:
+        seconds: least time for each figure.
+        queries: fewest calls for each latency; of fewer than a thousand, p99 is little more than the worst.
+        threads: compute threads of the engine.
+        engine: for each bundle the one that suits it where empty, the fastest for `auto`.
+        baseline: one of the bundles, which the others are compared with.
+        profile: also time every layer.
+        starts: how often a whole program is started; 0 measures no cold start and no memory.
+    """
+
+    seconds: float = 3.0
+    queries: int = 1000
+    threads: int = 1
+    engine: str = ""
+    baseline: Path | None = None
+    profile: bool = False
+    starts: int = STARTS
+
+
+@dataclass(frozen=True)
+class Benched:
+    """What was measured.
+
+    Attributes:
+        measurements: latencies (ms), throughput (images/s), cold start (ms), memory (MB), and ratios (times).
+        warning: where other work kept the machine busy, else empty.
+        machine: what it was measured on.
+        peaks: what the engines reach at best.
+        shares: of its engine's peak that each bundle reaches, and in which arithmetic.
+        layers: time by layer, by bundle, where wanted.
+    """
+
+    measurements: list[Measurement]
+    warning: str
+    machine: dict[str, Any]
+    peaks: list[Peak]
+    shares: dict[str, tuple[float, str]]
+    layers: dict[str, list[LayerTime]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, for `bench.json`."""
+        return {
+            "measurements": [one.model_dump(mode="json") for one in self.measurements],
+            "warning": self.warning,
+            "machine": self.machine,
+            "peaks": [one.to_json() for one in self.peaks],
+            "shares": {name: {"share": share, "kind": kind} for name, (share, kind) in self.shares.items()},
+            "layers": {name: [asdict(one) for one in found] for name, found in self.layers.items()},
+        }
+
+
+def bench(paths: Sequence[Path], pictures: Sequence[Path], config: Config | None = None) -> Benched:
+    """Time bundles: what is compared is interleaved.
 
     Args:
         paths: the bundle files.
         pictures: pictures to decode; held in memory, so that the disk is not timed.
-        seconds: least time for each figure.
-        threads: compute threads of the engine.
-        engine: which engine; for each bundle the one that suits it where empty, the fastest for `auto`.
-
-    Returns:
-        The latencies in ms, and a warning where the machine was busy.
+        config: how.
 
     Raises:
-        UserError: no bundle, or no picture that can be read.
+        UserError: no bundle, no picture that can be read, or a baseline that is none of the bundles.
+        IntegrityError: a bundle is damaged.
     """
-    warning = latency.busy()
+    config, watch = config or Config(), machine.Watch()
     data = [path.read_bytes() for path in pictures[:MOST_PICTURES]]
     if not paths or not data:
         raise UserError("bench: needs at least one bundle and one picture")
-    names = (
-        [path.stem for path in paths] if len({path.stem for path in paths}) == len(paths) else [str(p) for p in paths]
-    )
-    loaded = {name: engines.classifier(path, engine, threads=threads) for name, path in zip(names, paths, strict=True)}
-    calls: dict[str, Callable[[], object]] = {}
-    for name, classifier in loaded.items():
-        calls |= {f"{name}: {what}": call for what, call in _calls(classifier, data).items()}
-    times = latency.interleaved(calls, seconds=seconds)
-    digests = {name: classifier.bundle.digest for name, classifier in loaded.items()}
-    return [
-        latency.latency(name, taken, bundle=digests[name.rpartition(": ")[0]], threads=threads)
-        for name, taken in times.items()
-    ], warning
+    base = _baseline(paths, config.baseline)
+    named = _named([*paths, *([base] if base and base not in paths else [])])
+    loaded = {name: engines.classifier(path, config.engine, threads=config.threads) for name, path in named.items()}
+    times = _single_stream(loaded, data, config)
+    found = _latencies(loaded, times, config) + _offline(loaded, data, config)
+    if base:
+        found += _ratios(loaded, times, next(name for name, path in named.items() if path == base))
+    found += _starts(named, loaded, pictures[0], config)
+    profiles = {name: _profile(one, data[0], config) for name, one in loaded.items()} if config.profile else {}
+    peaks = roofline.peaks(threads=config.threads)
+    shares = {
+        name: roofline.share(one.bundle, one.engine_name, float(np.median(times[f"{name}: {ALONE}"])), peaks)
+        for name, one in loaded.items()
+    }
+    return Benched(found, watch.warning(), machine.state(), peaks, shares, profiles)
+
+
+def text(found: Benched) -> str:
+    """As lines of text."""
+    parts = [speeds.table(found.measurements), speeds.reached(found.shares, found.peaks)]
+    parts += [speeds.layers(name, layers) for name, layers in found.layers.items()]
+    return "\n\n".join([*parts, speeds.state(found.machine)])
+
+
+def _baseline(paths: Sequence[Path], wanted: Path | None) -> Path | None:
+    if wanted and wanted not in paths and not wanted.exists():
+        raise UserError(f"bench: the baseline {wanted} is not there")
+    return wanted
+
+
+def _named(paths: Sequence[Path]) -> dict[str, Path]:
+    short = {path.stem: path for path in paths}
+    return short if len(short) == len(paths) else {str(path): path for path in paths}
+
+
+def _single_stream(loaded: Mapping[str, Classifier], data: Sequence[bytes], config: Config) -> dict[str, Seconds]:
+    calls = {
+        f"{name}: {what}": call
+        for name, classifier in loaded.items()
+        for what, call in _calls(classifier, data).items()
+    }
+    return latency.interleaved(calls, seconds=config.seconds, least=config.queries)
 
 
 def _calls(classifier: Classifier, data: Sequence[bytes]) -> dict[str, Callable[[], object]]:
     x_bhwc = np.stack([classifier.preprocess(data[0])])
     decoded, labelled = itertools.cycle(data), itertools.cycle(data)
     return {
-        "model alone": lambda: classifier.engine.run(x_bhwc),
-        "decode alone": lambda: classifier.preprocess(next(decoded)),
-        "decode to label": lambda: classifier.predict(next(labelled)),
+        ALONE: lambda: classifier.engine.run(x_bhwc),
+        DECODE: lambda: classifier.preprocess(next(decoded)),
+        WHOLE: lambda: classifier.predict(next(labelled)),
     }
 
 
-def to_json(measurements: Sequence[Measurement], warning: str) -> dict[str, Any]:
-    """As plain data, for `bench.json`."""
-    return {"measurements": [one.model_dump(mode="json") for one in measurements], "warning": warning}
+def _latencies(loaded: Mapping[str, Classifier], times: Mapping[str, Seconds], config: Config) -> list[Measurement]:
+    return [
+        latency.latency(name, taken, threads=config.threads, **_source(loaded[name.rpartition(": ")[0]]))
+        for name, taken in times.items()
+    ]
 
 
-def table(measurements: Sequence[Measurement]) -> str:
-    """As lines of text."""
-    wide = max(len(one.name) for one in measurements)
-    head = f"{'':{wide}}     p50     p90     p99   {'95 % of p50':>15}   calls   ms"
-    return "\n".join([head, *(_line(one, wide) for one in measurements)])
+def _offline(loaded: Mapping[str, Classifier], data: Sequence[bytes], config: Config) -> list[Measurement]:
+    """All pictures as fast as they go, on every core: from encoded bytes to labels."""
+    calls = {
+        name: (lambda one=one: deque(one.predict_many(data, batch=1, threads=usable_cores()), maxlen=0))
+        for name, one in loaded.items()
+    }
+    times = latency.interleaved(calls, seconds=config.seconds, warmup=1, least=5)
+    rates = {name: len(data) / taken for name, taken in times.items()}
+    return [
+        latency.measured(f"{name}: offline", rate, "images/s", threads=usable_cores(), **_source(loaded[name]))
+        for name, rate in rates.items()
+    ]
 
 
-def _line(one: Measurement, wide: int) -> str:
-    p50, p90, p99 = (one.percentiles[key] for key in ("p50", "p90", "p99"))
-    return f"{one.name:{wide}} {p50:7.3f} {p90:7.3f} {p99:7.3f}   {one.low:6.3f} – {one.high:6.3f} {one.count:7d}"
+def _ratios(loaded: Mapping[str, Classifier], times: Mapping[str, Seconds], base: str) -> list[Measurement]:
+    found = []
+    for name, classifier in loaded.items():
+        for what in (ALONE, WHOLE) if name != base else ():
+            ours = times[f"{name}: {what}"]
+            value, low, high = latency.ratio(times[f"{base}: {what}"], ours)
+            found.append(Measurement(
+                name=f"{name}: {what}, over {base}", value=value, unit="times", low=low, high=high, count=len(ours),
+                **_source(classifier),
+            ))  # fmt: skip
+    return found
+
+
+def _starts(
+    named: Mapping[str, Path], loaded: Mapping[str, Classifier], picture: Path, config: Config
+) -> list[Measurement]:
+    """A program of its own for each, as a robot starts it: until its first label, and the most memory it has."""
+    found = []
+    for name, path in named.items() if config.starts else ():
+        command = [
+            sys.executable,
+            "-m",
+            "leansort",
+            "predict",
+            str(path),
+            str(picture),
+            "--threads",
+            "1",
+            "--batch",
+            "1",
+        ]
+        command += ["--engine", config.engine] if config.engine else []
+        seconds, peak = starting.to_first_line(command, times=config.starts)
+        source = _source(loaded[name])
+        found.append(latency.measured(f"{name}: cold start", seconds * 1e3, "ms", **source))
+        found.append(Measurement(
+            name=f"{name}: peak memory", value=peak / 1e6, unit="MB", low=peak / 1e6, high=peak / 1e6,
+            count=config.starts, **source,
+        ))  # fmt: skip
+    return found
+
+
+def _profile(classifier: Classifier, data: bytes, config: Config) -> list[LayerTime]:
+    x_bhwc = np.stack([classifier.preprocess(data)])
+    return runtime.profile(classifier.bundle, x_bhwc, classifier.engine_name, threads=config.threads)
+
+
+def _source(classifier: Classifier) -> dict[str, Any]:
+    return {"bundle": classifier.bundle.digest, "engine": classifier.engine_name}

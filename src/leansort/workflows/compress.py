@@ -27,6 +27,7 @@ from leansort.export.layers import layer_bundle
 from leansort.export.onnx import to_bundle
 from leansort.measure import latency
 from leansort.measure.latency import Seconds
+from leansort.measure.machine import Watch
 from leansort.report import compression
 from leansort.runtime import engine as engines
 from leansort.workflows import finetuning
@@ -65,14 +66,14 @@ def compress(
     model.labels.require_same(manifest.labels, "the model", "the manifest")
     model.save(out / "start.safetensors")
     context = _context(recipe, model, manifest, cache or out / "cache", out)
-    warning = latency.busy()
-    if warning:
-        say(f"warning: {warning}")
+    watch = Watch()
     done = pipeline.run(recipe.compress, steps, model, context, out)
     layers = []
     if explain:
         with bar("layers") as advance:
             layers = [one.to_json() for one in sensitivity.explain(model, context, advance)]
+    if warning := watch.warning():
+        say(f"warning: {warning}")
     tree: dict[str, Any] = {
         "version": pipeline.VERSION, "title": recipe.title or recipe.name, "steps": done.records,
         "latency": _latencies(recipe.compress, done.bundles), "layers": layers, "warning": warning,

@@ -14,7 +14,7 @@ from typing import Any
 from leansort.core import store
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.preprocess import SUFFIXES
-from leansort.runtime.predictor import Classifier, Prediction, usable_cores
+from leansort.runtime.predictor import Classifier, Prediction
 from leansort.workflows import engines
 
 FORMATS = ("text", "csv", "json")
@@ -42,21 +42,21 @@ def expand(inputs: Sequence[str], listed: Iterable[str]) -> Iterator[Path]:
 
 
 def predict(
-    classifier: Classifier, pictures: Iterable[Path], *, threads: int = 0, batch: int = 1
+    classifier: Classifier, pictures: Iterable[Path], *, threads: int = 0, batch: int = 0
 ) -> Iterator[tuple[Path, Prediction]]:
     """Classify pictures in order.
 
     Args:
         classifier: a loaded bundle.
         pictures: their paths; may be endless.
-        threads: that decode and run; 0 takes every core.
-        batch: pictures an engine call.
+        threads: that decode and run; 0 tries one and all cores.
+        batch: pictures an engine call; 0 tries several and takes the fastest.
 
     Yields:
         Each path with its prediction, whose `error` is set where the picture cannot be read.
     """
     paths, again = itertools.tee(pictures)
-    yield from zip(again, classifier.predict_many(paths, batch=batch, threads=threads or usable_cores()), strict=True)
+    yield from zip(again, classifier.predict_many(paths, batch=batch, threads=threads), strict=True)
 
 
 def predict_to(

@@ -60,8 +60,8 @@ class ExportConfig(BaseModel):
     """What a bundle's graph is written as, and how sure the bundle has to be.
 
     Attributes:
-        format: of the graph: `onnx`, which ONNX Runtime and OpenVINO read, `openvino` or `torch`; of compressed networks the
-            passes decide.
+        format: of the graph: `onnx`, which ONNX Runtime and OpenVINO read, `openvino` or `torch`; of compressed
+            networks the passes decide.
         wanted_error: largest share of wrong labels among accepted ones, measured on val; the threshold follows from it,
             and what is less sure is not accepted. None accepts everything.
     """
@@ -73,12 +73,21 @@ class ExportConfig(BaseModel):
 
 
 class BenchConfig(BaseModel):
-    """How long and with how many compute threads the bundle is timed."""
+    """How the bundle is timed.
+
+    Attributes:
+        seconds: least time for each figure.
+        queries: fewest calls for each latency.
+        threads: compute threads of the engine.
+        starts: how often the whole program is started, for its cold start and memory; 0 leaves both out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seconds: float = Field(default=3.0, gt=0.0, le=600.0)
+    queries: int = Field(default=1000, ge=1, le=1_000_000)
     threads: int = Field(default=1, ge=1, le=256)
+    starts: int = Field(default=5, ge=0, le=100)
 
 
 class Recipe(BaseModel):

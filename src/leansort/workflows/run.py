@@ -55,10 +55,8 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
     pictures = [manifest.path(row) for row in manifest.split(split)]
     say("bench: timing the bundle")
-    measured, warning = benches.bench(
-        [bundle_path], pictures, seconds=recipe.bench.seconds, threads=recipe.bench.threads
-    )
-    store.write_json(out / "bench.json", benches.to_json(measured, warning))
+    timed = benches.bench([bundle_path], pictures, benches.Config(**recipe.bench.model_dump()))
+    store.write_json(out / "bench.json", timed.to_json())
     faults = _submit(bundle_path, pictures, out)
     scored = _score(recipe, manifest, split, out) | {"split": split, "faults": faults}
     store.write_json(out / "score.json", scored)
@@ -67,7 +65,8 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     return {
         "macro_f1": part["macro_f1"], "accuracy": part["accuracy"], "crops": part["crops"], "split": split,
         "contest": scored["contest"], "parameters": bundle.meta.parameters, "bytes": bundle_path.stat().st_size,
-        "latency_ms": {one.name.rpartition(": ")[2]: one.percentiles for one in measured}, "warning": warning,
+        "latency_ms": {one.name.rpartition(": ")[2]: one.percentiles for one in timed.measurements if one.percentiles},
+        "warning": timed.warning,
         "bundle": str(bundle_path), "submission": str(out / "output.csv"), "report": str(page),
     }  # fmt: skip
 

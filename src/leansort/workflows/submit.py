@@ -12,7 +12,8 @@ from leansort.core import store
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import duplicates
 from leansort.measure import contest
-from leansort.runtime.predictor import Classifier, usable_cores
+from leansort.runtime.pacing import usable_cores
+from leansort.runtime.predictor import Classifier
 from leansort.workflows import engines
 
 

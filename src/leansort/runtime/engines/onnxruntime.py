@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +12,15 @@ import numpy.typing as npt
 import onnxruntime
 from pydantic import BaseModel, ConfigDict, Field
 
+from leansort.core import store
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError
-from leansort.runtime.engine import require
+from leansort.runtime.engine import LayerTime, require
 
 REQUIRES = "onnxruntime"
 FORMATS = ("onnx",)
+WARMUP = 5
+_KERNEL = "_kernel_time"
 
 
 class Config(BaseModel):
@@ -50,15 +56,64 @@ def load(bundle: Bundle, config: Config) -> OnnxRuntimeEngine:
     Raises:
         IntegrityError: the graph is damaged, or this version of ONNX Runtime cannot run it.
     """
+    return OnnxRuntimeEngine(_session(bundle, _options(config)))
+
+
+def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs: int) -> list[LayerTime]:
+    """What each node takes, by ONNX Runtime's own profiler.
+
+    Raises:
+        IntegrityError: as `load` does.
+    """
+    with store.scratch() as folder:
+        options = _options(config)
+        options.enable_profiling = True
+        options.profile_file_prefix = str(folder / "profile")
+        session = _session(bundle, options)
+        name = session.get_inputs()[0].name
+        for _ in range(WARMUP + runs):
+            session.run(None, {name: x_bhwc})
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith(_KERNEL):
+            found.setdefault(event["name"].removesuffix(_KERNEL), []).append(event)
+    return [_layer(name, calls[WARMUP:]) for name, calls in found.items()]
+
+
+def _layer(name: str, calls: list[dict[str, Any]]) -> LayerTime:
+    said = calls[0]["args"]
+    ms = sum(call["dur"] for call in calls) / len(calls) / 1e3
+    kind, given, out = said["op_name"], _shapes(said["input_type_shape"]), _shapes(said["output_type_shape"])
+    return LayerTime(name, kind, ms, _macs(kind, given, out))
+
+
+def _shapes(listed: list[dict[str, list[int]]]) -> list[list[int]]:
+    return [shape for one in listed for shape in one.values()]
+
+
+def _macs(kind: str, given: list[list[int]], out: list[list[int]]) -> int:
+    weight = next((shape for shape in given[1:] if len(shape) in (2, 4)), None)
+    if weight is None or not out:
+        return 0
+    if "Conv" in kind:  # weights are (out, in of a group, high, wide): each is used once a pixel of the output
+        return math.prod(weight) * out[0][0] * math.prod(out[0][2:])
+    return math.prod(out[0]) * given[0][-1] if "MatMul" in kind or "Gemm" in kind else 0
+
+
+def _options(config: Config) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = config.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     if config.threads > 1:  # idle threads that spin slow down everything else on a small machine
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _session(bundle: Bundle, options: Any) -> Any:
     try:
-        session = onnxruntime.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
         first = str(error).splitlines()[0][:160]
         raise IntegrityError(f"bundle: its graph cannot be loaded by ONNX Runtime ({first})") from None
-    return OnnxRuntimeEngine(session)

@@ -1,0 +1,89 @@
+"""What the engines reach on this machine at best, and what share of it a bundle reaches (Williams et al. 2009)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leansort.core.bundle import Bundle, BundleMeta
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
+from leansort.measure import latency
+from leansort.runtime import engine as engines
+
+FOLDER = Path(__file__).parent / "graphs"
+SIDE = 16  # of the pictures that stand for rows
+WIDTH = SIDE * SIDE * 3
+ROWS = 512
+LEAST = 5  # calls of each
+# By engine: the name of each arithmetic, the graph that is run, and the engine's settings.
+KINDS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "onnxruntime": {"f32": ("f32", {}), "int8": ("int8", {})},
+    "openvino": {"f32": ("f32", {}), "bf16": ("f32", {"precision": "bf16"}), "int8": ("int8", {})},
+}
+_LABELS = LabelSet(("a", "b"))
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The speed of a large matrix product.
+
+    Attributes:
+        engine: that computed it.
+        kind: of arithmetic.
+        gmacs: thousand million multiply-adds a second, in the fastest call.
+    """
+
+    engine: str
+    kind: str
+    gmacs: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[Peak]:
+    """Measure every arithmetic of every installed engine, in turns.
+
+    bf16 is the engine's own, also where the processor has none and it falls back to f32.
+
+    Args:
+        threads: compute threads.
+        seconds: least time of each.
+    """
+    x_bhwc = np.full((ROWS, SIDE, SIDE, 3), 7, np.uint8)
+    loaded = {
+        (name, kind): engines.load(_bundle(graph), name, threads=threads, **settings)
+        for name in engines.installed()
+        for kind, (graph, settings) in KINDS.get(name, {}).items()
+    }
+    calls = {f"{name} {kind}": (lambda engine=engine: engine.run(x_bhwc)) for (name, kind), engine in loaded.items()}
+    times = latency.interleaved(calls, seconds=seconds, warmup=2, least=LEAST)
+    macs = ROWS * WIDTH * WIDTH
+    return [Peak(name, kind, macs / float(times[f"{name} {kind}"].min()) / 1e9) for name, kind in loaded]
+
+
+def share(bundle: Bundle, engine: str, seconds: float, found: list[Peak]) -> tuple[float, str]:
+    """How much of an engine's peak a bundle reaches, from 0 to 1, and in which arithmetic; 0 where that is unknown.
+
+    Args:
+        bundle: what was timed.
+        engine: that ran it.
+        seconds: a call, one picture each.
+        found: by `peaks`.
+    """
+    kind = "int8" if any(word in bundle.graph for word in (b"QuantizeLinear", b"FakeQuantize")) else "f32"
+    peak = next((one.gmacs for one in found if (one.engine, one.kind) == (engine, kind)), 0.0)
+    return (bundle.meta.macs / seconds / 1e9 / peak if peak else 0.0), kind
+
+
+def _bundle(kind: str) -> Bundle:
+    meta = BundleMeta(
+        name=f"gemm {kind}", preprocess=Preprocess(size=SIDE), labels=_LABELS.names, labels_digest=_LABELS.digest,
+        parameters=WIDTH * WIDTH, macs=WIDTH * WIDTH,
+    )  # fmt: skip
+    return Bundle(meta, {"graph.onnx": (FOLDER / f"gemm_{kind}.onnx").read_bytes()})
