@@ -31,6 +31,8 @@ _REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 NEAR = 1.25  # up to here linear interpolation aliases no more than area does, and it is much faster
+MOST_PIXELS = 2000  # of a byte of JPEG; one colour all over, stored progressively, comes to some hundreds
+cv2.utils.logging.setLogLevel(0)  # what cannot be decoded is said once, by whoever asked for it
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -132,6 +134,8 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
                 int.from_bytes(data[start + 3 : start + 5], "big"),
                 int.from_bytes(data[start + 5 : start + 7], "big"),
             )
+    if size[0] * size[1] > MOST_PIXELS * len(data):
+        raise UnreadableImage(f"is damaged: {size[1]} x {size[0]} pixels cannot come out of {len(data)} bytes")
     if 0 in size or data.rfind(_EOI) < start:
         raise UnreadableImage("is cut short (no end-of-image marker)" if all(size) else "has a damaged JPEG header")
     return size

@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
-from leansort.core.errors import LeansortError, UserError
-from leansort.core.preprocess import Image
+from leansort.core.errors import IntegrityError, UserError
+from leansort.core.preprocess import Image, UnreadableImage
 from leansort.runtime import engine as engines
 from leansort.runtime.engine import Engine
 from leansort.runtime.pacing import Pace, paced, paces
@@ -98,6 +98,7 @@ class Classifier:
         Raises:
             UnreadableImage: the picture cannot be decoded.
             UserError: an array of another shape or type.
+            IntegrityError: the graph does not tell as many classes as the bundle has labels.
         """
         x_hwc = self.preprocess(picture)
         return self._interpret(self.engine.run(x_hwc[None]))[0]
@@ -145,13 +146,15 @@ class Classifier:
         for index, picture in enumerate(group):
             try:
                 x_bhwc[index - len(faults)] = self.preprocess(picture)
-            except LeansortError as error:
+            except (UnreadableImage, UserError) as error:
                 faults[index] = str(error)
         good = len(group) - len(faults)
         said = iter(self._interpret(self.engine.run(x_bhwc[:good])) if good else [])
         return [_failed(faults[i]) if i in faults else next(said) for i in range(len(group))]
 
     def _interpret(self, logits: Floats) -> list[Prediction]:
+        if logits.shape[1:] != (len(self._names),):
+            raise IntegrityError(f"bundle: its graph has {logits.shape[-1]} outputs, its labels are {len(self._names)}")
         probabilities = softmax(logits / self._temperature)
         best = probabilities.argmax(axis=1)
         return [

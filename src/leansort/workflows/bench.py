@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from leansort.core import store
 from leansort.core.errors import UserError
+from leansort.core.preprocess import UnreadableImage, decode
 from leansort.measure import latency, machine, roofline, starting
 from leansort.measure.latency import Seconds
 from leansort.measure.measurement import Measurement
@@ -26,6 +28,7 @@ from leansort.workflows import engines
 
 MOST_PICTURES = 256
 STARTS = 5
+SIDE = 32  # of the pictures that are decoded to see whether they can be
 ALONE, DECODE, WHOLE = "model alone", "decode alone", "decode to label"
 
 
@@ -97,17 +100,18 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: Config | None
         IntegrityError: a bundle is damaged.
     """
     config, watch = config or Config(), machine.Watch()
-    data = [path.read_bytes() for path in pictures[:MOST_PICTURES]]
-    if not paths or not data:
+    if not paths or not pictures:
         raise UserError("bench: needs at least one bundle and one picture")
     base = _baseline(paths, config.baseline)
     named = _named([*paths, *([base] if base and base not in paths else [])])
     loaded = {name: engines.classifier(path, config.engine, threads=config.threads) for name, path in named.items()}
+    readable = _readable(pictures[:MOST_PICTURES])
+    data = list(readable.values())
     times = _single_stream(loaded, data, config)
     found = _latencies(loaded, times, config) + _offline(loaded, data, config)
     if base:
         found += _ratios(loaded, times, next(name for name, path in named.items() if path == base))
-    found += _starts(named, loaded, pictures[0], config)
+    found += _starts(named, loaded, next(iter(readable)), config)
     profiles = {name: _profile(one, data[0], config) for name, one in loaded.items()} if config.profile else {}
     peaks = roofline.peaks(threads=config.threads)
     shares = {
@@ -128,6 +132,21 @@ def _baseline(paths: Sequence[Path], wanted: Path | None) -> Path | None:
     if wanted and wanted not in paths and not wanted.exists():
         raise UserError(f"bench: the baseline {wanted} is not there")
     return wanted
+
+
+def _readable(pictures: Sequence[Path]) -> dict[Path, bytes]:
+    """Encoded bytes of the pictures that can be decoded; the others would end a measurement half-way."""
+    found, fault = dict[Path, bytes](), ""
+    for path in pictures:
+        try:
+            data = store.read_file(path)
+            decode(data, target=SIDE)
+            found[path] = data
+        except (UnreadableImage, OSError) as error:
+            fault = fault or f"{path} {error}"
+    if not found:
+        raise UserError(f"bench: none of {len(pictures)} pictures can be read; the first: {fault}")
+    return found
 
 
 def _named(paths: Sequence[Path]) -> dict[str, Path]:

@@ -61,7 +61,7 @@ def score(
 
 
 def _scored(answers: Path, truth_path: Path, split: str) -> Scored:
-    if answers.is_file() and zipfile.is_zipfile(answers):
+    if answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers)):
         return _run(answers, truth_path, split)
     said, seconds, macs = contest.read_submission(store.read_json(answers, "submission"), str(answers))
     truth = read(truth_path, split, LabelSet.of(sorted(set(said.values()))) if truth_path.suffix == ".csv" else None)

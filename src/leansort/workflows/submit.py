@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core import store
-from leansort.core.errors import LeansortError, UserError
+from leansort.core.errors import UserError
 from leansort.core.manifest import duplicates
+from leansort.core.preprocess import UnreadableImage
 from leansort.measure import contest
 from leansort.runtime.pacing import usable_cores
 from leansort.runtime.predictor import Classifier
@@ -59,7 +60,7 @@ def _timed(classifier: Classifier, path: Path, faults: list[str]) -> tuple[str, 
     started = time.perf_counter()
     try:
         label = classifier.predict(path).label
-    except LeansortError as error:
+    except UnreadableImage as error:
         faults.append(f"{path}: {error}")
         label = classifier.bundle.meta.labels[0]
     return label, time.perf_counter() - started
