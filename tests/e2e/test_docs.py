@@ -33,6 +33,7 @@ def test_the_reference_is_up_to_date() -> None:
         ("docs/networks.md", 2),
         ("docs/training.md", 2),
         ("docs/compression.md", 2),
+        ("docs/robot.md", 7),
     ],
 )
 def test_the_commands_run_as_written(page: str, least: int, cli: Cli, tmp_path: Path) -> None:
@@ -55,7 +56,14 @@ def test_the_model_file_of_the_page_builds(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize("recipe", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tiny_run: Path, tmp_path: Path) -> None:
     teacher = tiny_run / "train"
-    tiny = ["train.epochs=1", "bench.seconds=0.1", "preprocess.size=32", "arch.width=0.25"]
+    tiny = [
+        "train.epochs=1",
+        "bench.seconds=0.1",
+        "bench.queries=20",
+        "bench.starts=1",
+        "preprocess.size=32",
+        "arch.width=0.25",
+    ]
     if "teachers:" in recipe.read_text():  # of other classes than these pictures
         tiny.append(f"distill.teachers=[{teacher}]")
     drawn = "source: sample" in recipe.read_text()
