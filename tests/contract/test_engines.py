@@ -193,7 +193,7 @@ def test_openvino_computes_in_single_precision_unless_told(bundle: Bundle) -> No
     reference = engines.load(bundle).run(PIXELS)
     np.testing.assert_allclose(engines.load(bundle, "openvino").run(PIXELS), reference, atol=1e-4)
     for precision in ("bf16", "auto"):
-        out = engines.load(bundle, "openvino", precision=precision).run(PIXELS)
+        out = engines.load(bundle, f"openvino:precision={precision},threads=2").run(PIXELS)
         np.testing.assert_allclose(out, reference, atol=0.05 * float(np.abs(reference).max()))
 
 
@@ -202,6 +202,13 @@ def test_unknown_engine_and_setting(bundle: Bundle) -> None:
         engines.load(bundle, "onnx-runtime")
     with pytest.raises(UserError, match="no setting 'thread'"):
         engines.load(bundle, "onnxruntime", thread=1)
+    with pytest.raises(UserError, match="no setting 'precision'"):
+        engines.load(bundle, "onnxruntime:precision=bf16")
+    for wrong in ("threads", "threads=", "=2", "threads=2,"):
+        with pytest.raises(UserError, match=f"got '{wrong}', need settings such as"):
+            engines.load(bundle, f"onnxruntime:{wrong}")
+    with pytest.raises(UserError, match="engine onnxruntime: threads: got 'two'"):
+        engines.load(bundle, "onnxruntime:threads=two")
 
 
 DROPPED = """

@@ -46,11 +46,18 @@ def test_a_system_that_tells_nothing_is_no_fault(monkeypatch: pytest.MonkeyPatch
 
 def test_a_program_is_timed_to_its_first_line_and_its_memory_taken_at_the_end() -> None:
     program = "import time; print('first', flush=True); time.sleep(0.5); x = b'x' * 300_000_000"
+    held = np.ones(60_000_000)  # 480 MB, which a child begins with
     started = time.perf_counter()
     seconds, peak = starting.to_first_line([sys.executable, "-c", program], times=2)
     assert len(seconds) == 2
     assert time.perf_counter() - started > seconds.sum() + 2 * 0.5
-    assert 300e6 < peak < 600e6
+    assert 300e6 < peak < 400e6
+    assert held.nbytes > peak
+
+
+def test_a_program_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(LeansortError, match=r"no such program cannot be started: .*No such file"):
+        starting.to_first_line(["no such program"], times=1)
 
 
 @pytest.mark.parametrize("program", ["pass", "print(1); raise SystemExit('no such picture')"])

@@ -18,7 +18,8 @@ Threads = Annotated[int, typer.Option(help="Threads that decode and run; 0 takes
 Engine = Annotated[
     str,
     typer.Option(
-        help="What runs the graph: an engine's name, or auto for the fastest; what suits the bundle by default."
+        help="What runs the graph: an engine's name, with settings or not (openvino:precision=bf16), or auto for the "
+        "fastest; what suits the bundle by default."
     ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/NAME by default.")]

@@ -76,7 +76,9 @@ def share(bundle: Bundle, engine: str, seconds: float, found: list[Peak]) -> tup
         seconds: a call, one picture each.
         found: by `peaks`.
     """
-    kind = "int8" if any(word in bundle.graph for word in (b"QuantizeLinear", b"FakeQuantize")) else "f32"
+    engine, settings = engines.parsed(engine)
+    quantized = any(word in bundle.graph for word in (b"QuantizeLinear", b"FakeQuantize"))
+    kind = "int8" if quantized else settings.get("precision", "f32")
     peak = next((one.gmacs for one in found if (one.engine, one.kind) == (engine, kind)), 0.0)
     return (bundle.meta.macs / seconds / 1e9 / peak if peak else 0.0), kind
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from leansort.core.errors import LeansortError
 from leansort.measure.latency import Seconds
 
+_STARTER = str(Path(__file__).with_name("starter.py"))
 _UNIT = 1 if sys.platform == "darwin" else 1024  # what ru_maxrss counts in
 
 
@@ -34,16 +35,10 @@ def to_first_line(command: Sequence[str], *, times: int) -> tuple[Seconds, int]:
 
 
 def _once(command: Sequence[str]) -> tuple[float, int]:
-    started = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        first = process.stdout.readline()
-        seconds = time.perf_counter() - started
-        process.stdout.read()
-        said = process.stderr.read().decode(errors="replace").strip()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if not first or process.returncode:
-        raise LeansortError(f"{' '.join(command[:6])} failed: {said.splitlines()[-1] if said else 'no output'}")
-    return seconds, used.ru_maxrss * _UNIT
+    done = subprocess.run([sys.executable, "-I", "-S", _STARTER, *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LeansortError(f"{' '.join(command[:6])} cannot be started: {done.stderr.strip().splitlines()[-1]}")
+    found = json.loads(done.stdout)
+    if not found["well"]:
+        raise LeansortError(f"{' '.join(command[:6])} failed: {(found['said'] or 'no output').splitlines()[-1]}")
+    return found["seconds"], found["peak"] * _UNIT

@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
@@ -62,7 +63,7 @@ def load(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
 
     Args:
         bundle: a verified bundle.
-        engine: name of a file in `engines/`; the one that suits the bundle's format where empty.
+        engine: name of a file in `engines/`, with settings behind it or not; what suits the format where empty.
         **config: fields of that engine's `Config`, e.g. `threads=2`.
 
     Raises:
@@ -97,7 +98,8 @@ def profile(bundle: Bundle, x_bhwc: Pixels, engine: str = "", *, runs: int = 50,
 
 
 def _module(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[ModuleType, Any]:
-    engine = engine or default_for(bundle)
+    engine, given = parsed(engine or default_for(bundle))
+    config = given | config
     module = plugins.load("engines", engine)
     unknown = sorted(set(config) - set(module.Config.model_fields))
     if unknown:
@@ -107,7 +109,26 @@ def _module(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[Module
             f"engine {engine}: reads {', '.join(module.FORMATS)} bundles, this one is {bundle.format}; "
             f"engines for it: {', '.join(reading(bundle.format))}"
         )
-    return module, module.Config(**config)
+    try:
+        return module, module.Config(**config)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise UserError(f"engine {engine}: {where}: got {fault['input']!r}: {fault['msg']}") from None
+
+
+def parsed(engine: str) -> tuple[str, dict[str, Any]]:
+    """An engine's name and the settings behind it: `openvino:precision=bf16,threads=2`.
+
+    Raises:
+        UserError: a setting has no value.
+    """
+    name, _, text = engine.partition(":")
+    pairs = [part.partition("=") for part in text.split(",")] if text else []
+    for key, sign, value in pairs:
+        if not (key and sign and value):
+            raise UserError(f"engine {name}: got {text!r}, need settings such as precision=bf16,threads=2")
+    return name, {key: value for key, _, value in pairs}
 
 
 def require(x_bhwc: Pixels, shape_hwc: tuple[int, ...]) -> None:

@@ -68,7 +68,8 @@ class Classifier:
 
         Args:
             path: the bundle file.
-            engine: which engine runs it; the one that suits its format where empty.
+            engine: which engine runs it, with settings or not (`openvino:precision=bf16`); the one that suits its
+                format where empty.
             threads: compute threads of the engine.
 
         Raises:

@@ -213,19 +213,8 @@ def _starts(
     """A program of its own for each, as a robot starts it: until its first label, and the most memory it has."""
     found = []
     for name, path in named.items() if config.starts else ():
-        command = [
-            sys.executable,
-            "-m",
-            "leansort",
-            "predict",
-            str(path),
-            str(picture),
-            "--threads",
-            "1",
-            "--batch",
-            "1",
-        ]
-        command += ["--engine", config.engine] if config.engine else []
+        command = [sys.executable, "-m", "leansort", "predict", str(path), str(picture), "--threads", "1"]
+        command += ["--batch", "1", "--engine", loaded[name].engine_name]
         seconds, peak = starting.to_first_line(command, times=config.starts)
         source = _source(loaded[name])
         found.append(latency.measured(f"{name}: cold start", seconds * 1e3, "ms", **source))
