@@ -12,9 +12,9 @@ from leansort.measure.calibration import (
     expected_calibration_error,
     fit_temperature,
     risk_coverage,
-    softmax,
     threshold_for,
 )
+from leansort.runtime.predictor import softmax
 
 
 def drawn(temperature: float, *, count: int = 6000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

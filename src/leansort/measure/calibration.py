@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from leansort.runtime.predictor import softmax
+
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 BINS = 15
@@ -59,7 +61,8 @@ def calibrate(logits: Floats, truth: Ints, wanted_error: float | None = None) ->
         The calibration. Where even the surest crop is wrong, nothing is accepted.
     """
     temperature = fit_temperature(logits, truth)
-    before, after = softmax(logits), softmax(logits / temperature)
+    exact = np.asarray(logits, np.float64)
+    before, after = softmax(exact), softmax(exact / temperature)
     threshold = 0.0 if wanted_error is None else threshold_for(after, truth, wanted_error)
     accepted = after.max(axis=1) >= threshold
     wrong = after.argmax(axis=1) != truth
@@ -132,9 +135,3 @@ def risk_coverage(probabilities: Floats, truth: Ints, points: int = POINTS) -> l
     wrong = np.cumsum((probabilities.argmax(axis=1) != truth)[order])
     at = np.unique(np.linspace(1, len(order), min(points, len(order))).round().astype(int))
     return [(float(n / len(order)), float(wrong[n - 1] / n)) for n in at]
-
-
-def softmax(logits: Floats) -> npt.NDArray[np.float64]:
-    """Probabilities along the last axis, in double precision."""
-    exponent = np.exp(np.asarray(logits, np.float64) - logits.max(axis=-1, keepdims=True))
-    return np.asarray(exponent / exponent.sum(axis=-1, keepdims=True), np.float64)

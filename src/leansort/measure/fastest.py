@@ -12,7 +12,6 @@ from leansort.core import store
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.provenance import host, versions
-from leansort.core.seeds import Seeds
 from leansort.measure import latency
 from leansort.measure.machine import Watch
 from leansort.runtime import engine as engines
@@ -57,10 +56,7 @@ def fastest(bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS) -> st
 
 def timed(bundle: Bundle, names: list[str], *, threads: int, seconds: float) -> dict[str, float]:
     """Median milliseconds of one picture by engine."""
-    size = bundle.meta.preprocess.size
-    x_bhwc = Seeds(0).child("measure/noise").numpy().integers(0, 256, (1, size, size, 3)).astype(np.uint8)
-    loaded = {name: engines.load(bundle, name, threads=threads) for name in names}
-    calls = {name: (lambda engine=engine: engine.run(x_bhwc)) for name, engine in loaded.items()}
+    calls = {name: latency.call(bundle, name, threads=threads) for name in names}
     times = latency.interleaved(calls, seconds=seconds, least=20)
     return {name: 1e3 * float(np.median(taken)) for name, taken in times.items()}
 

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from leansort.core.bundle import Bundle
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.measure.measurement import Measurement
+from leansort.runtime import engine as engines
 
 Seconds = npt.NDArray[np.float64]
 Call = Callable[[], object]
@@ -55,6 +57,18 @@ def _block(call: Call, into: list[float]) -> float:
         into.append(time.perf_counter() - started)
         spent += into[-1]
     return spent
+
+
+def call(bundle: Bundle, engine: str, *, threads: int = 1) -> Call:
+    """Load a bundle; return what runs it on one picture of noise.
+
+    Raises:
+        UserError: no such engine, or it does not read the bundle's format.
+    """
+    size = bundle.meta.preprocess.size
+    runner = engines.load(bundle, engine, threads=threads)
+    x_bhwc = Seeds(0).child("measure/noise").numpy().integers(0, 256, (1, size, size, 3)).astype(np.uint8)
+    return lambda: runner.run(x_bhwc)
 
 
 def latency(name: str, times: Seconds, *, warmup: int = 10, **source: Any) -> Measurement:

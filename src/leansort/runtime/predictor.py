@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import cv2
 import numpy as np
@@ -29,6 +29,7 @@ from leansort.runtime.pacing import Pace, paced, paces
 
 Picture = bytes | Path | str | Image
 Floats = npt.NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +165,10 @@ class Classifier:
         ]
 
 
-def softmax(logits: Floats) -> Floats:
-    """Probabilities along the last axis."""
+def softmax(logits: npt.NDArray[Real]) -> npt.NDArray[Real]:
+    """Probabilities along the last axis, in the precision of the logits."""
     exponent = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(exponent / exponent.sum(axis=-1, keepdims=True), np.float32)
+    return np.asarray(exponent / exponent.sum(axis=-1, keepdims=True), logits.dtype)
 
 
 def _failed(reason: str) -> Prediction:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from leansort.arch import trained
@@ -147,7 +146,10 @@ def _exported(pixels: Any, name: str, model: TrainedModel) -> Bundle:
 
 def time_bundles(config: CompressConfig, bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
     """Interleaved call times of bundles, one picture a call."""
-    calls = {name: call(bundle, engine_for(bundle, config.engine), config.threads) for name, bundle in bundles.items()}
+    calls = {
+        name: latency.call(bundle, engine_for(bundle, config.engine), threads=config.threads)
+        for name, bundle in bundles.items()
+    }
     return latency.interleaved(calls, seconds=config.seconds, least=LEAST)
 
 
@@ -159,21 +161,13 @@ def time_layers(
     return time_bundles(config.model_copy(update={"seconds": min(config.seconds, 0.3)}), bundles)
 
 
-def call(bundle: Bundle, engine: str, threads: int) -> Callable[[], object]:
-    """A call of a bundle with one picture of noise."""
-    size = bundle.meta.preprocess.size
-    runner = engines.load(bundle, engine, threads=threads)
-    x_bhwc = Seeds(0).child("measure/noise").numpy().integers(0, 256, (1, size, size, 3)).astype(np.uint8)
-    return lambda: runner.run(x_bhwc)
-
-
 def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[dict[str, Any]]:
     """Every step's bundle on every installed engine that reads it, all in turns."""
     pairs = [
         (name, engine, bundle) for name, bundle in bundles.items()
         for engine in engines.installed() if engine in engines.reading(bundle.format)
     ]  # fmt: skip
-    calls = {f"{name} {engine}": call(bundle, engine, config.threads) for name, engine, bundle in pairs}
+    calls = {f"{name} {engine}": latency.call(bundle, engine, threads=config.threads) for name, engine, bundle in pairs}
     times = latency.interleaved(calls, seconds=config.seconds, least=LEAST)
     found = []
     for name, engine, bundle in pairs:
