@@ -60,7 +60,7 @@ class Benched:
     """What was measured.
 
     Attributes:
-        measurements: latencies (ms), throughput (images/s), cold start (ms), memory (MB), and ratios (times).
+        measurements: latencies (ms), throughput (images/s), cold start (s), memory (MB), and ratios (times).
         warning: where other work kept the machine busy, else empty.
         machine: what it was measured on.
         peaks: what the engines reach at best.
@@ -217,7 +217,7 @@ def _starts(
         command += ["--batch", "1", "--engine", loaded[name].engine_name]
         seconds, peak = starting.to_first_line(command, times=config.starts)
         source = _source(loaded[name])
-        found.append(latency.measured(f"{name}: cold start", seconds * 1e3, "ms", **source))
+        found.append(latency.measured(f"{name}: cold start", seconds, "s", **source))
         found.append(Measurement(
             name=f"{name}: peak memory", value=peak / 1e6, unit="MB", low=peak / 1e6, high=peak / 1e6,
             count=config.starts, **source,
