@@ -45,7 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(choosing, "timed", timed)
     monkeypatch.setattr(Watch, "warning", lambda watch: "")
-    monkeypatch.setattr(engines, "installed", lambda: ["onnxruntime", "openvino"])
+    monkeypatch.setattr(engines, "installed", lambda graph_format="": ["onnxruntime", "openvino"])
     return found
 
 
@@ -60,10 +60,10 @@ def test_it_is_measured_once_and_remembered(asked: list[int]) -> None:
 
 def test_with_another_engine_installed_it_is_measured_again(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     fastest(bundle())
-    monkeypatch.setattr(engines, "installed", lambda: ["onnxruntime"])
+    monkeypatch.setattr(engines, "installed", lambda graph_format="": ["onnxruntime"])
     assert fastest(bundle()) == "onnxruntime"
     assert asked == [1]  # one alone need not be timed
-    monkeypatch.setattr(engines, "installed", lambda: list[str]())
+    monkeypatch.setattr(engines, "installed", lambda graph_format="": list[str]())
     with pytest.raises(UserError, match="engine auto: none is installed that reads onnx bundles; there are"):
         fastest(bundle())
 

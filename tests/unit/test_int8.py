@@ -112,7 +112,7 @@ def float_layers(bundle: Bundle) -> list[str]:
     return [node.name for node in graph.node if node.op_type in ("Conv", "Gemm") and node.input[1] not in int8]
 
 
-@pytest.mark.parametrize("engine", engines.installed())
+@pytest.mark.parametrize("engine", engines.installed("onnx"))
 @pytest.mark.parametrize("method", ["minmax", "percentile", "entropy"])
 def test_onnx_int8_is_close_to_float_in_every_engine(bundle: Bundle, method: str, engine: str) -> None:
     made = quantize_onnx(bundle, CALIBRATION, method=method)  # type: ignore[arg-type]
@@ -305,7 +305,7 @@ def test_sensitivity_finds_the_layers_whose_range_explodes(bundle: Bundle, measu
         assert distance(bundle, quantize_onnx(bad, CALIBRATION, keep_float=names)) < TOLERANCE
 
 
-@pytest.mark.parametrize("engine", engines.installed())
+@pytest.mark.parametrize("engine", engines.installed("onnx"))
 def test_half_weights_halve_an_onnx_bundle(bundle: Bundle, engine: str, tmp_path: Path) -> None:
     half = half_weights(bundle)
     assert weight_bytes(half) < 0.56 * weight_bytes(bundle)

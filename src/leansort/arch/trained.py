@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-import safetensors.torch
 import torch
 from pydantic import ValidationError
+from safetensors import torch as tensor_files
 from torch import Tensor, nn
 
 from leansort.arch.archspec import ArchSpec
@@ -110,7 +110,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -
 
 def _serialized(tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return safetensors.torch.save(plain, {"leansort": store.canonical_json(meta)})
+    return tensor_files.save(plain, {"leansort": store.canonical_json(meta)})
 
 
 def load_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -130,9 +130,10 @@ def load_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, An
 
 def _read(data: bytes, what: str, where: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
-        tensors = safetensors.torch.load(data)
+        tensors = tensor_files.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # length, header, tensors
         meta = json.loads(header["__metadata__"]["leansort"])
+        tensors = {name: tensors[name] for name in header if name != "__metadata__"}  # they come in any order
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"{what}: {where} is damaged or not a leansort file ({error})") from None
     if not isinstance(meta, dict):

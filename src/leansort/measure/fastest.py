@@ -35,7 +35,7 @@ def fastest(bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS) -> st
         UserError: no installed engine reads the bundle.
     """
     kept = folder() / f"{store.digest([bundle.digest, threads, host(), versions(), engines.installed()])}.json"
-    names = [name for name in engines.installed() if name in engines.reading(bundle.format)]
+    names = engines.installed(bundle.format)
     if not names:
         raise UserError(
             f"engine auto: none is installed that reads {bundle.format} bundles; "

@@ -158,7 +158,7 @@ def reading(graph_format: str) -> list[str]:
     return [name for name in sorted(plugins.found("engines")) if graph_format in plugins.load("engines", name).FORMATS]
 
 
-def installed() -> list[str]:
-    """The engines whose libraries are installed."""
-    names = sorted(plugins.found("engines"))
+def installed(graph_format: str = "") -> list[str]:
+    """The engines whose libraries are installed; those that read a bundle format where one is given."""
+    names = reading(graph_format) if graph_format else sorted(plugins.found("engines"))
     return [name for name in names if importlib.util.find_spec(plugins.load("engines", name).REQUIRES)]

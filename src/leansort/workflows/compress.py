@@ -165,15 +165,15 @@ def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[di
     """Every step's bundle on every installed engine that reads it, all in turns."""
     pairs = [
         (name, engine, bundle) for name, bundle in bundles.items()
-        for engine in engines.installed() if engine in engines.reading(bundle.format)
+        for engine in engines.installed(bundle.format)
     ]  # fmt: skip
     calls = {f"{name} {engine}": latency.call(bundle, engine, threads=config.threads) for name, engine, bundle in pairs}
     times = latency.interleaved(calls, seconds=config.seconds, least=LEAST)
     found = []
     for name, engine, bundle in pairs:
         title = f"{name} {engine}"
-        one = latency.latency(title, times[title], bundle=bundle.digest, threads=config.threads)
-        found.append({"step": name, "engine": engine, **one.model_dump(mode="json")})
+        one = latency.latency(title, times[title], bundle=bundle.digest, engine=engine, threads=config.threads)
+        found.append({"step": name, **one.model_dump(mode="json")})
     return found
 
 
