@@ -1,7 +1,7 @@
 """Int8 without training: weights and activations in 8 bits, their ranges taken from pictures.
 
-Layers are named as in the ONNX graph, for either engine. What comes before the first of them - the pixels' cast and
-normalization - stays as it is, and so do the logits, which are float.
+Layers are named as in the ONNX graph, for either engine. For ONNX Runtime the first of them reads the pixels' own bytes
+(`int8_pixels`), for OpenVINO their normalization stays as it is; the logits are float.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from leansort.compress import int8_onnx, int8_openvino
 from leansort.compress.int8_onnx import Calibrated, Method
+from leansort.compress.int8_pixels import around_grey
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError, not_one_of
 from leansort.runtime import engine as engines
@@ -55,7 +56,13 @@ def quantize_onnx(
         UserError: another format, quantized already, pixels of another size, or no layer of that name.
     """
     _require(bundle, pixels, keep_float, ("onnx",))
-    graph = Calibrated.of(bundle.graph, _batches(pixels), method).quantized(exclude=keep_float)
+    grey = around_grey(bundle.graph)
+    if grey and grey.layer not in keep_float:
+        calibrated = Calibrated.of(grey.model.SerializeToString(), _batches(pixels), method)
+        grey.set_range(calibrated.ranges)
+    else:
+        calibrated = Calibrated.of(bundle.graph, _batches(pixels), method)
+    graph = calibrated.quantized(exclude=keep_float)
     return _noted(bundle, {"graph.onnx": graph}, "onnxruntime", pixels, keep_float, {"method": method})
 
 
