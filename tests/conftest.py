@@ -68,6 +68,11 @@ def draw(path: Path, kind: int, seed: int, size: tuple[int, int] = (96, 72)) -> 
     cv2.imwrite(str(path), np.clip(picture, 0, 255).astype(np.uint8))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest of the long runs come first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: not any(mark.kwargs.get("longest") for mark in item.iter_markers("slow")))
+
+
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders: 3 classes, 24 train and 8 val pictures of each. Treat as read-only."""

@@ -201,7 +201,7 @@ def test_prediction_loads_no_torch(tiny_run: Path, folders: Path) -> None:
     assert done.stdout.strip() in CLASSES
 
 
-@pytest.mark.slow
+@pytest.mark.slow(longest=True)
 def test_the_sample_recipe_passes_its_bound(tmp_path: Path, cli: Cli) -> None:
     done = cli("run", ROOT / "configs" / "sample.yaml", "--out", tmp_path / "sample", "--json")
     assert done.returncode == 0, done.stderr
