@@ -43,7 +43,7 @@ def commands(folder: Path, pictures: list[Path]) -> dict[str, list[str]]:
     bundle.save(folder / "f32.leansort")
     quantize_onnx(bundle, np.stack([preprocess(path) for path in pictures[:64]])).save(folder / "int8.leansort")
     run = [sys.executable, "-m"]
-    test, script = str(pictures[0].parent), [sys.executable, "-m", "leansort", "submit"]
+    test, script = str(pictures[0].parent), [*run, "leansort", "submit"]
 
     def ours(name: str, out: str, *more: str) -> list[str]:
         return [*script, str(folder / name), test, "--out", str(folder / out), *more]
