@@ -31,7 +31,7 @@ _REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 NEAR = 1.25  # up to here linear interpolation aliases no more than area does, and it is much faster
-MOST_PIXELS = 2000  # of a byte of JPEG; one colour all over, stored progressively, comes to some hundreds
+MOST_PIXELS = 2000  # of a byte of JPEG; one colour all over, stored progressively, comes to under 200
 cv2.utils.logging.setLogLevel(0)  # what cannot be decoded is said once, by whoever asked for it
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 

@@ -41,7 +41,7 @@ class Config:
         queries: fewest calls for each latency; of fewer than a thousand, p99 is little more than the worst.
         threads: compute threads of the engine.
         engine: for each bundle the one that suits it where empty, the fastest for `auto`.
-        baseline: one of the bundles, which the others are compared with.
+        baseline: a bundle that the others are compared with, among them or not.
         profile: also time every layer.
         starts: how often a whole program is started; 0 measures no cold start and no memory.
     """
@@ -96,7 +96,7 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: Config | None
         config: how.
 
     Raises:
-        UserError: no bundle, no picture that can be read, or a baseline that is none of the bundles.
+        UserError: no bundle, no picture that can be read, or no such baseline.
         IntegrityError: a bundle is damaged.
     """
     config, watch = config or Config(), machine.Watch()
