@@ -28,18 +28,24 @@ def again(spec: ArchSpec) -> ArchSpec:
     return ArchSpec.model_validate(json.loads(json.dumps(spec.to_json())))
 
 
+def fused_and_rebuilt(spec: ArchSpec, atol: float) -> tuple[nn.Module, nn.Module, ArchSpec]:
+    """A network, its fused copy and the spec of that; checked to say the same, also built anew from the spec."""
+    network = build(spec, Seeds(4)).eval()
+    fast, fused_spec = fused(network, spec)
+    x = torch.randn(2, 3, 64, 96)
+    torch.testing.assert_close(fast(x), network(x), atol=atol, rtol=0)
+    rebuilt = build(again(fused_spec), Seeds(9)).eval()
+    rebuilt.load_state_dict(fast.state_dict(), strict=True)
+    assert torch.equal(rebuilt(x), fast(x))
+    return network, fast, fused_spec
+
+
 def test_pruned_factorized_shortened_fused_and_rebuilt() -> None:
     spec = MOBILE.edited(CUT).edited(Remove(layers=("6",)))
     spec = spec.edited(Factorize(layers={"0.0": Factorized(method="cp", ranks=(5,)),
                                          "18.0": Factorized(method="svd", ranks=(64,)),
                                          "21": Factorized(method="svd", ranks=(4,))}))  # fmt: skip
-    network = build(spec, Seeds(4)).eval()
-    fast, fused_spec = fused(network, spec)
-    x = torch.randn(2, 3, 64, 96)
-    torch.testing.assert_close(fast(x), network(x), atol=1e-5, rtol=0)
-    rebuilt = build(again(fused_spec), Seeds(9)).eval()
-    rebuilt.load_state_dict(fast.state_dict(), strict=True)
-    assert torch.equal(rebuilt(x), fast(x))
+    network, fast, _ = fused_and_rebuilt(spec, atol=1e-5)
     assert parameters(network) < 0.9 * parameters(build(MOBILE))
     assert not [m for m in fast.modules() if isinstance(m, nn.BatchNorm2d)]
 
@@ -59,13 +65,7 @@ def test_a_block_that_merges_its_branches_is_fused_around_a_factorized_layer() -
     pytest.importorskip("huggingface_hub", reason="timm is not installed")
     plain = ArchSpec(base="timm:repvit_m0_9", classes=6)
     spec = plain.edited(Factorize(layers={"stem.conv1.c": Factorized(method="tucker", ranks=(2, 4))}))
-    network = build(spec, Seeds(4)).eval()
-    fast, fused_spec = fused(network, spec)
-    x = torch.randn(2, 3, 64, 64)
-    torch.testing.assert_close(fast(x), network(x), atol=1e-4, rtol=0)
-    rebuilt = build(again(fused_spec), Seeds(9)).eval()
-    rebuilt.load_state_dict(fast.state_dict(), strict=True)
-    assert torch.equal(rebuilt(x), fast(x))
+    _, _, fused_spec = fused_and_rebuilt(spec, atol=1e-4)
     norms = [[m for m in build(one).modules() if isinstance(m, nn.BatchNorm2d)] for one in (fused_spec, plain)]
     assert len(norms[0]) == 0 < len(norms[1])
 
