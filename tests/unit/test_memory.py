@@ -20,7 +20,8 @@ def faults():
     held.clear()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-print(sum(faults() for _ in range(10)))
+rounds = [faults() for _ in range(12)]
+print(sum(rounds[8:]))
 """
 
 
@@ -34,4 +35,5 @@ def test_pages_are_not_asked_for_again() -> None:
     told, kept = run("kept")
     if told != "True":
         pytest.skip("another C library")
-    assert int(kept) < 0.3 * int(run("given back")[1])  # the first rounds ask for them
+    # How many rounds it takes until the freed pieces lie well differs from one process to the next (two to five seen).
+    assert int(kept) < 0.1 * int(run("given back")[1])
