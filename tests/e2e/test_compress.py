@@ -33,6 +33,7 @@ def recipe(tiny_recipe: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_network_is_pruned_healed_trained_for_int8_and_quantized(
     recipe: Path, tiny_run: Path, folders: Path, tmp_path: Path, cli: Cli
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_network_is_pruned_healed_trained_for_int8_and_quantized(
     ]
 
 
+@pytest.mark.slow
 def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
     plugins = tmp_path / "plugins" / "passes"
     plugins.mkdir(parents=True)

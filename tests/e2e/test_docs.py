@@ -28,12 +28,12 @@ def test_the_reference_is_up_to_date() -> None:
 @pytest.mark.parametrize(
     ("page", "least"),
     [
-        ("README.md", 7),
+        pytest.param("README.md", 7, marks=pytest.mark.slow),
         ("docs/data.md", 7),
         ("docs/networks.md", 2),
-        ("docs/training.md", 2),
+        pytest.param("docs/training.md", 2, marks=pytest.mark.slow),
         ("docs/compression.md", 2),
-        ("docs/robot.md", 7),
+        pytest.param("docs/robot.md", 7, marks=pytest.mark.slow),
     ],
 )
 def test_the_commands_run_as_written(page: str, least: int, cli: Cli, tmp_path: Path) -> None:
