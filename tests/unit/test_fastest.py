@@ -13,8 +13,9 @@ from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.measure import fastest as choosing
-from leansort.measure.fastest import fastest, folder
+from leansort.measure.fastest import KIND, fastest
 from leansort.measure.machine import Watch
+from leansort.measure.remembered import folder
 from leansort.runtime import engine as engines
 from tests.conftest import Cli
 
@@ -55,7 +56,7 @@ def test_it_is_measured_once_and_remembered(asked: list[int]) -> None:
     fastest(bundle(), threads=2)
     fastest(bundle("y"))
     assert asked == [1, 2, 1]
-    assert len(list(folder().iterdir())) == 3
+    assert len(list(folder(KIND).iterdir())) == 3
 
 
 def test_with_another_engine_installed_it_is_measured_again(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +72,7 @@ def test_with_another_engine_installed_it_is_measured_again(asked: list[int], mo
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"engine": 7}', b'{"engine": "tpu"}'])
 def test_a_damaged_note_is_measured_again(asked: list[int], damage: bytes) -> None:
     fastest(bundle())
-    (kept,) = folder().iterdir()
+    (kept,) = folder(KIND).iterdir()
     kept.write_bytes(damage)
     assert fastest(bundle()) == "openvino"
     assert asked == [1, 1]
@@ -83,7 +84,7 @@ def test_a_busy_machine_or_a_closed_folder_is_no_reason_to_stop(
 ) -> None:
     monkeypatch.setattr(Watch, "warning", lambda watch: "busy")
     assert fastest(bundle()) == "openvino"
-    assert not folder().exists()
+    assert not folder(KIND).exists()
     monkeypatch.setattr(Watch, "warning", lambda watch: "")
     (tmp_path / "cache").write_text("a file where the folder would be")
     assert fastest(bundle()) == "openvino"

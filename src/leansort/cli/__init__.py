@@ -23,6 +23,7 @@ from leansort.cli import train as training
 from leansort.cli.arch import arch_app
 from leansort.cli.data import data_app
 from leansort.cli.options import Data, Engine, Json, Out, Overrides, Resume, Threads, printed
+from leansort.cli.tune import tune_app
 from leansort.core.errors import LeansortError
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(arch_app, name="arch")
+app.add_typer(tune_app, name="tune")
 
 
 def _version(wanted: bool) -> None:

@@ -32,6 +32,19 @@ def yaml_value(text: str, what: str) -> Any:
         raise UserError(f"{what} is not YAML ({' '.join(str(error).split())[:140]})") from None
 
 
+def yaml_text(tree: dict[str, Any]) -> str:
+    """A tree as YAML, in its own order.
+
+    Raises:
+        MissingExtraError: pyyaml is not installed.
+    """
+    try:
+        import yaml
+    except ImportError:
+        raise MissingExtraError("pyyaml", "train") from None
+    return str(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110))
+
+
 def yaml_tree(path: Path, what: str, example: str) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
 

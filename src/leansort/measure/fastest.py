@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
 
-from leansort.core import store
 from leansort.core.bundle import Bundle
-from leansort.core.errors import LeansortError, UserError
+from leansort.core.errors import UserError
 from leansort.core.provenance import host, versions
-from leansort.measure import latency
+from leansort.measure import latency, remembered
 from leansort.measure.machine import Watch
 from leansort.runtime import engine as engines
 
+KIND = "engines"
 SECONDS = 0.5  # each engine is timed for
 
 
@@ -28,21 +24,21 @@ def fastest(bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS) -> st
         seconds: least time of each engine.
 
     Returns:
-        Its name. The choice is kept in `folder()`, for this bundle, machine, number of threads and versions; not where
-        the machine was busy, nor where nothing can be written.
+        Its name. The choice is remembered for this bundle, machine, number of threads and versions; not where the
+        machine was busy, nor where nothing can be written.
 
     Raises:
         UserError: no installed engine reads the bundle.
     """
-    kept = folder() / f"{store.digest([bundle.digest, threads, host(), versions(), engines.installed()])}.json"
+    key = [bundle.digest, threads, host(), versions(), engines.installed()]
     names = engines.installed(bundle.format)
     if not names:
         raise UserError(
             f"engine auto: none is installed that reads {bundle.format} bundles; "
             f"there are {', '.join(engines.reading(bundle.format))}"
         )
-    known = _read(kept)
-    if known in names:
+    known = remembered.read(KIND, key).get("engine")
+    if isinstance(known, str) and known in names:
         return known
     if len(names) == 1:
         return names[0]
@@ -50,7 +46,7 @@ def fastest(bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS) -> st
     ms = timed(bundle, names, threads=threads, seconds=seconds)
     best = min(ms, key=lambda name: ms[name])
     if not watch.warning():
-        _write(kept, best, ms)
+        remembered.write(KIND, key, {"engine": best, "ms": ms})
     return best
 
 
@@ -59,25 +55,3 @@ def timed(bundle: Bundle, names: list[str], *, threads: int, seconds: float) -> 
     calls = {name: latency.call(bundle, name, threads=threads) for name in names}
     times = latency.interleaved(calls, seconds=seconds, least=20)
     return {name: 1e3 * float(np.median(taken)) for name, taken in times.items()}
-
-
-def folder() -> Path:
-    """Where choices are kept: `leansort/engines` in XDG_CACHE_HOME, or in ~/.cache."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "leansort" / "engines"
-
-
-def _read(kept: Path) -> str:
-    try:
-        tree = store.read_json(kept, "engine auto")
-    except (LeansortError, RuntimeError):  # not there, or damaged: it is measured again
-        return ""
-    return str(tree.get("engine", "")) if isinstance(tree, dict) else ""
-
-
-def _write(kept: Path, best: str, ms: Mapping[str, float]) -> None:
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        store.write_json(kept, {"engine": best, "ms": dict(ms)})
-    except (OSError, LeansortError):  # a full or read-only disk costs a measurement each time, no more
-        return

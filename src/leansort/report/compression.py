@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from leansort.compress.budget import points
-from leansort.report import markdown
-from leansort.report.templates import environment, writable
+from leansort.report.tables import Table, as_text, rendered
 
 Tree = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table of the page.
-
-    Attributes:
-        title: its heading.
-        hint: a sentence under the heading.
-        head: names of the columns; the first one's cells are words, the others' are figures unless in `words`.
-        rows: cells as text.
-        words: columns whose cells are words.
-    """
-
-    title: str
-    hint: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: tuple[int, ...] = ()
 
 
 def text(tree: Tree) -> str:
@@ -38,8 +17,7 @@ def text(tree: Tree) -> str:
     Args:
         tree: what `compress.json` holds.
     """
-    parts = [f"{one.title}\n\n{markdown.table(one.head, one.rows)}" for one in tables(tree)]
-    return "\n\n".join([*parts, *([f"Warning: {tree['warning']}."] if tree["warning"] else [])])
+    return as_text(tables(tree), tree["warning"])
 
 
 def page(tree: Tree) -> str:
@@ -56,8 +34,9 @@ def page(tree: Tree) -> str:
         ("multiply-adds", f"{last['macs'] / 1e6:.1f} M", f"{first['macs'] / max(1, last['macs']):.1f}x fewer"),
         *_speed_card(tree),
     ]
-    made: str = environment().get_template("compression.html.j2").render(tree=tree, cards=cards, tables=tables(tree))
-    return writable(made)
+    count = len(tree["steps"]) - 1
+    lead = f"{count} {'step' if count == 1 else 'steps'} of compression, judged on val."
+    return rendered("compress", tree["title"], lead, cards, tables(tree), warning=tree["warning"])
 
 
 def tables(tree: Tree) -> list[Table]:

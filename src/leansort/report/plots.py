@@ -45,12 +45,12 @@ def curve(what: str, line: Sequence[Point], best: float | None = None, axis: str
     ys = ticks(min(y for _, y in line), max(y for _, y in line))
     low, high = min(x for x, _ in line), max(x for x, _ in line)
     xs = [x for x in ticks(low, high, 6, whole=axis == "epoch") if low <= x <= high]
-    placed = [(_along(x, low, high), _up(y, ys[0], ys[-1])) for x, y in line]
+    placed = [(along(x, low, high), up(y, ys[0], ys[-1])) for x, y in line]
     ends = (f"{value:.3f} at {axis} {x:g}" for x, value in (line[0], line[-1]))
     label = f"{what} by {axis}: {', '.join(ends)}"
     parts = [
-        *(_grid(_up(y, ys[0], ys[-1]), _text(y, ys)) for y in ys),
-        *(_foot(_along(x, low, high), f"{x:g}") for x in xs),
+        *(grid(up(y, ys[0], ys[-1]), text_of(y, ys)) for y in ys),
+        *(foot(along(x, low, high), f"{x:g}") for x in xs),
         f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{axis}</text>',
         '<polyline class="line" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in placed) + '"/>',
         *(_mark(at, value) for at, value in zip(placed, line, strict=True) if value[0] == best),
@@ -72,26 +72,31 @@ def ticks(low: float, high: float, about: int = 4, *, whole: bool = False) -> li
     return [round(index * step, 12) for index in range(first, last + 1)]
 
 
-def _text(value: float, all_ticks: Sequence[float]) -> str:
+def text_of(value: float, all_ticks: Sequence[float]) -> str:
+    """A tick as text, with the decimals that set it apart from its neighbours."""
     return f"{value:.{max(0, -math.floor(math.log10(all_ticks[1] - all_ticks[0]) + 1e-9))}f}"
 
 
-def _along(x: float, low: float, high: float) -> float:
+def along(x: float, low: float, high: float) -> float:
+    """Where a value lies across the drawing, from `low` at its left to `high` at its right."""
     return LEFT + (x - low) / max(high - low, 1e-9) * (WIDTH - LEFT - RIGHT)
 
 
-def _up(y: float, low: float, high: float) -> float:
+def up(y: float, low: float, high: float) -> float:
+    """Where a value lies up the drawing."""
     return HEIGHT - BOTTOM - (y - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
 
-def _grid(y: float, text: str) -> str:
+def grid(y: float, text: str) -> str:
+    """A line across, with its figure at the left."""
     return (
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         f'<text class="axis" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
     )
 
 
-def _foot(x: float, text: str) -> str:
+def foot(x: float, text: str) -> str:
+    """A figure below the drawing."""
     return f'<text class="axis" x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{text}</text>'
 
 

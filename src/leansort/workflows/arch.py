@@ -18,21 +18,31 @@ from leansort.report.architecture import drawn
 MODEL_FILES = (".yaml", ".yml")
 
 
-def spec_of(base: str, **fields: Any) -> ArchSpec:
+def spec_of(base: str, model: dict[str, Any] | None = None, **fields: Any) -> ArchSpec:
     """Make a spec of a backbone's name, or of a model file, whose rows it then holds itself.
+
+    Args:
+        base: the backbone's name, or the path of a model file.
+        model: such a file's content; `base` then only names it.
+        **fields: the other fields of the spec.
 
     Raises:
         UserError: no such backbone or file, or the file is wrong.
     """
+    if model is not None:
+        return ArchSpec(base=base, model=_named(model, base), **fields)
     path = Path(base)
     if path.suffix.lower() not in MODEL_FILES:
         if not timm.is_timm(base):
             plugins.path_of("backbones", base)
         return ArchSpec(base=base, **fields)
     tree = strict.yaml_tree(path, "model file", "rows, or backbone")
-    if grammar.is_grammar(tree):
-        tree, _ = grammar.named(tree, path.name)
-    return ArchSpec(base=path.stem, model=tree, **fields)
+    return ArchSpec(base=path.stem, model=_named(tree, path.name), **fields)
+
+
+def _named(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    """A model file's content in named fields, in whichever grammar it is written."""
+    return grammar.named(tree, name)[0] if grammar.is_grammar(tree) else tree
 
 
 def convert(path: Path, out: Path) -> int:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from leansort.core.processes import first_process
@@ -13,16 +14,29 @@ from leansort.core.processes import first_process
 Advance = Callable[[int, int], None]
 
 
+_hushed: ContextVar[bool] = ContextVar("hushed", default=False)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Say nothing of work that is one of many: whoever does the many says a line of each."""
+    before = _hushed.set(True)
+    try:
+        yield
+    finally:
+        _hushed.reset(before)
+
+
 def say(text: str) -> None:
     """Print one line for the person watching; of several processes the first one speaks."""
-    if first_process():
+    if first_process() and not _hushed.get():
         print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def bar(title: str) -> Iterator[Advance]:
     """Show progress of work that calls `advance(done, all)`."""
-    if not (sys.stderr.isatty() and first_process()):
+    if _hushed.get() or not (sys.stderr.isatty() and first_process()):
         yield _lines(title)
         return
     from rich.console import Console
@@ -66,7 +80,7 @@ def epochs(total: int) -> Iterator[tuple[Callable[[int, int, float], None] | Non
             f"{flipped}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
         )
 
-    if not (sys.stderr.isatty() and first_process()):
+    if _hushed.get() or not (sys.stderr.isatty() and first_process()):
         yield None, lambda record: say(line(record))
         return
     from rich.console import Console

@@ -25,7 +25,8 @@ class ArchConfig(BaseModel):
     """Which network: the fields of an ArchSpec that a recipe sets; the classes come from the data.
 
     Attributes:
-        base: a backbone's name, `timm:NAME`, or the path of a model file (`.yaml`).
+        base: a backbone's name, `timm:NAME`, or the path of a model file (`.yaml`); any name where `model` is given.
+        model: a model file's content, written into the recipe itself.
         width: multiplies the channels.
         depth: multiplies the repeats of rows that repeat.
         dropout: in front of the classifier; None keeps the backbone's own.
@@ -41,6 +42,7 @@ class ArchConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str = "mnasnet"
+    model: dict[str, Any] | None = None
     width: float = Field(default=1.0, gt=0.05, le=4.0)
     depth: float = Field(default=1.0, gt=0.0, le=4.0)
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)

@@ -26,7 +26,7 @@ from leansort.train import teachers, trackers
 from leansort.train.device import devices
 from leansort.train.job import Job
 from leansort.train.keeping import Record, Tracker
-from leansort.train.loop import train
+from leansort.train.loop import OnStep, train
 from leansort.workflows.arch import spec_of
 from leansort.workflows.data import import_data
 from leansort.workflows.data_cache import decoded
@@ -66,6 +66,7 @@ def imported(recipe: Recipe, out: Path) -> Manifest:
 def train_model(
     recipe: Recipe, manifest: Manifest, folder: Path, *, resume: bool = False, cache: Path | None = None,
     tracking: AbstractContextManager[Sequence[Tracker]] | None = None, judged: bool = True,
+    meanwhile: Callable[[], None] | None = None,
 ) -> TrainedModel:  # fmt: skip
     """Train what a recipe says on a manifest.
 
@@ -77,6 +78,7 @@ def train_model(
         cache: folder of decoded crops; None: `cache` beside `folder`.
         tracking: gives trackers that get each epoch's record; entered once training is about to begin.
         judged: whether val says anything; where it was trained on, its scores are shown to nobody.
+        meanwhile: called twice a second at most.
 
     Raises:
         UserError: `folder` holds another run, or `resume` finds none of this recipe.
@@ -94,9 +96,22 @@ def train_model(
     shown: Callable[[Tracker], Tracker] = _same if judged else _unjudged
     with epochs(recipe.train.epochs) as (on_step, on_epoch), tracking or nullcontext(()) as followers:
         return train(
-            job, folder, network=network, teachers=given, resume=resume, on_epoch=shown(on_epoch), on_step=on_step,
+            job, folder, network=network, teachers=given, resume=resume, on_epoch=shown(on_epoch),
+            on_step=_with(on_step, meanwhile),
             say=say, trackers=[shown(tracker) for tracker in followers],
         )  # fmt: skip
+
+
+def _with(on_step: OnStep | None, meanwhile: Callable[[], None] | None) -> OnStep | None:
+    if meanwhile is None:
+        return on_step
+
+    def both(done: int, batches: int, loss: float) -> None:
+        meanwhile()
+        if on_step:
+            on_step(done, batches, loss)
+
+    return both
 
 
 def _same(follow: Tracker) -> Tracker:

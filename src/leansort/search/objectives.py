@@ -1,0 +1,113 @@
+"""What a search can look at: what a network costs, known before it is trained, and what it scores, known after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from leansort.core.errors import UserError, not_one_of
+from leansort.measure import contest
+from leansort.measure.contest import Baselines
+
+Values = Mapping[str, float]
+F1 = "macro_f1"
+COSTS = {
+    "model_p50_ms": "median latency of the model alone, one picture a call",
+    "model_p99_ms": "its 99th percentile",
+    "label_p50_ms": "median latency from encoded picture to label",
+    "label_p99_ms": "its 99th percentile",
+    "size_mb": "size of the bundle in MB",
+    "macs": "multiply-adds for one picture",
+    "parameters": "weights",
+    "stride": "input pixels a step of the coarsest feature map",
+}
+TIMED = tuple(name for name in COSTS if name.endswith("_ms"))
+COUNTED = ("macs", "parameters", "stride")
+CONTEST_PICTURES = 5217  # of the contest's test set
+SCORES = {
+    F1: "macro-F1 on val, more is better; all else less",
+    "contest_time": f"the contest's score by time: {CONTEST_PICTURES:,} pictures at label_p50_ms, one after the other",
+    "contest_macs": "the contest's score by MACs",
+}
+_READS = {F1: (), "contest_time": ("label_p50_ms",), "contest_macs": ("macs",)}
+NAMES = (*SCORES, *COSTS)
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """What is wanted of a network.
+
+    Attributes:
+        names: of the objectives, from `NAMES`.
+        limits: the worst that is allowed, by name: of macro-F1 the least, of all others the most.
+        baselines: of the contest's scores.
+    """
+
+    names: tuple[str, ...]
+    limits: Mapping[str, float]
+    baselines: Baselines = field(default_factory=Baselines)
+
+    def __post_init__(self) -> None:
+        """Refuse names that are none.
+
+        Raises:
+            UserError: naming what there is.
+        """
+        for what, names in (("objectives", self.names), ("constraints", tuple(self.limits))):
+            for name in names:
+                if name not in NAMES:
+                    raise not_one_of(what, name, NAMES)
+        if not self.names or len(set(self.names)) < len(self.names):
+            raise UserError(f"objectives: got {', '.join(self.names) or 'none'}, need one or more different ones")
+        if not set(self.names) & set(SCORES):
+            raise UserError(f"objectives: none needs training; name one of {', '.join(SCORES)}")
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The costs that the objectives depend on."""
+        read = [cost for name in self.names for cost in (_READS[name] if name in SCORES else (name,))]
+        return tuple(dict.fromkeys(read))
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """Every cost that has to be known: of objectives and limits."""
+        return frozenset((*self.costs, *(name for name in self.limits if name in COSTS)))
+
+    @property
+    def directions(self) -> list[Literal["maximize", "minimize"]]:
+        """Of each objective, in Optuna's words."""
+        return ["maximize" if name == F1 else "minimize" for name in self.names]
+
+    def values(self, costs: Values, f1: float) -> list[float]:
+        """Of each objective."""
+        return [self._value(name, costs, f1) for name in self.names]
+
+    def points(self, values: Sequence[float]) -> tuple[float, ...]:
+        """The same with less better everywhere."""
+        return tuple(-value if name == F1 else value for name, value in zip(self.names, values, strict=True))
+
+    def violations(self, costs: Values, f1: float | None = None) -> dict[str, float]:
+        """How far beyond each limit, as a share of it, over 0 where it is broken; only of what is known.
+
+        Args:
+            costs: that are known.
+            f1: macro-F1; None before training.
+        """
+        found = {name: costs[name] / limit - 1 for name, limit in self.limits.items() if name in costs}
+        if f1 is not None:
+            known = {F1: f1, **{name: self._value(name, costs, f1) for name in SCORES if name in self.limits}}
+            for name in SCORES:
+                if name in self.limits:
+                    limit = self.limits[name]
+                    found[name] = (limit - known[name] if name == F1 else known[name] - limit) / limit
+        return found
+
+    def _value(self, name: str, costs: Values, f1: float) -> float:
+        if name == F1:
+            return f1
+        if name == "contest_time":
+            return contest.time_score(f1, CONTEST_PICTURES * costs["label_p50_ms"] / 1e3, self.baselines)
+        if name == "contest_macs":
+            return contest.macs_score(f1, costs["macs"], self.baselines)
+        return costs[name]

@@ -1,0 +1,112 @@
+"""What is kept of a trial, beside what Optuna keeps: enough to run it again alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from leansort.search.dominance import front
+from leansort.search.halving import Curve
+from leansort.search.objectives import F1, Objectives
+
+Kind = Literal["trained", "stopped", "over budget", "unfit", "duplicate"]
+KINDS: dict[Kind, str] = {
+    "trained": "trained to its last epoch",
+    "stopped": "stopped at a rung, beaten by another",
+    "over budget": "beyond a limit before training, never trained",
+    "unfit": "no such network can be built, exported or trained",
+    "duplicate": "the same recipe as an earlier trial, whose result it has",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial.
+
+    Attributes:
+        kind: see `KINDS`.
+        costs: by name, as far as they were needed.
+        f1: macro-F1 on val of the best epoch, of the compressed network where the recipe compresses; 0 of what was not
+            trained.
+        f1_interval: of that, 95 % by bootstrap over the val crops; None of what was not trained to its end.
+        rungs: macro-F1 at each rung that it reached.
+        epochs: that it was trained.
+        note: why, for people.
+        measurements: the costs that were timed, with their intervals.
+        seconds: it took.
+    """
+
+    kind: Kind
+    costs: dict[str, float] = field(default_factory=dict)
+    f1: float = 0.0
+    f1_interval: tuple[float, float] | None = None
+    rungs: dict[int, float] = field(default_factory=dict)
+    epochs: int = 0
+    note: str = ""
+    measurements: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {**vars(self), "rungs": {str(rung): score for rung, score in self.rungs.items()}}
+
+    @staticmethod
+    def of_json(tree: dict[str, Any]) -> Outcome:
+        """The inverse."""
+        interval = tree["f1_interval"]
+        rungs = {int(rung): score for rung, score in tree["rungs"].items()}
+        return Outcome(**{**tree, "rungs": rungs, "f1_interval": tuple(interval) if interval else None})
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished trial.
+
+    Attributes:
+        number: from 0.
+        params: open values by name.
+        recipe: the whole recipe, resolved.
+        digest: of it.
+        outcome: what became of it.
+        values: of the objectives, in their order.
+        feasible: whether every limit holds.
+        ended_s: since the study's first trial began.
+    """
+
+    number: int
+    params: dict[str, Any]
+    recipe: dict[str, Any]
+    digest: str
+    outcome: Outcome
+    values: tuple[float, ...]
+    feasible: bool
+    ended_s: float
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a result: trained to the end within all limits."""
+        return self.outcome.kind == "trained" and self.feasible
+
+    def curve(self, objectives: Objectives) -> Curve:
+        """What halving compares others with."""
+        costs = tuple(self.outcome.costs[name] for name in objectives.costs)
+        return Curve(self.number, costs, self.outcome.rungs, self.outcome.f1 if self.counts else None)
+
+
+def best(records: Sequence[Record], objectives: Objectives) -> list[Record]:
+    """The Pareto front of what counts, by macro-F1, the highest first."""
+    counted = [record for record in records if record.counts]
+    found = [counted[at] for at in front([objectives.points(record.values) for record in counted])]
+    return sorted(found, key=lambda record: (-record.outcome.f1, record.number))
+
+
+def limited(records: Sequence[Record], limits: dict[str, float]) -> list[Record]:
+    """Those that count and keep to further limits: of macro-F1 the least, of costs the most."""
+    return [record for record in records if record.counts and all(_keeps(record, *limit) for limit in limits.items())]
+
+
+def _keeps(record: Record, name: str, limit: float) -> bool:
+    if name == F1:
+        return record.outcome.f1 >= limit
+    return record.outcome.costs.get(name, float("inf")) <= limit

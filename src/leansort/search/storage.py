@@ -1,0 +1,169 @@
+"""Where a study is kept: a journal file, or a database that many machines share."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import inspect
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from leansort.core.errors import LeansortError, MissingExtraError, UserError
+
+JOURNAL = "study.journal"
+PATIENCE_S = 120.0  # a database that restarts is waited for
+_DRIVERS = {"postgresql": "psycopg"}
+_SCHEMES = "postgresql://USER@HOST/DATABASE, sqlite:///FILE, or the path of a journal file"
+
+
+def opened(where: str) -> Any:
+    """Open a storage.
+
+    Args:
+        where: a database's URL, or the path of a journal file, which is made where it is missing.
+
+    Returns:
+        An Optuna storage; of a database, one that outlives its restarts.
+
+    Raises:
+        UserError: no such kind of database, or it cannot be reached.
+        MissingExtraError: Optuna or the database's driver is not installed.
+    """
+    _require("optuna", "tune")
+    if "://" not in where:
+        return _journal(Path(where))
+    scheme, _, rest = where.partition("://")
+    if scheme.partition("+")[0] not in (*_DRIVERS, "sqlite"):
+        raise UserError(f"storage: got {_without_password(where)}, need {_SCHEMES}")
+    if scheme in _DRIVERS:
+        _require(_DRIVERS[scheme], "postgresql")
+        scheme = f"{scheme}+{_DRIVERS[scheme]}"
+    return _database(f"{scheme}://{rest}", where)
+
+
+def quiet() -> None:
+    """Optuna says every trial by itself; we say it."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class FlockLock:
+    """Keeps writers of a journal apart by the kernel's lock, which ends with its process.
+
+    It also mends what a killed writer left: half a line at the end would make all that follow unreadable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._handle = path, -1
+
+    def acquire(self) -> bool:
+        """Wait for the lock; drop half a line."""
+        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+        _whole_lines(self._handle)
+        return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        os.close(self._handle)
+
+
+def _whole_lines(handle: int) -> None:
+    end = size = os.fstat(handle).st_size
+    while end > 0:
+        start = max(0, end - 4096)
+        at = os.pread(handle, end - start, start).rfind(b"\n")
+        if at >= 0:
+            end = start + at + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(handle, end)
+
+
+def _journal(path: Path) -> Any:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        backend = JournalFileBackend(str(path), lock_obj=FlockLock(path))  # type: ignore[arg-type]
+        return JournalStorage(backend)
+    except (OSError, ValueError) as error:
+        raise UserError(f"storage: cannot use {path} as a journal ({error})") from None
+
+
+def _database(url: str, where: str) -> Any:
+    from optuna.storages import RDBStorage
+
+    try:
+        # A connection that died with the server is noticed before it is used.
+        made = RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+    except Exception as error:  # whatever a driver raises, it is not reachable
+        said = " ".join(str(error.__cause__ or error).split())[:160]
+        raise UserError(f"storage: cannot open {_without_password(where)} ({said})") from None
+    return patient(made)
+
+
+def patient(storage: Any, seconds: float = PATIENCE_S) -> Any:
+    """A storage that asks again while the database behind `storage` is away.
+
+    Args:
+        storage: an Optuna storage.
+        seconds: after which it gives up.
+    """
+    from optuna.storages import BaseStorage
+
+    def asking(name: str) -> Callable[..., Any]:
+        def call(_: Any, *args: Any, **kwargs: Any) -> Any:
+            return _insist(lambda: getattr(storage, name)(*args, **kwargs), seconds)
+
+        return call
+
+    names = [name for name, _ in inspect.getmembers(BaseStorage, inspect.isfunction) if not name.startswith("_")]
+    return type("PatientStorage", (BaseStorage,), {name: asking(name) for name in names})()
+
+
+def _insist(call: Callable[[], Any], seconds: float) -> Any:
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
+
+    until, pause = time.monotonic() + seconds, 0.1
+    while True:
+        try:
+            return call()
+        except (StorageInternalError, DBAPIError) as error:
+            wrong = isinstance(error, ProgrammingError | InternalError)
+            if wrong or time.monotonic() > until:
+                raise LeansortError(
+                    f"storage: the database does not answer ({' '.join(str(error).split())[:160]})"
+                ) from error
+            time.sleep(pause)
+            pause = min(2.0, 2 * pause)
+
+
+@contextmanager
+def closing(storage: Any) -> Iterator[Any]:
+    """Give the storage's connections back at the end."""
+    try:
+        yield storage
+    finally:
+        with contextlib.suppress(Exception):  # whatever became of the database, the work is done
+            storage.remove_session()
+
+
+def _require(module: str, extra: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise MissingExtraError(module, extra)
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    account, at, host = rest.rpartition("@")
+    return f"{scheme}://{account.partition(':')[0]}{at}{host}"

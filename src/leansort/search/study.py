@@ -1,0 +1,321 @@
+"""A study: trials asked for and told, by one worker or many, none lost and none done twice.
+
+Optuna keeps the trials and proposes new ones. Ours is what it leaves open for several objectives and workers: who has a
+trial and whether he lives, what becomes of a dead one's trial, and when there are enough.
+
+A trial whose worker is gone is queued again before it is marked as failed, so that a worker that dies in between loses
+nothing. Should two workers notice at once and queue it twice, the later of the two steps back.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from leansort.core.errors import LeansortError, UserError
+from leansort.core.seeds import Seeds
+from leansort.search import alive, samplers, space
+from leansort.search.config import SearchConfig
+from leansort.search.halving import Curve
+from leansort.search.objectives import Objectives
+from leansort.search.records import Outcome, Record
+
+POLL_S = 0.5
+
+
+class Lost(LeansortError):
+    """Another worker has taken this trial, since this one was silent for too long; its result is not needed."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A candidate that this worker has.
+
+    Attributes:
+        number: from 0.
+        values: the open part of the recipe, settled.
+    """
+
+    number: int
+    values: dict[str, Any]
+    _trial: Any
+
+    def note(self, key: str, value: Any) -> None:
+        """Keep something with the trial, for other workers to see.
+
+        Raises:
+            Lost: another worker has taken it.
+        """
+        try:
+            self._trial.set_user_attr(key, value)
+        except Exception as error:
+            raise _lost(self, error) from error
+
+
+def create(
+    storage: Any, config: SearchConfig, recipe: dict[str, Any], labels: Sequence[str], data: str, objectives: Objectives
+) -> None:
+    """Make a study, or find the one that is there.
+
+    Args:
+        storage: where it is kept.
+        config: what it searches.
+        recipe: the tree that candidates start from.
+        labels: names of the classes.
+        data: digest of the manifest.
+        objectives: what is wanted.
+
+    Raises:
+        UserError: there is one of the same name that searches for something else, or in other data.
+    """
+    import optuna
+
+    digest = [config.digest, data]
+    node = space.parsed(config.space)
+    queue = list(config.start)
+    if config.sampler.kind == "grid":
+        queue += samplers.grid(node, Seeds(config.seed))
+    study = optuna.create_study(
+        study_name=config.name, storage=storage, directions=objectives.directions, load_if_exists=True
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # names are new in Optuna, and only for people
+        study.set_metric_names(list(objectives.names))
+    if study.user_attrs.get("digest", digest) != digest:
+        raise UserError(f"tune: study {config.name!r} is there, of another search or other data; give this one a name")
+    study.set_user_attr("digest", digest)
+    study.set_user_attr("recipe", recipe)
+    study.set_user_attr("labels", list(labels))
+    study.set_user_attr("search", config.model_dump(mode="json"))
+    if not study.user_attrs.get("queued"):
+        for params in queue:
+            study.enqueue_trial(params, skip_if_exists=True)
+        study.set_user_attr("queued", True)
+
+
+def require(storage: Any, name: str) -> dict[str, Any]:
+    """What a study was made with: `search`, `recipe`, `labels` and `digest`.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    import optuna
+
+    names = [one.study_name for one in optuna.get_all_study_summaries(storage, include_best_trial=False)]
+    if name not in names:
+        raise UserError(f"tune: no study {name!r}, there are: {', '.join(names) or 'none'}")
+    made: dict[str, Any] = optuna.load_study(study_name=name, storage=storage).user_attrs
+    if "search" not in made:
+        raise UserError(f"tune: study {name!r} is none of leansort's, or is being made this moment")
+    return made
+
+
+class Study:
+    """A worker's view of a study; of one thread, but for beats."""
+
+    def __init__(
+        self, storage: Any, config: SearchConfig, objectives: Objectives, *, patience: float = alive.PATIENCE_S
+    ) -> None:
+        import optuna
+
+        self.config, self.objectives = config, objectives
+        self._study = optuna.load_study(study_name=config.name, storage=storage)
+        self._node = space.parsed(config.space)
+        self._worker = alive.identity()
+        self._silence = alive.Silence(patience)
+
+    def ask(self) -> Trial | None:
+        """The next candidate; None where there are enough. Raises nothing but the storage's own errors."""
+        while True:
+            self.bury()
+            if self._enough():
+                return None
+            trial = self._new()
+            if why := self._superfluous(trial):
+                self._fail(trial.number, why)
+                continue
+            return Trial(trial.number, space.drawn(self._node, partial(samplers.suggested, trial)), trial)
+
+    def beating(self, trial: Trial) -> alive.Beating:
+        """Says in the background that a trial is being worked on."""
+        return alive.Beating(lambda beat: trial.note("beat", beat))
+
+    def tell(self, trial: Trial, outcome: Outcome) -> None:
+        """Finish a trial.
+
+        Raises:
+            Lost: another worker has taken it.
+        """
+        from optuna.trial import TrialState
+
+        violations = self.objectives.violations(outcome.costs, outcome.f1 if outcome.epochs else None)
+        trial.note("outcome", outcome.to_json())
+        for name, over in violations.items():
+            trial._trial.set_constraint(name, over)
+        if outcome.kind == "unfit":
+            trial._trial.set_constraint("unfit", 1.0)
+        whole = all(name in outcome.costs for name in self.objectives.costs)
+        try:
+            if whole:
+                self._study.tell(trial._trial, self.objectives.values(outcome.costs, outcome.f1))
+            else:  # it has no values to be told; its broken limits tell samplers enough
+                self._study.tell(trial._trial, state=TrialState.PRUNED)
+        except Exception as error:
+            raise _lost(trial, error) from error
+
+    def give_back(self, trial: Trial, why: str) -> None:
+        """Leave a trial to whoever asks next, as when this worker is stopped."""
+        self._queue_again(self._frozen(trial.number), why)
+
+    def records(self) -> list[Record]:
+        """Every finished trial, in order."""
+        return _records(self._trials())
+
+    def curves(self, trial: Trial) -> list[Curve]:
+        """What is known of the other trials, those that are being trained included."""
+        found = [one.curve(self.objectives) for one in self.records() if one.outcome.kind in ("trained", "stopped")]
+        for one in self._trials():
+            if one.state.name == "RUNNING" and one.number != trial.number and "rungs" in one.user_attrs:
+                costs = tuple(one.user_attrs["costs"][name] for name in self.objectives.costs)
+                scores = {int(rung): score for rung, score in one.user_attrs["rungs"].items()}
+                found.append(Curve(one.number, costs, scores))
+        return found
+
+    def twin(self, trial: Trial, digest: str) -> Record | None:
+        """An earlier trial of the same recipe, with its result; waits for one that another worker has."""
+        while True:
+            same = [one for one in self._trials() if one.number < trial.number and _digest(one) == digest]
+            finished = _records(same)
+            if finished:
+                return finished[0]
+            if not any(one.state.name == "RUNNING" for one in same):
+                return None
+            self.bury()
+            time.sleep(POLL_S)
+
+    def wait(self, say: Callable[[str], None]) -> bool:
+        """Wait until no other worker has a trial; returns whether there is something left to do."""
+        said = False
+        while True:
+            self.bury()
+            if not self._enough():
+                return True
+            if not any(one.state.name == "RUNNING" for one in self._trials()):
+                return False
+            if not said:
+                say("tune: waiting for the trials of other workers")
+                said = True
+            time.sleep(POLL_S)
+
+    def bury(self) -> None:
+        """Queue the trials of dead workers again."""
+        for one in self._trials():
+            worker = one.user_attrs.get("worker", {})
+            if one.state.name != "RUNNING" or worker.get("id") == self._worker["id"]:
+                continue
+            beat = [worker.get("id"), one.user_attrs.get("beat")]
+            if alive.surely_gone(worker) or self._silence.is_long(one.number, beat):
+                self._queue_again(one, "its worker died")
+
+    def _queue_again(self, one: Any, why: str) -> None:
+        again = dict(one.params) or one.system_attrs.get("fixed_params")
+        if again and not any(_retries(other) == one.number for other in self._trials()):
+            self._study.enqueue_trial(again, user_attrs={"retry_of": one.number})
+        self._fail(one.number, why)
+
+    def _fail(self, number: int, why: str) -> None:
+        from optuna.trial import TrialState
+
+        try:
+            self._study._storage.set_trial_user_attr(self._frozen(number)._trial_id, "failed", why)
+            self._study.tell(number, state=TrialState.FAIL)
+        except Exception:
+            if self._frozen(number).state.name == "RUNNING":
+                raise
+
+    def _new(self) -> Any:
+        seeds = Seeds(self.config.seed)
+        self._study.sampler = samplers.sampler(self.config.sampler, seeds, len(self._trials()))
+        trial = self._study.ask()
+        trial.set_user_attr("worker", self._worker)
+        return trial
+
+    def _enough(self) -> bool:
+        trials = self._trials()
+        if any(one.state.name == "WAITING" and _retries(one) is not None for one in trials):
+            return False
+        if self.config.sampler.kind == "grid" and not any(one.state.name == "WAITING" for one in trials):
+            return True
+        return sum(_lives(one) for one in trials) >= self.config.trials
+
+    def _superfluous(self, trial: Any) -> str:
+        """Why a trial that was just begun is not needed; empty where it is."""
+        trials = self._trials()
+        original = _retries(trial)
+        if original is None:
+            before = sum(_lives(one) for one in trials if one.number < trial.number)
+            return "there were enough" if before >= self.config.trials else ""
+        same = [one for one in trials if _retries(one) == original and one.number < trial.number]
+        finished = [one for one in trials if one.number == original and one.state.name in ("COMPLETE", "PRUNED")]
+        return "it had been queued twice" if any(map(_lives, same)) or finished else ""
+
+    def _trials(self) -> Sequence[Any]:
+        trials: Sequence[Any] = self._study.get_trials(deepcopy=False)
+        return trials
+
+    def _frozen(self, number: int) -> Any:
+        return self._trials()[number]
+
+
+def records(storage: Any, name: str) -> list[Record]:
+    """Every finished trial of a study, in order."""
+    import optuna
+
+    return _records(optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False))
+
+
+def _records(trials: Sequence[Any]) -> list[Record]:
+    first = min((one.datetime_start for one in trials if one.datetime_start), default=None)
+    return [
+        _record(one, first)
+        for one in trials
+        if one.state.name in ("COMPLETE", "PRUNED") and "outcome" in one.user_attrs
+    ]
+
+
+def _record(one: Any, first: Any) -> Record:
+    return Record(
+        number=one.number, params=one.params, recipe=one.user_attrs.get("recipe", {}), digest=_digest(one),
+        outcome=Outcome.of_json(one.user_attrs["outcome"]), values=tuple(one.values or ()),
+        feasible=all(over <= 0 for over in one.constraints.values()),
+        ended_s=(one.datetime_complete - first).total_seconds(),
+    )  # fmt: skip
+
+
+def _digest(one: Any) -> str:
+    return str(one.user_attrs.get("digest", ""))
+
+
+def _retries(one: Any) -> int | None:
+    """The number of the trial that this one does again."""
+    number: int | None = one.user_attrs.get("retry_of")
+    return number
+
+
+def _lives(one: Any) -> bool:
+    """Whether a trial counts to those wanted: done, being done, or queued again."""
+    return one.state.name in ("COMPLETE", "PRUNED", "RUNNING") or (
+        one.state.name == "WAITING" and _retries(one) is not None
+    )
+
+
+def _lost(trial: Trial, error: Exception) -> Exception:
+    """Optuna says in several ways that a finished trial cannot be changed."""
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    told = isinstance(error, UpdateFinishedTrialError) or "Cannot tell" in str(error)
+    return Lost(f"trial {trial.number}: another worker has taken it") if told else error

@@ -1,0 +1,199 @@
+"""What a candidate's network costs, before it is trained: built, exported and timed with its first weights."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leansort.arch.anatomy import parts
+from leansort.arch.archspec import ArchSpec
+from leansort.arch.build import build, macs, parameters
+from leansort.arch.trained import TrainedModel
+from leansort.compress.config import HealConfig
+from leansort.compress.protocol import Context, Prepare
+from leansort.core.bundle import Bundle
+from leansort.core.labels import LabelSet
+from leansort.core.provenance import host, versions
+from leansort.core.seeds import Seeds
+from leansort.data.crops import Crops
+from leansort.export.formats import in_format
+from leansort.export.sketch import sketch
+from leansort.measure import latency, remembered, turns
+from leansort.measure.latency import Seconds
+from leansort.measure.machine import Watch
+from leansort.runtime import engine as engines
+from leansort.runtime.predictor import Classifier
+from leansort.search.config import SearchConfig
+from leansort.search.objectives import COUNTED, TIMED, Objectives
+from leansort.workflows import compress as compressing
+from leansort.workflows.recipe import Recipe
+from leansort.workflows.train import buildable
+
+KIND = "latencies"
+LEAST = 100  # timed calls
+TRIES = 3  # while other work keeps the machine busy
+_CALIBRATING = 32  # pictures of noise for passes that look at some
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a candidate costs.
+
+    Attributes:
+        values: by name, as far as they were needed or known without effort.
+        measurements: of those that were timed.
+        note: where other work disturbed the timing.
+    """
+
+    values: dict[str, float]
+    measurements: list[dict[str, Any]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Coster:
+    """Finds out what candidates cost.
+
+    Attributes:
+        config: the search's.
+        objectives: its objectives and limits.
+        labels: the classes.
+        pictures: encoded ones, for decode-to-label latencies.
+        data: their digest.
+        folder: for what passes write.
+    """
+
+    config: SearchConfig
+    objectives: Objectives
+    labels: LabelSet
+    pictures: Sequence[bytes]
+    data: str
+    folder: Path
+
+    def costs(self, recipe: Recipe) -> Costs:
+        """Of an untrained network of a recipe. Stops counting where a limit is broken already.
+
+        Raises:
+            UserError: there is no such network, or it does not take the recipe's size.
+            LeansortError: it cannot be exported or compressed.
+        """
+        spec = buildable(recipe, len(self.labels))
+        counted = self._counted(spec, recipe)
+        uncompressed = not recipe.compress.steps  # passes make networks smaller, so nothing is known before
+        if uncompressed and any(over > 0 for over in self.objectives.violations(counted).values()):
+            return Costs(counted, [])
+        if not self.objectives.needed - counted.keys():
+            return Costs(counted, [])
+        model = TrainedModel(spec, build(spec, Seeds(recipe.seed)).state_dict(), recipe.preprocess, self.labels)
+        return self._of_bundle(self._bundle(recipe, model), counted, [spec.to_json(), _matters(recipe)])
+
+    def of_bundle(self, bundle: Bundle, recipe: Recipe) -> Costs:
+        """Of a trained network's bundle, as a compression left it."""
+        counted = self._counted(buildable(recipe, len(self.labels)), recipe)
+        return self._of_bundle(bundle, counted, bundle.digest)
+
+    def _counted(self, spec: ArchSpec, recipe: Recipe) -> dict[str, float]:
+        network, size = build(spec), recipe.preprocess.size
+        found: dict[str, float] = {"macs": macs(network, size), "parameters": parameters(network)}
+        if "stride" in self.objectives.needed:
+            found["stride"] = max(part.downsampling or 1.0 for part in parts(network, size))
+        assert set(found) <= set(COUNTED)
+        return found
+
+    def _bundle(self, recipe: Recipe, model: TrainedModel) -> Bundle:
+        if not recipe.compress.steps:
+            return sketch(model) if recipe.export.format == "onnx" else in_format(model, recipe.export.format)
+        return dry_run(recipe, model, self.folder)
+
+    def _of_bundle(self, bundle: Bundle, counted: Mapping[str, float], what: Any) -> Costs:
+        values = {**counted, "macs": bundle.meta.macs, "parameters": bundle.meta.parameters}
+        values["size_mb"] = len(bundle.to_bytes()) / 1e6
+        wanted = [name for name in TIMED if name in self.objectives.needed]
+        if not wanted or any(over > 0 for over in self.objectives.violations(values).values()):
+            return Costs(values, [])
+        engine = self.config.engine or engines.default_for(bundle)
+        key = [
+            what,
+            bundle.format,
+            engine,
+            self.config.threads,
+            self.config.seconds,
+            self.data,
+            wanted,
+            host(),
+            versions(),
+        ]
+        kept = remembered.read(KIND, key)
+        if not kept:
+            kept, quiet = self._timed(bundle, engine, {name.partition("_")[0] for name in wanted})
+            if quiet:
+                remembered.write(KIND, key, kept)
+        note = "" if kept.get("quiet", True) else "other work disturbed the timing"
+        return Costs(values | kept["values"], kept["measurements"], note)
+
+    def _timed(self, bundle: Bundle, engine: str, kinds: set[str]) -> tuple[dict[str, Any], bool]:
+        """Latencies, alone on this machine; tried again where other work was in the way."""
+        classifier = Classifier(bundle, engines.load(bundle, engine, threads=self.config.threads), engine)
+        x_bhwc, pictures = np.stack([classifier.preprocess(self.pictures[0])]), itertools.cycle(self.pictures)
+        calls = {"model": lambda: classifier.engine.run(x_bhwc), "label": lambda: classifier.predict(next(pictures))}
+        for _ in range(TRIES):
+            with turns.measuring():
+                watch = Watch()
+                times = latency.interleaved(
+                    {kind: calls[kind] for kind in sorted(kinds)}, seconds=self.config.seconds, least=LEAST
+                )
+                quiet = not watch.warning()
+            if quiet:
+                break
+        return {**self._summed(times, bundle, engine), "quiet": quiet}, quiet
+
+    def _summed(self, times: Mapping[str, Seconds], bundle: Bundle, engine: str) -> dict[str, Any]:
+        values, measurements = dict[str, float](), list[dict[str, Any]]()
+        for kind, taken in times.items():
+            one = latency.latency(kind, taken, bundle=bundle.digest, engine=engine, threads=self.config.threads)
+            measurements.append(one.model_dump(mode="json"))
+            values |= {f"{kind}_{name}_ms": one.percentiles[name] for name in ("p50", "p99")}
+        return {"values": values, "measurements": measurements}
+
+
+def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
+    """The bundle of a compression whose passes do all but train: its shape is that of the real one, or close to it.
+
+    Raises:
+        LeansortError: a pass cannot be done to this network.
+    """
+    size, rng = model.preprocess.size, Seeds(0).child("search/dry-run").numpy()
+    noise = rng.integers(0, 256, (_CALIBRATING, size, size, 3)).astype(np.uint8)
+    crops = Crops(noise, [at % len(model.labels) for at in range(_CALIBRATING)])
+    export = partial(in_format, graph_format="onnx")
+    context = Context(
+        train=crops, val=crops, seeds=Seeds(recipe.seed), folder=folder, finetune=_untrained, export=export,
+        time_bundles=partial(compressing.time_bundles, recipe.compress),
+        time_layers=partial(compressing.time_layers, recipe.compress), say=_silently,
+    )  # fmt: skip
+    artifact: TrainedModel | Bundle = model
+    for _, one in compressing.steps_of(recipe):
+        if one.stage == "graph" and isinstance(artifact, TrainedModel):
+            artifact = export(artifact)
+        artifact = one.apply(artifact, context).artifact
+    return export(artifact) if isinstance(artifact, TrainedModel) else artifact
+
+
+def _silently(_: str) -> None:
+    """A dry run is nobody's business."""
+
+
+def _untrained(model: TrainedModel, heal: HealConfig, folder: Path, prepare: Prepare | None = None) -> TrainedModel:
+    """In place of training on: a network as its preparation leaves it is rebuilt from its spec alone."""
+    return model
+
+
+def _matters(recipe: Recipe) -> Any:
+    """What a network's speed depends on beside its architecture."""
+    return [recipe.preprocess.model_dump(mode="json"), recipe.export.format, recipe.compress.model_dump(mode="json")]

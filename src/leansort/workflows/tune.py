@@ -1,0 +1,189 @@
+"""`leansort tune`: look for the best network within a budget, measured on the engine that will run it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leansort.core import manifest as manifests
+from leansort.core import store
+from leansort.core.errors import LeansortError, UserError
+from leansort.core.manifest import Manifest
+from leansort.core.seeds import Seeds
+from leansort.search import storage as storages
+from leansort.search import study as studies
+from leansort.search.config import SearchConfig
+from leansort.search.objectives import Objectives
+from leansort.search.records import Outcome
+from leansort.search.study import Lost, Study, Trial
+from leansort.train.loop import Interrupted
+from leansort.workflows.candidates import Candidates
+from leansort.workflows.costs import Coster
+from leansort.workflows.data import import_data
+from leansort.workflows.progress import say
+from leansort.workflows.recipe import Recipe
+from leansort.workflows.recipe import validated as validated_recipe
+
+MOST_PICTURES = 64  # decoded in turns for decode-to-label latencies
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study is, and what it is called.
+
+    Attributes:
+        out: folder for trials and reports.
+        storage: a database's URL, or a journal file's path.
+        name: of the study.
+    """
+
+    out: Path
+    storage: str
+    name: str
+
+
+def place(out: Path, storage: str, name: str) -> Place:
+    """Where a study of a folder is kept: in its own journal, if no storage is named."""
+    return Place(out, storage or str(out / storages.JOURNAL), name)
+
+
+def tune(
+    config: SearchConfig, recipe: Recipe, where: Place, *, manifest: Path | None = None, resume: bool = False,
+    workers: int = 1,
+) -> list[str]:  # fmt: skip
+    """Begin a study, or go on with it, and work on it until it has its trials.
+
+    Args:
+        config: what to search.
+        recipe: what candidates start from.
+        where: the study; its folder gets the data, `trials/` and a log for each further worker.
+        manifest: the data; None imports those of the recipe.
+        resume: go on with what is there.
+        workers: processes of this machine that work on it, this one included.
+
+    Returns:
+        A line for each trial that this process did.
+
+    Raises:
+        UserError: the folder is not empty and `resume` not set, or the study is another's.
+        Interrupted: the user stopped it.
+    """
+    storages.quiet()
+    store.new_folder(where.out, "tune", reuse=resume)
+    with storages.closing(storages.opened(where.storage)) as storage:
+        there = manifest or (where.out if (where.out / "manifest.parquet").exists() else None)
+        rows = manifests.load(there) if there else import_data(recipe.data, where.out, seed=recipe.seed)
+        objectives = config.wanted(recipe.contest)
+        studies.create(storage, config, recipe.to_json(), rows.labels.names, rows.digest, objectives)
+        with _others(where, there or where.out, workers - 1):
+            return _work(storage, config, recipe, rows, where.out)
+
+
+def join(
+    where: Place, *, manifest: Path | None = None, data: Path | None = None, patience: float | None = None
+) -> list[str]:
+    """Work on a study that another process began.
+
+    Args:
+        where: the study; its folder gets this worker's trials.
+        manifest: the data; None takes those in the folder, or imports the recipe's.
+        data: replaces the recipe's `data.path`.
+        patience: seconds of silence after which a worker of another machine counts as dead.
+
+    Raises:
+        UserError: there is no such study, or the data are others than the study's.
+        Interrupted: the user stopped it.
+    """
+    storages.quiet()
+    with storages.closing(storages.opened(where.storage)) as storage:
+        made = studies.require(storage, where.name)
+        config, recipe = SearchConfig.model_validate(made["search"]), _recipe(made["recipe"], data)
+        there = manifest or (where.out if (where.out / "manifest.parquet").exists() else None)
+        rows = manifests.load(there) if there else import_data(recipe.data, where.out, seed=recipe.seed)
+        if rows.digest != made["digest"][1]:
+            raise UserError(
+                f"tune: the data here are not those of study {where.name!r}; name them by --manifest or --data"
+            )
+        return _work(storage, config, recipe, rows, where.out, patience)
+
+
+def _work(
+    storage: Any, config: SearchConfig, recipe: Recipe, rows: Manifest, out: Path, patience: float | None = None
+) -> list[str]:
+    objectives = config.wanted(recipe.contest)
+    study = Study(storage, config, objectives, **({} if patience is None else {"patience": patience}))
+    coster = Coster(config, objectives, rows.labels, pictures(rows, recipe.seed), rows.digest, out / "dry-run")
+    candidates = Candidates(study, coster, recipe.to_json(), rows, out)
+    until = time.monotonic() + 60 * config.minutes if config.minutes else None
+    lines = []
+    while until is None or time.monotonic() < until:
+        trial = study.ask()
+        if trial is None:
+            if study.wait(say):
+                continue
+            break
+        lines.append(_one(study, candidates, trial, objectives))
+        say(lines[-1])
+    return lines
+
+
+def _one(study: Study, candidates: Candidates, trial: Trial, objectives: Objectives) -> str:
+    try:
+        return line(trial.number, candidates.finish(trial), objectives)
+    except Lost as lost:
+        return str(lost)
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        study.give_back(trial, "its worker was stopped")
+        raise Interrupted(f"tune stopped in trial {trial.number}, kept; go on with --resume") from stopped
+
+
+def line(number: int, outcome: Outcome, objectives: Objectives) -> str:
+    """What became of a trial, in one line."""
+    shown = dict.fromkeys((*objectives.costs, *objectives.limits))
+    costs = "  ".join(f"{name} {outcome.costs[name]:.4g}" for name in shown if name in outcome.costs)
+    f1 = f"  macro-F1 {outcome.f1:.4f} after {outcome.epochs} epochs" if outcome.epochs else ""
+    note = f"  ({outcome.note})" if outcome.note else ""
+    return f"trial {number}: {outcome.kind}  {costs}{f1}  {outcome.seconds:.1f} s{note}"
+
+
+def pictures(rows: Manifest, seed: int) -> list[bytes]:
+    """Encoded val pictures, drawn once for all candidates."""
+    val = rows.split("val")
+    order = Seeds(seed).child("search/pictures").numpy().permutation(len(val))[:MOST_PICTURES]
+    return [store.read_file(rows.path(val[at])) for at in order]
+
+
+@contextmanager
+def _others(where: Place, manifest: Path, count: int) -> Iterator[None]:
+    """Further workers of this machine; each writes what it says into a log. They end when the study has its trials."""
+    command = [sys.executable, "-m", "leansort", "tune", "worker", str(where.out), "--storage", where.storage]
+    command += ["--study", where.name, "--manifest", str(manifest)]
+    started, logs = [], []
+    try:
+        for number in range(count):
+            logs.append((where.out / f"worker-{number + 2}.log").open("ab"))
+            started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=logs[-1], stderr=logs[-1]))
+        yield
+    except BaseException:
+        for one in started:
+            one.terminate()
+        raise
+    finally:
+        codes = [one.wait() for one in started]
+        for log in logs:
+            log.close()
+    failed = [f"worker-{number + 2}.log" for number, code in enumerate(codes) if code]
+    if failed:
+        raise LeansortError(f"tune: {len(failed)} of {count} further workers failed; see {where.out / failed[0]}")
+
+
+def _recipe(tree: dict[str, Any], data: Path | None) -> Recipe:
+    if data is not None:
+        tree = {**tree, "data": {**tree["data"], "path": str(data)}}
+    return validated_recipe(tree, "of the study")

@@ -1,0 +1,207 @@
+"""What a search found: its report, and its winner as a complete recipe that is trained anew before any claim."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from leansort.core import store, strict
+from leansort.core.errors import UserError, not_one_of
+from leansort.report import search as report
+from leansort.report.search import Found
+from leansort.search import space as spaces
+from leansort.search import storage as storages
+from leansort.search import study as studies
+from leansort.search.config import SearchConfig
+from leansort.search.objectives import COSTS, F1
+from leansort.search.records import Record, limited
+from leansort.search.records import best as front_of
+from leansort.workflows import recipe as recipes
+from leansort.workflows import repeat, several
+from leansort.workflows.train import buildable
+from leansort.workflows.tune import Place, place
+
+
+def found(out: Path, storage: str, name: str) -> Place:
+    """Where a study is that is there already.
+
+    Raises:
+        UserError: there is none, or several and none is named.
+    """
+    import optuna
+
+    storages.quiet()
+    where = place(out, storage, name)
+    if "://" not in where.storage and not Path(where.storage).exists():
+        raise UserError(f"tune: no study in {out} ({where.storage} is not there); name its folder or --storage")
+    with storages.closing(storages.opened(where.storage)) as opened:
+        names = [one.study_name for one in optuna.get_all_study_summaries(opened, include_best_trial=False)]
+    if not name and len(names) != 1:
+        raise UserError(f"tune: --study: there are {', '.join(names) or 'none'}; name one")
+    if name and name not in names:
+        raise not_one_of("tune: --study", name, names)
+    return Place(out, where.storage, name or names[0])
+
+
+def looked_at(where: Place) -> Found:
+    """A study's trials and what mattered among them."""
+    import optuna
+
+    with storages.closing(storages.opened(where.storage)) as opened:
+        made = studies.require(opened, where.name)
+        config = SearchConfig.model_validate(made["search"])
+        objectives = config.wanted(recipes.validated(made["recipe"], "of the study").contest)
+        study = optuna.load_study(study_name=where.name, storage=opened)
+        return Found(config, objectives, studies.records(opened, where.name), _importances(study, objectives.names))
+
+
+def _importances(study: Any, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """By objective; of the parameters that Optuna can judge, none where trials are too few or all alike."""
+    import optuna
+
+    shares = {}
+    for at, name in enumerate(names):
+        sign = -1 if name == F1 else 1  # the method looks at what makes values low
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it says which values it takes for good
+                shares[name] = optuna.importance.get_param_importances(study, target=partial(_value, at, sign))
+        except (ValueError, RuntimeError, ZeroDivisionError):
+            continue
+    return shares
+
+
+def _value(at: int, sign: int, trial: Any) -> float:
+    return float(sign * trial.values[at])
+
+
+def reported(where: Place) -> dict[str, Any]:
+    """Write `tune.html`, `tune.json` and `tune.md` into the study's folder; return what `tune.json` holds."""
+    seen = looked_at(where)
+    tree = seen.to_json()
+    store.write_json(where.out / "tune.json", tree)
+    store.write_text(where.out / "tune.md", report.text(seen) + "\n")
+    store.write_text(where.out / "tune.html", report.page(seen))
+    return tree
+
+
+def text(tree: dict[str, Any], out: Path) -> str:
+    """The written summary, and where the page is."""
+    return f"{(out / 'tune.md').read_text().strip()}\n\nreport  {out / 'tune.html'}"
+
+
+def warmed(config: SearchConfig, folders: Sequence[Path]) -> SearchConfig:
+    """A search that first looks at what earlier studies found best, as far as its space knows their parameters.
+
+    Raises:
+        UserError: a folder holds no study, or its front has no parameter in common with this space.
+    """
+    known = spaces.parameters(spaces.parsed(config.space))
+    start = list(config.start)
+    for folder in folders:
+        where = found(folder, "", "")
+        earlier = looked_at(where).front
+        taken = [
+            {name: value for name, value in record.params.items() if name in known and known[name].holds(value)}
+            for record in earlier
+        ]
+        if not any(taken):
+            raise UserError(f"tune: --from {folder}: none of its best has a parameter of this space")
+        start += [one for one in taken if one and one not in start]
+    return config.model_copy(update={"start": tuple(start)})
+
+
+def budget(given: Sequence[str]) -> dict[str, float]:
+    """Further limits, from `name=value`.
+
+    Raises:
+        UserError: no such name, or no number over 0.
+    """
+    limits = {}
+    for one in given:
+        name, _, value = one.partition("=")
+        if name not in (F1, *COSTS):
+            raise not_one_of("budget", name, (F1, *COSTS))
+        try:
+            limits[name] = float(value)
+        except ValueError:
+            limits[name] = -1.0
+        if not limits[name] > 0:
+            raise UserError(f"budget: got {one!r}, need {name}=NUMBER over 0")
+    return limits
+
+
+def best(
+    where: Place, limits: dict[str, float], trial: int | None, out: Path, *, seeds: int, manifest: Path | None = None,
+    resume: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Write a trial's complete recipe and architecture, and train it with several seeds.
+
+    Args:
+        where: the study.
+        limits: that the winner keeps to, beside the study's own.
+        trial: take this one instead.
+        out: gets `recipe.yaml`, `archspec.json` and a folder for each seed.
+        seeds: how many; 0 trains none.
+        manifest: the data; None takes those in the study's folder.
+        resume: go on with what is in `out`.
+
+    Returns:
+        The trial, its recipe's path, and what `repeat.json` holds.
+
+    Raises:
+        UserError: no trial keeps to the limits, there is no such trial, or `out` is not empty.
+    """
+    seen, classes = looked_at(where), _classes(where)
+    record = _chosen(seen, limits, trial)
+    recipe = recipes.validated(record.recipe, f"of trial {record.number}")
+    there = manifest or where.out
+    result: dict[str, Any] = {
+        "trial": record.number, "kind": record.outcome.kind, "macro_f1": record.outcome.f1,
+        "costs": record.outcome.costs, "folder": str(out), "seeds": None,
+    }  # fmt: skip
+    if not seeds:
+        store.new_folder(out, "tune best", reuse=resume)
+        _write(record, recipe, classes, out)
+        return result
+    ground = several.begin(recipe, out, manifest=there, cache=where.out / "cache", resume=resume)
+    _write(record, recipe, classes, out)
+    return {**result, "seeds": repeat.repeat(ground, recipe, seeds=seeds)}
+
+
+def _chosen(seen: Found, limits: dict[str, float], trial: int | None) -> Record:
+    if trial is not None:
+        same = [record for record in seen.records if record.number == trial]
+        if not same or not same[0].recipe:
+            raise UserError(f"tune best: there is no finished trial {trial} with a recipe")
+        return same[0]
+    kept = limited(front_of(seen.records, seen.objectives), limits) or limited(seen.records, limits)
+    if not kept:
+        said = ", ".join(f"{name}={limit:g}" for name, limit in limits.items()) or "the study's limits"
+        raise UserError(f"tune best: none of {len(seen.records)} trials was trained to its end within {said}")
+    return max(kept, key=lambda record: (record.outcome.f1, -record.number))
+
+
+def _classes(where: Place) -> int:
+    with storages.closing(storages.opened(where.storage)) as opened:
+        return len(studies.require(opened, where.name)["labels"])
+
+
+def _write(record: Record, recipe: recipes.Recipe, classes: int, out: Path) -> None:
+    spec = buildable(recipe, classes)
+    store.write_text(out / "recipe.yaml", strict.yaml_text(recipe.to_json()))
+    store.write_json(out / "archspec.json", spec.to_json())
+    store.write_json(out / "trial.json", {**vars(record), "outcome": record.outcome.to_json()})
+
+
+def best_text(result: dict[str, Any]) -> str:
+    """The winner, and how far it can be trusted."""
+    costs = "  ".join(f"{name} {value:.4g}" for name, value in result["costs"].items())
+    head = f"trial {result['trial']}: macro-F1 {result['macro_f1']:.4f} of one seed  {costs}"
+    head += f"\nrecipe  {result['folder']}/recipe.yaml"
+    if result["seeds"] is None:
+        return f"{head}\none seed is no claim: train it with --seeds 3"
+    return f"{head}\n{repeat.table(result['seeds'], Path(result['folder']))}"
