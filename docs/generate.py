@@ -13,12 +13,13 @@ from pydantic import BaseModel
 
 from leansort.compress.config import Step
 from leansort.core import plugins
+from leansort.search.config import SearchConfig
 from leansort.workflows.recipe import Recipe
 
 COMMANDS = (
     ["data", "sample"], ["data", "download"], ["data", "import"], ["data", "split"], ["data", "check"],
     ["data", "show"], ["data", "cache"], ["arch", "list"], ["arch", "show"], ["arch", "convert"], ["train"],
-    ["ablate"], ["compress"], ["card"], ["export"], ["bench"], ["predict"], ["submit"], ["score"], ["report"], ["run"],
+    ["ablate"], ["tune", "run"], ["tune", "worker"], ["tune", "best"], ["tune", "report"], ["compress"], ["card"], ["export"], ["bench"], ["predict"], ["submit"], ["score"], ["report"], ["run"],
 )  # fmt: skip
 
 
@@ -39,6 +40,7 @@ def reference() -> str:
         module = plugins.load("passes", name)
         first = " ".join((module.__doc__ or "").split("\n\n")[0].split())
         parts += [f"### compress.steps, pass: {name}", "", first, "", *_table(module.Config, "")]
+    parts += ["## Search", "", *_table(SearchConfig, "")]
     return "\n".join(parts).rstrip() + "\n"
 
 

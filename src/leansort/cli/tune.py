@@ -110,6 +110,7 @@ def worker(
 @tune_app.command()
 def best(
     study_folder: Folder,
+    overrides: Overrides = None,
     storage: Storage = "",
     study: StudyName = "",
     budget: Budget = None,
@@ -124,8 +125,10 @@ def best(
 ) -> None:
     """Write the complete recipe of the best network within a budget, and train it anew before any claim.
 
+    Overrides change the winner's recipe, as where short trainings ranked what is worth a long one.
+
     \b
-    Example: leansort tune best runs/search --budget label_p50_ms=1.2 --budget size_mb=2
+    Example: leansort tune best runs/search train.epochs=170 --budget label_p50_ms=1.2 --budget size_mb=2
     Example: leansort tune best runs/search --trial 17 --seeds 0 --out runs/again
     """
     from leansort.workflows import tuned
@@ -136,6 +139,7 @@ def best(
         tuned.budget(budget or []),
         trial,
         out or where.out / "best",
+        overrides=overrides or [],
         seeds=seeds,
         manifest=manifest,
         resume=resume,

@@ -29,13 +29,14 @@ class Dot:
     y_interval: tuple[float, float] | None = None
 
 
-def scatter(dots: Sequence[Dot], axis: str, limit: float | None = None) -> str:
+def scatter(dots: Sequence[Dot], axis: str, limit: float | None = None, *, line: bool = True) -> str:
     """Draw results.
 
     Args:
         dots: at least one.
         axis: names the cost.
         limit: the most that is allowed, drawn as a line where it lies within.
+        line: whether the front is one of this cost.
 
     Returns:
         An `<svg>` element.
@@ -53,7 +54,7 @@ def scatter(dots: Sequence[Dot], axis: str, limit: float | None = None) -> str:
         *(foot(_x(x, xs), f"{x:g}") for x in xs),
         f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{axis}</text>',
         *([_limit(_x(limit, xs))] if limit is not None and xs[0] <= limit <= xs[-1] else []),
-        f'<polyline class="line" points="{steps}"/>' if front else "",
+        f'<polyline class="line" points="{steps}"/>' if front and line else "",
         *(_dot(dot, xs, ys) for dot in sorted(dots, key=lambda dot: dot.style == "front")),
     ]
     return f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'

@@ -102,12 +102,15 @@ def drawings(found: Found) -> list[tuple[str, str]]:
     front = {record.number for record in found.front}
     shown = [record for record in found.records if record.outcome.kind in ("trained", "stopped")]
     made = []
-    for name in dict.fromkeys((*found.objectives.costs, *(n for n in found.objectives.limits if n in COSTS))):
+    for name in _costs(found):
         dots = [_dot(record, name, record.number in front) for record in shown if name in record.outcome.costs]
-        if dots:
+        if dots and name != "stride":  # of a few whole numbers a table says all
             limit = found.objectives.limits.get(name)
             made.append(
-                (f"macro-F1 against {_named(name)}", scatter(dots, _named(name), limit and _scaled(name, limit)))
+                (
+                    f"macro-F1 against {_named(name)}",
+                    scatter(dots, _named(name), limit and _scaled(name, limit), line=name in found.objectives.costs),
+                )
             )
     over_time = [(seconds / 60, volume) for seconds, volume in hypervolumes(found)]
     if len(over_time) > 1:
@@ -127,7 +130,7 @@ def _dot(record: Record, cost: str, on_front: bool) -> Dot:
 
 
 def _front(found: Found) -> Table:
-    costs = list(dict.fromkeys((*found.objectives.costs, *(n for n in found.objectives.limits if n in COSTS))))
+    costs = _costs(found)
     rows = [
         [
             f"trial {record.number}", f"{record.outcome.f1:.4f}", _interval(record.outcome.f1_interval),
@@ -169,11 +172,16 @@ def _trials(found: Found) -> Table:
     head = ["trial", "outcome", "macro-F1", *(_named(name) for name in costs), "epochs", "s", "note"]
     return Table(
         "Trials",
-        "Each can be run again alone: `leansort tune best FOLDER --trial N`.",
+        "Each can be run again alone: leansort tune best FOLDER --trial N.",
         head,
         rows,
         words=(1, len(head) - 1),
     )
+
+
+def _costs(found: Found) -> list[str]:
+    """The costs that matter: of objectives, then of limits."""
+    return list(dict.fromkeys((*found.objectives.costs, *(name for name in found.objectives.limits if name in COSTS))))
 
 
 def _counts(found: Found) -> dict[str, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -159,6 +160,18 @@ def load(path: Path, overrides: Sequence[str] = (), data: Path | None = None) ->
     if data is not None:
         tree.setdefault("data", {})["path"] = str(data)
     return validated(_with_statistics(tree), str(path))
+
+
+def overridden(recipe: Mapping[str, Any], overrides: Sequence[str], where: str) -> Recipe:
+    """A recipe's tree with `key=value` overrides.
+
+    Raises:
+        UserError: wrong in any place.
+    """
+    tree = deepcopy(dict(recipe))
+    for text in overrides:
+        _override(tree, text)
+    return validated(tree, where)
 
 
 def _with_statistics(tree: dict[str, Any]) -> dict[str, Any]:

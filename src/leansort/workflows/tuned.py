@@ -135,8 +135,8 @@ def budget(given: Sequence[str]) -> dict[str, float]:
 
 
 def best(
-    where: Place, limits: dict[str, float], trial: int | None, out: Path, *, seeds: int, manifest: Path | None = None,
-    resume: bool = False,
+    where: Place, limits: dict[str, float], trial: int | None, out: Path, *, overrides: Sequence[str] = (), seeds: int,
+    manifest: Path | None = None, resume: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Write a trial's complete recipe and architecture, and train it with several seeds.
 
@@ -145,6 +145,7 @@ def best(
         limits: that the winner keeps to, beside the study's own.
         trial: take this one instead.
         out: gets `recipe.yaml`, `archspec.json` and a folder for each seed.
+        overrides: of the trial's recipe.
         seeds: how many; 0 trains none.
         manifest: the data; None takes those in the study's folder.
         resume: go on with what is in `out`.
@@ -157,7 +158,7 @@ def best(
     """
     seen, classes = looked_at(where), _classes(where)
     record = _chosen(seen, limits, trial)
-    recipe = recipes.validated(record.recipe, f"of trial {record.number}")
+    recipe = recipes.overridden(record.recipe, overrides, f"of trial {record.number}")
     there = manifest or where.out
     result: dict[str, Any] = {
         "trial": record.number, "kind": record.outcome.kind, "macro_f1": record.outcome.f1,
