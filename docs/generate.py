@@ -19,7 +19,8 @@ from leansort.workflows.recipe import Recipe
 COMMANDS = (
     ["data", "sample"], ["data", "download"], ["data", "import"], ["data", "split"], ["data", "check"],
     ["data", "show"], ["data", "cache"], ["arch", "list"], ["arch", "show"], ["arch", "convert"], ["train"],
-    ["ablate"], ["tune", "run"], ["tune", "worker"], ["tune", "best"], ["tune", "report"], ["compress"], ["card"], ["export"], ["bench"], ["predict"], ["submit"], ["score"], ["report"], ["run"],
+    ["ablate"], ["tune", "run"], ["tune", "worker"], ["tune", "best"], ["tune", "report"], ["compress"], ["card"],
+    ["export"], ["bench"], ["predict"], ["submit"], ["score"], ["report"], ["run"],
 )  # fmt: skip
 
 

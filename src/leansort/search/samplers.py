@@ -15,11 +15,46 @@ from leansort.search.space import Choice, Domain, Numbers, Scalar
 MOST_OF_A_GRID = 10_000
 
 
-def sampler(config: SamplerConfig, seeds: Seeds, trial: int) -> Any:
-    """The sampler that proposes a trial; a grid's trials are all waiting already."""
+def sampler(config: SamplerConfig, seeds: Seeds) -> Any:
+    """What proposes a study's trials, each from its own seed; a grid's trials are all waiting already."""
+    from optuna.samplers import BaseSampler
+
+    class ByTrial(BaseSampler):
+        """Asks a sampler that is seeded by the trial's number, which nobody knows before the trial is there.
+
+        Workers that share a seed would else begin with the same draws.
+        """
+
+        def __init__(self) -> None:
+            self._number, self._made = -1, None
+
+        def _of(self, trial: Any) -> Any:
+            if trial.number != self._number:
+                seed = seeds.child(f"search/trial-{trial.number}").value % 2**32
+                self._number, self._made = trial.number, _seeded(config, seed)
+            return self._made
+
+        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
+            return self._of(trial).infer_relative_search_space(study, trial)
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
+            return self._of(trial).sample_relative(study, trial, search_space)
+
+        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+            return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
+
+        def before_trial(self, study: Any, trial: Any) -> None:
+            self._of(trial).before_trial(study, trial)
+
+        def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
+            self._of(trial).after_trial(study, trial, state, values)
+
+    return ByTrial()
+
+
+def _seeded(config: SamplerConfig, seed: int) -> Any:
     from optuna import samplers
 
-    seed = seeds.child(f"search/trial-{trial}").value % 2**32
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is experimental today says so at each call
         if config.kind == "tpe":

@@ -123,7 +123,8 @@ class Study:
         import optuna
 
         self.config, self.objectives = config, objectives
-        self._study = optuna.load_study(study_name=config.name, storage=storage)
+        proposing = samplers.sampler(config.sampler, Seeds(config.seed))
+        self._study = optuna.load_study(study_name=config.name, storage=storage, sampler=proposing)
         self._node = space.parsed(config.space)
         self._worker = alive.identity()
         self._silence = alive.Silence(patience)
@@ -238,8 +239,6 @@ class Study:
                 raise
 
     def _new(self) -> Any:
-        seeds = Seeds(self.config.seed)
-        self._study.sampler = samplers.sampler(self.config.sampler, seeds, len(self._trials()))
         trial = self._study.ask()
         trial.set_user_attr("worker", self._worker)
         return trial
