@@ -100,7 +100,7 @@ def _journal(path: Path) -> Any:
 
 
 def _database(url: str, where: str) -> Any:
-    from optuna.storages import RDBStorage
+    from optuna.storages import RDBStorage, get_storage
 
     try:
         # A connection that died with the server is noticed before it is used.
@@ -108,7 +108,7 @@ def _database(url: str, where: str) -> Any:
     except Exception as error:  # whatever a driver raises, it is not reachable
         said = " ".join(str(error.__cause__ or error).split())[:160]
         raise UserError(f"storage: cannot open {_without_password(where)} ({said})") from None
-    return patient(made)
+    return patient(get_storage(made))  # which reads finished trials once
 
 
 def patient(storage: Any, seconds: float = PATIENCE_S) -> Any:
