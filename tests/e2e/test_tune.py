@@ -1,0 +1,172 @@
+"""`leansort tune` through the command line: a search, its winner, a kill in the middle, and mistakes."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from leansort.core.errors import UserError
+from leansort.search import config as configs
+from leansort.search import space as spaces
+from leansort.workflows import recipe as recipes
+from leansort.workflows.train import buildable
+from tests.conftest import ROOT, Cli
+from tests.unit.test_search_space import random_ask
+
+SEARCH = """\
+name: tiny
+recipe: {recipe}
+objectives: [macro_f1, model_p50_ms]
+constraints: {{size_mb: 1.0, stride: 32}}
+seconds: 0.05
+trials: 5
+halving: {{rungs: 1, eta: 2, least: 2}}
+sampler: {{kind: random}}
+start:
+  - {{arch: big}}
+  - {{arch: small, arch=small.width: 0.5, train.lr: 2.0e-3}}
+  - {{arch: same, train.lr: 2.0e-3}}
+space:
+  train.lr: {{float: [1.0e-3, 4.0e-3], log: true}}
+  arch:
+    choice:
+      small: {{base: tiny_s, width: {{float: [0.5, 1.0], step: 0.25}}}}
+      same: {{base: tiny_s, width: 0.5}}
+      big: {{base: mnasnet, width: 1.0}}
+"""
+
+
+@pytest.fixture(scope="module")
+def search(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("search") / "tiny.yaml"
+    path.write_text(SEARCH.format(recipe=tiny_recipe))
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(search: Path, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory, cli: Cli) -> Path:
+    """A study that has its trials. Treat as read-only."""
+    out = tmp_path_factory.mktemp("study") / "out"
+    done = cli("tune", search, "--manifest", tiny_run, "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((out / "tune.json").read_text())
+    return out
+
+
+def test_what_is_over_budget_is_not_trained_and_twins_are_trained_once(study: Path) -> None:
+    tree = json.loads((study / "tune.json").read_text())
+    first, small, twin, *others = tree["trials"]
+    assert (first["outcome"]["kind"], first["outcome"]["epochs"]) == ("over budget", 0)
+    assert first["outcome"]["costs"]["size_mb"] > 1.0
+    assert "model_p50_ms" not in first["outcome"]["costs"]  # it was not even timed
+    assert (small["outcome"]["kind"], small["outcome"]["epochs"]) == ("trained", 3)
+    assert (twin["outcome"]["kind"], twin["values"]) == ("duplicate", small["values"])
+    assert len(others) == 2
+    assert small["number"] in tree["front"]
+    low, high = small["outcome"]["f1_interval"]
+    assert low <= small["outcome"]["f1"] <= high
+    folders = list((study / "trials").glob("*/train/metrics.jsonl"))
+    assert len(folders) == sum(one["outcome"]["kind"] in ("trained", "stopped") for one in tree["trials"])
+    assert not list((study / "trials").glob("*/train/last.safetensors"))
+    page = (study / "tune.html").read_text()
+    assert "What became of them" in page
+    assert 'class="dot front"' in page
+
+
+def test_the_winner_is_a_complete_recipe_that_trains_to_the_same(
+    study: Path, tiny_run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    done = cli("tune", "best", study, "--seeds", "1", "--manifest", tiny_run, "--out", tmp_path / "best", "--json")
+    assert done.returncode == 0, done.stderr
+    tree = json.loads(done.stdout)
+    (again,) = tree["seeds"]["runs"]
+    assert again["val_macro_f1"] == pytest.approx(tree["macro_f1"], abs=1e-12)
+    alone = cli(
+        "train", tmp_path / "best" / "recipe.yaml", "--manifest", tiny_run, "--out", tmp_path / "alone", "--json"
+    )
+    assert alone.returncode == 0, alone.stderr
+    assert json.loads(alone.stdout)["val_macro_f1"] == again["val_macro_f1"]
+    assert json.loads((tmp_path / "best" / "archspec.json").read_text())["base"] == "tiny_s"
+    none = cli("tune", "best", study, "--budget", "model_p50_ms=0.0001", "--seeds", "0", "--out", tmp_path / "none")
+    assert (none.returncode, "was trained to its end within model_p50_ms=0.0001" in none.stderr) == (2, True)
+
+
+def test_killed_in_a_trial_it_goes_on_there(search: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+    out = tmp_path / "out"
+    given = ["tune", search, "train.epochs=12", "--manifest", tiny_run, "--out", out, "--trials", "3"]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "leansort", *map(str, given)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    for _ in range(900):
+        if list((out / "trials").glob("*/train/last.safetensors")) or started.poll() is not None:
+            break
+        time.sleep(0.1)
+    assert started.poll() is None
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    refused = cli(*given)
+    assert (refused.returncode, "not empty" in refused.stderr) == (2, True)
+    done = cli(*given, "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    kinds = [one["outcome"]["kind"] for one in json.loads(done.stdout)["trials"]]
+    assert kinds.count("trained") == 1
+    assert sorted(kinds) == ["duplicate", "over budget", "trained"]
+    (metrics,) = (out / "trials").glob("*/train/metrics.jsonl")
+    assert [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()] == list(range(1, 13))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tune", "{search}", "--from", "nowhere"], "no study in nowhere"),
+        (["tune", "nowhere.yaml"], "search: cannot read nowhere.yaml"),
+        (["tune", "{search}", "train.epoch=3"], "train.epoch: unknown key; did you mean 'epochs'"),
+        (["tune", "best", "nowhere"], "no study in nowhere"),
+        (["tune", "best", "{study}", "--budget", "p50=1"], "budget: got 'p50'"),
+        (["tune", "best", "{study}", "--budget", "size_mb=small"], "need size_mb=NUMBER over 0"),
+        (["tune", "best", "{study}", "--trial", "99"], "no finished trial 99"),
+        (["tune", "worker", "{study}", "--study", "tinny"], "did you mean 'tiny'"),
+        (["tune", "report", "{study}", "--storage", "redis://x"], "need postgresql://"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str], said: str, search: Path, study: Path, cli: Cli, tmp_path: Path
+) -> None:
+    done = cli(*(one.format(search=search, study=study) for one in arguments), cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_worker_with_other_data_is_refused(study: Path, folders: Path, tmp_path: Path, cli: Cli) -> None:
+    imported = cli("data", "import", "folder", folders / "train", "--out", tmp_path / "other")
+    assert imported.returncode == 0, imported.stderr
+    done = cli("tune", "worker", study, "--manifest", tmp_path / "other")
+    assert (done.returncode, "are not those of study 'tiny'" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "search").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_committed_space_gives_networks(path: Path) -> None:
+    config = configs.load(path)
+    base = recipes.load(config.recipe).to_json()
+    node, rng, built = spaces.parsed(config.space), random.Random(3), 0
+    ask = random_ask(rng)
+    for number in range(12):
+        values = spaces.drawn(node, ask)
+        recipe = recipes.validated(spaces.merged(base, values), str(number))
+        assert yaml.safe_load(yaml.safe_dump(recipe.to_json())) == recipe.to_json()
+        try:
+            buildable(recipe, 6)
+            built += 1
+        except UserError:
+            continue
+    assert built >= 6
