@@ -88,6 +88,12 @@ def test_the_winner_is_a_complete_recipe_that_trains_to_the_same(
     assert done.returncode == 0, done.stderr
     tree = json.loads(done.stdout)
     (again,) = tree["seeds"]["runs"]
+    (claim,) = tree["claims"]
+    assert claim["macro_f1"] == pytest.approx(again["val_macro_f1"])
+    assert claim["costs"]["model_p50_ms"] > 0
+    assert Path(claim["bundle"]).name == "model.leansort"
+    known = cli("tune", "best", study, "--seeds", "1", "--manifest", tiny_run, "--out", tmp_path / "best", "--resume")
+    assert (known.returncode, "bundle's macro-F1" in known.stdout) == (0, True), known.stderr
     assert again["val_macro_f1"] == pytest.approx(tree["macro_f1"], abs=1e-12)
     alone = cli(
         "train", tmp_path / "best" / "recipe.yaml", "--manifest", tiny_run, "--out", tmp_path / "alone", "--json"

@@ -19,8 +19,8 @@ from leansort.search.config import SearchConfig
 from leansort.search.objectives import COSTS, F1
 from leansort.search.records import Record, limited
 from leansort.search.records import best as front_of
+from leansort.workflows import claims, repeat, several
 from leansort.workflows import recipe as recipes
-from leansort.workflows import repeat, several
 from leansort.workflows.train import buildable
 from leansort.workflows.tune import Place, place
 
@@ -144,14 +144,14 @@ def best(
         where: the study.
         limits: that the winner keeps to, beside the study's own.
         trial: take this one instead.
-        out: gets `recipe.yaml`, `archspec.json` and a folder for each seed.
+        out: gets `recipe.yaml`, `archspec.json`, `best.json` and a folder for each seed, with its bundle.
         overrides: of the trial's recipe.
         seeds: how many; 0 trains none.
         manifest: the data; None takes those in the study's folder.
         resume: go on with what is in `out`.
 
     Returns:
-        The trial, its recipe's path, and what `repeat.json` holds.
+        The trial, what `repeat.json` holds, and what the bundle of each seed scores and costs (`best.json`).
 
     Raises:
         UserError: no trial keeps to the limits, there is no such trial, or `out` is not empty.
@@ -170,7 +170,11 @@ def best(
         return result
     ground = several.begin(recipe, out, manifest=there, cache=where.out / "cache", resume=resume)
     _write(record, recipe, classes, out)
-    return {**result, "seeds": repeat.repeat(ground, recipe, seeds=seeds)}
+    runs = repeat.repeat(ground, recipe, seeds=seeds)
+    found = claims.claims(ground, recipe, runs["runs"], seen.config, seen.objectives)
+    result |= {"seeds": runs, "claims": claims.to_json(found), "table": claims.table(found, seen.objectives)}
+    store.write_json(out / "best.json", result)
+    return result
 
 
 def _chosen(seen: Found, limits: dict[str, float], trial: int | None) -> Record:
@@ -205,4 +209,4 @@ def best_text(result: dict[str, Any]) -> str:
     head += f"\nrecipe  {result['folder']}/recipe.yaml"
     if result["seeds"] is None:
         return f"{head}\none seed is no claim: train it with --seeds 3"
-    return f"{head}\n{repeat.table(result['seeds'], Path(result['folder']))}"
+    return f"{head}\n{result['table']}"
