@@ -7,12 +7,13 @@ and are timed by the same code; both run at the same time, each on one core, and
 
 The budget is half a millisecond from encoded picture to label; hypervolume of (macro-F1, decode-to-label p50) counts
 from macro-F1 0 and that budget. The old procedure knows no budgets, and trains what breaks this one to its end, too.
-`--record` also writes the old procedure's learning curves, which a test replays.
+`--record` instead trains random networks of the space to their end, and writes the curves that a test replays.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -38,6 +39,7 @@ CURVES = ROOT / "tests" / "golden" / "search_curves.json"
 GOAL, SEEDS, MINUTES = 1.3, 3, 10.0
 START_S = 20  # until the first trial begins
 BUDGET_MS = 0.5
+RECORDED = 60
 SMALL = [
     "data.train=80", "data.val=40", "data.test=4", "train.epochs=12", "train.workers=0", "train.threads=1",
     "train.warmup=1",
@@ -70,7 +72,7 @@ def ran(folder: Path, manifest: Path, seed: int, minutes: float) -> dict[str, li
     time.sleep(60 * minutes + START_S)
     for one in started:
         one.terminate()  # in the middle of a trial, mostly
-    if any(one.wait() not in (0, 130) for one in started):
+    if any(one.wait() not in (0, 130, -15) for one in started):
         raise SystemExit((folder / "ours.log").read_text()[-2000:] + (folder / "old.log").read_text()[-2000:])
     return {
         name: studies.records(storages.opened(str(folder / name / storages.JOURNAL)), "contest")
@@ -87,15 +89,22 @@ def volumes(records: list[Record], seconds: float) -> list[tuple[float, float]]:
     ]
 
 
-def curves(folder: Path, records: list[Record]) -> list[dict[str, Any]]:
-    """Macro-F1 after every epoch of the trials that were trained."""
+def record(folder: Path, manifest: Path) -> None:
+    """Random networks of the space, each trained to its end: what early stopping is tested against."""
+    path = searches(folder)["ours"]
+    tree = strict.yaml_tree(path, "search", "space")
+    tree |= {"sampler": {"kind": "random"}, "halving": {"rungs": 0}, "trials": RECORDED}
+    store.write_text(path, strict.yaml_text(tree))
+    command = [sys.executable, "-m", "leansort", "tune", str(path), *SMALL, "--manifest", str(manifest)]
+    subprocess.run([*command, "--workers", "2", "--out", str(folder / "all")], check=True, stdout=subprocess.DEVNULL)
     found = []
-    for one in records:
-        path = folder / "old" / "trials" / one.digest[:16] / "train" / "metrics.jsonl"
-        if one.counts and path.exists():
-            f1 = [strict.yaml_value(line, "metrics")["val_macro_f1"] for line in path.read_text().splitlines()]
+    for one in studies.records(storages.opened(str(folder / "all" / storages.JOURNAL)), "contest"):
+        metrics = folder / "all" / "trials" / one.digest[:16] / "train" / "metrics.jsonl"
+        if one.counts:
+            f1 = [json.loads(line)["val_macro_f1"] for line in metrics.read_text().splitlines()]
             found.append({"ms": round(one.outcome.costs["label_p50_ms"], 4), "f1": [round(value, 4) for value in f1]})
-    return found
+    store.write_json(CURVES, {"origin": "python -m benchmarks.search --record", "trials": found})
+    print(f"{len(found)} trials: {CURVES}")
 
 
 def main() -> None:
@@ -105,11 +114,14 @@ def main() -> None:
     parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
     storages.quiet()
-    rows, ratios, recorded = [], [], list[dict[str, Any]]()
+    rows, ratios = list[dict[str, Any]](), list[float]()
     with tempfile.TemporaryDirectory() as scratch:
         manifest = Path(scratch) / "data"
         recipe = recipes.load(ROOT / "configs" / "sample.yaml", SMALL)
         import_data(recipe.data, manifest, seed=recipe.seed)
+        if given.record:
+            record(Path(scratch), manifest)
+            return
         for seed in range(given.seeds):
             folder = Path(scratch) / str(seed)
             folder.mkdir()
@@ -127,9 +139,6 @@ def main() -> None:
                 if len(line) > 1:
                     drawing = plots.curve("hypervolume", line, axis="minutes")
                     store.write_text(OUT / f"search-{name}-{seed}.svg", drawing)
-            recorded += curves(folder, both["old"])
-    if given.record:
-        store.write_json(CURVES, {"origin": "python -m benchmarks.search --record", "trials": recorded})
     print(f"ours over old: {fmean(ratios):.2f} ({min(ratios):.2f} – {max(ratios):.2f}), goal {GOAL}")
     tree = {"minutes": given.minutes, "ratios": ratios, "goal": GOAL, "seeds": rows, "host": host()}
     store.write_json(OUT / "search.json", tree)
