@@ -120,12 +120,12 @@ def test_the_trial_of_a_worker_elsewhere_is_taken_after_silence_and_he_is_told(t
 def test_a_worker_that_says_that_it_lives_keeps_its_trial(tmp_path: Path) -> None:
     config = config_of("s", trials=1)
     storage = begun(tmp_path, config)
-    slow, other = view(storage, config), view(storage, config, patience=0.4)
+    slow, other = view(storage, config), view(storage, config, patience=2.0)
     slow._worker["boot"] = "another machine"
     trial = slow.ask()
     assert trial is not None
     with alive.Beating(lambda beat: trial.note("beat", beat), every=0.1):
-        for _ in range(10):
+        for _ in range(30):
             other.bury()
             time.sleep(0.1)
     slow.tell(trial, outcome_of(trial))

@@ -21,9 +21,14 @@ def identity() -> dict[str, Any]:
     return {"id": uuid.uuid4().hex, "boot": _boot(), "pid": os.getpid(), "started": _started(os.getpid())}
 
 
+def is_here(worker: dict[str, Any]) -> bool:
+    """Whether a worker is, or was, of this machine, where nobody has to guess from its silence."""
+    return bool(worker.get("boot")) and worker["boot"] == _boot()
+
+
 def surely_gone(worker: dict[str, Any]) -> bool:
     """Whether a worker was of this machine, and runs no more."""
-    if not worker.get("boot") or worker["boot"] != _boot():
+    if not is_here(worker):
         return False
     return str(worker["started"]) != _started(int(worker["pid"]))
 

@@ -219,7 +219,8 @@ class Study:
             if one.state.name != "RUNNING" or worker.get("id") == self._worker["id"]:
                 continue
             beat = [worker.get("id"), one.user_attrs.get("beat")]
-            if alive.surely_gone(worker) or self._silence.is_long(one.number, beat):
+            dead = alive.surely_gone(worker) if alive.is_here(worker) else self._silence.is_long(one.number, beat)
+            if dead:
                 self._queue_again(one, "its worker died")
 
     def _queue_again(self, one: Any, why: str) -> None:
