@@ -40,6 +40,10 @@ GOAL, SEEDS, MINUTES = 1.3, 3, 10.0
 START_S = 20  # until the first trial begins
 BUDGET_MS = 0.5
 RECORDED = 60
+STYLE = (
+    "svg { background: #fff; } text { font: 11px sans-serif; fill: #55625f; } .grid { stroke: #dde3e2; }"
+    " polyline { fill: none; stroke-width: 2; } .ours { stroke: #0d6a5b; } .old { stroke: #999; }"
+)
 SMALL = [
     "data.train=80", "data.val=40", "data.test=4", "train.epochs=12", "train.workers=0", "train.threads=1",
     "train.warmup=1",
@@ -107,6 +111,26 @@ def record(folder: Path, manifest: Path) -> None:
     print(f"{len(found)} trials: {CURVES}")
 
 
+def picture(rows: list[dict[str, Any]], minutes: float) -> str:
+    """Hypervolume over time of both, a line for each seed."""
+    lines = [(name, line) for row in rows for name, line in row["over_time"].items() if line]
+    ys = plots.ticks(0.0, max(volume for _, line in lines for _, volume in line))
+    xs = plots.ticks(0.0, minutes, 5)
+    parts = [*(plots.grid(plots.up(y, ys[0], ys[-1]), plots.text_of(y, ys)) for y in ys)]
+    parts += [plots.foot(plots.along(x, xs[0], xs[-1]), f"{x:g} min") for x in xs]
+    for name, line in lines:
+        steps = [(0.0, 0.0)]
+        for at, volume in line:
+            steps += [(at, steps[-1][1]), (at, volume)]
+        steps.append((minutes, steps[-1][1]))
+        places = " ".join(f"{plots.along(x, xs[0], xs[-1]):.1f},{plots.up(y, ys[0], ys[-1]):.1f}" for x, y in steps)
+        parts.append(f'<polyline class="{name}" points="{places}"/>')
+    legend = "hypervolume within the budget: leansort tune (green), old procedure (grey)"
+    parts.append(f'<text class="axis" x="{plots.LEFT}" y="{plots.HEIGHT - 4}">{legend}</text>')
+    box = f'viewBox="0 0 {plots.WIDTH} {plots.HEIGHT}" width="{2 * plots.WIDTH}" height="{2 * plots.HEIGHT}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {box}><style>{STYLE}</style>{"".join(parts)}</svg>\n'
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=MINUTES)
@@ -135,13 +159,10 @@ def main() -> None:
                 f"seed {seed}: hypervolume {last['ours']:.3f} of {looked['ours']} trials, old {last['old']:.3f} of "
                 f"{looked['old']}: {ratios[-1]:.2f} times", flush=True,
             )  # fmt: skip
-            for name, line in over_time.items():
-                if len(line) > 1:
-                    drawing = plots.curve("hypervolume", line, axis="minutes")
-                    store.write_text(OUT / f"search-{name}-{seed}.svg", drawing)
     print(f"ours over old: {fmean(ratios):.2f} ({min(ratios):.2f} – {max(ratios):.2f}), goal {GOAL}")
     tree = {"minutes": given.minutes, "ratios": ratios, "goal": GOAL, "seeds": rows, "host": host()}
     store.write_json(OUT / "search.json", tree)
+    store.write_text(OUT / "search.svg", picture(rows, given.minutes))
 
 
 if __name__ == "__main__":
