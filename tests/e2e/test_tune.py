@@ -134,6 +134,7 @@ def test_killed_in_a_trial_it_goes_on_there(search: Path, tiny_run: Path, tmp_pa
     [
         (["tune", "{search}", "--from", "nowhere"], "no study in nowhere"),
         (["tune", "nowhere.yaml"], "search: cannot read nowhere.yaml"),
+        (["tune", "bset", "nowhere"], "'bset' is neither a command nor a file; did you mean 'best'"),
         (["tune", "{search}", "train.epoch=3"], "train.epoch: unknown key; did you mean 'epochs'"),
         (["tune", "best", "nowhere"], "no study in nowhere"),
         (["tune", "best", "{study}", "--budget", "p50=1"], "budget: got 'p50'"),

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from leansort.cli.options import Data, Json, Overrides, Resume, printed
+from leansort.core.errors import UserError, did_you_mean
 
 Storage = Annotated[
     str, typer.Option(help="Where the study is kept: postgresql://…, or a journal file; OUT/study.journal by default.")
@@ -27,6 +28,9 @@ class _WithDefault(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
+            close = did_you_mean(args[0], self.commands)
+            if close and not Path(args[0]).exists():
+                raise UserError(f"tune: {args[0]!r} is neither a command nor a file{close}")
             args = ["run", *args]
         return super().resolve_command(ctx, args)
 
