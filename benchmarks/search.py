@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from leansort.core import store, strict
@@ -131,6 +130,11 @@ def picture(rows: list[dict[str, Any]], minutes: float) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {box}><style>{STYLE}</style>{"".join(parts)}</svg>\n'
 
 
+def times(ratio: float | None) -> str:
+    """A ratio for people; the old procedure may not have finished a single network within the budget."""
+    return "the old reached nothing" if ratio is None else f"{ratio:.2f} times"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=MINUTES)
@@ -138,7 +142,7 @@ def main() -> None:
     parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
     storages.quiet()
-    rows, ratios = list[dict[str, Any]](), list[float]()
+    rows, ratios = list[dict[str, Any]](), list[float | None]()
     with tempfile.TemporaryDirectory() as scratch:
         manifest = Path(scratch) / "data"
         recipe = recipes.load(ROOT / "configs" / "sample.yaml", SMALL)
@@ -152,15 +156,17 @@ def main() -> None:
             both = ran(folder, manifest, seed, given.minutes)
             over_time = {name: volumes(records, 60 * given.minutes) for name, records in both.items()}
             last = {name: line[-1][1] if line else 0.0 for name, line in over_time.items()}
-            ratios.append(last["ours"] / last["old"] if last["old"] else float("inf"))
+            ratios.append(last["ours"] / last["old"] if last["old"] else None)
             looked = {name: len(records) for name, records in both.items()}
             rows.append({"seed": seed, "hypervolume": last, "trials": looked, "over_time": over_time})
             print(
                 f"seed {seed}: hypervolume {last['ours']:.3f} of {looked['ours']} trials, old {last['old']:.3f} of "
-                f"{looked['old']}: {ratios[-1]:.2f} times", flush=True,
+                f"{looked['old']}: {times(ratios[-1])}", flush=True,
             )  # fmt: skip
-    print(f"ours over old: {fmean(ratios):.2f} ({min(ratios):.2f} – {max(ratios):.2f}), goal {GOAL}")
-    tree = {"minutes": given.minutes, "ratios": ratios, "goal": GOAL, "seeds": rows, "host": host()}
+    sums = {name: sum(row["hypervolume"][name] for row in rows) for name in ("ours", "old")}
+    whole = sums["ours"] / sums["old"] if sums["old"] else None
+    print(f"ours over old, sums of all seeds: {times(whole)}, goal {GOAL}")
+    tree = {"minutes": given.minutes, "ratios": ratios, "ratio": whole, "goal": GOAL, "seeds": rows, "host": host()}
     store.write_json(OUT / "search.json", tree)
     store.write_text(OUT / "search.svg", picture(rows, given.minutes))
 
