@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -31,9 +32,9 @@ def programs() -> Path:
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Callable[[str], None]]]:
+def server() -> Iterator[tuple[str, Callable[[str], None]]]:
     """A server of its own, and what starts, stops and restarts it."""
-    bin_, folder = programs(), tmp_path_factory.mktemp("postgresql")
+    bin_, folder = programs(), Path(tempfile.mkdtemp(prefix="leansort-postgresql-"))  # not below a private folder
     as_other = []
     if os.getuid() == 0:  # the server refuses to run as root
         if (
@@ -42,8 +43,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Call
         ):
             pytest.skip("runs as root, and there is no other user to run the server")
         as_other = ["runuser", "-u", "nobody", "--"]
-        for one in (folder, *folder.parents[:2]):
-            one.chmod(0o755)
         shutil.chown(folder, "nobody")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -65,6 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Call
         yield f"postgresql://leansort@127.0.0.1:{port}/studies", control
     finally:
         control("stop")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.slow
