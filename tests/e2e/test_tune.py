@@ -129,6 +129,25 @@ def test_killed_in_a_trial_it_goes_on_there(search: Path, tiny_run: Path, tmp_pa
     assert [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()] == list(range(1, 13))
 
 
+def test_a_candidate_that_is_no_recipe_is_unfit_and_the_search_goes_on(
+    search: Path, tiny_run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        search.read_text().replace(
+            "train.lr: {float: [1.0e-3, 4.0e-3], log: true}", "train.lr: {choice: [99.0, 2.0e-3]}"
+        )
+    )
+    text = path.read_text()
+    start = text[text.index("start:") : text.index("space:")]
+    path.write_text(text.replace(start, "start: [{arch: same, train.lr: 99.0}]\n"))
+    done = cli("tune", path, "--manifest", tiny_run, "--trials", "1", "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    (only,) = json.loads(done.stdout)["trials"]
+    assert (only["outcome"]["kind"], only["feasible"]) == ("unfit", False)
+    assert "train.lr: got 99.0" in only["outcome"]["note"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -69,7 +69,8 @@ def test_every_draw_is_of_known_parameters(seed: int) -> None:
         return taken[name]
 
     drawn(node, noting)
-    require_known(taken, parameters(node), "drawn")
+    assert set(taken) <= set(parameters(node))
+    require_known(taken, parameters(node), "drawn")  # raises where a value is none of its parameter's
 
 
 # Any tree of YAML is a space, or is refused in one line.
@@ -93,6 +94,7 @@ def test_any_tree_is_a_space_or_refused(tree: Any) -> None:
     taken: dict[str, Any] = {}
     ask = random_ask(random.Random(0))
     drawn(node, lambda name, domain: taken.setdefault(name, ask(name, domain)))
+    assert set(taken) <= set(parameters(node))
     require_known(taken, parameters(node), "drawn")
 
 

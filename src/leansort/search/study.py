@@ -76,9 +76,7 @@ def create(
 
     digest = [config.digest, data]
     node = space.parsed(config.space)
-    queue = list(config.start)
-    if config.sampler.kind == "grid":
-        queue += samplers.grid(node, Seeds(config.seed))
+    grid = samplers.grid(node, Seeds(config.seed)) if config.sampler.kind == "grid" else []
     study = optuna.create_study(
         study_name=config.name, storage=storage, directions=objectives.directions, load_if_exists=True
     )
@@ -91,8 +89,10 @@ def create(
     study.set_user_attr("recipe", recipe)
     study.set_user_attr("labels", list(labels))
     study.set_user_attr("search", config.model_dump(mode="json"))
-    if not study.user_attrs.get("queued"):
-        for params in queue:
+    for params in config.start:  # a study that is gone on with may be given more
+        study.enqueue_trial(params, skip_if_exists=True)
+    if grid and not study.user_attrs.get("queued"):
+        for params in grid:
             study.enqueue_trial(params, skip_if_exists=True)
         study.set_user_attr("queued", True)
 

@@ -64,25 +64,26 @@ class Candidates:
             Interrupted: the user stopped it; going on with the same recipe goes on from its last checkpoint.
             Lost: another worker has taken the trial.
         """
-        started = time.perf_counter()
+        started, folder = time.perf_counter(), None
         try:
-            with hushed():
-                found = self._looked_at(trial)
+            with hushed(), self.study.beating(trial):
+                recipe = self._recipe(trial)
+                folder = self._folder(recipe)
+                found = self._looked_at(trial, recipe)
         except (Interrupted, Lost):
             raise
         except LeansortError as error:
             found = Outcome("unfit", note=str(error)[:300])
         found = replace(found, seconds=time.perf_counter() - started)
         self.study.tell(trial, found)
-        if found.kind != "duplicate":  # whose folder is its twin's
-            _tidy(self._folder(self._recipe(trial)), keep_model=found.kind == "trained")
+        if folder and found.kind != "duplicate":  # whose folder is its twin's
+            _tidy(folder, keep_model=found.kind == "trained")
         return found
 
     def _folder(self, recipe: Recipe) -> Path:
         return self.out / "trials" / recipe.digest[:16]
 
-    def _looked_at(self, trial: Trial) -> Outcome:
-        recipe = self._recipe(trial)
+    def _looked_at(self, trial: Trial, recipe: Recipe) -> Outcome:
         trial.note("recipe", recipe.to_json())
         trial.note("digest", recipe.digest)
         if twin := self.study.twin(trial, recipe.digest):
@@ -102,7 +103,7 @@ class Candidates:
         folder = self._folder(recipe)
         rungs = Rungs(self.study, trial, costs, recipe.train.epochs)
         outcome = Outcome("trained", costs.values, measurements=costs.measurements, note=costs.note)
-        with locking.alone(folder / "lock"), turns.Working() as working, self.study.beating(trial):
+        with locking.alone(folder / "lock"), turns.Working() as working:
             rungs.catch_up(folder / "train")
             try:
                 model = train_model(
