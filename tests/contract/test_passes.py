@@ -31,6 +31,8 @@ from leansort.core.seeds import Seeds
 from leansort.data.augment_config import AugmentConfig
 from leansort.data.crops import Crops
 from leansort.export.onnx import to_bundle
+from leansort.export.sketch import sketch
+from leansort.measure import latency
 from leansort.train.config import TrainConfig
 from leansort.train.job import Job
 from leansort.train.loop import train
@@ -48,8 +50,13 @@ PASSES = sorted(plugins.found("passes"))
 MODEL_PASSES = [name for name in PASSES if plugins.load("passes", name).STAGE == "model"]
 GRAPH_PASSES = [name for name in PASSES if name not in MODEL_PASSES]
 FEW = ("mnasnet", "mobilenetv3_small", "tiny_s", "timm:lcnet_050")
-QUICK = CompressConfig(seconds=0.1)
+QUICK = CompressConfig(seconds=0.02)
 TRAINING = {"finetune", "distill", "qat"}
+
+
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "BLOCK_S", QUICK.seconds)
 
 
 def crops(count: int, seed: int) -> Crops:
@@ -181,11 +188,11 @@ def faster_passes() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "backbone"), faster_passes())
 def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) -> None:
     """Through a step of a pipeline, timed on the engine; a busy machine may leave more alone, never fewer."""
-    model, tools = model_of(backbone), context(tmp_path)
+    model, tools = model_of(backbone), replace(context(tmp_path), export=sketch)
     said = predicted(model, tools.val)
     truth = np.asarray(tools.val.labels)
     record = Trial(
-        given=model, bundle=bundle_of(backbone), one=load(name), heal=HealConfig(), faster=True, retries=0,
+        given=model, bundle=sketch(model), one=load(name), heal=HealConfig(), faster=True, retries=0,
         judge=lambda made: judge(truth, said, predicted(made, tools.val), model.labels.names, Budget(1, 1, sure=False)),
         context=tools,
     ).run()  # fmt: skip
