@@ -21,7 +21,7 @@ from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
 from leansort.arch.initial import classifiers
 from leansort.arch.trained import TrainedModel, normalized
-from leansort.compress.half import half_weights
+from leansort.compress.half import Half, half_weights
 from leansort.compress.int8 import quantizable, quantize_onnx, quantize_openvino, sensitivity
 from leansort.compress.int8_openvino import int8_layers
 from leansort.compress.int8_pixels import UNIT, around_grey
@@ -307,24 +307,34 @@ def test_sensitivity_finds_the_layers_whose_range_explodes(bundle: Bundle, measu
         assert distance(bundle, quantize_onnx(bad, CALIBRATION, keep_float=names)) < TOLERANCE
 
 
+ROUNDED: list[tuple[Half, float]] = [("fp16", 0.01), ("bf16", 0.08)]  # 11 and 8 bits
+
+
+@pytest.mark.parametrize(("kind", "most"), ROUNDED)
 @pytest.mark.parametrize("engine", engines.installed("onnx"))
-def test_half_weights_halve_an_onnx_bundle(bundle: Bundle, engine: str, tmp_path: Path) -> None:
-    half = half_weights(bundle)
+def test_half_weights_halve_an_onnx_bundle(
+    bundle: Bundle, engine: str, kind: Half, most: float, tmp_path: Path
+) -> None:
+    half = half_weights(bundle, kind)
     assert weight_bytes(half) < 0.56 * weight_bytes(bundle)
-    assert 0 < distance(bundle, half, engine) < 0.01
-    assert half.to_bytes() == half_weights(bundle).to_bytes()
+    assert most / 100 < distance(bundle, half, engine) < most
+    assert half.to_bytes() == half_weights(bundle, kind).to_bytes()
     onnx.checker.check_model(onnx.load_from_string(half.graph))
     half.save(tmp_path / "m")
     assert bundles.load(tmp_path / "m") == half
 
 
 @needs_nncf
-def test_half_weights_halve_an_openvino_bundle_and_leave_int8_alone(bundle: Bundle, in_openvino: Bundle) -> None:
+@pytest.mark.parametrize(("kind", "most"), ROUNDED)
+def test_half_weights_halve_an_openvino_bundle_and_leave_int8_alone(
+    bundle: Bundle, in_openvino: Bundle, kind: Half, most: float
+) -> None:
     whole = Bundle(bundle.meta, openvino_graph.files(openvino_graph.read(bundle, fold=True)))
-    half = half_weights(whole)
+    half = half_weights(whole, kind)
     assert len(half.files["graph.bin"]) < 0.56 * len(whole.files["graph.bin"])
-    assert 0 < distance(bundle, half) < 0.01
-    assert half.to_bytes() == half_weights(whole).to_bytes()
+    assert distance(half_weights(bundle, kind), half) < 1e-4  # rounded alike in both formats
+    assert 0 < distance(bundle, half) < most
+    assert half.to_bytes() == half_weights(whole, kind).to_bytes()
     assert quantize_openvino(whole, CALIBRATION).files == in_openvino.files
     assert half_weights(in_openvino).files == in_openvino.files
 
@@ -340,6 +350,9 @@ def test_numbers_too_large_for_half_stay(bundle: Bundle) -> None:
     half = half_weights(Bundle(bundle.meta, {"graph.onnx": model.SerializeToString()}))
     kinds = {one.name: one.data_type for one in onnx.load_from_string(half.graph).graph.initializer}
     assert kinds[value.name] == onnx.TensorProto.FLOAT
+    wide = half_weights(Bundle(bundle.meta, {"graph.onnx": model.SerializeToString()}), "bf16")
+    kinds = {one.name: one.data_type for one in onnx.load_from_string(wide.graph).graph.initializer}
+    assert kinds[f"{value.name}/half"] == onnx.TensorProto.BFLOAT16
 
 
 def test_mistakes_are_named(bundle: Bundle, in_onnx: Bundle) -> None:

@@ -16,14 +16,14 @@ def register(app: typer.Typer) -> None:
 
 
 def card(
-    run: Annotated[Path, typer.Argument(help="Folder of a training: holds model.safetensors and recipe.json.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a training, or a bundle within its run's folder.")],
     manifest: Annotated[Path, typer.Option(help="Manifest whose val crops it is scored on.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to make.")],
     name: Annotated[str, typer.Option(help="Name of the model; the folder's by default.")] = "",
     note: Annotated[list[str] | None, typer.Option(help="A paragraph on data, licence or limits; repeatable.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a trained network fit to be passed on: weights, architecture, recipe and model card in one folder.
+    """Make a trained network or a bundle fit to be passed on: its files, recipe and model card in one folder.
 
     \b
     Example: leansort card runs/sure/seed-0 --manifest runs/sure --out models/trash --note "Trained on my photos."

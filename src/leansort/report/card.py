@@ -75,7 +75,7 @@ def facts(model: dict[str, Any]) -> dict[str, str]:
         "multiply-adds": f"{model['macs'] / 1e6:.1f} M",
         "input": f"{preprocess['size']} x {preprocess['size']} RGB, fit: {preprocess['fit']}",
         "classes": ", ".join(model["labels"]),
-        "weights": f"{model['bytes'] / 1e6:.1f} MB, 32-bit, `model.safetensors`",
+        "weights": model["weights"],
         "data": f"digest {model['data']}",
         "trained with": model["versions"],
     }

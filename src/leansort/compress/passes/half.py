@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from leansort.compress.half import half_weights
+from leansort.compress.half import Half, half_weights
 from leansort.compress.protocol import Context, Outcome
 from leansort.core.bundle import Bundle
 
@@ -13,13 +13,19 @@ NOTE = "16-bit weights bring size, no speed: the engine computes in what it did 
 
 
 class Config(BaseModel):
-    """No settings."""
+    """Which 16 bits.
+
+    Attributes:
+        kind: `fp16` rounds more finely, `bf16` holds any number that 32 bits do; larger ones `fp16` leaves as they are.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Half = "fp16"
 
 
 def apply(bundle: Bundle, config: Config, context: Context) -> Outcome:
     """Store them so."""
-    made, before = half_weights(bundle), len(bundle.to_bytes())
+    made, before = half_weights(bundle, config.kind), len(bundle.to_bytes())
     notes = {"bytes": len(made.to_bytes()), "before": before}
     return Outcome(made, notes) if notes["bytes"] < before else Outcome(bundle, notes, "there is nothing to halve")

@@ -1,0 +1,111 @@
+"""What can be passed on: a trained network or a bundle, and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leansort.arch import trained
+from leansort.arch.build import macs, parameters
+from leansort.arch.trained import TrainedModel
+from leansort.core import bundle as bundles
+from leansort.core import store
+from leansort.core.bundle import Bundle
+from leansort.core.errors import UserError
+from leansort.core.preprocess import Preprocess
+from leansort.measure.spread import Spread, spread
+from leansort.workflows import recipe as recipes
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What is passed on: a network or bundle, the recipe it was made by, and the command and seeds of that recipe."""
+
+    artifact: TrainedModel | Bundle
+    recipe: dict[str, Any]
+    command: str
+    seeds: Spread | None
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Facts of the artifact as plain data."""
+        return _network(self.artifact) if isinstance(self.artifact, TrainedModel) else _bundle(self.artifact)
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How pictures become its input."""
+        return self.artifact.preprocess if isinstance(self.artifact, TrainedModel) else self.artifact.meta.preprocess
+
+    def save(self, out: Path) -> None:
+        """Write the artifact's files."""
+        if isinstance(self.artifact, TrainedModel):
+            self.artifact.save(out / "model.safetensors")
+            store.write_json(out / "spec.json", self.artifact.spec.to_json())
+        else:
+            self.artifact.save(out / "model.leansort")
+
+
+def of_training(run: Path) -> Passed:
+    """A training's best network.
+
+    Raises:
+        UserError: `run` holds none.
+    """
+    model, recipe = trained.load(run), store.read_json(run / "recipe.json", "card")
+    return Passed(model, recipe, "train", _spread(run.parent / "repeat.json", "runs", "val_macro_f1"))
+
+
+def of_bundle(path: Path) -> Passed:
+    """A bundle, and the recipe in the nearest folder above it that has one.
+
+    Raises:
+        UserError: there is no such recipe, or it is not the bundle's.
+        IntegrityError: the bundle is damaged.
+    """
+    bundle = bundles.load(path)
+    above = [folder for folder in path.resolve().parents if (folder / "recipe.json").exists()]
+    if not above:
+        raise UserError(f"card: no recipe.json lies in a folder above {path}; name a bundle within its run's folder")
+    tree = store.read_json(above[0] / "recipe.json", "card")
+    if recipes.validated(tree, f"in {above[0]}").digest != bundle.meta.provenance.get("recipe"):
+        raise UserError(f"card: {path} was not made by the recipe in {above[0]}")
+    return Passed(bundle, tree, "run", _spread(above[0].parent / "best.json", "claims", "macro_f1"))
+
+
+def _network(model: TrainedModel) -> dict[str, Any]:
+    network, size = model.network(), sum(tensor.nbytes for tensor in model.weights.values())
+    return {
+        **_origin(model.spec.to_json(), model.provenance),
+        "parameters": parameters(network), "macs": macs(network, model.preprocess.size), "labels": model.labels.names,
+        "preprocess": model.preprocess.model_dump(mode="json"),
+        "weights": f"{size / 1e6:.1f} MB, 32-bit, `model.safetensors`",
+    }  # fmt: skip
+
+
+def _bundle(bundle: Bundle) -> dict[str, Any]:
+    meta, size = bundle.meta, len(bundle.to_bytes())
+    kind = meta.provenance.get("quantized", {}).get("weights", "32-bit")
+    return {
+        **_origin(meta.provenance.get("spec", {"base": "unknown", "width": 1.0}), meta.provenance),
+        "parameters": meta.parameters, "macs": meta.macs, "labels": meta.labels,
+        "preprocess": meta.preprocess.model_dump(mode="json"),
+        "weights": f"{size / 1e6:.1f} MB, {kind}, `model.leansort` ({bundle.format})",
+    }  # fmt: skip
+
+
+def _origin(spec: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    versions = {key: known["versions"][key] for key in ("leansort", "torch") if key in known.get("versions", {})}
+    return {
+        "base": spec["base"] + (f", width {spec['width']:g}" if spec["width"] != 1 else ""),
+        "data": known.get("data", "unknown"),
+        "versions": ", ".join(f"{key} {value}" for key, value in versions.items()),
+    }
+
+
+def _spread(path: Path, runs: str, score: str) -> Spread | None:
+    """Of what several seeds left beside this one; folds are no seeds."""
+    if not path.exists():
+        return None
+    found = [one[score] for one in store.read_json(path, "card")[runs] if one.get("fold") is None]
+    return spread(found) if found else None
