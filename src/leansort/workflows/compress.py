@@ -24,8 +24,8 @@ from leansort.core.seeds import Seeds
 from leansort.export import parity
 from leansort.export.layers import layer_bundle
 from leansort.export.onnx import to_bundle
-from leansort.measure import latency
-from leansort.measure.latency import Seconds
+from leansort.measure import latency, turns
+from leansort.measure.latency import Call, Seconds
 from leansort.measure.machine import Watch
 from leansort.report import compression
 from leansort.runtime import engine as engines
@@ -145,12 +145,12 @@ def _exported(pixels: Any, name: str, model: TrainedModel) -> Bundle:
 
 
 def time_bundles(config: CompressConfig, bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
-    """Interleaved call times of bundles, one picture a call."""
+    """Interleaved call times of bundles, one picture a call, while no search measures or trains here."""
     calls = {
         name: latency.call(bundle, engine_for(bundle, config.engine), threads=config.threads)
         for name, bundle in bundles.items()
     }
-    return latency.interleaved(calls, seconds=config.seconds, least=LEAST)
+    return _alone(calls, config)
 
 
 def time_layers(
@@ -161,6 +161,11 @@ def time_layers(
     return time_bundles(config.model_copy(update={"seconds": min(config.seconds, 0.3)}), bundles)
 
 
+def _alone(calls: Mapping[str, Call], config: CompressConfig) -> dict[str, Seconds]:
+    with turns.measuring():
+        return latency.interleaved(calls, seconds=config.seconds, least=LEAST)
+
+
 def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[dict[str, Any]]:
     """Every step's bundle on every installed engine that reads it, all in turns."""
     pairs = [
@@ -168,7 +173,7 @@ def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[di
         for engine in engines.installed(bundle.format)
     ]  # fmt: skip
     calls = {f"{name} {engine}": latency.call(bundle, engine, threads=config.threads) for name, engine, bundle in pairs}
-    times = latency.interleaved(calls, seconds=config.seconds, least=LEAST)
+    times = _alone(calls, config)
     found = []
     for name, engine, bundle in pairs:
         title = f"{name} {engine}"
