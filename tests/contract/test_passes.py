@@ -202,3 +202,13 @@ def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) ->
     else:
         assert record["state"] == "left alone"
         assert "left alone" in record["reason"]
+
+
+@pytest.mark.parametrize("ranks", [[4], [8, 8], [100_000]])
+@pytest.mark.parametrize("name", ["tucker", "cp"])
+def test_given_ranks_are_at_most_what_a_layer_can_have(name: str, ranks: list[int], tmp_path: Path) -> None:
+    """A stem that reads three channels has no rank of eight."""
+    one = protocol.load(name, {"ranks": ranks, "measured": False})
+    outcome = one.apply(model_of("tiny_s"), context(tmp_path))
+    assert bool(outcome.left_alone) == (ranks == [100_000])
+    require_rebuilt(outcome, tmp_path / "made")

@@ -21,6 +21,7 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.seeds import Seeds
 from leansort.export.onnx import to_bundle
 from leansort.measure.latency import Seconds
+from leansort.workflows import finetuning
 from tests import jobs
 
 HURT = '''
@@ -108,6 +109,41 @@ def test_an_accepted_step_is_what_comes_out(model: TrainedModel, tmp_path: Path,
     assert isinstance(result.artifact, Bundle)
     assert list(result.bundles) == ["start", "1-hurt", "2-copy"]
     assert store.read_json(tmp_path / "out" / "compress.json", "x")["steps"] == result.records
+
+
+def test_what_a_verdict_rests_on_begins_the_steps_anew(model: TrainedModel, tmp_path: Path, log: Path) -> None:
+    """More retries, another clock, other data: none is what was finished before."""
+    steps = [{"pass": "hurt"}]
+    first = ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=0)
+    assert first.records[1]["state"] == "refused"
+    assert ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=0).records == first.records
+    assert log.read_text().split() == ["1"]
+    assert ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=4).records[1]["state"] == "accepted"
+    tried = len(log.read_text().split())
+    ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=4, seconds=2.0)
+    assert len(log.read_text().split()) > tried
+    tried = len(log.read_text().split())
+    other = replace(context(tmp_path / "out"), ground="other crops")
+    read = [step_of(tree, "steps.1.") for tree in steps]
+    pipeline.run(CompressConfig(max_f1_drop=0.02, retries=4, seconds=2.0), read, model, other, tmp_path / "out")
+    assert len(log.read_text().split()) > tried
+
+
+def test_too_weak_to_be_faster_is_tried_stronger_again(model: TrainedModel, tmp_path: Path, log: Path) -> None:
+    """At full strength it hurts, at half it gains no speed: what lies between is tried, not given up."""
+    timed = iter([2.0, 1.0, 1.5, 1.5])
+
+    def time_bundles(bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
+        gain = next(timed)
+        return {"before": np.linspace(1.0, 1.001, 50) * gain, "now": np.linspace(1.0, 1.001, 50)}
+
+    read = [step_of({"pass": "hurt", "faster": True}, "steps.1.")]
+    tools = replace(context(tmp_path / "out"), time_bundles=time_bundles)
+    config = CompressConfig(max_f1_drop=0.0, max_class_drop=0.0, retries=3)
+    record = pipeline.run(config, read, model, tools, tmp_path / "out").records[1]
+    assert [one["share"] for one in record["tries"]] == [1.0, 0.5, 0.75, 0.625]
+    assert [one["state"] for one in record["tries"]][:2] == ["refused", "left alone"]
+    assert record["state"] in ("refused", "accepted")
 
 
 def test_a_step_over_budget_is_tried_weaker_by_bisection(model: TrainedModel, tmp_path: Path, log: Path) -> None:
@@ -205,3 +241,11 @@ def test_there_is_no_way_back_from_a_graph(model: TrainedModel, tmp_path: Path, 
     with pytest.raises(UserError, match=r"step 2 \(hurt\) works on networks, but step 1 \(copy\) made a graph"):
         ran(model, tmp_path / "out", [{"pass": "copy"}, {"pass": "hurt"}])
     assert not log.exists()
+
+
+def test_a_training_begun_with_another_network_begins_anew(tmp_path: Path) -> None:
+    """As after a kill between cuts by measured latency, which the clock does not repeat."""
+    jobs.trained(jobs.job(jobs.PLAIN, epochs=1), tmp_path / "train")
+    assert finetuning.begun(tmp_path / "train", jobs.job(jobs.PLAIN, epochs=1))
+    assert not finetuning.begun(tmp_path / "train", jobs.job(jobs.NORMED, epochs=1))
+    assert not (tmp_path / "train").exists()

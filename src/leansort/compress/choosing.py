@@ -26,7 +26,7 @@ def chosen(
         amount: share of the channels to remove, 0 to 1.
         scope: `local` takes the share from each set, `global` from all ranked together.
         round_to: what is left of a set that shrinks is a multiple of it, the nearest one that is not 0.
-        largest: share of its channels that a set may lose; in `global` alone.
+        largest: share of its channels that a set may lose.
 
     Returns:
         By a set's name the channels of it that go; sets that stay whole are left out.
@@ -36,7 +36,7 @@ def chosen(
     out = {}
     for one in able:
         wanted = one.units * (1.0 - amount) if lost is None else one.units - lost[one.name]
-        least = 0 if lost is None else one.units - _most(one, largest)
+        least = one.units - _most(one, largest)
         gone = one.units - _left(one.units, wanted, round_to // math.gcd(one.groups, round_to), least)
         if gone:
             order = torch.argsort(scores[one.name], stable=True)

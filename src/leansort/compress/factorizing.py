@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatch
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,12 +12,20 @@ from torch import Tensor, nn
 
 from leansort.arch.archspec import Factorize, Factorized
 from leansort.arch.trained import TrainedModel
-from leansort.compress.factors import factorized, method_for, ranks_by_energy, ranks_by_evbmf, reconstruction_error
+from leansort.compress.factors import (
+    factorized,
+    largest_ranks,
+    method_for,
+    ranks_by_energy,
+    ranks_by_evbmf,
+    reconstruction_error,
+)
 from leansort.compress.protocol import Context, Outcome
 from leansort.measure import latency
 
 Layer = nn.Conv2d | nn.Linear
 Method = Literal["tucker", "cp"]
+Rank = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class FactorizeConfig(BaseModel):
@@ -26,7 +34,8 @@ class FactorizeConfig(BaseModel):
     Attributes:
         ranks: how they are found: `evbmf` (global analytic solution of empirical variational Bayesian matrix
             factorization, JMLR 14:1-37), `energy` (the smallest that keep a share of the squared singular values),
-            or given as one or two numbers for every layer.
+            or given as one or two numbers for every layer (channels read, channels made; one stands for both), each at
+            most what the layer can have.
         energy: the share that `energy` keeps.
         strength: of `evbmf`: 1 takes its ranks, 0 full ones, between them those between.
         layers: names of layers, with * for anything; others are left as they are.
@@ -36,7 +45,7 @@ class FactorizeConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ranks: Literal["evbmf", "energy"] | tuple[int, ...] = "evbmf"
+    ranks: Literal["evbmf", "energy"] | Annotated[tuple[Rank, ...], Field(min_length=1, max_length=2)] = "evbmf"
     energy: float = Field(default=0.9, gt=0.0, le=1.0)
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
     layers: tuple[str, ...] = ("*",)
@@ -87,8 +96,9 @@ def layers_of(network: nn.Module, size: int) -> Iterator[tuple[str, Layer, tuple
 
     def noted(name: str) -> Any:
         def note(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-            shape = tuple(given[0].shape[1:])
-            shapes[name] = shape if len(shape) == 3 else (shape[-1], 1, 1)
+            *pixels, last = given[0].shape[1:]
+            # What a linear layer reads comes last, and its pixels, if any, before.
+            shapes[name] = (pixels[0], pixels[1], last) if isinstance(module, nn.Conv2d) else (last, 1, 1)
 
         return note
 
@@ -109,7 +119,7 @@ def _ranks(layer: Layer, wanted: Method, config: FactorizeConfig) -> Factorized 
     elif config.ranks == "energy":
         ranks = ranks_by_energy(layer, method, config.energy)
     else:
-        ranks = config.ranks[: 2 if method == "tucker" else 1]
+        ranks = tuple(map(min, (config.ranks[0], config.ranks[-1]), largest_ranks(layer, method)))
     return Factorized(method=method, ranks=ranks) if ranks else None
 
 

@@ -182,6 +182,11 @@ def _kernels(layer: Layer, groups: int | None = None) -> Tensor:
     return w_gnomihw.flatten(3, 4).flatten(1, 2)
 
 
+def largest_ranks(layer: Layer, method: Method) -> tuple[int, ...]:
+    """The largest ranks that can matter to a layer: of `svd` and `cp` one, of `tucker` those of input and output."""
+    return _most(_kernels(layer).numpy()[0].shape, method)
+
+
 def _most(shape: tuple[int, ...], method: Method) -> tuple[int, ...]:
     """The largest ranks that can matter to a kernel of the shape (o, i, h, w)."""
     out, cin, high, wide = shape

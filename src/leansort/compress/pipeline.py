@@ -43,17 +43,27 @@ class Result:
 
 
 def check_order(steps: Steps) -> None:
-    """Refuse a pass on networks behind one on graphs: there is no way back from a graph.
+    """Refuse what cannot follow: training or networks after a graph, training after what it undoes, all after a last.
 
     Raises:
         UserError: naming both steps.
     """
-    graph = ""
-    for number, (_, one) in enumerate(steps, 1):
-        if one.stage == "graph":
-            graph = graph or f"step {number} ({one.name})"
-        elif graph:
-            raise UserError(f"compress.steps: step {number} ({one.name}) works on networks, but {graph} made a graph")
+    graph, fragile, last = "", "", ""
+    for number, (step, one) in enumerate(steps, 1):
+        name = f"step {number} ({one.name})"
+        if last:
+            raise UserError(f"compress.steps: {name} follows {last}, which has to be the last")
+        last = name if one.last else ""
+        if graph and one.stage != "graph":
+            raise UserError(f"compress.steps: {name} works on networks, but {graph} made a graph")
+        graph = graph or (name if one.stage == "graph" else "")
+        fragile = fragile or (name if one.lost_by_training else "")
+        if graph and step.heal.epochs:
+            raise UserError(
+                f"compress.steps: {name} heals, but a graph cannot be trained; heal the last step before it"
+            )
+        if fragile and any(heal.epochs for heal in one.heals(step)):
+            raise UserError(f"compress.steps: {name} trains, which would undo {fragile}; put that behind all training")
 
 
 def run(config: CompressConfig, steps: Steps, model: TrainedModel, context: Context, out: Path) -> Result:
@@ -82,7 +92,9 @@ class _Line:
 
     def __init__(self, config: CompressConfig, model: TrainedModel, context: Context, out: Path) -> None:
         self.config, self.context, self.out = config, context, out
-        self.key = store.digest([keeping.digest(model), config.engine, config.threads, context.seeds.value])
+        self.key = store.digest(
+            [keeping.digest(model), config.engine, config.threads, config.seconds, context.seeds.value, context.ground]
+        )
         folder = keeping.begun(out / "steps" / "0-start", self.key)
         self.artifact: Artifact = model
         self.bundle = keeping.bundle_of(model, folder, context.export)
@@ -96,8 +108,9 @@ class _Line:
     def step(self, name: str, step: Step, one: Pass) -> None:
         """Do one step, or take it from its folder where it is finished."""
         budget = self._budget(step)
+        retries = self.config.retries if step.retries is None else step.retries
         self.key = store.digest(
-            [self.key, one.config.model_dump(mode="json"), step.model_dump(mode="json"), asdict(budget)]
+            [self.key, one.config.model_dump(mode="json"), step.model_dump(mode="json"), asdict(budget), retries]
         )
         folder = keeping.begun(self.out / "steps" / name, self.key)
         if one.stage == "graph":
@@ -107,19 +120,18 @@ class _Line:
             record = store.read_json(done, "step")
             self.context.say(f"step {name}: finished before; {record['reason']}")
         else:
-            record = self._done(name, step, one, budget, folder)
+            record = self._done(name, step, one, budget, retries, folder)
             store.write_json(done, record)
         if record["state"] == "accepted":
             self.artifact = keeping.load(folder, one.stage)
             self.bundle = self.bundles[name] = keeping.bundle_of(self.artifact, folder, self.context.export)
         self._add(record)
 
-    def _done(self, name: str, step: Step, one: Pass, budget: Budget, folder: Path) -> Record:
+    def _done(self, name: str, step: Step, one: Pass, budget: Budget, retries: int, folder: Path) -> Record:
         self.context.say(f"step {name}:")
         trial = Trial(
             given=self.artifact, bundle=self.bundle, one=one, heal=step.heal,
-            faster=one.faster if step.faster is None else step.faster,
-            retries=self.config.retries if step.retries is None else step.retries,
+            faster=one.faster if step.faster is None else step.faster, retries=retries,
             judge=lambda artifact: self._verdict(artifact, budget),
             context=replace(self.context, folder=folder, seeds=self.context.seeds.child(f"compress/{name}")),
         )  # fmt: skip

@@ -5,7 +5,9 @@ A pass of the stage `model` turns a TrainedModel into one, a pass of the stage `
 - `FASTER = True`: it promises speed; where none is measured its result is thrown away and the step says so;
 - `weaker(config, share)`: its Config at a share (0-1) of its strength, so that a step that breaks the budget can be
   tried again weaker;
-- `NOTE`: what it does not bring, said in the log.
+- `NOTE`: what it does not bring, said in the log;
+- `LOST_BY_TRAINING = True`: training behind it would undo it, so none may follow;
+- `LAST = True`: no pass may follow.
 """
 
 from __future__ import annotations
@@ -58,6 +60,7 @@ class Context:
         time_bundles: interleaved call times by name, one picture a call, on the pipeline's engine.
         time_layers: the same of chains of convolutions or linear layers that read an input of shape (c, h, w).
         say: tells the person watching.
+        ground: digest of the data and of the training settings that passes use beside their own.
     """
 
     train: Crops
@@ -69,6 +72,7 @@ class Context:
     time_bundles: Callable[[Mapping[str, Bundle]], dict[str, Seconds]]
     time_layers: Callable[[Mapping[str, Sequence[nn.Module]], tuple[int, int, int]], dict[str, Seconds]]
     say: Callable[[str], None]
+    ground: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,21 @@ class Pass:
     def faster(self) -> bool:
         """Whether it promises speed."""
         return bool(getattr(self.module, "FASTER", False))
+
+    @property
+    def lost_by_training(self) -> bool:
+        """Whether training behind it undoes it."""
+        return bool(getattr(self.module, "LOST_BY_TRAINING", False))
+
+    @property
+    def last(self) -> bool:
+        """Whether no pass may follow."""
+        return bool(getattr(self.module, "LAST", False))
+
+    def heals(self, step: Step) -> list[HealConfig]:
+        """Every training that a step with this pass describes: its own, and those among the pass's settings."""
+        described = (step.heal, self.config, *vars(self.config).values())
+        return [one for one in described if isinstance(one, HealConfig)]
 
     @property
     def note(self) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from leansort.arch import trained
+from leansort.arch.trained import TrainedModel
 from leansort.compress import keeping
 from leansort.compress.budget import Verdict
 from leansort.compress.config import HealConfig
 from leansort.compress.protocol import Artifact, Context, Outcome, Pass
 from leansort.core import store
 from leansort.core.bundle import Bundle
-from leansort.core.errors import UserError
 from leansort.measure import latency
 
 Record = dict[str, Any]
@@ -64,15 +64,16 @@ class Trial:
             self.context.say(f"  {100 * share:.0f} % of its strength: {tried['reason']}")
             if tried["state"] == "accepted":
                 best, low = tried, share
-            elif tried["state"] == "left alone":
-                break
-            else:
+            elif tried["state"] == "refused":
                 high = share
-            if low == 1.0:
+            elif share < 1.0:  # too weak to be any faster, where more was too much
+                low = share
+            if share == 1.0 and tried["state"] != "refused":
                 break
             share = (low + high) / 2
             one = self.one.weaker(share)
-        return self._kept(best or tries[-1], tries)
+        refused = [one for one in tries if one["state"] == "refused"]
+        return self._kept(best or (refused or tries)[-1], tries)
 
     def _try(self, one: Pass, share: float) -> Record:
         folder = self.context.folder / f"try-{100 * share:g}"
@@ -113,8 +114,7 @@ class Trial:
     def _healed(self, artifact: Artifact, folder: Path) -> Artifact:
         if not self.heal.epochs:
             return artifact
-        if isinstance(artifact, Bundle):
-            raise UserError("heal: a graph cannot be trained; heal the last step that works on networks")
+        assert isinstance(artifact, TrainedModel)  # `pipeline.check_order` lets no graph be healed
         return self.context.finetune(artifact, self.heal, folder / "heal")
 
     def _kept(self, record: Record, tries: list[Record]) -> Record:

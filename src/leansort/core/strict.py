@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -27,9 +28,21 @@ def yaml_value(text: str, what: str) -> Any:
     except ImportError:
         raise MissingExtraError("pyyaml", "train") from None
     try:
-        return yaml.safe_load(text)
+        tree = yaml.safe_load(text)
+        endless = _endless(tree)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(f"{what} is not YAML ({' '.join(str(error).split())[:140]})") from None
+    if endless is not None:
+        raise UserError(f"{what} holds {endless}, need finite numbers")
+    return tree
+
+
+def _endless(tree: Any) -> float | None:
+    """A number in the tree that is infinite or none at all, where there is one: limits would not hold against it."""
+    if isinstance(tree, float):
+        return None if math.isfinite(tree) else tree
+    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return next((found for one in inner if (found := _endless(one)) is not None), None)
 
 
 def yaml_text(tree: dict[str, Any]) -> str:

@@ -80,6 +80,15 @@ def save(path: Path, state: State, progress: Progress, identity: str) -> None:
     save_tensors(path, tensors, {"identity": identity, "plain": plain, **asdict(progress)})
 
 
+def identity(path: Path) -> str:
+    """What a checkpoint was made with; see `save`.
+
+    Raises:
+        IntegrityError: it is damaged.
+    """
+    return str(load_tensors(path, "checkpoint")[1].get("identity"))
+
+
 def resume(path: Path, state: State, identity: str, ranks: int = 1) -> Progress:
     """Load a checkpoint into the given objects; return how far it had come.
 

@@ -12,9 +12,9 @@ from torch import nn
 from leansort.arch import trained
 from leansort.arch.trained import TrainedModel
 from leansort.compress import pipeline, sensitivity
-from leansort.compress.config import CompressConfig, HealConfig, Step
+from leansort.compress.config import CompressConfig
 from leansort.compress.judging import engine_for
-from leansort.compress.protocol import Context, Finetune, Pass, step_of
+from leansort.compress.protocol import Context, Finetune, step_of
 from leansort.core import manifest as manifests
 from leansort.core import plugins, store
 from leansort.core.bundle import Bundle
@@ -38,6 +38,7 @@ from leansort.workflows.recipe import Recipe
 from leansort.workflows.train import crops
 
 LEAST = 50  # timed calls of each bundle
+GRAPHS = ("onnx", "openvino")  # formats that passes leave behind
 
 
 def compress(
@@ -67,6 +68,9 @@ def compress(
     context = _context(recipe, model, manifest, cache or out / "cache", out)
     watch = Watch()
     done = pipeline.run(recipe.compress, steps, model, context, out)
+    bundle, found = calibrated(done.bundle, context.val, recipe.export.wanted_error)
+    say(f"compress: {sentence(found)}")
+    bundle.save(out / "model.leansort")
     layers = []
     if explain:
         with bar("layers") as advance:
@@ -76,12 +80,8 @@ def compress(
     tree: dict[str, Any] = {
         "version": pipeline.VERSION, "title": recipe.title or recipe.name, "steps": done.records,
         "latency": _latencies(recipe.compress, done.bundles), "layers": layers, "warning": warning,
-        "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}),
+        "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}), "calibration": found.to_json(),
     }  # fmt: skip
-    bundle, found = calibrated(done.bundle, context.val, recipe.export.wanted_error)
-    say(f"compress: {sentence(found)}")
-    tree["calibration"] = found.to_json()
-    bundle.save(out / "model.leansort")
     store.write_json(out / "compress.json", tree)
     store.write_text(out / "compress.md", compression.text(tree) + "\n")
     store.write_text(out / "compress.html", compression.page(tree))
@@ -95,8 +95,14 @@ def data_of(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool) -
         UserError: `out` holds something and is not to be resumed, or the data cannot be used.
     """
     store.new_folder(out, "compress", reuse=resume)
-    there = manifest or (out if resume and (out / "manifest.parquet").exists() else None)
-    return manifests.load(there) if there else import_data(recipe.data, out, seed=recipe.seed)
+    if manifest:
+        return manifests.load(manifest)
+    source, imported = out / "data.json", (out / "manifest.parquet").exists()
+    if resume and imported and source.exists() and store.read_json(source, "compress") != recipe.data:
+        raise UserError(f"compress: --resume: the data in {out} are not those the recipe names; take another --out")
+    made = manifests.load(out) if resume and imported else import_data(recipe.data, out, seed=recipe.seed)
+    store.write_json(source, recipe.data)
+    return made
 
 
 def steps_of(recipe: Recipe) -> pipeline.Steps:
@@ -107,10 +113,13 @@ def steps_of(recipe: Recipe) -> pipeline.Steps:
     """
     steps, faults = [], []
     plugins.path_of("engines", recipe.compress.engine)
+    able = sorted({name for graph in GRAPHS for name in engines.reading(graph)})
+    if recipe.compress.engine not in able:
+        raise UserError(f"compress.engine: {recipe.compress.engine} reads no graph; allowed: {', '.join(able)}")
     for number, tree in enumerate(recipe.compress.steps, 1):
         try:
             step, one = step_of(tree, f"compress.steps.{number}.")
-            for heal in _heals(step, one):
+            for heal in one.heals(step):
                 finetuning.checked(recipe, heal)
             steps.append((step, one))
         except UserError as error:
@@ -121,11 +130,6 @@ def steps_of(recipe: Recipe) -> pipeline.Steps:
     return steps
 
 
-def _heals(step: Step, one: Pass) -> list[HealConfig]:
-    """Every training that a step describes."""
-    return [each for each in (step.heal, one.config, *vars(one.config).values()) if isinstance(each, HealConfig)]
-
-
 def _context(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path, out: Path) -> Context:
     val = crops(manifest, "val", model.preprocess, cache)
     config = recipe.compress
@@ -134,6 +138,10 @@ def _context(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Pat
         train=crops(manifest, "train", model.preprocess, cache), val=val, seeds=Seeds(recipe.seed), folder=out,
         finetune=finetune, export=partial(_exported, val.pixels, recipe.name),
         time_bundles=partial(time_bundles, config), time_layers=partial(time_layers, config), say=say,
+        ground=store.digest([
+            manifest.digest, recipe.augment.model_dump(mode="json"),
+            recipe.train.model_dump(mode="json", exclude={"workers", "threads"}),
+        ]),
     )  # fmt: skip
 
 
@@ -145,9 +153,14 @@ def _exported(pixels: Any, name: str, model: TrainedModel) -> Bundle:
 
 
 def time_bundles(config: CompressConfig, bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
-    """Interleaved call times of bundles, one picture a call, while no search measures or trains here."""
+    """Interleaved call times of bundles, one picture a call, while no search measures or trains here.
+
+    All by one engine where one reads them all, so that a change of format is not taken for the pass's gain.
+    """
+    chosen = [config.engine, *(engines.default_for(bundle) for bundle in bundles.values())]
+    fair = next((one for one in chosen if all(one in engines.reading(each.format) for each in bundles.values())), "")
     calls = {
-        name: latency.call(bundle, engine_for(bundle, config.engine), threads=config.threads)
+        name: latency.call(bundle, fair or engine_for(bundle, config.engine), threads=config.threads)
         for name, bundle in bundles.items()
     }
     return _alone(calls, config)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from leansort.arch import timm
 from leansort.arch.trained import TrainedModel
 from leansort.compress.config import START, HealConfig
 from leansort.compress.protocol import Prepare
@@ -17,7 +18,7 @@ from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
 from leansort.core.seeds import Seeds
 from leansort.data.augment_config import AugmentConfig
-from leansort.train import teachers
+from leansort.train import checkpoint, teachers
 from leansort.train.config import DistillConfig, TrainConfig
 from leansort.train.job import Job
 from leansort.train.loop import train
@@ -52,8 +53,8 @@ class Finetuning:
         """
         job = self._job(model, heal)
         network = model.network()
-        given = teachers.load(job.distill.teachers, model.labels, hints=False, threads=self.recipe.train.threads or 1)
-        resume = (folder / "last.safetensors").exists()
+        given = teachers.load(self._files(heal), model.labels, hints=False, threads=self.recipe.train.threads or 1)
+        resume = begun(folder, job)
         say(f"  training on for {heal.epochs} epochs{', going on' if resume else ''}")
         with epochs(job.config.epochs) as (on_step, on_epoch):
             return train(
@@ -65,20 +66,31 @@ class Finetuning:
         recipe = self.recipe.model_copy(update={"preprocess": model.preprocess})
         lr = heal.lr or recipe.train.lr / 4
         own = {"epochs": heal.epochs, "lr": lr, "warmup": min(heal.warmup, heal.epochs / 2), "freeze": 0, **heal.train}
+        config = _changed(recipe.train, TrainConfig, own, "heal.train.")
+        recipe = recipe.model_copy(update={"train": config})
         return Job(
             spec=model.spec, preprocess=model.preprocess, labels=model.labels,
             train=crops(self.manifest, "train", recipe.train_preprocess, self.cache),
             val=crops(self.manifest, "val", model.preprocess, self.cache),
-            config=_changed(recipe.train, TrainConfig, own, "heal.train."),
+            config=config,
             augment=_changed(recipe.augment, AugmentConfig, heal.augment, "heal.augment."),
             distill=DistillConfig(
-                teachers=self._teachers(heal.teachers), weight=heal.weight, temperature=heal.temperature
+                teachers=tuple(map(Path, heal.teachers)), weight=heal.weight, temperature=heal.temperature
             ),
-            seeds=Seeds(recipe.seed).child("compress"), provenance=model.provenance | {"seed": recipe.seed},
+            seeds=Seeds(recipe.seed).child("compress"),
+            provenance=model.provenance | {"seed": recipe.seed, "data": self.manifest.digest},
         )  # fmt: skip
 
-    def _teachers(self, names: Sequence[str]) -> tuple[Path, ...]:
-        return tuple(self.start if name == START else Path(name) for name in names)
+    def _files(self, heal: HealConfig) -> list[Path]:
+        return [self.start if name == START else Path(name) for name in heal.teachers]
+
+
+def begun(folder: Path, job: Job) -> bool:
+    """Whether a training lies in `folder` that `job` can go on with; another one, of other widths perhaps, goes."""
+    path = folder / "last.safetensors"
+    if path.exists() and checkpoint.identity(path) != job.identity:
+        shutil.rmtree(folder)
+    return path.exists()
 
 
 def checked(recipe: Recipe, heal: HealConfig) -> None:
@@ -87,6 +99,9 @@ def checked(recipe: Recipe, heal: HealConfig) -> None:
     Raises:
         UserError: naming them.
     """
+    for name in heal.teachers if heal.epochs else ():
+        if name != START and not timm.is_timm(name) and not Path(name).exists():
+            raise UserError(f"heal.teachers: {name} is not there")
     _changed(recipe.train, TrainConfig, heal.train, "heal.train.")
     _changed(recipe.augment, AugmentConfig, heal.augment, "heal.augment.")
 

@@ -16,6 +16,7 @@ from leansort.core.errors import UserError
 from leansort.core.preprocess import Preprocess
 from leansort.measure.spread import Spread, spread
 from leansort.workflows import recipe as recipes
+from leansort.workflows.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ def of_training(run: Path) -> Passed:
     """A training's best network.
 
     Raises:
-        UserError: `run` holds none.
+        UserError: `run` holds none, or no recipe beside it.
     """
-    model, recipe = trained.load(run), store.read_json(run / "recipe.json", "card")
-    return Passed(model, recipe, "train", _spread(run.parent / "repeat.json", "runs", "val_macro_f1"))
+    model, (tree, _) = trained.load(run), _recipe(run)
+    return Passed(model, tree, "train", _spread(run.parent / "repeat.json", "runs", "val_macro_f1"))
 
 
 def of_bundle(path: Path) -> Passed:
@@ -67,10 +68,16 @@ def of_bundle(path: Path) -> Passed:
     above = [folder for folder in path.resolve().parents if (folder / "recipe.json").exists()]
     if not above:
         raise UserError(f"card: no recipe.json lies in a folder above {path}; name a bundle within its run's folder")
-    tree = store.read_json(above[0] / "recipe.json", "card")
-    if recipes.validated(tree, f"in {above[0]}").digest != bundle.meta.provenance.get("recipe"):
+    tree, recipe = _recipe(above[0])
+    if recipe.digest != bundle.meta.provenance.get("recipe"):
         raise UserError(f"card: {path} was not made by the recipe in {above[0]}")
     return Passed(bundle, tree, "run", _spread(above[0].parent / "best.json", "claims", "macro_f1"))
+
+
+def _recipe(folder: Path) -> tuple[dict[str, Any], Recipe]:
+    """As it stands in a folder, and checked."""
+    tree = store.read_json(folder / "recipe.json", "card")
+    return tree, recipes.validated(tree, f"in {folder}")
 
 
 def _network(model: TrainedModel) -> dict[str, Any]:
@@ -85,7 +92,8 @@ def _network(model: TrainedModel) -> dict[str, Any]:
 
 def _bundle(bundle: Bundle) -> dict[str, Any]:
     meta, size = bundle.meta, len(bundle.to_bytes())
-    kind = meta.provenance.get("quantized", {}).get("weights", "32-bit")
+    whole = meta.provenance.get("half", {}).get("weights", "32-bit")
+    kind = meta.provenance.get("quantized", {}).get("weights", whole)
     return {
         **_origin(meta.provenance.get("spec", {"base": "unknown", "width": 1.0}), meta.provenance),
         "parameters": meta.parameters, "macs": meta.macs, "labels": meta.labels,
@@ -107,5 +115,8 @@ def _spread(path: Path, runs: str, score: str) -> Spread | None:
     """Of what several seeds left beside this one; folds are no seeds."""
     if not path.exists():
         return None
-    found = [one[score] for one in store.read_json(path, "card")[runs] if one.get("fold") is None]
+    try:
+        found = [one[score] for one in store.read_json(path, "card")[runs] if one.get("fold") is None]
+    except (KeyError, TypeError, AttributeError):  # some other file of that name
+        return None
     return spread(found) if found else None

@@ -185,12 +185,14 @@ def _with_statistics(tree: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def validated(tree: dict[str, Any], where: str) -> Recipe:
+def validated(tree: Any, where: str) -> Recipe:
     """Check a recipe's tree.
 
     Raises:
-        UserError: with one line for each fault.
+        UserError: with one line for each fault, or no mapping.
     """
+    if not isinstance(tree, dict):
+        raise UserError(f"recipe {where}: got {type(tree).__name__}, need keys such as name, data, train")
     faults: list[str] = []
     recipe = None
     try:

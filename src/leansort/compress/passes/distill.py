@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from leansort.arch.trained import TrainedModel
 from leansort.compress.config import START, HealConfig
 from leansort.compress.protocol import Context, Outcome
@@ -17,7 +19,7 @@ class Config(HealConfig):
         teachers: to learn from; `start` is the network that the pipeline began with.
     """
 
-    epochs: int = 10
+    epochs: int = Field(default=10, ge=1, le=10_000)
     teachers: tuple[str, ...] = (START,)
 
 

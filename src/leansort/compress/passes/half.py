@@ -9,6 +9,7 @@ from leansort.compress.protocol import Context, Outcome
 from leansort.core.bundle import Bundle
 
 STAGE = "graph"
+LAST = True  # quantizing reads 32-bit weights
 NOTE = "16-bit weights bring size, no speed: the engine computes in what it did before"
 
 

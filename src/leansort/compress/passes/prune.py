@@ -34,7 +34,7 @@ class Config(BaseModel):
             (arXiv:1708.06519), or `random`.
         scope: whether channels compete within their layer (`local`) or across the network (`global`).
         round_to: channel counts are multiples of this, which engines like.
-        largest: most that one layer may lose.
+        largest: most that one layer may lose in one cut.
         iterations: cuts that the way is divided into, equal in proportion.
         between: training between cuts.
     """

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pydantic import Field
+
 from leansort.arch.trained import TrainedModel
 from leansort.compress.config import START, HealConfig
 from leansort.compress.fake_int8 import plain, prepared
@@ -25,7 +27,7 @@ class Config(HealConfig):
         teachers: to learn from; `start` is the network that the pipeline began with.
     """
 
-    epochs: int = 10
+    epochs: int = Field(default=10, ge=1, le=10_000)
     teachers: tuple[str, ...] = (START,)
 
 

@@ -11,6 +11,7 @@ from leansort.compress.protocol import Context, Outcome
 from leansort.compress.sparsity import compressed_bytes, sparsified
 
 STAGE = "model"
+LOST_BY_TRAINING = True
 NOTE = "zeros bring no speed: no engine here skips them; only the compressed file is smaller"
 
 
@@ -34,7 +35,7 @@ def weaker(config: Config, share: float) -> Config:
 
 
 def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
-    """Zero them; training afterwards makes them anything but zero again."""
+    """Zero them."""
     sparse, zeros = sparsified(model, config.amount, config.scope)
     notes = {"zeros": zeros, "compressed_bytes": compressed_bytes(sparse), "before": compressed_bytes(model)}
     return Outcome(sparse, notes)
