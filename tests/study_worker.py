@@ -9,8 +9,8 @@ import sys
 import time
 from typing import Any
 
+from leansort.search import founding
 from leansort.search import storage as storages
-from leansort.search import study as studies
 from leansort.search.config import SearchConfig
 from leansort.search.records import Outcome
 from leansort.search.study import Lost, Study, Trial
@@ -34,7 +34,7 @@ def outcome_of(trial: Trial) -> Outcome:
 
 def work(storage: Any, name: str, seconds: float = 0.0, patience: float = 2.0) -> int:
     """Do trials until there are enough; returns how many."""
-    made = studies.require(storage, name)
+    made = founding.require(storage, name)
     config = SearchConfig.model_validate(made["search"])
     from leansort.measure.contest import Baselines
 

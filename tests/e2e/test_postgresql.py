@@ -17,6 +17,7 @@ import optuna
 import pytest
 
 from leansort.measure.contest import Baselines
+from leansort.search import founding
 from leansort.search import storage as storages
 from leansort.search import study as studies
 from tests.conftest import ROOT
@@ -75,7 +76,7 @@ def test_two_hundred_trials_by_four_workers_one_killed_the_server_restarted(
     config = config_of("many", trials=200, sampler={"kind": "tpe", "startup": 20})
     storages.quiet()
     storage = storages.opened(url)
-    studies.create(storage, config, {"name": "r"}, ["a", "b"], "data", config.wanted(Baselines()))
+    founding.create(storage, config, {"name": "r", "data": {}}, ["a", "b"], "data", config.wanted(Baselines()))
     command = [sys.executable, "-m", "tests.study_worker", url, "many"]
     workers = [
         subprocess.Popen([*command, seconds], cwd=ROOT, stdout=subprocess.PIPE, text=True)

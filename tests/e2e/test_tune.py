@@ -15,6 +15,7 @@ import yaml
 
 from leansort.core.errors import UserError
 from leansort.search import config as configs
+from leansort.search import parsing
 from leansort.search import space as spaces
 from leansort.workflows import recipe as recipes
 from leansort.workflows.train import buildable
@@ -155,6 +156,8 @@ def test_a_candidate_that_is_no_recipe_is_unfit_and_the_search_goes_on(
         (["tune", "nowhere.yaml"], "search: cannot read nowhere.yaml"),
         (["tune", "bset", "nowhere"], "'bset' is neither a command nor a file; did you mean 'best'"),
         (["tune", "{search}", "train.epoch=3"], "train.epoch: unknown key; did you mean 'epochs'"),
+        (["tune", "{mistyped}"], "trian: unknown key; did you mean 'train'"),
+        (["tune", "{engine}"], "got 'onxruntime'"),
         (["tune", "best", "nowhere"], "no study in nowhere"),
         (["tune", "best", "{study}", "--budget", "p50=1"], "budget: got 'p50'"),
         (["tune", "best", "{study}", "--budget", "size_mb=small"], "need size_mb=NUMBER over 0"),
@@ -166,7 +169,12 @@ def test_a_candidate_that_is_no_recipe_is_unfit_and_the_search_goes_on(
 def test_a_mistake_is_one_line(
     arguments: list[str], said: str, search: Path, study: Path, cli: Cli, tmp_path: Path
 ) -> None:
-    done = cli(*(one.format(search=search, study=study) for one in arguments), cwd=tmp_path)
+    text = search.read_text()
+    wrong = {"mistyped": text.replace("train.lr:", "trian.lr:"), "engine": text + "\nengine: onxruntime\n"}
+    for name, changed in wrong.items():
+        (tmp_path / f"{name}.yaml").write_text(changed)
+    places = {name: tmp_path / f"{name}.yaml" for name in wrong}
+    done = cli(*(one.format(search=search, study=study, **places) for one in arguments), cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.startswith("error: ")
@@ -184,7 +192,7 @@ def test_a_worker_with_other_data_is_refused(study: Path, folders: Path, tmp_pat
 def test_every_committed_space_gives_networks(path: Path) -> None:
     config = configs.load(path)
     base = recipes.load(config.recipe).to_json()
-    node, rng, built = spaces.parsed(config.space), random.Random(3), 0
+    node, rng, built = parsing.parsed(config.space), random.Random(3), 0
     ask = random_ask(rng)
     for number in range(12):
         values = spaces.drawn(node, ask)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 from leansort.search import samplers
-from leansort.search.space import Choice, Numbers, drawn, merged, parameters, parsed, require_known
+from leansort.search.parsing import parsed
+from leansort.search.space import Choice, Numbers, covering, drawn, merged, parameters, require_known
 
 SPACE: dict[str, Any] = {
     "train.lr": {"float": ["1e-4", 1.0e-2], "log": True},
@@ -108,6 +109,10 @@ def test_any_tree_is_a_space_or_refused(tree: Any) -> None:
         ({"float": [0, float("inf")]}, "float: got"),
         ({"choice": []}, "a list of different plain values"),
         ({"choice": [1, 1]}, "a list of different plain values"),
+        ({"choice": [1, True]}, "a list of different plain values"),
+        ({"choice": {True: 1, "b": 2}}, "label True is no text; write it in quotes"),
+        ({"int": [1, 10**400]}, "int: got"),
+        ({"float": [0, 1], "step": 1e-320}, "more than 1,000,000,000 steps"),
         ({"choice": [{"a": 1}]}, "a mapping from labels"),
         ({"choice": [1, 2], "step": 1}, "step does not go with choice"),
         ({"float": [1, 2], "step": 0.5, "log": True}, "step does not go with log"),
@@ -136,3 +141,25 @@ def test_a_grid_is_every_combination_once() -> None:
         samplers.grid(parsed({"a": {"float": [0, 1]}}), Seeds(1))
     with pytest.raises(UserError, match="more than 10,000"):
         samplers.grid(parsed({"a": {"int": [1, 200]}, "b": {"int": [1, 200]}}), Seeds(1))
+
+
+def test_steps_are_counted_in_decimals() -> None:
+    """In binary fractions two tenths from 0.7 end a hair below 0.9."""
+    (domain,) = parameters(parsed({"x": {"float": [0.7, 0.9], "step": 0.1}})).values()
+    assert isinstance(domain, Numbers)
+    assert domain.high == 0.9
+    assert domain.holds(0.9)
+    points = samplers.grid(parsed({"x": {"float": [0.7, 0.9], "step": 0.1}}), Seeds(0))
+    assert sorted(point["x"] for point in points) == [0.7, 0.8, 0.9]  # type: ignore[type-var]
+
+
+def test_every_label_occurs_in_what_covers_a_space() -> None:
+    tree = {
+        "a": {"choice": {"x": {"deep": {"choice": [1, 2, 3]}}, "y": {"deep": {"choice": [4, 5, 6, 7]}}}},
+        "b": {"choice": ["p", "q"]}, "n": {"int": [2, 5]},
+    }  # fmt: skip
+    trees = list(covering(parsed(tree)))
+    assert {one["a"]["deep"] for one in trees} == {1, 2, 3, 4, 5, 6, 7}
+    assert {one["b"] for one in trees} == {"p", "q"}
+    assert {one["n"] for one in trees} == {2}
+    assert list(covering(parsed({"n": {"float": [0.5, 1.0]}}))) == [{"n": 0.5}]

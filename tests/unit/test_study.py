@@ -13,14 +13,15 @@ from typing import Any
 import optuna
 import pytest
 
-from leansort.core.errors import LeansortError, UserError
+from leansort.core.errors import LeansortError, MachineError, UserError
 from leansort.measure.contest import Baselines
-from leansort.search import alive
+from leansort.search import alive, founding
 from leansort.search import storage as storages
 from leansort.search import study as studies
 from leansort.search.config import SearchConfig
 from leansort.search.records import Outcome, best, limited
 from leansort.search.study import Lost, Study
+from leansort.workflows.tune import _one
 from tests.conftest import ROOT
 from tests.study_worker import config_of, outcome_of, work
 
@@ -29,7 +30,7 @@ storages.quiet()
 
 def begun(path: Path, config: SearchConfig) -> Any:
     storage = storages.opened(str(path / "study.journal"))
-    studies.create(storage, config, {"name": "r"}, ["a", "b"], "data", config.wanted(Baselines()))
+    founding.create(storage, config, {"name": "r", "data": {}}, ["a", "b"], "data", config.wanted(Baselines()))
     return storage
 
 
@@ -177,10 +178,10 @@ def test_half_a_line_of_a_killed_writer_is_dropped(tmp_path: Path) -> None:
 
 def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
     begun(tmp_path, config_of("s", trials=4))
-    with pytest.raises(UserError, match="of another search or other data"):
+    with pytest.raises(UserError, match="of another search, recipe or other data"):
         begun(tmp_path, config_of("s", trials=4, objectives=["macro_f1", "macs"]))
     with pytest.raises(UserError, match="no study 't', there are: s"):
-        studies.require(storages.opened(str(tmp_path / "study.journal")), "t")
+        founding.require(storages.opened(str(tmp_path / "study.journal")), "t")
 
 
 @pytest.mark.parametrize(
@@ -213,3 +214,80 @@ def test_a_process_that_ended_is_surely_gone() -> None:
     ended.wait()
     assert alive.surely_gone({**me, "pid": ended.pid})
     assert alive.surely_gone({**me, "pid": os.getpid(), "started": "0"})  # another process by that number
+
+
+def test_a_trained_trial_of_unknown_costs_is_compared_with_nobody(tmp_path: Path) -> None:
+    """As where a compression was rolled back, which leaves the network beyond a limit."""
+    config = config_of("s", trials=3, constraints={"contest_time": 0.5})
+    storage = begun(tmp_path, config)
+    study = view(storage, config)
+    assert "label_p50_ms" in study.objectives.needed  # for the contest's score is made of it
+    first, second = study.ask(), study.ask()
+    assert first is not None
+    assert second is not None
+    study.tell(first, Outcome("trained", {"macs": 5}, f1=0.5, epochs=3, rungs={1: 0.4}))
+    assert study.curves(second) == []
+    study.tell(second, outcome_of(second))
+    assert len(study.curves(first)) == 1
+
+
+def test_a_trial_that_takes_every_worker_with_it_is_given_up(tmp_path: Path) -> None:
+    config = config_of("s", trials=1)
+    storage = begun(tmp_path, config)
+    met = []
+    for _ in range(studies.DEATHS):
+        worker = view(storage, config)
+        trial = worker.ask()
+        assert trial is not None
+        met.append(trial.values)
+        worker._queue_again(worker._frozen(trial.number), "its worker died", deaths=1)
+    assert all(values == met[0] for values in met)
+    last = view(storage, config).ask()
+    assert last is not None
+    assert last.values != met[0]
+    raw = optuna.load_study(study_name="s", storage=storage).trials
+    assert raw[studies.DEATHS - 1].user_attrs["failed"] == "3 workers died with it"
+
+
+def test_what_was_given_back_comes_before_the_rest_of_a_grid(tmp_path: Path) -> None:
+    config = config_of("g", trials=2, sampler={"kind": "grid"}, space={"x": {"int": [1, 6]}, "kind": 0})
+    storage = begun(tmp_path, config)
+    study = view(storage, config)
+    first = study.ask()
+    assert first is not None
+    study.give_back(first, "its worker was stopped")
+    assert work(storage, "g") == 2
+    assert {one.params["x"] for one in studies.records(storage, "g")} >= {first.values["x"]}
+    more = config.model_copy(update={"trials": 500})
+    work(begun(tmp_path, more), "g")
+    assert sorted(one.params["x"] for one in studies.records(storage, "g")) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_machines_fault_ends_the_worker_and_not_the_trial(tmp_path: Path) -> None:
+    class Full:
+        def finish(self, trial: Any) -> Outcome:
+            raise MachineError("cannot write x: no space left")
+
+    config = config_of("s", trials=1)
+    storage = begun(tmp_path, config)
+    study = view(storage, config)
+    trial = study.ask()
+    assert trial is not None
+    with pytest.raises(MachineError, match="no space left"):
+        _one(study, Full(), trial, study.objectives)  # type: ignore[arg-type]
+    again = view(storage, config).ask()
+    assert again is not None
+    assert again.values == trial.values
+    assert studies.records(storage, "s") == []
+
+
+@pytest.mark.parametrize("text", ["", "notes", '{"epoch": 1}\n'])
+def test_a_file_of_another_kind_is_left_as_it_is(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes.json"
+    path.write_text(text)
+    if text:
+        with pytest.raises(UserError, match="no journal of a study"):
+            storages.opened(str(path))
+        assert path.read_text() == text
+    else:
+        storages.opened(str(path))

@@ -94,7 +94,7 @@ def worker(
     data: Data = None,
     manifest: ManifestFile = None,
     patience: Annotated[
-        float | None, typer.Option(help="Seconds of silence after which a worker elsewhere counts as dead.", min=1)
+        float | None, typer.Option(help="Seconds of silence after which a worker elsewhere counts as dead.", min=30)
     ] = None,
 ) -> None:
     """Join a study: on this machine by its folder, from others by its database; its trials are kept in OUT.

@@ -16,6 +16,10 @@ class LeansortError(Exception):
     exit_code = 1
 
 
+class MachineError(LeansortError):
+    """The machine is at fault, not the work: a full disk, a folder that cannot be written, a database that is away."""
+
+
 class UserError(LeansortError):
     """The user's input cannot be used. Exit code 2: nothing was started."""
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from leansort.core import store
-from leansort.core.errors import LeansortError
+from leansort.core.errors import MachineError
 
 
 @contextmanager
@@ -22,17 +22,18 @@ def alone(path: Path) -> Iterator[None]:
     """Hold `path` (made where missing) against every other process that asks for it; waits for them.
 
     Raises:
-        LeansortError: the file cannot be made.
+        MachineError: the file cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise LeansortError(f"cannot write {path}: {error.strerror or error}") from None
+        raise MachineError(f"cannot write {path}: {error.strerror or error}") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # by name: a process that was forked meanwhile has the handle, too
         os.close(handle)
 
 
@@ -48,7 +49,7 @@ def staged(out: Path, what: str) -> Iterator[Path]:
 
     Raises:
         UserError: `out` is there and not empty.
-        LeansortError: the folder cannot be made or moved.
+        MachineError: the folder cannot be made or moved.
     """
     store.require_free(out, what)
     if out.exists():  # it may be a mount point, a link or where the user stands: fill it, it cannot be replaced
@@ -66,7 +67,7 @@ def staged(out: Path, what: str) -> Iterator[Path]:
         folder.chmod(0o777 & ~store.umask())  # mkdtemp makes folders private
         folder.replace(out)
     except OSError as error:
-        raise LeansortError(f"cannot write {out}: {error.strerror or error}") from error
+        raise MachineError(f"cannot write {out}: {error.strerror or error}") from error
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from leansort.core.errors import LeansortError, UserError
+from leansort.core.errors import MachineError, UserError
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask())  # mkstemp makes files private
         temporary.replace(path)
     except OSError as error:
-        raise LeansortError(f"cannot write {path}: {error.strerror or error}") from error
+        raise MachineError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from leansort.core.errors import LeansortError
+from leansort.core.errors import MachineError
 
 
 def folder() -> Path:
@@ -26,7 +26,7 @@ def measuring() -> Iterator[None]:
     """Measure: waits until no other process measures and those that work have paused.
 
     Raises:
-        LeansortError: the locks cannot be made.
+        MachineError: the locks cannot be made.
     """
     with _opened("gate") as gate, _opened("work") as work:
         fcntl.flock(gate, fcntl.LOCK_EX)
@@ -42,7 +42,7 @@ class Working:
                 working.give_way()
 
     Raises:
-        LeansortError: the locks cannot be made.
+        MachineError: the locks cannot be made.
     """
 
     def __enter__(self) -> Working:
@@ -75,8 +75,9 @@ def _opened(name: str) -> Iterator[int]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise LeansortError(f"cannot write {path}: {error.strerror or error}") from None
+        raise MachineError(f"cannot write {path}: {error.strerror or error}") from None
     try:
         yield handle
     finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # by name: a process that was forked meanwhile has the handle, too
         os.close(handle)

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from leansort.core import store, strict
+from leansort.core import plugins, store, strict
 from leansort.core.errors import UserError
 from leansort.measure.contest import Baselines
+from leansort.search import parsing
 from leansort.search import space as spaces
 from leansort.search.halving import HalvingConfig
 from leansort.search.objectives import F1, Objectives
@@ -80,7 +81,8 @@ class SearchConfig(BaseModel):
     @property
     def digest(self) -> str:
         """Of all that makes two trials comparable; how many there are to be may change."""
-        return store.digest(self.model_dump(mode="json", exclude={"trials", "minutes", "start", "sampler", "halving"}))
+        apart = {"recipe", "trials", "minutes", "start", "sampler", "halving"}  # the recipe by its content
+        return store.digest(self.model_dump(mode="json", exclude=apart))
 
     def wanted(self, baselines: Baselines) -> Objectives:
         """The objectives and limits.
@@ -107,10 +109,12 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> SearchConfig:
     except ValidationError as error:
         raise UserError(f"search {path}: " + "; ".join(strict.faults(error, SearchConfig))) from None
     try:
-        known = spaces.parameters(spaces.parsed(config.space))
+        known = spaces.parameters(parsing.parsed(config.space))
         for number, given in enumerate(config.start, 1):
             spaces.require_known(given, known, f"start.{number}")
         config.wanted(Baselines())
+        if config.engine:
+            plugins.path_of("engines", config.engine)
     except UserError as error:
         raise UserError(f"search {path}: {error}") from None
     return config.model_copy(update={"recipe": path.parent / config.recipe})

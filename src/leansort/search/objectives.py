@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,7 +30,7 @@ SCORES = {
     "contest_time": f"the contest's score by time: {CONTEST_PICTURES:,} pictures at label_p50_ms, one after the other",
     "contest_macs": "the contest's score by MACs",
 }
-_READS = {F1: (), "contest_time": ("label_p50_ms",), "contest_macs": ("macs",)}
+_READS: dict[str, tuple[str, ...]] = {F1: (), "contest_time": ("label_p50_ms",), "contest_macs": ("macs",)}
 NAMES = (*SCORES, *COSTS)
 
 
@@ -66,13 +66,12 @@ class Objectives:
     @property
     def costs(self) -> tuple[str, ...]:
         """The costs that the objectives depend on."""
-        read = [cost for name in self.names for cost in (_READS[name] if name in SCORES else (name,))]
-        return tuple(dict.fromkeys(read))
+        return _read_by(self.names)
 
     @property
     def needed(self) -> frozenset[str]:
         """Every cost that has to be known: of objectives and limits."""
-        return frozenset((*self.costs, *(name for name in self.limits if name in COSTS)))
+        return frozenset((*self.costs, *_read_by(self.limits)))
 
     @property
     def directions(self) -> list[Literal["maximize", "minimize"]]:
@@ -96,11 +95,10 @@ class Objectives:
         """
         found = {name: costs[name] / limit - 1 for name, limit in self.limits.items() if name in costs}
         if f1 is not None:
-            known = {F1: f1, **{name: self._value(name, costs, f1) for name in SCORES if name in self.limits}}
             for name in SCORES:
-                if name in self.limits:
-                    limit = self.limits[name]
-                    found[name] = (limit - known[name] if name == F1 else known[name] - limit) / limit
+                if name in self.limits and all(cost in costs for cost in _READS[name]):
+                    limit, value = self.limits[name], self._value(name, costs, f1)
+                    found[name] = (limit - value if name == F1 else value - limit) / limit
         return found
 
     def _value(self, name: str, costs: Values, f1: float) -> float:
@@ -111,3 +109,8 @@ class Objectives:
         if name == "contest_macs":
             return contest.macs_score(f1, costs["macs"], self.baselines)
         return costs[name]
+
+
+def _read_by(names: Iterable[str]) -> tuple[str, ...]:
+    """The costs that objectives or limits depend on, each once."""
+    return tuple(dict.fromkeys(cost for name in names for cost in _READS.get(name, (name,))))

@@ -88,6 +88,11 @@ class Record:
         """Whether it is a result: trained to the end within all limits."""
         return self.outcome.kind == "trained" and self.feasible
 
+    def compares(self, objectives: Objectives) -> bool:
+        """Whether it was trained and what it costs is known, as halving needs of those it compares with."""
+        known = all(name in self.outcome.costs for name in objectives.costs)
+        return known and self.outcome.kind in ("trained", "stopped")
+
     def curve(self, objectives: Objectives) -> Curve:
         """What halving compares others with."""
         costs = tuple(self.outcome.costs[name] for name in objectives.costs)

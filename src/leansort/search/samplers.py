@@ -10,7 +10,7 @@ from typing import Any
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 from leansort.search.config import SamplerConfig
-from leansort.search.space import Choice, Domain, Numbers, Scalar
+from leansort.search.space import Choice, Domain, Numbers, Scalar, stepped
 
 MOST_OF_A_GRID = 10_000
 
@@ -98,7 +98,7 @@ def _points(node: Any, name: str) -> Iterator[dict[str, Scalar]]:
             raise UserError(f"sampler grid: {name} is open without steps; give it a step or a choice")
         count = round((node.high - node.low) / node.step) + 1
         for at in range(count):
-            yield {name: node.low + at * node.step}
+            yield {name: stepped(node.low, node.step, at)}
     elif isinstance(node, Choice):
         for label, option in node.options.items():
             yield from ({name: label, **point} for point in _points(option, f"{name}={label}"))

@@ -11,15 +11,15 @@ place: `arch`, `arch=wide.width`, `arch.model.backbone[2]=Conv[2][0]`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from leansort.core.errors import UserError, did_you_mean
 
 Scalar = bool | int | float | str | None
-KINDS = ("int", "float", "choice")
-_EXAMPLE = "{float: [0.1, 1.0]}, {int: [1, 5]} or {choice: [a, b]}"
 
 
 @dataclass(frozen=True)
@@ -67,21 +67,6 @@ Domain = Numbers | Choice
 Ask = Callable[[str, Domain], Scalar]
 
 
-def parsed(tree: Any, where: str = "space") -> Any:
-    """The same tree with a Domain for each open value.
-
-    Raises:
-        UserError: an open value is written wrongly, or nothing is open; the message lists every fault.
-    """
-    faults: list[str] = []
-    found = _node(tree, where, faults)
-    if not faults and not parameters(found):
-        faults.append(f"{where}: nothing is open, need values such as {_EXAMPLE}")
-    if faults:
-        raise UserError("; ".join(faults))
-    return found
-
-
 def drawn(node: Any, ask: Ask, name: str = "") -> Any:
     """The tree with every open value settled.
 
@@ -100,6 +85,27 @@ def drawn(node: Any, ask: Ask, name: str = "") -> Any:
     if isinstance(node, list):
         return [drawn(value, ask, f"{name}[{at}]") for at, value in enumerate(node)]
     return node
+
+
+def covering(node: Any) -> Iterator[Any]:
+    """Drawn trees in which every label of every choice occurs, each number at its least."""
+    seen: set[tuple[str, Scalar]] = set()
+    every = [domain.options for domain in parameters(node).values() if isinstance(domain, Choice)]
+    for turn in range(1 + sum(map(len, every)) * max(map(len, every), default=0)):
+        before = len(seen)
+        tree = drawn(node, partial(_unseen, seen, turn))
+        if not turn or len(seen) > before:
+            yield tree
+
+
+def _unseen(seen: set[tuple[str, Scalar]], turn: int, name: str, domain: Domain) -> Scalar:
+    """A label not drawn before; where there is none, one after the other, for open values may stand below them."""
+    if isinstance(domain, Numbers):
+        return int(domain.low) if domain.whole else domain.low
+    labels = list(domain.options)
+    label = next((one for one in labels if (name, one) not in seen), labels[turn % len(labels)])
+    seen.add((name, label))
+    return label
 
 
 def parameters(node: Any, name: str = "") -> dict[str, Domain]:
@@ -144,61 +150,10 @@ def _below(name: str, key: Any) -> str:
     return f"{name}.{key}" if name else str(key)
 
 
-def _node(tree: Any, where: str, faults: list[str]) -> Any:
-    if isinstance(tree, list):
-        return [_node(value, f"{where}[{at}]", faults) for at, value in enumerate(tree)]
-    if not isinstance(tree, dict):
-        return tree
-    kinds = [kind for kind in KINDS if kind in tree]
-    if not kinds:
-        return {key: _node(value, f"{where}.{key}", faults) for key, value in tree.items()}
-    allowed = {kinds[0]} if kinds[0] == "choice" else {kinds[0], "step", "log"}
-    if set(tree) - allowed:
-        faults.append(f"{where}: {', '.join(map(str, set(tree) - allowed))} does not go with {kinds[0]}")
-        return tree
-    return _choice(tree["choice"], where, faults) if kinds[0] == "choice" else _numbers(tree, kinds[0], where, faults)
-
-
-def _choice(options: Any, where: str, faults: list[str]) -> Any:
-    if isinstance(options, dict) and options:
-        return Choice({label: _node(option, f"{where}={label}", faults) for label, option in options.items()})
-    plain = isinstance(options, list) and all(isinstance(one, Scalar) for one in options)
-    if not plain or not options or len({(type(one), one) for one in options}) < len(options):
-        faults.append(f"{where}: choice: need a list of different plain values, or a mapping from labels to anything")
-        return options
-    return Choice({one: one for one in options})
-
-
-def _numbers(tree: dict[str, Any], kind: str, where: str, faults: list[str]) -> Any:
-    whole, ends = kind == "int", tree[kind]
-    try:
-        low, high = (_number(one, whole) for one in ends)
-        step = _number(tree["step"], whole) if tree.get("step") is not None else (1 if whole else None)
-    except (TypeError, ValueError):
-        faults.append(f"{where}: {kind}: got {ends!r}, step {tree.get('step')!r}, need {_EXAMPLE}")
-        return tree
-    log = tree.get("log", False)
-    if low >= high or (step is not None and step <= 0) or not isinstance(log, bool) or (log and low <= 0):
-        faults.append(f"{where}: need low < high, a step over 0, and low over 0 where log is true; got {tree}")
-        return tree
-    if log and tree.get("step") is not None:
-        faults.append(f"{where}: step does not go with log")
-        return tree
-    if step is not None:  # the last value that is reached by steps is the highest
-        high = low + step * int((high - low) / step + 1e-9)
-    return Numbers(low, high, None if log and not whole else step, log, whole)
-
-
-def _number(value: Any, whole: bool) -> float | int:
-    """YAML reads 1e-4, which has no point, as text."""
-    if isinstance(value, bool):
-        raise TypeError(value)
-    number = float(value)
-    if number in (float("inf"), float("-inf")) or number != number:
-        raise ValueError(value)
-    if whole and number != int(number):
-        raise ValueError(value)
-    return int(number) if whole else number
+def stepped(low: float, step: float, count: int) -> float:
+    """So many steps from `low`, in decimals, as Optuna counts: 0.7 and two tenths are 0.9."""
+    found = Decimal(str(low)) + count * Decimal(str(step))
+    return int(found) if isinstance(low, int) and isinstance(step, int) else float(found)
 
 
 def merged(recipe: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from leansort.core.errors import LeansortError, MissingExtraError, UserError
+from leansort.core.errors import MachineError, MissingExtraError, UserError
 
 JOURNAL = "study.journal"
+_FIRST = b'{"op_code"'
 PATIENCE_S = 120.0  # a database that restarts is waited for
 _DRIVERS = {"postgresql": "psycopg"}
 _SCHEMES = "postgresql://USER@HOST/DATABASE, sqlite:///FILE, or the path of a journal file"
@@ -48,6 +49,7 @@ def opened(where: str) -> Any:
 
 def quiet() -> None:
     """Optuna says every trial by itself; we say it."""
+    _require("optuna", "tune")
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -70,7 +72,8 @@ class FlockLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back, by name: a process that was forked meanwhile has the handle, too."""
+        fcntl.flock(self._handle, fcntl.LOCK_UN)
         os.close(self._handle)
 
 
@@ -93,10 +96,19 @@ def _journal(path: Path) -> Any:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not _begins_as_journal(path):
+            raise UserError(f"storage: {path} is there and no journal of a study; name another file")
         backend = JournalFileBackend(str(path), lock_obj=FlockLock(path))  # type: ignore[arg-type]
         return JournalStorage(backend)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise UserError(f"storage: cannot use {path} as a journal ({error})") from None
+
+
+def _begins_as_journal(path: Path) -> bool:
+    """Half a line may be all that a killed writer left; a file of another kind must not be mended."""
+    with path.open("rb") as file:
+        first = file.read(len(_FIRST))
+    return _FIRST.startswith(first)
 
 
 def _database(url: str, where: str) -> Any:
@@ -141,7 +153,7 @@ def _insist(call: Callable[[], Any], seconds: float) -> Any:
         except (StorageInternalError, DBAPIError) as error:
             wrong = isinstance(error, ProgrammingError | InternalError)
             if wrong or time.monotonic() > until:
-                raise LeansortError(
+                raise MachineError(
                     f"storage: the database does not answer ({' '.join(str(error).split())[:160]})"
                 ) from error
             time.sleep(pause)

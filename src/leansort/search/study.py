@@ -10,21 +10,21 @@ nothing. Should two workers notice at once and queue it twice, the later of the 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from leansort.core.errors import LeansortError, UserError
+from leansort.core.errors import LeansortError
 from leansort.core.seeds import Seeds
-from leansort.search import alive, samplers, space
+from leansort.search import alive, parsing, samplers, space
 from leansort.search.config import SearchConfig
 from leansort.search.halving import Curve
 from leansort.search.objectives import Objectives
 from leansort.search.records import Outcome, Record
 
 POLL_S = 0.5
+DEATHS = 3  # of workers with the same trial; it may be what they died of
 
 
 class Lost(LeansortError):
@@ -56,64 +56,6 @@ class Trial:
             raise _lost(self, error) from error
 
 
-def create(
-    storage: Any, config: SearchConfig, recipe: dict[str, Any], labels: Sequence[str], data: str, objectives: Objectives
-) -> None:
-    """Make a study, or find the one that is there.
-
-    Args:
-        storage: where it is kept.
-        config: what it searches.
-        recipe: the tree that candidates start from.
-        labels: names of the classes.
-        data: digest of the manifest.
-        objectives: what is wanted.
-
-    Raises:
-        UserError: there is one of the same name that searches for something else, or in other data.
-    """
-    import optuna
-
-    digest = [config.digest, data]
-    node = space.parsed(config.space)
-    grid = samplers.grid(node, Seeds(config.seed)) if config.sampler.kind == "grid" else []
-    study = optuna.create_study(
-        study_name=config.name, storage=storage, directions=objectives.directions, load_if_exists=True
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # names are new in Optuna, and only for people
-        study.set_metric_names(list(objectives.names))
-    if study.user_attrs.get("digest", digest) != digest:
-        raise UserError(f"tune: study {config.name!r} is there, of another search or other data; give this one a name")
-    study.set_user_attr("digest", digest)
-    study.set_user_attr("recipe", recipe)
-    study.set_user_attr("labels", list(labels))
-    study.set_user_attr("search", config.model_dump(mode="json"))
-    for params in config.start:  # a study that is gone on with may be given more
-        study.enqueue_trial(params, skip_if_exists=True)
-    if grid and not study.user_attrs.get("queued"):
-        for params in grid:
-            study.enqueue_trial(params, skip_if_exists=True)
-        study.set_user_attr("queued", True)
-
-
-def require(storage: Any, name: str) -> dict[str, Any]:
-    """What a study was made with: `search`, `recipe`, `labels` and `digest`.
-
-    Raises:
-        UserError: there is no such study.
-    """
-    import optuna
-
-    names = [one.study_name for one in optuna.get_all_study_summaries(storage, include_best_trial=False)]
-    if name not in names:
-        raise UserError(f"tune: no study {name!r}, there are: {', '.join(names) or 'none'}")
-    made: dict[str, Any] = optuna.load_study(study_name=name, storage=storage).user_attrs
-    if "search" not in made:
-        raise UserError(f"tune: study {name!r} is none of leansort's, or is being made this moment")
-    return made
-
-
 class Study:
     """A worker's view of a study; of one thread, but for beats."""
 
@@ -125,7 +67,7 @@ class Study:
         self.config, self.objectives = config, objectives
         proposing = samplers.sampler(config.sampler, Seeds(config.seed))
         self._study = optuna.load_study(study_name=config.name, storage=storage, sampler=proposing)
-        self._node = space.parsed(config.space)
+        self._node = parsing.parsed(config.space)
         self._worker = alive.identity()
         self._silence = alive.Silence(patience)
 
@@ -155,12 +97,12 @@ class Study:
 
         violations = self.objectives.violations(outcome.costs, outcome.f1 if outcome.epochs else None)
         trial.note("outcome", outcome.to_json())
-        for name, over in violations.items():
-            trial._trial.set_constraint(name, over)
         if outcome.kind == "unfit":
-            trial._trial.set_constraint("unfit", 1.0)
+            violations["unfit"] = 1.0
         whole = all(name in outcome.costs for name in self.objectives.costs)
         try:
+            for name, over in violations.items():
+                trial._trial.set_constraint(name, over)
             if whole:
                 self._study.tell(trial._trial, self.objectives.values(outcome.costs, outcome.f1))
             else:  # it has no values to be told; its broken limits tell samplers enough
@@ -170,7 +112,7 @@ class Study:
 
     def give_back(self, trial: Trial, why: str) -> None:
         """Leave a trial to whoever asks next, as when this worker is stopped."""
-        self._queue_again(self._frozen(trial.number), why)
+        self._queue_again(self._frozen(trial.number), why, deaths=0)
 
     def records(self) -> list[Record]:
         """Every finished trial, in order."""
@@ -178,7 +120,7 @@ class Study:
 
     def curves(self, trial: Trial) -> list[Curve]:
         """What is known of the other trials, those that are being trained included."""
-        found = [one.curve(self.objectives) for one in self.records() if one.outcome.kind in ("trained", "stopped")]
+        found = [one.curve(self.objectives) for one in self.records() if one.compares(self.objectives)]
         for one in self._trials():
             if one.state.name == "RUNNING" and one.number != trial.number and "rungs" in one.user_attrs:
                 costs = tuple(one.user_attrs["costs"][name] for name in self.objectives.costs)
@@ -187,13 +129,13 @@ class Study:
         return found
 
     def twin(self, trial: Trial, digest: str) -> Record | None:
-        """An earlier trial of the same recipe, with its result; waits for one that another worker has."""
+        """Another trial of the same recipe, with its result; waits for an earlier one that another worker has."""
         while True:
-            same = [one for one in self._trials() if one.number < trial.number and _digest(one) == digest]
+            same = [one for one in self._trials() if one.number != trial.number and _digest(one) == digest]
             finished = _records(same)
             if finished:
                 return finished[0]
-            if not any(one.state.name == "RUNNING" for one in same):
+            if not any(one.state.name == "RUNNING" and one.number < trial.number for one in same):
                 return None
             self.bury()
             time.sleep(POLL_S)
@@ -221,13 +163,16 @@ class Study:
             beat = [worker.get("id"), one.user_attrs.get("beat")]
             dead = alive.surely_gone(worker) if alive.is_here(worker) else self._silence.is_long(one.number, beat)
             if dead:
-                self._queue_again(one, "its worker died")
+                self._queue_again(one, "its worker died", deaths=1)
 
-    def _queue_again(self, one: Any, why: str) -> None:
-        again = dict(one.params) or one.system_attrs.get("fixed_params")
-        if again and not any(_retries(other) == one.number for other in self._trials()):
-            self._study.enqueue_trial(again, user_attrs={"retry_of": one.number})
-        self._fail(one.number, why)
+    def _queue_again(self, one: Any, why: str, *, deaths: int) -> None:
+        """Queue a trial anew, but for one that takes every worker with it."""
+        again = {**one.system_attrs.get("fixed_params", {}), **one.params}
+        total = one.user_attrs.get("deaths", 0) + deaths
+        queued = any(_retries(other) == one.number for other in self._trials())
+        if again and not queued and total < DEATHS:
+            self._study.enqueue_trial(again, user_attrs={"retry_of": one.number, "deaths": total})
+        self._fail(one.number, why if total < DEATHS else f"{DEATHS} workers died with it")
 
     def _fail(self, number: int, why: str) -> None:
         from optuna.trial import TrialState
@@ -240,9 +185,20 @@ class Study:
                 raise
 
     def _new(self) -> Any:
-        trial = self._study.ask()
+        trial = self._given_back() or self._study.ask()
         trial.set_user_attr("worker", self._worker)
         return trial
+
+    def _given_back(self) -> Any:
+        """A trial that was queued again, before those of a grid or of start points that wait for longer."""
+        from optuna.trial import Trial as Taken
+        from optuna.trial import TrialState
+
+        for one in self._trials():
+            waits = one.state.name == "WAITING" and _retries(one) is not None
+            if waits and self._study._storage.set_trial_state_values(one._trial_id, state=TrialState.RUNNING):
+                return Taken(self._study, one._trial_id)
+        return None
 
     def _enough(self) -> bool:
         trials = self._trials()
@@ -258,7 +214,10 @@ class Study:
         original = _retries(trial)
         if original is None:
             before = sum(_lives(one) for one in trials if one.number < trial.number)
-            return "there were enough" if before >= self.config.trials else ""
+            drawn = self.config.sampler.kind == "grid" and not self._frozen(trial.number).system_attrs.get(
+                "fixed_params"
+            )
+            return "there were enough" if drawn or before >= self.config.trials else ""
         same = [one for one in trials if _retries(one) == original and one.number < trial.number]
         finished = [one for one in trials if one.number == original and one.state.name in ("COMPLETE", "PRUNED")]
         return "it had been queued twice" if any(map(_lives, same)) or finished else ""

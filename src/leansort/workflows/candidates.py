@@ -17,7 +17,7 @@ from leansort.compress.protocol import Artifact
 from leansort.core import bundle as bundles
 from leansort.core import locking
 from leansort.core.bundle import Bundle
-from leansort.core.errors import LeansortError
+from leansort.core.errors import LeansortError, MachineError, MissingExtraError
 from leansort.core.manifest import Manifest
 from leansort.measure import turns
 from leansort.measure.accuracy import macro_f1_interval
@@ -63,6 +63,8 @@ class Candidates:
         Raises:
             Interrupted: the user stopped it; going on with the same recipe goes on from its last checkpoint.
             Lost: another worker has taken the trial.
+            MachineError: the disk is full, or the database away.
+            MissingExtraError: a library is not installed here.
         """
         started, folder = time.perf_counter(), None
         try:
@@ -70,10 +72,12 @@ class Candidates:
                 recipe = self._recipe(trial)
                 folder = self._folder(recipe)
                 found = self._looked_at(trial, recipe)
-        except (Interrupted, Lost):
+        except (Interrupted, Lost, MachineError, MissingExtraError):
             raise
         except LeansortError as error:
             found = Outcome("unfit", note=str(error)[:300])
+        except (RuntimeError, MemoryError) as error:  # PyTorch's, of a network that is too large, or that it cannot run
+            found = Outcome("unfit", note=f"{type(error).__name__}: {error}"[:300])
         found = replace(found, seconds=time.perf_counter() - started)
         self.study.tell(trial, found)
         if folder and found.kind != "duplicate":  # whose folder is its twin's

@@ -94,7 +94,7 @@ def _bundle(ground: Ground, recipe: Recipe, folder: Path) -> Path:
 
 def table(found: list[Claim], objectives: Objectives) -> str:
     """A line for each seed, then means with their spread."""
-    costs = [name for name in (*objectives.costs, *objectives.limits) if found and name in found[0].costs]
+    costs = [name for name in (*objectives.costs, *objectives.limits) if all(name in one.costs for one in found)]
     costs = list(dict.fromkeys(costs))
     rows = [
         [

@@ -90,15 +90,15 @@ class Coster:
         uncompressed = not recipe.compress.steps  # passes make networks smaller, so nothing is known before
         if uncompressed and any(over > 0 for over in self.objectives.violations(counted).values()):
             return Costs(counted, [])
-        if not self.objectives.needed - counted.keys():
+        if uncompressed and not self.objectives.needed - counted.keys():
             return Costs(counted, [])
         model = TrainedModel(spec, build(spec, Seeds(recipe.seed)).state_dict(), recipe.preprocess, self.labels)
         return self._of_bundle(self._bundle(recipe, model), counted, [spec.to_json(), _matters(recipe)])
 
     def of_bundle(self, bundle: Bundle, recipe: Recipe) -> Costs:
-        """Of a trained network's bundle, as a compression left it."""
+        """Of a trained network's bundle, as a compression left it; all of them, whatever limit is broken."""
         counted = self._counted(buildable(recipe, len(self.labels)), recipe)
-        return self._of_bundle(bundle, counted, bundle.digest)
+        return self._of_bundle(bundle, counted, bundle.digest, whole=True)
 
     def _counted(self, spec: ArchSpec, recipe: Recipe) -> dict[str, float]:
         network, size = build(spec), recipe.preprocess.size
@@ -113,11 +113,12 @@ class Coster:
             return sketch(model) if recipe.export.format == "onnx" else in_format(model, recipe.export.format)
         return dry_run(recipe, model, self.folder)
 
-    def _of_bundle(self, bundle: Bundle, counted: Mapping[str, float], what: Any) -> Costs:
+    def _of_bundle(self, bundle: Bundle, counted: Mapping[str, float], what: Any, *, whole: bool = False) -> Costs:
         values = {**counted, "macs": bundle.meta.macs, "parameters": bundle.meta.parameters}
         values["size_mb"] = len(bundle.to_bytes()) / 1e6
         wanted = [name for name in TIMED if name in self.objectives.needed]
-        if not wanted or any(over > 0 for over in self.objectives.violations(values).values()):
+        beyond = any(over > 0 for over in self.objectives.violations(values).values())
+        if not wanted or (beyond and not whole):
             return Costs(values, [])
         engine = self.config.engine or engines.default_for(bundle)
         how = [engine, self.config.threads, self.config.seconds, wanted, dict(self.objectives.limits)]

@@ -6,18 +6,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from leansort.core import manifest as manifests
 from leansort.core import store
-from leansort.core.errors import LeansortError, UserError
+from leansort.core.errors import LeansortError, MachineError, MissingExtraError, UserError
 from leansort.core.manifest import Manifest
 from leansort.core.seeds import Seeds
+from leansort.search import founding, parsing
+from leansort.search import space as spaces
 from leansort.search import storage as storages
-from leansort.search import study as studies
 from leansort.search.config import SearchConfig
 from leansort.search.objectives import Objectives
 from leansort.search.records import Outcome
@@ -71,18 +72,31 @@ def tune(
         A line for each trial that this process did.
 
     Raises:
-        UserError: the folder is not empty and `resume` not set, or the study is another's.
+        UserError: the folder is not empty and `resume` not set, the study is another's, or the space has keys that
+            recipes have not.
         Interrupted: the user stopped it.
     """
     storages.quiet()
+    _require_known_keys(config, recipe)
     store.new_folder(where.out, "tune", reuse=resume)
     with storages.closing(storages.opened(where.storage)) as storage:
         there = manifest or (where.out if (where.out / "manifest.parquet").exists() else None)
         rows = manifests.load(there) if there else import_data(recipe.data, where.out, seed=recipe.seed)
         objectives = config.wanted(recipe.contest)
-        studies.create(storage, config, recipe.to_json(), rows.labels.names, rows.digest, objectives)
+        founding.create(storage, config, recipe.to_json(), rows.labels.names, rows.digest, objectives)
         with _others(where, there or where.out, workers - 1):
             return _work(storage, config, recipe, rows, where.out)
+
+
+def _require_known_keys(config: SearchConfig, recipe: Recipe) -> None:
+    """A mistyped key would make every candidate unfit."""
+    base = recipe.to_json()
+    for tree in spaces.covering(parsing.parsed(config.space)):
+        try:
+            validated_recipe(spaces.merged(base, tree), "from the space")
+        except UserError as error:
+            if "unknown key" in str(error):
+                raise
 
 
 def join(
@@ -102,11 +116,13 @@ def join(
     """
     storages.quiet()
     with storages.closing(storages.opened(where.storage)) as storage:
-        made = studies.require(storage, where.name)
+        made = founding.require(storage, where.name)
         config, recipe = SearchConfig.model_validate(made["search"]), _recipe(made["recipe"], data)
         there = manifest or (where.out if (where.out / "manifest.parquet").exists() else None)
         rows = manifests.load(there) if there else import_data(recipe.data, where.out, seed=recipe.seed)
         if rows.digest != made["digest"][1]:
+            if not there:
+                (where.out / "manifest.parquet").unlink()  # not to be taken for the study's by the next who comes
             raise UserError(
                 f"tune: the data here are not those of study {where.name!r}; name them by --manifest or --data"
             )
@@ -141,6 +157,10 @@ def _one(study: Study, candidates: Candidates, trial: Trial, objectives: Objecti
     except (Interrupted, KeyboardInterrupt) as stopped:
         study.give_back(trial, "its worker was stopped")
         raise Interrupted(f"tune stopped in trial {trial.number}, kept; go on with --resume") from stopped
+    except (MachineError, MissingExtraError):
+        with suppress(LeansortError):  # the database may be what is away
+            study.give_back(trial, "its worker failed")
+        raise
 
 
 def line(number: int, outcome: Outcome, objectives: Objectives) -> str:

@@ -8,17 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from leansort.core import manifest as manifests
 from leansort.core import store, strict
 from leansort.core.errors import UserError, not_one_of
 from leansort.report import search as report
 from leansort.report.search import Found
+from leansort.search import founding, parsing
 from leansort.search import space as spaces
 from leansort.search import storage as storages
 from leansort.search import study as studies
 from leansort.search.config import SearchConfig
 from leansort.search.objectives import COSTS, F1
 from leansort.search.records import Record, limited
-from leansort.search.records import best as front_of
 from leansort.workflows import claims, repeat, several
 from leansort.workflows import recipe as recipes
 from leansort.workflows.train import buildable
@@ -31,9 +32,9 @@ def found(out: Path, storage: str, name: str) -> Place:
     Raises:
         UserError: there is none, or several and none is named.
     """
+    storages.quiet()
     import optuna
 
-    storages.quiet()
     where = place(out, storage, name)
     if "://" not in where.storage and not Path(where.storage).exists():
         raise UserError(f"tune: no study in {out} ({where.storage} is not there); name its folder or --storage")
@@ -51,7 +52,7 @@ def looked_at(where: Place) -> Found:
     import optuna
 
     with storages.closing(storages.opened(where.storage)) as opened:
-        made = studies.require(opened, where.name)
+        made = founding.require(opened, where.name)
         config = SearchConfig.model_validate(made["search"])
         objectives = config.wanted(recipes.validated(made["recipe"], "of the study").contest)
         study = optuna.load_study(study_name=where.name, storage=opened)
@@ -99,7 +100,7 @@ def warmed(config: SearchConfig, folders: Sequence[Path]) -> SearchConfig:
     Raises:
         UserError: a folder holds no study, or its front has no parameter in common with this space.
     """
-    known = spaces.parameters(spaces.parsed(config.space))
+    known = spaces.parameters(parsing.parsed(config.space))
     start = list(config.start)
     for folder in folders:
         where = found(folder, "", "")
@@ -154,12 +155,15 @@ def best(
         The trial, what `repeat.json` holds, and what the bundle of each seed scores and costs (`best.json`).
 
     Raises:
-        UserError: no trial keeps to the limits, there is no such trial, or `out` is not empty.
+        UserError: no trial keeps to the limits, there is no such trial, the data are not the study's, or `out` is not
+            empty.
     """
-    seen, classes = looked_at(where), _classes(where)
+    seen, made = looked_at(where), _made(where)
     record = _chosen(seen, limits, trial)
     recipe = recipes.overridden(record.recipe, overrides, f"of trial {record.number}")
-    there = manifest or where.out
+    there, classes = manifest or where.out, len(made["labels"])
+    if seeds and manifests.load(there).digest != made["digest"][1]:
+        raise UserError(f"tune best: the data in {there} are not those of the study; name them by --manifest")
     result: dict[str, Any] = {
         "trial": record.number, "kind": record.outcome.kind, "macro_f1": record.outcome.f1,
         "costs": record.outcome.costs, "folder": str(out), "seeds": None,
@@ -183,16 +187,16 @@ def _chosen(seen: Found, limits: dict[str, float], trial: int | None) -> Record:
         if not same or not same[0].recipe:
             raise UserError(f"tune best: there is no finished trial {trial} with a recipe")
         return same[0]
-    kept = limited(front_of(seen.records, seen.objectives), limits) or limited(seen.records, limits)
+    kept = limited(seen.records, limits)
     if not kept:
         said = ", ".join(f"{name}={limit:g}" for name, limit in limits.items()) or "the study's limits"
         raise UserError(f"tune best: none of {len(seen.records)} trials was trained to its end within {said}")
     return max(kept, key=lambda record: (record.outcome.f1, -record.number))
 
 
-def _classes(where: Place) -> int:
+def _made(where: Place) -> dict[str, Any]:
     with storages.closing(storages.opened(where.storage)) as opened:
-        return len(studies.require(opened, where.name)["labels"])
+        return founding.require(opened, where.name)
 
 
 def _write(record: Record, recipe: recipes.Recipe, classes: int, out: Path) -> None:
