@@ -7,7 +7,12 @@
 Importing this package loads nothing else; names are fetched at first use.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# OpenCV allocates whatever a picture's header promises, up to this many pixels, and a PNG of 100 KB may promise
+# gigabytes. It reads the limit once, as it is imported, so this stands before all of leansort that does.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
 
 if TYPE_CHECKING:
     from leansort.runtime.predictor import Classifier, Prediction

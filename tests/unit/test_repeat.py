@@ -260,9 +260,10 @@ def test_each_tracker_names_its_extra_where_it_is_not_installed(name: str, monke
 
 
 def test_a_resumed_run_keeps_its_name_at_the_tracker(tmp_path: Path) -> None:
-    assert trackers.kept_id(tmp_path) is None
-    trackers.keep_id(tmp_path, "abc")
-    assert trackers.kept_id(tmp_path) == "abc"
+    assert trackers.kept_id(tmp_path, "wandb") is None
+    trackers.keep_id(tmp_path, "wandb", "abc")
+    trackers.keep_id(tmp_path, "mlflow", "d")
+    assert (trackers.kept_id(tmp_path, "wandb"), trackers.kept_id(tmp_path, "mlflow")) == ("abc", "d")
 
 
 def test_a_folder_is_gone_on_with_only_on_request_and_by_the_same_recipe(tmp_path: Path) -> None:

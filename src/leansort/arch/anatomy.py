@@ -13,7 +13,8 @@ from leansort.arch.build import parameters
 from leansort.arch.tracing import traced
 from leansort.core.errors import UserError
 
-_UNFIT = (RuntimeError, IndexError, ValueError)  # what PyTorch raises where a tensor's shape does not suit a layer
+# What PyTorch and timm raise where a tensor's shape does not suit a layer.
+_UNFIT = (RuntimeError, IndexError, ValueError, AssertionError)
 
 
 @dataclass

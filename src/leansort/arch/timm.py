@@ -91,6 +91,19 @@ def published(base: str) -> Published:
     return Published(made, Preprocess(size=size, mean=mean, std=std), classes)
 
 
+def synced(network: nn.Module) -> nn.Module:
+    """The same with batch norms that share their statistics between processes, timm's own activations kept.
+
+    Raises:
+        MissingExtraError: timm is not installed.
+    """
+    import_torchvision()
+    from timm.layers.norm_act import convert_sync_batchnorm
+
+    made: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    return made
+
+
 def _timm() -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own deprecations

@@ -201,7 +201,11 @@ def score(
 
     base = scores.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     scored = scores.score(answers, truth, split=split, public=public, private=private, seconds=seconds, base=base)
+    for line in scored["faults"]:
+        print(f"unreadable {line}", file=sys.stderr)
     printed(scored, as_json, scores.table(scored))
+    if scored["faults"]:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -250,6 +254,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a name shows its code
             stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdin, io.TextIOWrapper):  # names of files are bytes, whatever they mean
+        sys.stdin.reconfigure(errors="surrogateescape")
     signal.signal(signal.SIGTERM, _stopped)  # so that what was begun is cleared away, as after Ctrl-C
     try:
         code = app(given, standalone_mode=False, prog_name="leansort") or 0

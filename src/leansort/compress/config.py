@@ -24,7 +24,7 @@ class HealConfig(BaseModel):
         augment: keys of its `augment` section.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epochs: int = Field(default=0, ge=0, le=10_000)
     lr: float | None = Field(default=None, gt=0.0, lt=10.0)
@@ -49,7 +49,7 @@ class Step(BaseModel):
         faster: whether a step that gains no speed is left alone; None asks the pass.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(alias="pass")
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -75,7 +75,7 @@ class CompressConfig(BaseModel):
         seconds: least time of each latency.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     steps: tuple[dict[str, Any], ...] = ()
     max_f1_drop: float = Field(default=0.01, ge=0.0, le=1.0)

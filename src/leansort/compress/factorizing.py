@@ -43,7 +43,7 @@ class FactorizeConfig(BaseModel):
             layer whose multiply-adds fall.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     ranks: Literal["evbmf", "energy"] | Annotated[tuple[Rank, ...], Field(min_length=1, max_length=2)] = "evbmf"
     energy: float = Field(default=0.9, gt=0.0, le=1.0)

@@ -47,7 +47,7 @@ class BundleMeta(BaseModel):
         provenance: where the bundle comes from.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     bundle_schema: int = SCHEMA
     name: str
@@ -176,7 +176,7 @@ def _members(data: bytes, path: Path) -> dict[str, bytes]:
 def _verify_hashes(members: dict[str, bytes], path: Path) -> None:
     try:
         listed = json.loads(members[_HASHES])
-    except ValueError:
+    except (ValueError, RecursionError):
         raise IntegrityError(f"bundle: {path} is damaged ({_HASHES} is not JSON)") from None
     for name, data in members.items():
         said = listed.get(name) if isinstance(listed, dict) else None
@@ -192,7 +192,7 @@ def _meta(data: bytes, path: Path) -> BundleMeta:
                 f"bundle: {path} has schema version {tree.get('bundle_schema')}, this leansort reads {SCHEMA}"
             )
         meta = BundleMeta.model_validate(tree)
-    except (ValueError, AttributeError, ValidationError) as error:
+    except (ValueError, AttributeError, RecursionError, ValidationError) as error:
         raise IntegrityError(f"bundle: {path} has a wrong {_META} ({type(error).__name__})") from None
     if LabelSet(meta.labels).digest != meta.labels_digest:
         raise IntegrityError(f"bundle: {path} has labels that do not match their digest")

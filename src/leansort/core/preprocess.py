@@ -51,7 +51,7 @@ class Preprocess(BaseModel):
         std: per-channel RGB standard deviation of pixels/255; applied inside the graph.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     size: int = Field(default=128, ge=16, le=1024)
     fit: Fit = "pad"
@@ -76,10 +76,12 @@ class Preprocess(BaseModel):
 
         Raises:
             UnreadableImage: the file is missing, empty, cut short or no picture.
-            UserError: an array of another shape or type was given.
+            UserError: an array of another shape or type was given, or no picture at all.
         """
         if isinstance(picture, np.ndarray):
             return self._fitted(_checked(picture))
+        if not isinstance(picture, bytes | str | Path):
+            raise UserError(f"picture: got {type(picture).__name__}, need bytes, a path, or an RGB array")
         data = picture if isinstance(picture, bytes) else _read(Path(picture))
         bgr = self._fitted(decode(data, self.size, self.fit))
         return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
@@ -115,8 +117,8 @@ def decode(data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
 def _read(path: Path) -> bytes:
     try:
         return store.read_file(path)
-    except OSError as error:
-        raise UnreadableImage(f"cannot be read ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
+        raise UnreadableImage(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
 def _checked(image: npt.NDArray[Any]) -> Image:

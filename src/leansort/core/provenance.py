@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "onnx", "torch", "torchvision", "lightning-fabric")
+LIBRARIES = (
+    "numpy", "opencv-python-headless", "onnxruntime", "openvino", "onnx", "torch", "torchvision", "lightning-fabric",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:

@@ -24,6 +24,8 @@ def replacing(path: Path) -> Iterator[Path]:
         LeansortError: the folder or file cannot be written (full disk, no permission); `path` is untouched.
     """
     temporary: Path | None = None
+    require_file(path)
+    path = path.resolve()  # a link is followed, not replaced
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -38,6 +40,16 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def require_file(path: Path) -> None:
+    """Refuse a path that something other than a file has, such as /dev/null, whose place a file must not take.
+
+    Raises:
+        UserError: it is a folder or a device.
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(f"cannot write {path}: it is there and no file")
 
 
 def _flush(path: Path) -> None:

@@ -38,7 +38,7 @@ class AugmentConfig(BaseModel):
             look at each but once; 0 varies it anew every epoch.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     min_scale: float = Field(default=0.5, gt=0.0, le=1.0)
     ratio: float = Field(default=4 / 3, ge=1.0, le=4.0)

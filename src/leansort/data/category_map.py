@@ -28,7 +28,7 @@ class CategoryMap(BaseModel):
             boxes are kept. Any other doubled id is an error.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     labels: tuple[str, ...]
     map: dict[str, tuple[str, ...]]

@@ -31,7 +31,7 @@ class SplitConfig(BaseModel):
         test: share of the crops that score.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: Literal["hash", "class"] = "hash"
     train: float = Field(default=RATIOS["train"], ge=0.0, le=1.0)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +23,7 @@ class Baselines(BaseModel):
         macs: multiply-adds of the baseline.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     time_f1: float = 0.70
     time_s: float = Field(default=43.16, gt=0)
@@ -28,10 +31,13 @@ class Baselines(BaseModel):
     macs: int = Field(default=13_863_553, gt=0)
 
 
+MOST = 1e300  # of seconds and MACs that a file may state: larger whole numbers are no floats
+
+
 def time_score(f1: float, seconds: float, base: Baselines) -> float:
     """Score of the edition with time: `0.5 * time / base + sigmoid(20 * (0.70 - f1))`."""
     _check(f1, seconds, "seconds")
-    return 0.5 * seconds / base.time_s + 1 / (1 + math.exp(-20 * (base.time_f1 - f1)))
+    return 0.5 * seconds / base.time_s + 1 / (1 + math.exp(min(700.0, -20 * (base.time_f1 - f1))))  # e^710 is no float
 
 
 def macs_score(f1: float, macs: float, base: Baselines) -> float:
@@ -47,6 +53,19 @@ def _check(f1: float, cost: float, what: str) -> None:
         raise UserError(f"contest score: got f1 {f1}, allowed: 0 to 1")
     if not (0 <= cost < math.inf):
         raise UserError(f"contest score: got {cost} {what}, allowed: 0 or more")
+
+
+def names(pictures: Sequence[Path]) -> list[str]:
+    """What a submission file calls its pictures.
+
+    That is the file name, as in the contest; where one is there twice, the path below the folder that all share.
+    """
+    short = [path.name for path in pictures]
+    if len(set(short)) == len(short):
+        return short
+    whole = [path.absolute() for path in pictures]
+    above = os.path.commonpath([path.parent for path in whole])
+    return [path.relative_to(above).as_posix() for path in whole]
 
 
 def read_submission(tree: Any, where: str) -> tuple[dict[str, str], float, float]:
@@ -66,9 +85,7 @@ def read_submission(tree: Any, where: str) -> tuple[dict[str, str], float, float
         said, seconds, macs = tree["inference"], tree["time"]["runtime"]["all"], tree["macs"]
     except (KeyError, TypeError) as error:
         raise UserError(f"submission: {where} lacks {error}; it needs inference, time.runtime.all and macs") from None
-    numbers = all(
-        isinstance(n, (int, float)) and not isinstance(n, bool) and 0 <= n < math.inf for n in (seconds, macs)
-    )
+    numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) and 0 <= n < MOST for n in (seconds, macs))
     if not numbers or not isinstance(said, dict) or not all(isinstance(label, str) for label in said.values()):
         raise UserError(f"submission: {where} needs class names by file name and finite numbers for time and macs")
     return said, float(seconds), float(macs)

@@ -22,6 +22,7 @@ from leansort.runtime import engine as engines
 Seconds = npt.NDArray[np.float64]
 Call = Callable[[], object]
 BLOCK_S = 0.1
+MOST_DRAWN = 5000
 
 
 def interleaved(
@@ -109,9 +110,9 @@ def ratio(slow: Seconds, fast: Seconds, draws: int = 1000) -> tuple[float, float
 
 
 def bootstrap(values: Seconds, statistic: Callable[..., object], draws: int = 500) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of a statistic (Efron 1979); large samples are thinned to 5,000 first."""
-    thin = values[:: max(1, len(values) // 5000)]
+    """95 % percentile bootstrap interval of a statistic (Efron 1979); of large samples 5,000 are drawn first."""
     rng = Seeds(0).child("measure/latency").numpy()
+    thin = values if len(values) <= MOST_DRAWN else rng.choice(values, MOST_DRAWN, replace=False)
     drawn = np.asarray(statistic(rng.choice(thin, (draws, len(thin))), axis=1))
     low, high = np.quantile(drawn, [0.025, 0.975])
     return float(low), float(high)

@@ -11,6 +11,7 @@ from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import SUFFIXES
+from leansort.measure import contest
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Truth:
 
     Attributes:
         labels: the classes.
-        index: class index by file name (without folders, as the contest's file has it).
+        index: class index by what a submission file calls the picture (`contest.names`).
         files: where each picture lies; empty where only names are known.
         where: what it was read from, for messages.
     """
@@ -40,6 +41,12 @@ class Truth:
         if unknown or not wanted:
             raise UserError(f"{what}: {len(unknown)} of {len(wanted)} names are not in {self.where}: {unknown[:3]}")
         return replace(self, index={name: self.index[name] for name in wanted})
+
+    def among(self, answers: Iterable[str]) -> Truth:
+        """The same with the classes of these answers, too; those that the pictures show none of score nothing."""
+        labels = LabelSet.of(sorted({*self.labels.names, *answers}))
+        index = {name: labels.names.index(self.labels.names[at]) for name, at in self.index.items()}
+        return replace(self, labels=labels, index=index)
 
 
 def read(path: Path, split: str = "test", labels: LabelSet | None = None) -> Truth:
@@ -76,21 +83,27 @@ def _from_folders(root: Path, labels: LabelSet | None) -> Truth:
 
 
 def _from_csv(path: Path, labels: LabelSet | None) -> Truth:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"truth: {path} cannot be read as CSV ({error})") from None
     if not rows or not {"image", "label"} <= set(rows[0]):
         raise UserError(f"truth: {path} needs a header with the columns image,label and at least one row")
+    for number, row in enumerate(rows, 2):
+        if not row["image"] or not row["label"]:
+            raise UserError(f"truth: {path} line {number} lacks an image or a label")
     known = labels or LabelSet.of(sorted({row["label"] for row in rows}))
-    pairs = [(Path(row["image"]), known.index(row["label"], f"{path} line {n}")) for n, row in enumerate(rows, 2)]
+    pairs = [
+        (path.parent / row["image"], known.index(row["label"], f"{path} line {n}")) for n, row in enumerate(rows, 2)
+    ]
     return _truth(pairs, known, str(path))
 
 
 def _truth(pairs: list[tuple[Path, int]], labels: LabelSet, where: str) -> Truth:
-    doubled = manifests.duplicates([image.name for image, _ in pairs])
+    names = contest.names([image for image, _ in pairs]) if pairs else []
+    doubled = manifests.duplicates(names)
     if doubled or not pairs:
-        raise UserError(
-            f"truth: {where} " + (f"has the file name {doubled[0]} twice" if doubled else "holds no pictures")
-        )
-    return Truth(
-        labels, {image.name: label for image, label in pairs}, {image.name: image for image, _ in pairs}, where
-    )
+        raise UserError(f"truth: {where} " + (f"has {doubled[0]} twice" if doubled else "holds no pictures"))
+    index = {name: label for name, (_, label) in zip(names, pairs, strict=True)}
+    return Truth(labels, index, {name: image for name, (image, _) in zip(names, pairs, strict=True)}, where)

@@ -8,6 +8,7 @@ bundle formats that it reads; it has `Config`, a pydantic model, and `load(bundl
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol, cast
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
-from leansort.core.errors import UserError
+from leansort.core.errors import IntegrityError, UserError
 
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
@@ -99,7 +100,7 @@ def profile(bundle: Bundle, x_bhwc: Pixels, engine: str = "", *, runs: int = 50,
 
 def _module(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[ModuleType, Any]:
     engine, given = parsed(engine or default_for(bundle))
-    config = given | config
+    config = config | given  # what stands behind the name was said on purpose
     module = plugins.load("engines", engine)
     unknown = sorted(set(config) - set(module.Config.model_fields))
     if unknown:
@@ -140,6 +141,21 @@ def require(x_bhwc: Pixels, shape_hwc: tuple[int, ...]) -> None:
     if x_bhwc.dtype != np.uint8 or x_bhwc.shape[1:] != shape_hwc:
         expected = f"uint8 (b, {', '.join(map(str, shape_hwc))})"
         raise UserError(f"engine: got pixels {x_bhwc.dtype} {x_bhwc.shape}, the graph takes {expected}")
+
+
+def pixels_of(inputs: Sequence[tuple[str, Sequence[Any]]]) -> tuple[int, ...]:
+    """The (size, size, 3) that a graph reads, given the type and shape of each input.
+
+    Raises:
+        IntegrityError: it reads something else than uint8 (b, size, size, 3).
+    """
+    kinds = {"tensor(uint8)", "u8"}
+    fits = len(inputs) == 1 and inputs[0][0] in kinds and len(inputs[0][1]) == 4
+    sides = tuple(inputs[0][1][1:]) if fits else ()
+    if not sides or not all(isinstance(side, int) and side > 0 for side in sides):
+        said = "; ".join(f"{kind} ({', '.join(map(str, shape))})" for kind, shape in inputs) or "nothing"
+        raise IntegrityError(f"bundle: its graph reads {said}, need one uint8 (b, size, size, 3)")
+    return sides
 
 
 def scores(engine: Engine, pixels: Pixels, batch: int = 64) -> Logits:

@@ -27,7 +27,7 @@ class SamplerConfig(BaseModel):
         population: of each generation of nsga2 and nsga3.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["tpe", "nsga2", "nsga3", "gp", "random", "grid"] = "tpe"
     startup: int = Field(default=10, ge=1, le=10_000)
@@ -54,7 +54,7 @@ class SearchConfig(BaseModel):
         seed: of the sampler.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     recipe: Path

@@ -27,7 +27,7 @@ class HalvingConfig(BaseModel):
         least: finished trials before any is stopped.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rungs: int = Field(default=2, ge=0, le=8)
     eta: float = Field(default=3.0, gt=1.0, le=100.0)

@@ -89,6 +89,21 @@ def identity(path: Path) -> str:
     return str(load_tensors(path, "checkpoint")[1].get("identity"))
 
 
+def require(path: Path, identity: str) -> None:
+    """Refuse a checkpoint that `resume` would.
+
+    Raises:
+        UserError: it was made with another recipe, data set or seed.
+        IntegrityError: it is damaged.
+    """
+    _require_same(path, load_tensors(path, "checkpoint")[1], identity)
+
+
+def _require_same(path: Path, meta: dict[str, Any], identity: str) -> None:
+    if meta.get("identity") != identity:
+        raise UserError(f"resume: {path} was made with another recipe, data set or seed; start a new run instead")
+
+
 def resume(path: Path, state: State, identity: str, ranks: int = 1) -> Progress:
     """Load a checkpoint into the given objects; return how far it had come.
 
@@ -96,8 +111,7 @@ def resume(path: Path, state: State, identity: str, ranks: int = 1) -> Progress:
         UserError: the checkpoint is missing, or belongs to another recipe, data set, seed or number of processes.
     """
     tensors, meta = load_tensors(path, "checkpoint")
-    if meta.get("identity") != identity:
-        raise UserError(f"resume: {path} was made with another recipe, data set or seed; start a new run instead")
+    _require_same(path, meta, identity)
     progress = Progress(**{name: value for name, value in meta.items() if name in Progress.__dataclass_fields__})
     if progress.ranks != ranks:
         raise UserError(f"resume: {path} is of {progress.ranks} processes, here are {ranks}; start as many again")

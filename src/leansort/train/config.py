@@ -49,7 +49,7 @@ class TrainConfig(BaseModel):
         threads: of the training computation; 0 takes every core.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epochs: int = Field(default=100, ge=1, le=10_000)
     batch: int = Field(default=64, ge=2, le=4096)
@@ -93,7 +93,7 @@ class DistillConfig(BaseModel):
             linear layer that is thrown away afterwards; 0 turns it off. Bundles give no features.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     teachers: tuple[Path, ...] = ()
     weight: float = Field(default=0.7, ge=0.0, le=1.0)

@@ -49,7 +49,7 @@ class Job:
     def identity(self) -> str:
         """Digest of everything that must be equal for a resumed run to end as an unbroken one."""
         parts = [self.spec, self.preprocess, self.config.model_copy(update={"workers": 0}), self.augment, self.distill]
-        data = {key: self.provenance.get(key) for key in ("data", "seed")}
+        data = {key: self.provenance.get(key) for key in ("data", "seed", "begun_with", "teachers")}
         return store.digest([[part.model_dump(mode="json") for part in parts], data, list(self.labels.names)])
 
     @property

@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from leansort.arch import timm
 from leansort.arch import trained as trained_models
 from leansort.arch.build import build
 from leansort.arch.initial import classifiers
@@ -94,7 +95,25 @@ def train(
                 for track in (*trackers, *([on_epoch] if on_epoch else [])):
                     track(record)
             fabric.barrier()
+        if run._any(stop):  # while val was scored the last time; what comes behind this training is not wanted either
+            raise Interrupted("training is finished and saved; stopped before what comes next")
     return trained_models.load(folder)
+
+
+def synced(student: Student, device: torch.device) -> Student:
+    """The same with batch norms whose statistics all processes share.
+
+    Raises:
+        UserError: on CPUs, where PyTorch has none.
+        MissingExtraError: the network is timm's, and timm is not installed.
+    """
+    if device.type == "cpu":
+        raise UserError("train.sync_norms: PyTorch shares batch norms between GPUs only")
+    norms = [one for one in student.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+    if all(type(one) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d) for one in norms):
+        return cast(Student, nn.SyncBatchNorm.convert_sync_batchnorm(student))  # type: ignore[no-untyped-call]
+    # timm's norms have an activation of their own, which PyTorch's conversion would drop.
+    return cast(Student, timm.synced(student))
 
 
 def _is_spent(progress: Progress, job: Job) -> bool:
@@ -120,7 +139,7 @@ class _Run:
             rank=fabric.global_rank, ranks=fabric.world_size,
         )  # fmt: skip
         if job.config.sync_norms and fabric.world_size > 1:
-            self.student = nn.SyncBatchNorm.convert_sync_batchnorm(self.student)  # type: ignore[no-untyped-call]
+            self.student = synced(self.student, fabric.device)
         self.model, self.optimizer = fabric.setup(self.student, optimizer(self.student, job.config))
         self.heads = {id(p) for head in classifiers(network, len(job.labels)) for p in head.parameters()}
         if job.config.freeze and not self.heads:

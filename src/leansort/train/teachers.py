@@ -74,8 +74,10 @@ def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) 
             can be had and they are not wanted.
         IntegrityError: a file is damaged.
     """
+    if hints and not paths:
+        raise UserError("distill.hints: nobody gives any; name distill.teachers, or set it to 0")
     teachers = [_load(path, labels, hints=hints, threads=threads) for path in paths]
-    if hints and paths and not any(teacher.width for teacher in teachers):
+    if hints and not any(teacher.width for teacher in teachers):
         raise UserError("distill.hints: bundles give no features; name a trained model among the teachers")
     return teachers
 

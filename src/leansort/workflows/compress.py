@@ -31,7 +31,7 @@ from leansort.report import compression
 from leansort.runtime import engine as engines
 from leansort.workflows import finetuning
 from leansort.workflows.calibrating import calibrated, sentence
-from leansort.workflows.data import import_data
+from leansort.workflows.data import import_data, kept
 from leansort.workflows.finetuning import Finetuning
 from leansort.workflows.progress import bar, say
 from leansort.workflows.recipe import Recipe
@@ -97,12 +97,8 @@ def data_of(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool) -
     store.new_folder(out, "compress", reuse=resume)
     if manifest:
         return manifests.load(manifest)
-    source, imported = out / "data.json", (out / "manifest.parquet").exists()
-    if resume and imported and source.exists() and store.read_json(source, "compress") != recipe.data:
-        raise UserError(f"compress: --resume: the data in {out} are not those the recipe names; take another --out")
-    made = manifests.load(out) if resume and imported else import_data(recipe.data, out, seed=recipe.seed)
-    store.write_json(source, recipe.data)
-    return made
+    there = kept(recipe.data, out, seed=recipe.seed) if resume else None
+    return there or import_data(recipe.data, out, seed=recipe.seed)
 
 
 def steps_of(recipe: Recipe) -> pipeline.Steps:

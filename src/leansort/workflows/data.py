@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from leansort.core import manifest as manifests
 from leansort.core import store
 from leansort.core.errors import UserError
 from leansort.core.manifest import SPLITS, Manifest
@@ -50,8 +51,37 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     for line in faults.lines():
         say(f"found {line}")
     manifest.save(out / "manifest.parquet")
-    store.write_json(out / "import.json", {**counts(manifest), "faults": faults.to_json()})
+    tree = {**counts(manifest), "faults": faults.to_json(), "data": _named(data), "seed": seed}
+    store.write_json(out / "import.json", tree)
     return manifest
+
+
+def kept(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest | None:
+    """What an earlier import of the same data left in `out`; None where there is nothing.
+
+    Raises:
+        UserError: other data were imported there.
+    """
+    if not (out / "manifest.parquet").exists():
+        return None
+    path = out / "import.json"
+    tree = store.read_json(path, "resume") if path.exists() else {}
+    if (tree.get("data", _named(data)), tree.get("seed", seed)) != (_named(data), seed):
+        raise UserError(f"resume: {out} holds other data than the recipe names now; start anew with another --out")
+    return manifests.load(out)
+
+
+def _named(data: dict[str, Any]) -> dict[str, Any]:
+    """A `data` section as plain data, its paths as they are called from anywhere."""
+    return {key: _plain(value, path=key == "path") for key, value in data.items()}
+
+
+def _plain(value: Any, *, path: bool) -> Any:
+    if isinstance(value, Path) or (path and isinstance(value, str)):
+        return str(Path(value).resolve())
+    if isinstance(value, dict):
+        return {str(key): _plain(one, path=path) for key, one in value.items()}
+    return [_plain(one, path=path) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _items(module: Any, config: Any) -> Items:

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ def expand(inputs: Sequence[str], listed: Iterable[str]) -> Iterator[Path]:
             if not found:
                 raise UserError(f"predict: folder {path} holds no pictures ({', '.join(SUFFIXES)})")
             yield from found
-        elif path.exists():
+        elif os.path.lexists(path):  # where a link leads is asked when it is read, as of a list
             yield path
         else:
             raise UserError(f"predict: {path} is not there")
@@ -78,7 +79,7 @@ def predict_to(
         lines = formatted(results, classifier.bundle.meta.labels, style)
         if out is None:
             for line in lines:
-                print(line)
+                print(line, flush=True)  # a robot waits for it at the other end of a pipe
         else:
             store.write_text(out, "".join(line + "\n" for line in lines))
     return failed[True]

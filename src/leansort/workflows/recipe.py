@@ -40,7 +40,7 @@ class ArchConfig(BaseModel):
         weight_names: YAML or JSON file that maps the weights' names, or beginnings of names, to ours.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     base: str = "mnasnet"
     model: dict[str, Any] | None = None
@@ -69,7 +69,7 @@ class ExportConfig(BaseModel):
             and what is less sure is not accepted. None accepts everything.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: Literal["onnx", "openvino", "torch"] = "onnx"
     wanted_error: float | None = Field(default=None, ge=0.0, lt=1.0)
@@ -85,7 +85,7 @@ class BenchConfig(BaseModel):
         starts: how often the whole program is started, for its cold start and memory; 0 leaves both out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     seconds: float = Field(default=3.0, gt=0.0, le=600.0)
     queries: int = Field(default=1000, ge=1, le=1_000_000)
@@ -112,7 +112,7 @@ class Recipe(BaseModel):
         contest: baselines of the contest score.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
@@ -158,7 +158,9 @@ def load(path: Path, overrides: Sequence[str] = (), data: Path | None = None) ->
     for text in overrides:
         _override(tree, text)
     if data is not None:
-        tree.setdefault("data", {})["path"] = str(data)
+        section = tree.setdefault("data", {})
+        if isinstance(section, dict):  # else it is named among the faults
+            section["path"] = str(data)
     return validated(_with_statistics(tree), str(path))
 
 
@@ -215,7 +217,7 @@ def source_config(data: dict[str, Any], **more: Any) -> tuple[types.ModuleType, 
     module = plugins.load("sources", str(data["source"]))
     settings = {key: value for key, value in more.items() if key in module.Config.model_fields}
     own = {key: value for key, value in data.items() if key not in ("source", "split")}
-    return module, module.Config(**(settings | own))
+    return module, module.Config.model_validate(settings | own)
 
 
 def split_config(data: dict[str, Any]) -> SplitConfig:

@@ -17,6 +17,7 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import Manifest
 from leansort.core.processes import several_processes
 from leansort.data.splits import split_of
+from leansort.measure import contest
 from leansort.workflows import bench as benches
 from leansort.workflows.compress import compress, steps_of
 from leansort.workflows.data import import_data
@@ -102,12 +103,13 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, out: Path
 
 def _submit(bundle: Path, pictures: list[Path], out: Path) -> list[str]:
     """Run the submission as the contest does: a process of its own, start-up included in its time."""
-    listed = out / "pictures.txt"
+    listed, answers = out / "pictures.txt", out / "output.csv"
+    answers.unlink(missing_ok=True)  # an earlier one is no answer of this bundle
     store.write_text(listed, "".join(f"{path}\n" for path in pictures))
-    command = [sys.executable, "-m", "leansort", "submit", str(bundle), "-", "--out", str(out / "output.csv")]
+    command = [sys.executable, "-m", "leansort", "submit", str(bundle), "-", "--out", str(answers)]
     with listed.open() as names:
         done = subprocess.run(command, stdin=names, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):
+    if done.returncode not in (0, 1) or not answers.exists():  # 1: some pictures could not be read
         raise LeansortError(f"submit: failed with exit code {done.returncode}: {done.stderr.strip()[-300:]}")
     return [line for line in done.stderr.splitlines() if line.startswith("unreadable ")]
 
@@ -116,10 +118,12 @@ def _score(recipe: Recipe, manifest: Manifest, split: str, out: Path) -> dict[st
     """Score the submission on all crops and, as the contest does, on a public and a private half apart."""
     halves = Counter[str]()
     lines: dict[str, list[str]] = {"public": [], "private": []}
-    for row in manifest.split(split):
-        half = split_of(row.group, recipe.seed, {"public": 0.5, "private": 0.5})
+    rows = manifest.split(split)
+    for row, name in zip(rows, contest.names([manifest.path(row) for row in rows]), strict=True):
+        # Not by the group alone: the splits were dealt by that already.
+        half = split_of(f"half/{row.group}", recipe.seed, {"public": 0.5, "private": 0.5})
         halves[half] += 1
-        lines[half].append(Path(row.image).name)
+        lines[half].append(name)
     paths = {half: out / f"{half}.txt" for half in lines if halves[half]}
     for half, path in paths.items():
         store.write_text(path, "".join(f"{name}\n" for name in lines[half]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 from leansort.core import bundle as bundles
 from leansort.core import store
 from leansort.core.errors import UserError
-from leansort.core.labels import LabelSet
 from leansort.measure import accuracy, contest
 from leansort.measure.contest import Baselines
 from leansort.measure.truth import Truth, read
@@ -26,6 +25,7 @@ class Scored:
     said: dict[str, str]
     seconds: float
     macs: float
+    faults: list[str] = field(default_factory=list)
 
 
 def score(
@@ -44,27 +44,43 @@ def score(
         base: the contest's baselines.
 
     Returns:
-        Plain data: macro-F1 with interval, per-class table, confusion matrix, contest scores.
+        Plain data: macro-F1 with interval, per-class table, confusion matrix, contest scores, and of a bundle the
+        `faults`: pictures that could not be read, which count as its first class.
 
     Raises:
-        UserError: pictures are missing from the answers, or classes are unknown or differ.
+        UserError: pictures are missing from the answers, none of a bundle's can be read, or classes are unknown or
+            differ.
     """
     scored = _scored(answers, truth, split)
     lists = {"all": scored.truth}
     for name, path in (("public", public), ("private", private)):
         if path is not None:
-            lists[name] = scored.truth.only(path.read_text().split(), f"{name} list")
+            lists[name] = scored.truth.only(_listed(path), f"{name} list")
     cost = scored.seconds if seconds is None else seconds
     parts = {name: _part(part, scored.said) for name, part in lists.items()}
     rows = [row for name, part in parts.items() for row in _contest(name, part, cost, scored.macs, base or Baselines())]
-    return {"truth": scored.truth.where, "seconds": cost, "macs": scored.macs, "lists": parts, "contest": rows}
+    return {
+        "truth": scored.truth.where, "seconds": cost, "macs": scored.macs, "lists": parts, "contest": rows,
+        "faults": scored.faults,
+    }  # fmt: skip
+
+
+def _listed(path: Path) -> list[str]:
+    """Names, one a line; blanks belong to them."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"score: the list {path} cannot be read ({error})") from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _scored(answers: Path, truth_path: Path, split: str) -> Scored:
     if answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers)):
         return _run(answers, truth_path, split)
     said, seconds, macs = contest.read_submission(store.read_json(answers, "submission"), str(answers))
-    truth = read(truth_path, split, LabelSet.of(sorted(set(said.values()))) if truth_path.suffix == ".csv" else None)
+    truth = read(truth_path, split)
+    if truth_path.suffix == ".csv":  # which names no class that it has no picture of
+        truth = truth.among(said.values())
     return Scored(truth, said, seconds, macs)
 
 
@@ -75,8 +91,10 @@ def _run(path: Path, truth_path: Path, split: str) -> Scored:
     truth = read(truth_path, split, labels)
     labels.require_same(truth.labels, "the bundle", truth.where)
     with store.scratch() as folder:
-        tree, _ = submit(path, list(truth.files.values()), folder / "answers.json")
-    return Scored(truth, tree["inference"], tree["time"]["runtime"]["all"], tree["macs"])
+        tree, faults = submit(path, list(truth.files.values()), folder / "answers.json")
+    if len(faults) == len(truth.files):
+        raise UserError(f"score: none of the {len(faults)} pictures can be read, first {faults[0]}")
+    return Scored(truth, tree["inference"], tree["time"]["runtime"]["all"], tree["macs"], faults)
 
 
 def _part(truth: Truth, said: dict[str, str]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from leansort.core import manifest as manifests
 from leansort.core import store
 from leansort.core.errors import IntegrityError, UserError
 from leansort.core.manifest import Manifest
@@ -15,7 +14,7 @@ from leansort.core.processes import first_process
 from leansort.train import trackers
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
-from leansort.workflows.train import imported, train_model
+from leansort.workflows.train import given, train_model
 
 _VERSION = 1
 
@@ -108,8 +107,7 @@ def begin(
         raise UserError(f"resume: {out} was begun with another recipe; name another folder with --out")
     if not resume and first_process() and out.is_dir() and any(out.iterdir()):
         raise UserError(f"train: {out} is not empty; go on with --resume or name another folder with --out")
-    there = manifest or (out if resume and (out / "manifest.parquet").exists() else None)
-    rows = manifests.load(there) if there else imported(recipe, out)
+    rows = given(recipe, out, manifest, resume=resume)
     if first_process():
         store.write_json(path, recipe.to_json())
     return Ground(out, rows, cache or out / "cache", tracker)

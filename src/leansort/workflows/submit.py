@@ -27,7 +27,7 @@ def submit(
 
     Args:
         bundle: the bundle file.
-        pictures: their paths; file names must differ.
+        pictures: their paths; see `contest.names` for what they are called.
         out: gets the JSON object.
         threads: that decode and run; 0 takes every core.
         engine: which engine; the one that suits the bundle where empty, the fastest for `auto`.
@@ -36,17 +36,16 @@ def submit(
         The submission and one line for each picture that could not be read.
 
     Raises:
-        UserError: two pictures have the same file name.
+        UserError: a picture is named twice.
     """
-    doubled = duplicates([path.name for path in pictures])
-    if doubled:
-        raise UserError(f"submit: the file name {doubled[0]} is there twice; the submission file goes by file name")
+    names = contest.names(pictures)
+    if doubled := duplicates(names):
+        raise UserError(f"submit: {doubled[0]} is named twice")
     faults: list[str] = []
     with engines.classifier(bundle, engine) as classifier, ThreadPoolExecutor(threads or usable_cores()) as pool:
         started = time.perf_counter()
         timed = list(pool.map(lambda path: _timed(classifier, path, faults), pictures))
         inference_s = time.perf_counter() - started
-        names = [path.name for path in pictures]
         labels = {name: label for name, (label, _) in zip(names, timed, strict=True)}
         seconds = {name: spent for name, (_, spent) in zip(names, timed, strict=True)}
         tree = contest.submission(

@@ -22,13 +22,13 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.processes import first_process, several_processes
 from leansort.core.seeds import Seeds
 from leansort.data.crops import Crops
-from leansort.train import teachers, trackers
+from leansort.train import checkpoint, teachers, trackers
 from leansort.train.device import devices
 from leansort.train.job import Job
 from leansort.train.keeping import Record, Tracker
 from leansort.train.loop import OnStep, train
 from leansort.workflows.arch import spec_of
-from leansort.workflows.data import import_data
+from leansort.workflows.data import import_data, kept
 from leansort.workflows.data_cache import decoded
 from leansort.workflows.progress import epochs, say
 from leansort.workflows.recipe import Recipe
@@ -43,13 +43,30 @@ def train_once(
     Returns:
         The val macro-F1 of the best epoch, which one it was, and where the model is.
     """
-    there = manifest or (out if resume and (out / "manifest.parquet").exists() else None)
-    rows = manifests.load(there) if there else imported(recipe, out)
     folder = out / "train"
+    _require_free(folder, resume)
+    rows = given(recipe, out, manifest, resume=resume)
     tracking = trackers.opened(tracker, recipe.name, folder, recipe.to_json(), say)
     model = train_model(recipe, rows, folder, resume=resume, cache=cache, tracking=tracking)
     known = model.provenance
     return {"val_macro_f1": known["val_macro_f1"], "epoch": known["epoch"], "folder": str(folder)}
+
+
+def given(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool) -> Manifest:
+    """The data to train on: those of `manifest`, or the recipe's own, imported into `out` or kept there.
+
+    Raises:
+        UserError: the data cannot be used, or `out` holds others.
+    """
+    if manifest:
+        return manifests.load(manifest)
+    there = kept(recipe.data, out, seed=recipe.seed) if resume else None
+    return there or imported(recipe, out)
+
+
+def _require_free(folder: Path, resume: bool) -> None:
+    if (folder / "last.safetensors").exists() and not resume:
+        raise UserError(f"train: {folder} holds a run already; go on with --resume or name another folder with --out")
 
 
 def imported(recipe: Recipe, out: Path) -> Manifest:
@@ -81,11 +98,16 @@ def train_model(
         meanwhile: called twice a second at most.
 
     Raises:
-        UserError: `folder` holds another run, or `resume` finds none of this recipe.
+        UserError: `folder` holds another run, `resume` finds one of another recipe, or the network does not take a size
+            that `train.grow_from` begins with.
     """
-    if (folder / "last.safetensors").exists() and not resume:
-        raise UserError(f"train: {folder} holds a run already; go on with --resume or name another folder with --out")
+    _require_free(folder, resume)
+    resume = resume and (folder / "last.safetensors").exists()  # stopped in its first epoch it left none
     job = _job(recipe, manifest, cache or folder.parent / "cache")
+    for size in sorted({job.size(epoch) for epoch in range(job.config.epochs)} - {job.preprocess.size}):
+        checked(build(job.spec), size)
+    if resume:  # before the folder's recipe is written over
+        checkpoint.require(folder / "last.safetensors", job.identity)
     if first_process():
         store.write_json(folder / "recipe.json", recipe.to_json())
     network = None if resume else _begun(job.spec, job.seeds, recipe, folder)
@@ -162,8 +184,29 @@ def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> Job:
         augment=recipe.augment,
         distill=recipe.distill,
         seeds=Seeds(recipe.seed),
-        provenance=provenance.provenance(recipe=recipe.digest, data=manifest.digest, seed=recipe.seed),
+        provenance={
+            **provenance.provenance(recipe=recipe.digest, data=manifest.digest, seed=recipe.seed),
+            **_learned_from(recipe),
+        },
     )
+
+
+def _learned_from(recipe: Recipe) -> dict[str, Any]:
+    """Digests of outside weights and teachers, where there are any: another file of that name is another training."""
+    found: dict[str, Any] = {}
+    if recipe.arch.weights is not None:
+        names = recipe.arch.weight_names
+        found["begun_with"] = [_contents(str(recipe.arch.weights)), _contents(str(names)) if names else ""]
+    if recipe.distill.teachers:
+        found["teachers"] = [_contents(str(teacher)) for teacher in recipe.distill.teachers]
+    return found
+
+
+def _contents(name: str) -> str:
+    """Digest of a file, or of the network in a run folder; what is no file here is known by its name."""
+    path = Path(name)
+    path = path / "model.safetensors" if path.is_dir() else path
+    return store.sha256(path.read_bytes())[:16] if path.is_file() else name
 
 
 def crops(manifest: Manifest, split: str, preprocess: Preprocess, cache: Path) -> Crops:

@@ -62,7 +62,7 @@ class Config(BaseModel):
             for all layers or one for each.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     layers: int = Field(default=20, ge=1, le=200, strict=True)
     channels: int = Field(default=36, ge=2, le=4096, strict=True)

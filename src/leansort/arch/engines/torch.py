@@ -29,7 +29,7 @@ class Config(BaseModel):
             length of a call and put back.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threads: int = Field(default=1, ge=1, le=256)
 

@@ -16,7 +16,7 @@ NOTE = "every export folds batch norms anyway, so the bundle is no faster"
 class Config(BaseModel):
     """No settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:

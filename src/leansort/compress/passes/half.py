@@ -20,7 +20,7 @@ class Config(BaseModel):
         kind: `fp16` rounds more finely, `bf16` holds any number that 32 bits do; larger ones `fp16` leaves as they are.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Half = "fp16"
 

@@ -39,7 +39,7 @@ class Config(BaseModel):
         between: training between cuts.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     macs: float | None = Field(default=None, gt=0.0, lt=1.0)
     parameters: float | None = Field(default=None, gt=0.0, lt=1.0)

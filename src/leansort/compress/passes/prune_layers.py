@@ -25,7 +25,7 @@ class Config(BaseModel):
         crops: train crops that the loss is taken on.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     blocks: int = Field(default=1, ge=0, le=1000)
     crops: int = Field(default=512, ge=1)

@@ -31,7 +31,7 @@ class Config(BaseModel):
         share: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
     crops: int = Field(default=300, ge=1, le=100_000)

@@ -23,7 +23,7 @@ class Config(BaseModel):
         scope: whether they compete within their layer (`local`) or across the network (`global`).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     amount: float = Field(default=0.5, ge=0.0, lt=1.0)
     scope: Literal["local", "global"] = "global"

@@ -38,7 +38,7 @@ class Config(BaseModel):
         map: category map file that turns CIFAR's names into classes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path
     out: Path = Path()

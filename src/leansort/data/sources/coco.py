@@ -33,7 +33,7 @@ class Config(BaseModel):
         tolerate: share of the photos that may be missing or unreadable; they are left out and named.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path | tuple[Path, ...] | dict[str, Path]
     images: Path | None = None

@@ -38,7 +38,7 @@ class Config(BaseModel):
         tolerate: share of the pictures that may be unreadable; they are left out and named.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path
     labels: tuple[str, ...] | None = None

@@ -22,7 +22,7 @@ class Config(BaseModel):
         test: scenes to score on.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path
     seed: int = Field(default=0, ge=0)

@@ -30,7 +30,7 @@ class Config(BaseModel):
         tolerate: share of the pictures that may be missing or unreadable; they are left out and named.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path
     images: Path | None = None

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from leansort.core import store
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError
-from leansort.runtime.engine import LayerTime, require
+from leansort.runtime.engine import LayerTime, pixels_of, require
 
 REQUIRES = "onnxruntime"
 FORMATS = ("onnx",)
@@ -30,7 +30,7 @@ class Config(BaseModel):
         threads: compute threads; more than one helps large pictures only.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threads: int = Field(default=1, ge=1, le=256)
 
@@ -40,8 +40,9 @@ class OnnxRuntimeEngine:
 
     def __init__(self, session: Any) -> None:
         self._session = session
-        self._input: str = session.get_inputs()[0].name
-        self._shape = tuple(session.get_inputs()[0].shape[1:])
+        given = session.get_inputs()
+        self._shape = pixels_of([(one.type, one.shape) for one in given])
+        self._input: str = given[0].name
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""

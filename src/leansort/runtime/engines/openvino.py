@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, MissingExtraError
-from leansort.runtime.engine import LayerTime, require
+from leansort.runtime.engine import LayerTime, pixels_of, require
 
 REQUIRES = "openvino"
 FORMATS = ("openvino", "onnx")
@@ -39,7 +39,7 @@ class Config(BaseModel):
             has it, and is f32 elsewhere; `auto` is OpenVINO's choice, which on some processors is bf16.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threads: int = Field(default=1, ge=1, le=256)
     precision: Literal["f32", "bf16", "auto"] = "f32"
@@ -70,7 +70,7 @@ class OpenVinoEngine:
 
     def __init__(self, core: Any, model: Any, properties: dict[str, Any]) -> None:
         self._core, self._properties = core, properties
-        self._shape = tuple(dim.get_length() for dim in list(model.input(0).partial_shape)[1:])
+        self._shape = pixels_of([(one.element_type.get_type_name(), _sides(one.partial_shape)) for one in model.inputs])
         single = model.clone()
         single.reshape([1, *self._shape])
         self._models = {True: single, False: model}  # whether for one picture
@@ -145,6 +145,10 @@ def shared_core(openvino: Any) -> Any:
     core = openvino.Core()
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(core))  # not even when the program ends
     return core
+
+
+def _sides(shape: Any) -> list[int | str]:
+    return [side.get_length() if side.is_static else str(side) for side in shape]
 
 
 def _refused(error: RuntimeError) -> IntegrityError:

@@ -49,15 +49,21 @@ def library(module: str, extra: str) -> ModuleType:
         raise MissingExtraError(module, extra) from None
 
 
-def kept_id(folder: Path) -> str | None:
-    """The tracker's name for the run that `folder` was opened for before; None where it was not."""
-    path = folder / "tracked.json"
-    return str(store.read_json(path, "tracker")["id"]) if path.exists() else None
+def kept_id(folder: Path, tracker: str) -> str | None:
+    """A tracker's name for the run that it was opened for in `folder` before; None where it was not."""
+    found = _kept_ids(folder).get(tracker)
+    return None if found is None else str(found)
 
 
-def keep_id(folder: Path, name: str) -> None:
+def keep_id(folder: Path, tracker: str, name: str) -> None:
     """Write what `kept_id` reads."""
-    store.write_json(folder / "tracked.json", {"id": name})
+    store.write_json(folder / "tracked.json", {**_kept_ids(folder), tracker: name})
+
+
+def _kept_ids(folder: Path) -> dict[str, Any]:
+    path = folder / "tracked.json"
+    found = store.read_json(path, "tracker") if path.exists() else {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager

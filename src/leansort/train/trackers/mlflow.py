@@ -32,7 +32,7 @@ def open(run: str, folder: Path, recipe: dict[str, Any]) -> _Run:
     Raises:
         UserError: the server or file of MLFLOW_TRACKING_URI cannot be used.
     """
-    before = kept_id(folder)
+    before = kept_id(folder, "mlflow")
     try:
         _MLFLOW.set_experiment(recipe["name"])
         begun = _MLFLOW.start_run(run_id=before) if before else _MLFLOW.start_run(run_name=run)
@@ -40,7 +40,7 @@ def open(run: str, folder: Path, recipe: dict[str, Any]) -> _Run:
             _MLFLOW.log_params(flat(recipe))
     except _MLFLOW.MlflowException as error:
         raise UserError(f"mlflow: {_line(error)}") from None
-    keep_id(folder, begun.info.run_id)
+    keep_id(folder, "mlflow", begun.info.run_id)
     return _Run()
 
 

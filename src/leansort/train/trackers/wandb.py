@@ -34,7 +34,7 @@ def open(run: str, folder: Path, recipe: dict[str, Any]) -> _Run:
     Raises:
         UserError: nobody is logged in, or the server cannot be reached.
     """
-    before = kept_id(folder)
+    before = kept_id(folder, "wandb")
     try:
         begun = _WANDB.init(
             project=recipe["name"], name=run, dir=str(folder.resolve()), config=recipe, id=before,
@@ -43,7 +43,7 @@ def open(run: str, folder: Path, recipe: dict[str, Any]) -> _Run:
         )  # fmt: skip
     except _WANDB.Error as error:
         raise UserError(f"wandb: {_line(error)} (WANDB_MODE=offline needs neither account nor network)") from None
-    keep_id(folder, begun.id)
+    keep_id(folder, "wandb", begun.id)
     return _Run(begun)
 
 
