@@ -69,6 +69,17 @@ def test_a_network_is_pruned_healed_trained_for_int8_and_quantized(
     ]
 
 
+def test_what_was_compressed_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+    given = [recipe, tiny_run / "train", "compress.steps=[{pass: half, faster: false}]", "compress.max_f1_drop=1"]
+    done = cli("compress", *given, "--manifest", tiny_run, "--out", tmp_path / "small")
+    assert done.returncode == 0, done.stderr
+    card = cli("card", tmp_path / "small" / "model.leansort", "--manifest", tiny_run, "--out", tmp_path / "passed")
+    assert card.returncode == 0, card.stderr
+    text = (tmp_path / "passed" / "README.md").read_text()
+    assert "float16, `model.leansort` (onnx)" in text
+    assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
+
+
 @pytest.mark.slow
 def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
     plugins = tmp_path / "plugins" / "passes"

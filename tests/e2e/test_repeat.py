@@ -173,3 +173,33 @@ def test_mlflow_itself_offline(tiny_recipe: Path, tmp_path: Path, cli: Cli, monk
     done = cli("train", tiny_recipe, *QUICK, "--tracker", "mlflow", "--out", tmp_path / "o")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs.db").stat().st_size
+
+
+def test_a_refused_training_leaves_what_is_there(tiny_recipe: Path, folders: Path, tmp_path: Path, cli: Cli) -> None:
+    out = tmp_path / "out"
+    given = ["train", tiny_recipe, "train.epochs=1", "--out", out]
+    assert cli(*given).returncode == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and "cache" not in path.parts}
+    shutil.copytree(folders, tmp_path / "other")
+    (next((tmp_path / "other" / "train").rglob("*.jpg"))).unlink()
+    for more, message in (
+        (["seed=1"], "holds a run already"),
+        (["--resume", "train.lr=0.001"], "was made with another recipe, data set or seed"),
+        (["--resume", "--data", tmp_path / "other"], "holds other data than the recipe names now"),
+        (
+            ["--resume", "train.grow_from=0.5", "arch.base=timm:vit_tiny_patch16_224", "preprocess.size=224"],
+            "does not take",
+        ),
+    ):
+        done = cli(*given, *more)
+        assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+    after = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and "cache" not in path.parts}
+    assert after == before
+    assert cli(*given, "--resume").returncode == 0
+
+
+def test_a_training_stopped_before_its_first_checkpoint_is_begun(tiny_recipe: Path, tmp_path: Path, cli: Cli) -> None:
+    given = ["train", tiny_recipe, "train.epochs=1", "--out", tmp_path / "out"]
+    assert cli(*given).returncode == 0
+    (tmp_path / "out" / "train" / "last.safetensors").unlink()
+    assert cli(*given, "--resume").returncode == 0

@@ -145,3 +145,12 @@ def test_labels_must_match_their_digest(tmp_path: Path) -> None:
 def test_a_missing_bundle_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not there"):
         bundles.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("name", ["hashes.json", "bundle.json"])
+def test_endless_brackets_are_refused(name: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(made().to_bytes())) as whole, zipfile.ZipFile(buffer, "w") as archive:
+        for member in whole.namelist():
+            archive.writestr(member, b"[" * 100_000 if member == name else whole.read(member))
+    refused(buffer.getvalue())

@@ -190,6 +190,7 @@ def score(
     base_seconds: Annotated[float, typer.Option(help="Baseline time.")] = 43.16,
     base_macs_f1: Annotated[float, typer.Option(help="Baseline F1 of the MACs edition.")] = 0.8342,
     base_macs: Annotated[int, typer.Option(help="Baseline MACs.")] = 13_863_553,
+    engine: Engine = "",
     as_json: Json = False,
 ) -> None:
     """Macro-F1 with its interval, the per-class table, and the contest's scores in both editions.
@@ -200,7 +201,9 @@ def score(
     from leansort.workflows import score as scores
 
     base = scores.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
-    scored = scores.score(answers, truth, split=split, public=public, private=private, seconds=seconds, base=base)
+    scored = scores.score(
+        answers, truth, split=split, public=public, private=private, seconds=seconds, base=base, engine=engine
+    )
     for line in scored["faults"]:
         print(f"unreadable {line}", file=sys.stderr)
     printed(scored, as_json, scores.table(scored))

@@ -36,6 +36,7 @@ def compress(
     Example: leansort compress configs/compress/trashnet.yaml models/trashnet --data photos/ --out runs/small
     Example: leansort compress recipe.yaml runs/a/train --manifest runs/a --explain
     """
+    from leansort.core import store
     from leansort.workflows import recipe as recipes
 
     resolved = recipes.load(recipe, overrides or [], data)
@@ -45,6 +46,7 @@ def compress(
     start = workflow.begin(resolved, model, explain=explain)
     folder = out or Path("runs") / f"{resolved.name}-compress"
     rows = workflow.data_of(resolved, folder, manifest, resume=resume)
+    store.write_json(folder / "recipe.json", resolved.to_json())
     tree = workflow.compress(resolved, start, rows, folder, cache=cache, explain=explain)
     printed(
         tree,

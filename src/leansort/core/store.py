@@ -72,7 +72,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8 atomically."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names of files need not be text
 
 
 def canonical_json(value: Any, indent: int | None = None) -> str:

@@ -6,7 +6,7 @@ import itertools
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,10 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: Config | None
     base = _baseline(paths, config.baseline)
     named = _named([*paths, *([base] if base and base not in paths else [])])
     loaded = {name: engines.classifier(path, config.engine, threads=config.threads) for name, path in named.items()}
-    readable = _readable(pictures[:MOST_PICTURES])
+    said = runtime.parsed(config.engine)[1].get("threads")  # behind the engine's name, which was checked by loading it
+    config = replace(config, threads=int(said or config.threads))
+    count = min(MOST_PICTURES, len(pictures))  # of all classes, whose folders come one after the other
+    readable = _readable([pictures[at * len(pictures) // count] for at in range(count)])
     data = list(readable.values())
     times = _single_stream(loaded, data, config)
     found = _latencies(loaded, times, config) + _offline(loaded, data, config)

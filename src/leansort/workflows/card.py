@@ -57,7 +57,7 @@ def _card(passed: Passed, plain: dict[str, Any], val: Crops, name: str, notes: S
     return Card(
         name=name, title=recipe["title"] or recipe["name"], facts=cards.facts(plain), split="val",
         f1=macro_f1_interval(truth, said, len(names)), crops=len(truth), classes=per_class(truth, said, names),
-        seeds=passed.seeds, reproduce=f"leansort {passed.command} recipe.json seed={recipe['seed']} --data FOLDER",
+        seeds=passed.seeds, reproduce=f"leansort {passed.command} seed={recipe['seed']} --data FOLDER",
         notes=notes,
     )  # fmt: skip
 

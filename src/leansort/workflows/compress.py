@@ -70,6 +70,8 @@ def compress(
     done = pipeline.run(recipe.compress, steps, model, context, out)
     bundle, found = calibrated(done.bundle, context.val, recipe.export.wanted_error)
     say(f"compress: {sentence(found)}")
+    known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
+    bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)
     bundle.save(out / "model.leansort")
     layers = []
     if explain:

@@ -21,7 +21,7 @@ from leansort.workflows.recipe import Recipe
 
 @dataclass(frozen=True)
 class Passed:
-    """What is passed on: a network or bundle, the recipe it was made by, and the command and seeds of that recipe."""
+    """What is passed on: a network or bundle, the recipe and command it was made by, and that recipe's seeds."""
 
     artifact: TrainedModel | Bundle
     recipe: dict[str, Any]
@@ -54,7 +54,7 @@ def of_training(run: Path) -> Passed:
         UserError: `run` holds none, or no recipe beside it.
     """
     model, (tree, _) = trained.load(run), _recipe(run)
-    return Passed(model, tree, "train", _spread(run.parent / "repeat.json", "runs", "val_macro_f1"))
+    return Passed(model, tree, "train recipe.json", _spread(run.parent / "repeat.json", "runs", "val_macro_f1"))
 
 
 def of_bundle(path: Path) -> Passed:
@@ -69,9 +69,12 @@ def of_bundle(path: Path) -> Passed:
     if not above:
         raise UserError(f"card: no recipe.json lies in a folder above {path}; name a bundle within its run's folder")
     tree, recipe = _recipe(above[0])
-    if recipe.digest != bundle.meta.provenance.get("recipe"):
-        raise UserError(f"card: {path} was not made by the recipe in {above[0]}")
-    return Passed(bundle, tree, "run", _spread(above[0].parent / "best.json", "claims", "macro_f1"))
+    known = bundle.meta.provenance
+    if recipe.digest == known.get("recipe"):
+        return Passed(bundle, tree, "run recipe.json", _spread(above[0].parent / "best.json", "claims", "macro_f1"))
+    if recipe.digest == known.get("compressed", {}).get("recipe"):
+        return Passed(bundle, tree, "compress recipe.json NETWORK", None)
+    raise UserError(f"card: {path} was not made by the recipe in {above[0]}")
 
 
 def _recipe(folder: Path) -> tuple[dict[str, Any], Recipe]:

@@ -30,7 +30,7 @@ class Scored:
 
 def score(
     answers: Path, truth: Path, *, split: str = "test", public: Path | None = None, private: Path | None = None,
-    seconds: float | None = None, base: Baselines | None = None,
+    seconds: float | None = None, base: Baselines | None = None, engine: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Score a submission file, or a bundle, which is run first.
 
@@ -42,6 +42,7 @@ def score(
         private: likewise for the private list.
         seconds: replaces the time that the submission states.
         base: the contest's baselines.
+        engine: that runs a bundle; the one that suits it where empty.
 
     Returns:
         Plain data: macro-F1 with interval, per-class table, confusion matrix, contest scores, and of a bundle the
@@ -51,7 +52,7 @@ def score(
         UserError: pictures are missing from the answers, none of a bundle's can be read, or classes are unknown or
             differ.
     """
-    scored = _scored(answers, truth, split)
+    scored = _scored(answers, truth, split, engine)
     lists = {"all": scored.truth}
     for name, path in (("public", public), ("private", private)):
         if path is not None:
@@ -74,9 +75,9 @@ def _listed(path: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _scored(answers: Path, truth_path: Path, split: str) -> Scored:
+def _scored(answers: Path, truth_path: Path, split: str, engine: str) -> Scored:
     if answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers)):
-        return _run(answers, truth_path, split)
+        return _run(answers, truth_path, split, engine)
     said, seconds, macs = contest.read_submission(store.read_json(answers, "submission"), str(answers))
     truth = read(truth_path, split)
     if truth_path.suffix == ".csv":  # which names no class that it has no picture of
@@ -84,14 +85,14 @@ def _scored(answers: Path, truth_path: Path, split: str) -> Scored:
     return Scored(truth, said, seconds, macs)
 
 
-def _run(path: Path, truth_path: Path, split: str) -> Scored:
+def _run(path: Path, truth_path: Path, split: str, engine: str) -> Scored:
     from leansort.workflows.submit import submit
 
     labels = bundles.load(path).labels
     truth = read(truth_path, split, labels)
     labels.require_same(truth.labels, "the bundle", truth.where)
     with store.scratch() as folder:
-        tree, faults = submit(path, list(truth.files.values()), folder / "answers.json")
+        tree, faults = submit(path, list(truth.files.values()), folder / "answers.json", engine=engine)
     if len(faults) == len(truth.files):
         raise UserError(f"score: none of the {len(faults)} pictures can be read, first {faults[0]}")
     return Scored(truth, tree["inference"], tree["time"]["runtime"]["all"], tree["macs"], faults)

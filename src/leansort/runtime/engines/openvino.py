@@ -15,7 +15,7 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections import deque
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,24 @@ class Config(BaseModel):
         }
 
 
+class _Lane:
+    """A request of OpenVINO's; pixels are copied in and logits out, so nothing is shared with whoever called."""
+
+    def __init__(self, request: Any, *, alone: bool) -> None:
+        self._request = request
+        self._given: npt.NDArray[np.uint8] | None = request.get_input_tensor().data if alone else None
+
+    def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Map pixels to logits."""
+        if self._given is None:
+            logits: npt.NDArray[np.float32] = self._request.infer([x_bhwc])[0]
+            return logits
+        # Handing an array to `infer` costs 60 microseconds, more than a tenth of a small network.
+        np.copyto(self._given, x_bhwc)
+        self._request.infer()
+        return cast("npt.NDArray[np.float32]", self._request.get_output_tensor().data.copy())
+
+
 class OpenVinoEngine:
     """A graph in lanes: a call takes an idle lane, or opens one, and no two calls ever share one.
 
@@ -74,7 +92,7 @@ class OpenVinoEngine:
         single = model.clone()
         single.reshape([1, *self._shape])
         self._models = {True: single, False: model}  # whether for one picture
-        self._idle: dict[bool, deque[Any]] = {True: deque([self._lane(alone=True)]), False: deque()}
+        self._idle: dict[bool, deque[_Lane]] = {True: deque([self._lane(alone=True)]), False: deque()}
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
@@ -85,16 +103,16 @@ class OpenVinoEngine:
         except IndexError:
             lane = self._lane(alone=alone)
         try:
-            logits: npt.NDArray[np.float32] = lane.infer([x_bhwc])[0]  # copied in and out: nothing is shared
+            return lane.run(x_bhwc)
         finally:
             self._idle[alone].append(lane)
-        return logits
 
-    def _lane(self, *, alone: bool) -> Any:
+    def _lane(self, *, alone: bool) -> _Lane:
         try:
-            return self._core.compile_model(self._models[alone], "CPU", self._properties).create_infer_request()
+            compiled = self._core.compile_model(self._models[alone], "CPU", self._properties)
         except RuntimeError as error:
             raise _refused(error) from None
+        return _Lane(compiled.create_infer_request(), alone=alone)
 
 
 def load(bundle: Bundle, config: Config) -> OpenVinoEngine:
