@@ -2,8 +2,8 @@
 
 Same network, same input size, same JPEGs; the old way (Pillow, PyTorch eager, float, batch 1) and the engines of a
 robot are timed in turns within one run: in float, in OpenVINO's bf16, and in int8 as ONNX Runtime's quantizer writes
-it; the committed network also pruned, as in `models/trashnet-compressed`. The pictures are 512x384, drawn and compressed here, so that the claim can be checked without any data set; they
-calibrate int8 too, for time alone.
+it; the committed network also pruned, as in `models/trashnet-compressed`. The pictures are 512x384, drawn and
+compressed here, so that the claim can be checked without any data set; they calibrate int8 too, for time alone.
 """
 
 from __future__ import annotations
