@@ -24,9 +24,9 @@ def replacing(path: Path) -> Iterator[Path]:
         LeansortError: the folder or file cannot be written (full disk, no permission); `path` is untouched.
     """
     temporary: Path | None = None
-    require_file(path)
-    path = path.resolve()  # a link is followed, not replaced
     try:
+        require_file(path)
+        path = path.resolve()  # a link is followed, not replaced
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)

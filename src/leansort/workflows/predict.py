@@ -73,6 +73,8 @@ def predict_to(
     """
     if style not in FORMATS:
         raise not_one_of("--format", style, FORMATS)
+    if out:
+        store.require_file(out)  # not only when all are sorted
     with engines.classifier(bundle, engine) as classifier:
         failed = Counter[bool]()
         results = _counted(predict(classifier, pictures, threads=threads, batch=batch), failed)

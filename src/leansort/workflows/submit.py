@@ -38,6 +38,7 @@ def submit(
     Raises:
         UserError: a picture is named twice.
     """
+    store.require_file(out)  # not only when all are sorted
     names = contest.names(pictures)
     if doubled := duplicates(names):
         raise UserError(f"submit: {doubled[0]} is named twice")
