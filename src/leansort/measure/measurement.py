@@ -26,7 +26,7 @@ class Measurement(BaseModel):
         host: processor, cores, system.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     value: float
