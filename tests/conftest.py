@@ -9,6 +9,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+# Two files of tests run at once, each on its core; a library that spins on both waits for the other's many times over.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
 import cv2
 import numpy as np
 import pytest

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,9 @@ def needs(library: str) -> None:
 
 @pytest.fixture(scope="module")
 def files(model: TrainedModel) -> Callable[[str], Bundle]:
-    """The same network in any format."""
+    """The same network in any format; writing one takes seconds, so it is done once."""
 
+    @cache
     def of(graph_format: str) -> Bundle:
         if graph_format == "openvino":
             needs("openvino")

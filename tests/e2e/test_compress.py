@@ -98,11 +98,11 @@ def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path,
     command = [sys.executable, "-m", "leansort", "compress", *map(str, given)]
     environment = {**os.environ, "LEANSORT_PLUGINS": str(tmp_path / "plugins")}
     started = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-    for _ in range(1200):
+    for _ in range(6000):  # long, for a machine with much else to do
         if (tmp_path / "here").exists() or started.poll() is not None:
             break
         time.sleep(0.1)
-    assert started.poll() is None
+    assert (tmp_path / "here").exists(), started.poll()
     started.send_signal(signal.SIGKILL)
     started.communicate()
     kept = {path: path.read_bytes() for path in (tmp_path / "out" / "steps").glob("[012]-*/*") if path.is_file()}
