@@ -15,7 +15,6 @@ from leansort.compress import pipeline, sensitivity
 from leansort.compress.config import CompressConfig
 from leansort.compress.judging import engine_for
 from leansort.compress.protocol import Context, Finetune, step_of
-from leansort.core import manifest as manifests
 from leansort.core import plugins, store
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
@@ -31,7 +30,7 @@ from leansort.report import compression
 from leansort.runtime import engine as engines
 from leansort.workflows import finetuning
 from leansort.workflows.calibrating import calibrated, sentence
-from leansort.workflows.data import import_data, kept
+from leansort.workflows.data import data_for
 from leansort.workflows.finetuning import Finetuning
 from leansort.workflows.progress import bar, say
 from leansort.workflows.recipe import Recipe
@@ -97,10 +96,7 @@ def data_of(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool) -
         UserError: `out` holds something and is not to be resumed, or the data cannot be used.
     """
     store.new_folder(out, "compress", reuse=resume)
-    if manifest:
-        return manifests.load(manifest)
-    there = kept(recipe.data, out, seed=recipe.seed) if resume else None
-    return there or import_data(recipe.data, out, seed=recipe.seed)
+    return data_for(recipe, out, manifest, resume=resume)
 
 
 def steps_of(recipe: Recipe) -> pipeline.Steps:

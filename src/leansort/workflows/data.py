@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +15,7 @@ from leansort.data.importing import MAX_UNREADABLE, to_manifest
 from leansort.data.items import Items
 from leansort.workflows import recipe as recipes
 from leansort.workflows.progress import bar, say
+from leansort.workflows.recipe import Recipe
 
 if TYPE_CHECKING:
     from leansort.data.download import Fetched
@@ -56,7 +58,31 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     return manifest
 
 
-def kept(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest | None:
+def data_for(
+    recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool,
+    import_into: Callable[[Recipe, Path], Manifest] | None = None,
+) -> Manifest:  # fmt: skip
+    """The data to work on: those of `manifest`, or the recipe's own, imported into `out` or, on resuming, kept there.
+
+    Args:
+        recipe: names the data.
+        out: the folder.
+        manifest: other data, imported before.
+        resume: whether what lies in `out` may be taken.
+        import_into: imports a recipe's data into a folder; None does so in this process.
+
+    Raises:
+        UserError: the data cannot be used, or `out` holds others.
+    """
+    if manifest:
+        return manifests.load(manifest)
+    kept = _kept(recipe.data, out, seed=recipe.seed) if resume else None
+    if kept or import_into is None:
+        return kept or import_data(recipe.data, out, seed=recipe.seed)
+    return import_into(recipe, out)
+
+
+def _kept(data: dict[str, Any], out: Path, *, seed: int) -> Manifest | None:
     """What an earlier import of the same data left in `out`; None where there is nothing.
 
     Raises:

@@ -12,9 +12,10 @@ from leansort.core.errors import IntegrityError, UserError
 from leansort.core.manifest import Manifest
 from leansort.core.processes import first_process
 from leansort.train import trackers
+from leansort.workflows.data import data_for
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
-from leansort.workflows.train import given, train_model
+from leansort.workflows.train import imported, train_model
 
 _VERSION = 1
 
@@ -107,7 +108,7 @@ def begin(
         raise UserError(f"resume: {out} was begun with another recipe; name another folder with --out")
     if not resume and first_process() and out.is_dir() and any(out.iterdir()):
         raise UserError(f"train: {out} is not empty; go on with --resume or name another folder with --out")
-    rows = given(recipe, out, manifest, resume=resume)
+    rows = data_for(recipe, out, manifest, resume=resume, import_into=imported)
     if first_process():
         store.write_json(path, recipe.to_json())
     return Ground(out, rows, cache or out / "cache", tracker)

@@ -28,7 +28,7 @@ from leansort.train.job import Job
 from leansort.train.keeping import Record, Tracker
 from leansort.train.loop import OnStep, train
 from leansort.workflows.arch import spec_of
-from leansort.workflows.data import import_data, kept
+from leansort.workflows.data import data_for, import_data
 from leansort.workflows.data_cache import decoded
 from leansort.workflows.progress import epochs, say
 from leansort.workflows.recipe import Recipe
@@ -45,23 +45,11 @@ def train_once(
     """
     folder = out / "train"
     _require_free(folder, resume)
-    rows = given(recipe, out, manifest, resume=resume)
+    rows = data_for(recipe, out, manifest, resume=resume, import_into=imported)
     tracking = trackers.opened(tracker, recipe.name, folder, recipe.to_json(), say)
     model = train_model(recipe, rows, folder, resume=resume, cache=cache, tracking=tracking)
     known = model.provenance
     return {"val_macro_f1": known["val_macro_f1"], "epoch": known["epoch"], "folder": str(folder)}
-
-
-def given(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool) -> Manifest:
-    """The data to train on: those of `manifest`, or the recipe's own, imported into `out` or kept there.
-
-    Raises:
-        UserError: the data cannot be used, or `out` holds others.
-    """
-    if manifest:
-        return manifests.load(manifest)
-    there = kept(recipe.data, out, seed=recipe.seed) if resume else None
-    return there or imported(recipe, out)
 
 
 def _require_free(folder: Path, resume: bool) -> None:

@@ -26,7 +26,7 @@ from leansort.search.study import Lost, Study, Trial
 from leansort.train.loop import Interrupted
 from leansort.workflows.candidates import Candidates
 from leansort.workflows.costs import Coster
-from leansort.workflows.data import import_data, kept
+from leansort.workflows.data import data_for, import_data
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
 from leansort.workflows.recipe import validated as validated_recipe
@@ -80,7 +80,7 @@ def tune(
     _require_known_keys(config, recipe)
     store.new_folder(where.out, "tune", reuse=resume)
     with storages.closing(storages.opened(where.storage)) as storage:
-        rows = manifests.load(manifest) if manifest else _imported(recipe, where.out)
+        rows = data_for(recipe, where.out, manifest, resume=True)
         objectives = config.wanted(recipe.contest)
         founding.create(storage, config, recipe.to_json(), rows.labels.names, rows.digest, objectives)
         with _others(where, manifest or where.out, workers - 1):
@@ -96,10 +96,6 @@ def _require_known_keys(config: SearchConfig, recipe: Recipe) -> None:
         except UserError as error:
             if "unknown key" in str(error):
                 raise
-
-
-def _imported(recipe: Recipe, out: Path) -> Manifest:
-    return kept(recipe.data, out, seed=recipe.seed) or import_data(recipe.data, out, seed=recipe.seed)
 
 
 def join(
