@@ -212,3 +212,18 @@ def test_given_ranks_are_at_most_what_a_layer_can_have(name: str, ranks: list[in
     outcome = one.apply(model_of("tiny_s"), context(tmp_path))
     assert bool(outcome.left_alone) == (ranks == [100_000])
     require_rebuilt(outcome, tmp_path / "made")
+
+
+def test_reset_draws_from_the_seed_of_the_step_alone(tmp_path: Path) -> None:
+    tools, model = context(tmp_path), model_of("tiny_s")
+    first = next(key for key in model.weights if model.weights[key].ndim == 4)
+
+    def drawn(seed: int) -> torch.Tensor:
+        made = load("reset").apply(model, replace(tools, seeds=Seeds(seed))).artifact
+        assert isinstance(made, TrainedModel)
+        assert made.spec == model.spec
+        return made.weights[first]
+
+    assert torch.equal(drawn(5), drawn(5))
+    assert not torch.equal(drawn(5), drawn(6))
+    assert not torch.equal(drawn(5), model.weights[first])
