@@ -141,3 +141,25 @@ def test_names_that_are_no_text_are_read(tiny_run: Path, folders: Path, tmp_path
     assert into.returncode == 0
     assert json.load(io.StringIO((tmp_path / "o.json").read_text()))["label"] in CLASSES
     assert np.isfinite(json.loads((tmp_path / "o.json").read_text())["probability"])
+
+
+def test_without_what_only_training_needs_the_robot_does_its_work(
+    tiny_run: Path, folders: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `pip install leansort` leaves it: no torch, OpenCV, Parquet or YAML; the same labels."""
+    bundle, photos = tiny_run / "model.leansort", folders / "val"
+    before = cli("predict", bundle, photos, "--format", "csv").stdout
+    missing = ("torch", "cv2", "pyarrow", "yaml", "jinja2", "onnx", "openvino", "safetensors")
+    code = f"import sys\nsys.modules.update(dict.fromkeys({missing!r}))\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = [
+        cli("predict", bundle, photos, "--format", "csv"),
+        cli("submit", bundle, photos, "--out", tmp_path / "o.csv"),
+        cli("score", bundle, "--truth", photos),
+        cli("bench", bundle, "--images", photos, "--seconds", "0.1", "--queries", "20", "--starts", "1"),
+    ]
+    assert [one.stderr for one in done if one.returncode] == []
+    labels = [[line.split(",")[1] for line in said.splitlines()] for said in (done[0].stdout, before)]
+    assert labels[0] == labels[1]
+    assert len(labels[0]) == 25

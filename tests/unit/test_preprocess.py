@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from leansort.core import pixels, preprocess
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.preprocess import Image, Preprocess, UnreadableImage, decode
+from leansort.core.pixels import Image
+from leansort.core.preprocess import Preprocess, UnreadableImage, decode
+
+
+@pytest.fixture(params=pixels.BACKENDS, scope="module", autouse=True)
+def backend(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All that follows holds by whatever makes the pixels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preprocess, "BACKEND", pixels.load(request.param))
+        yield
 
 
 def jpeg(width: int, height: int, **options: object) -> bytes:

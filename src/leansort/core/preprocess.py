@@ -13,26 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.core import store
+from leansort.core import pixels, store
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.pixels import Image
 
-Image = npt.NDArray[np.uint8]
 Fit = Literal["pad", "stretch", "crop"]
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-_REDUCED = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
 NEAR = 1.25  # up to here linear interpolation aliases no more than area does, and it is much faster
 MOST_PIXELS = 2000  # of a byte of JPEG; one colour all over, stored progressively, comes to under 200
-cv2.utils.logging.setLogLevel(0)  # what cannot be decoded is said once, by whoever asked for it
+BACKEND = pixels.load()
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -83,8 +76,7 @@ class Preprocess(BaseModel):
         if not isinstance(picture, bytes | str | Path):
             raise UserError(f"picture: got {type(picture).__name__}, need bytes, a path, or an RGB array")
         data = picture if isinstance(picture, bytes) else _read(Path(picture))
-        bgr = self._fitted(decode(data, self.size, self.fit))
-        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+        return BACKEND.swapped(self._fitted(decode(data, self.size, self.fit)))
 
     def _fitted(self, image: Image) -> Image:
         return {"pad": _pad, "stretch": _stretch, "crop": _crop}[self.fit](image, self.size, self.fill)
@@ -104,14 +96,13 @@ def decode(data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
     Raises:
         UnreadableImage: the data is empty, cut short or no picture.
     """
-    flag = _REDUCED[_reduction(_jpeg_size(data), target, fit)] if data[:2] == _SOI else cv2.IMREAD_COLOR
+    if not data:
+        raise UnreadableImage("is empty (0 bytes)")
+    reduction = _reduction(_jpeg_size(data), target, fit) if data[:2] == _SOI else 1
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
-    except cv2.error as error:
-        raise UnreadableImage(f"cannot be decoded ({error.err or 'decoder failed'})") from None
-    if image is None or image.size == 0:
-        raise UnreadableImage("is not a picture that can be decoded" if data else "is empty (0 bytes)")
-    return image.astype(np.uint8, copy=False)
+        return BACKEND.decode(data, reduction)
+    except ValueError as error:
+        raise UnreadableImage(str(error)) from None
 
 
 def _read(path: Path) -> bytes:
@@ -166,8 +157,12 @@ def _resize(image: Image, width: int, height: int) -> Image:
     if image.shape[:2] == (height, width):
         return image
     factor = max(image.shape[0] / height, image.shape[1] / width)
-    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor > NEAR else cv2.INTER_LINEAR)
-    return resized.astype(np.uint8, copy=False)
+    return BACKEND.resize(image, width, height, area=factor > NEAR)
+
+
+def one_thread() -> None:
+    """Spread no single picture over several threads from now on, in this process: pictures are spread instead."""
+    BACKEND.one_thread()
 
 
 def _stretch(image: Image, size: int, fill: int) -> Image:

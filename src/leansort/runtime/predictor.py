@@ -16,14 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, UserError
-from leansort.core.preprocess import Image, UnreadableImage
+from leansort.core.pixels import Image
+from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
 from leansort.runtime.engine import Engine
 from leansort.runtime.pacing import Pace, paced, paces
@@ -79,7 +79,7 @@ class Classifier:
             IntegrityError: the bundle is damaged.
         """
         bundle = bundles.load(Path(path))
-        cv2.setNumThreads(1)  # pictures are spread over threads, not rows of one picture
+        one_thread()
         engine = engine or engines.default_for(bundle)
         return cls(bundle, engines.load(bundle, engine, threads=threads), engine)
 

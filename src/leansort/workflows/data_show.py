@@ -11,7 +11,8 @@ import numpy as np
 from leansort.core import store
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.manifest import SPLITS, Row
-from leansort.core.preprocess import Image, Preprocess, UnreadableImage
+from leansort.core.pixels import Image
+from leansort.core.preprocess import Preprocess, UnreadableImage
 from leansort.core.seeds import Seeds
 from leansort.report.sheets import Section, Sheet, Tile, to_html, to_png
 from leansort.workflows.data_check import opened

@@ -14,7 +14,8 @@ import numpy as np
 
 from leansort.core import store
 from leansort.core.errors import LeansortError
-from leansort.core.preprocess import Image, UnreadableImage, decode
+from leansort.core.pixels import Image
+from leansort.core.preprocess import UnreadableImage, decode
 from leansort.data.coco.frames import KINDS, frames
 from leansort.data.coco.plan import Photo, Plan
 from leansort.data.faults import Faults

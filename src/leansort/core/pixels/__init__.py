@@ -1,0 +1,61 @@
+"""Who decodes and resizes pictures: OpenCV where it is installed, which is faster, else Pillow and numpy.
+
+Both give the same pixels to a grey level, so that a robot without OpenCV sees what training saw.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+BACKENDS = {"opencv": "cv2", "pillow": "PIL"}  # the first one installed is taken
+
+
+class Backend(Protocol):
+    """What each module of this package has."""
+
+    def decode(self, data: bytes, reduction: int) -> Image:
+        """Decode a picture to BGR uint8 (height, width, 3), EXIF turned, alpha dropped.
+
+        Args:
+            data: the encoded file.
+            reduction: 1, 2, 4 or 8: what share of a JPEG's sides is wanted; other formats come whole.
+
+        Raises:
+            ValueError: it is no picture that can be decoded; the text says why.
+        """
+        ...
+
+    def resize(self, image: Image, width: int, height: int, *, area: bool) -> Image:
+        """Resize (h, w, 3): to means over areas, or by linear interpolation between pixel centres."""
+        ...
+
+    def swapped(self, image: Image) -> Image:
+        """BGR to RGB; C-contiguous."""
+        ...
+
+    def one_thread(self) -> None:
+        """Spread no single picture over several threads from now on, in this process."""
+        ...
+
+
+def load(name: str = "") -> Backend:
+    """The backend of a name, or the first one installed.
+
+    Raises:
+        ImportError: neither is installed.
+    """
+    name = name or next((one for one, library in BACKENDS.items() if _installed(library)), "pillow")
+    return cast(Backend, importlib.import_module(f"leansort.core.pixels.{name}"))
+
+
+def _installed(library: str) -> bool:
+    if library in sys.modules:
+        return sys.modules[library] is not None
+    return importlib.util.find_spec(library) is not None

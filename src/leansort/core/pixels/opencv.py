@@ -1,0 +1,43 @@
+"""Pixels by OpenCV."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from leansort.core.pixels import Image
+
+_REDUCED = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+cv2.utils.logging.setLogLevel(0)  # what cannot be decoded is said once, by whoever asked for it
+
+
+def decode(data: bytes, reduction: int) -> Image:
+    """See `Backend.decode`."""
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[reduction])
+    except cv2.error as error:
+        raise ValueError(f"cannot be decoded ({error.err or 'decoder failed'})") from None
+    if image is None or image.size == 0:
+        raise ValueError("is not a picture that can be decoded")
+    return image.astype(np.uint8, copy=False)
+
+
+def resize(image: Image, width: int, height: int, *, area: bool) -> Image:
+    """See `Backend.resize`."""
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if area else cv2.INTER_LINEAR)
+    return resized.astype(np.uint8, copy=False)
+
+
+def swapped(image: Image) -> Image:
+    """See `Backend.swapped`."""
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def one_thread() -> None:
+    """See `Backend.one_thread`."""
+    cv2.setNumThreads(1)
