@@ -374,12 +374,12 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
 def test_what_is_shown_on_the_way_goes_on_after_resuming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=itertools.count().__next__))
     one = job(epochs=1)
-    whole: list[tuple[int, int, float]] = []
+    whole: list[tuple[int, int, int, float]] = []
     trained(one, tmp_path / "whole", on_step=lambda *said: whole.append(said))
     stopped(one, tmp_path / "broken", 30)
-    rest: list[tuple[int, int, float]] = []
+    rest: list[tuple[int, int, int, float]] = []
     trained(one, tmp_path / "broken", resume=True, on_step=lambda *said: rest.append(said))
-    assert [said[:2] for said in whole] == [(batch, 8) for batch in range(1, 9)]
+    assert [said[:3] for said in whole] == [(1, batch, 8) for batch in range(1, 9)]
     assert rest == whole[4:]
 
 

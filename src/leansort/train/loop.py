@@ -39,7 +39,7 @@ from leansort.train.losses import Objective
 from leansort.train.optim import learning_rate, optimizer
 from leansort.train.stopping import Stop, stopping
 
-OnStep = Callable[[int, int, float], None]
+OnStep = Callable[[int, int, int, float], None]
 
 
 class Interrupted(LeansortError):
@@ -62,7 +62,7 @@ def train(
         teachers: to learn from, as `job.distill` says.
         resume: go on from `last.safetensors`.
         on_epoch: called with each epoch's record (epoch, loss, val_macro_f1, lr, seconds, images_per_s, waited).
-        on_step: called with (batch, batches of the epoch, mean loss so far), twice a second at most.
+        on_step: called with (epoch, batch, batches of the epoch, mean loss so far), twice a second at most.
         say: told what was decided on the way.
         trackers: get each record, too.
 
@@ -182,7 +182,7 @@ class _Run:
             if time.perf_counter() - said > 0.5:
                 said, mean = time.perf_counter(), self._number(total, number) / (before + seen)
                 if on_step:
-                    on_step(progress.batch, len(self.sampler), mean)
+                    on_step(number + 1, progress.batch, len(self.sampler), mean)
             if self._ends(progress.batch - 1) and self._any(stop):
                 progress.losses, progress.scaler = self._losses(total, number), self._scaler()
                 return {}

@@ -61,11 +61,13 @@ def _lines(title: str, every_s: float = 10.0) -> Advance:
 
 
 @contextmanager
-def epochs(total: int) -> Iterator[tuple[Callable[[int, int, float], None] | None, Callable[[dict[str, Any]], None]]]:
+def epochs(
+    total: int,
+) -> Iterator[tuple[Callable[[int, int, int, float], None] | None, Callable[[dict[str, Any]], None]]]:
     """Show a training: a bar below the epochs' lines on a terminal, the lines alone elsewhere.
 
     Yields:
-        What to call with (batch, batches of the epoch, mean loss), None where nobody sees it, and with each record.
+        What to call with (epoch, batch, batches, mean loss), None where nobody sees it, and with each record.
     """
     records: list[dict[str, Any]] = []
 
@@ -88,10 +90,9 @@ def epochs(total: int) -> Iterator[tuple[Callable[[int, int, float], None] | Non
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("epoch 1", total=None)
+        task = shown.add_task("", total=None)
 
-        def on_step(done: int, batches: int, loss: float) -> None:
-            name = f"epoch {len(records) + 1}  loss {loss:.3f}"
-            shown.update(task, completed=done, total=batches, description=name)
+        def on_step(epoch: int, done: int, batches: int, loss: float) -> None:
+            shown.update(task, completed=done, total=batches, description=f"epoch {epoch}  loss {loss:.3f}")
 
         yield on_step, lambda record: shown.console.print(line(record), highlight=False)

@@ -116,10 +116,10 @@ def _with(on_step: OnStep | None, meanwhile: Callable[[], None] | None) -> OnSte
     if meanwhile is None:
         return on_step
 
-    def both(done: int, batches: int, loss: float) -> None:
+    def both(epoch: int, done: int, batches: int, loss: float) -> None:
         meanwhile()
         if on_step:
-            on_step(done, batches, loss)
+            on_step(epoch, done, batches, loss)
 
     return both
 
