@@ -163,3 +163,12 @@ def test_without_what_only_training_needs_the_robot_does_its_work(
     labels = [[line.split(",")[1] for line in said.splitlines()] for said in (done[0].stdout, before)]
     assert labels[0] == labels[1]
     assert len(labels[0]) == 25
+    for arguments, extra in (
+        (["train", tiny_run / "recipe.json"], "train"),
+        (["data", "sample", "--out", tmp_path / "s"], "train"),
+        (["data", "check", tiny_run], "train"),
+        (["report", tiny_run], "train"),
+        (["tune", "report", tiny_run], "tune"),
+        (["compress", tiny_run / "recipe.json", tiny_run], "compress"),
+    ):
+        refused(cli(*arguments), f"which is not installed; run: pip install 'leansort[{extra}]'")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import re
+import sys
 import tomllib
 
 import pytest
 
+from leansort.cli import EXTRAS
 from tests.conftest import ROOT
 
 
@@ -32,3 +35,14 @@ def test_no_cuda_package_is_pinned_or_installed() -> None:
     if not torch.cuda.is_available():
         installed = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions()}
         assert not [name for name in installed if cuda.match(name)]
+
+
+def test_every_library_that_an_extra_brings_is_named_where_it_is_missing() -> None:
+    """Else the command line would answer with a traceback."""
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "src").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    names += [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
+    base = {"numpy", "PIL", "onnxruntime", "pydantic", "pydantic_core", "typer", "click", "rich", "leansort"}
+    foreign = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - base
+    assert {"torch", "cv2", "optuna"} <= foreign <= EXTRAS.keys()

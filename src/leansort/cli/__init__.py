@@ -24,7 +24,7 @@ from leansort.cli.arch import arch_app
 from leansort.cli.data import data_app
 from leansort.cli.options import Data, Engine, Json, Out, Overrides, Resume, Threads, printed
 from leansort.cli.tune import tune_app
-from leansort.core.errors import LeansortError
+from leansort.core.errors import LeansortError, MissingExtraError
 
 app = typer.Typer(
     name="leansort",
@@ -38,6 +38,18 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(arch_app, name="arch")
 app.add_typer(tune_app, name="tune")
+
+
+_TRAIN = (
+    "cv2", "jinja2", "lightning_fabric", "ml_dtypes", "msgspec", "onnx", "onnxscript", "pyarrow", "safetensors",
+    "tensorboard", "torch", "torchvision", "urllib3", "yaml",
+)  # fmt: skip
+EXTRAS = dict.fromkeys(_TRAIN, "train") | {
+    "huggingface_hub": "timm", "nncf": "compress", "openvino": "openvino", "optuna": "tune", "psycopg": "postgresql", "sqlalchemy": "tune",
+    "tensorly": "compress",
+    "timm": "timm", "torch_pruning": "compress",
+}  # fmt: skip
+_WITH_MORE = ("tune", "compress")  # commands whose extra of the same name brings all that they need
 
 
 def _version(wanted: bool) -> None:
@@ -274,6 +286,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; a run goes on with --resume", 130)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if "--debug" in given or missing not in EXTRAS:
+            raise
+        _fail(str(MissingExtraError(missing, next((one for one in _WITH_MORE if one in given), EXTRAS[missing]))), 2)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         _hush()
         sys.exit(1)
