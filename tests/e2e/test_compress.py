@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from leansort.arch import trained
 from leansort.core import bundle as bundles
 from tests.conftest import Cli
 
@@ -77,6 +78,19 @@ def test_what_was_compressed_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_
     assert card.returncode == 0, card.stderr
     text = (tmp_path / "passed" / "README.md").read_text()
     assert "float16, `model.leansort` (onnx)" in text
+    assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
+
+
+def test_the_network_of_a_step_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+    steps = "compress.steps=[{pass: prune, macs: 0.7, round_to: 2, faster: false}, {pass: half, faster: false}]"
+    given = [recipe, tiny_run / "train", steps, "compress.max_f1_drop=1", "compress.retries=0"]
+    done = cli("compress", *given, "--manifest", tiny_run, "--out", tmp_path / "small")
+    assert done.returncode == 0, done.stderr
+    step = tmp_path / "small" / "steps" / "1-prune"
+    card = cli("card", step, "--manifest", tiny_run, "--out", tmp_path / "passed")
+    assert card.returncode == 0, card.stderr
+    assert trained.load(tmp_path / "passed").spec == trained.load(step).spec
+    text = (tmp_path / "passed" / "README.md").read_text()
     assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
 
 

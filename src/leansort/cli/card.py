@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def card(
-    run: Annotated[Path, typer.Argument(help="Folder of a training, or a bundle within its run's folder.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a training or a compression's step, or a bundle within its run's folder.")
+    ],
     manifest: Annotated[Path, typer.Option(help="Manifest whose val crops it is scored on.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to make.")],
     name: Annotated[str, typer.Option(help="Name of the model; the folder's by default.")] = "",

@@ -23,8 +23,9 @@ def card(run: Path, manifest: Manifest, out: Path, *, name: str = "", notes: Seq
     """Write a model's folder: its files, `recipe.json` and the card, `README.md`.
 
     Args:
-        run: folder of a training, whose files are `model.safetensors` and `spec.json`; or a bundle that lies below one,
-            whose file is `model.leansort`. Where it is one of several seeds, the card tells their spread.
+        run: folder of a training or of a compression's step, whose files are `model.safetensors` and `spec.json`; or a
+            bundle that lies below one, whose file is `model.leansort`. Where it is one of several seeds, the card tells
+            their spread.
         manifest: whose val crops it is scored on.
         out: the folder to make.
         name: of the model; the folder's name by default.

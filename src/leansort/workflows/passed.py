@@ -18,6 +18,8 @@ from leansort.measure.spread import Spread, spread
 from leansort.workflows import recipe as recipes
 from leansort.workflows.recipe import Recipe
 
+STEPS = "steps"  # folder of a compression that holds one for each step
+
 
 @dataclass(frozen=True)
 class Passed:
@@ -48,12 +50,16 @@ class Passed:
 
 
 def of_training(run: Path) -> Passed:
-    """A training's best network.
+    """A training's best network, or the network that a step of a compression left.
 
     Raises:
-        UserError: `run` holds none, or no recipe beside it.
+        UserError: `run` holds none, or no recipe beside it or, of a step, in the compression's folder.
     """
-    model, (tree, _) = trained.load(run), _recipe(run)
+    model = trained.load(run)
+    if run.resolve().parent.name == STEPS and not (run / "recipe.json").exists():
+        tree, _ = _recipe(run.resolve().parent.parent)
+        return Passed(model, tree, "compress recipe.json NETWORK", None)
+    tree, _ = _recipe(run)
     return Passed(model, tree, "train recipe.json", _spread(run.parent / "repeat.json", "runs", "val_macro_f1"))
 
 
