@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from leansort.core import pixels
 from leansort.core.provenance import host
 
 BUSY_SHARE = 0.25  # of one core
@@ -39,10 +40,11 @@ class Watch:
 
 
 def state() -> dict[str, Any]:
-    """The machine as `provenance.host` names it, with vector extensions, governor, frequency, load and temperature."""
+    """The machine as `provenance.host` names it, with vector extensions, who makes pixels, governor, and so on."""
     flags = _flags()
     found = {
         "extensions": [name for name in EXTENSIONS if name in flags],
+        "pixels": pixels.chosen(),
         "governor": _text(_CPU / "scaling_governor"),
         "mhz": _mhz(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,

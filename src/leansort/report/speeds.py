@@ -63,6 +63,7 @@ def layers(name: str, found: Sequence[LayerTime]) -> str:
 def state(machine: Mapping[str, Any]) -> str:
     """The machine in one line."""
     said = [str(machine["cpu"]), f"{machine['cores']} cores", *machine.get("extensions", [])]
+    said += [f"pixels by {machine['pixels']}"] if "pixels" in machine else []
     said += [f"governor {machine['governor']}"] if "governor" in machine else []
     said += [f"{machine['mhz']} MHz"] if "mhz" in machine else []
     said += [f"load {machine['load']}"] if "load" in machine else []

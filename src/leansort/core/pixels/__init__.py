@@ -51,8 +51,12 @@ def load(name: str = "") -> Backend:
     Raises:
         ImportError: neither is installed.
     """
-    name = name or next((one for one, library in BACKENDS.items() if _installed(library)), "pillow")
-    return cast(Backend, importlib.import_module(f"leansort.core.pixels.{name}"))
+    return cast(Backend, importlib.import_module(f"leansort.core.pixels.{name or chosen()}"))
+
+
+def chosen() -> str:
+    """The name of the backend that is taken where none is named."""
+    return next((one for one, library in BACKENDS.items() if _installed(library)), "pillow")
 
 
 def _installed(library: str) -> bool:
