@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,7 +21,7 @@ from leansort.core.pixels import Image
 from tests.conftest import draw
 
 FIRST, *OTHERS = [pixels.load(name) for name in pixels.BACKENDS]
-others = pytest.mark.parametrize("other", OTHERS, ids=list(pixels.BACKENDS)[1:])
+others = pytest.mark.parametrize("other", OTHERS, ids=pixels.BACKENDS[1:])
 sides = st.integers(1, 120)
 
 
@@ -63,6 +67,8 @@ def test_exif_turns_alike(other: pixels.Backend, turn: int, kind: str) -> None:
 def test_colour_modes_come_out_alike(other: pixels.Backend, mode: str, kind: str) -> None:
     grey = np.linspace(0, 255, 40 * 30).reshape(30, 40)
     picture = Pillow.fromarray(np.stack([grey, grey[::-1], 255 - grey], -1).astype(np.uint8))
+    if mode == "RGBA":
+        picture.putalpha(Pillow.fromarray(grey[:, ::-1].astype(np.uint8)))
     deep = Pillow.fromarray((grey * 257).astype(np.uint16))
     buffer = io.BytesIO()
     try:
@@ -81,7 +87,55 @@ def test_rubbish_is_one_line(other: pixels.Backend, data: bytes) -> None:
         assert "\n" not in str(caught.value)
 
 
+@others
+def test_odd_tags_of_a_turned_photo_are_no_fault(other: pixels.Backend) -> None:
+    """Phones and editors write them; what Pillow cannot write again it still has to read."""
+    entries = struct.pack("<HHII", 0x0112, 3, 1, 6) + struct.pack("<HHI4s", 0x011A, 2, 3, b"72")  # resolution as text
+    exif, buffer = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4), io.BytesIO()
+    Pillow.new("RGB", (40, 30), (9, 99, 199)).save(buffer, "JPEG", exif=exif)
+    assert other.decode(buffer.getvalue(), 1).shape == (40, 30, 3)
+    assert far(other.decode(buffer.getvalue(), 1), FIRST.decode(buffer.getvalue(), 1)) <= 1
+
+
+@others
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_only_exif_turns(other: pixels.Backend, kind: str) -> None:
+    buffer = io.BytesIO()
+    text = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    Pillow.new("RGB", (40, 30)).save(buffer, kind, xmp=text)
+    assert other.decode(buffer.getvalue(), 1).shape == FIRST.decode(buffer.getvalue(), 1).shape == (30, 40, 3)
+
+
+@others
+def test_a_photo_of_200_megapixels_is_decoded_reduced_and_never_whole_by_pillow(other: pixels.Backend) -> None:
+    buffer = io.BytesIO()
+    Pillow.new("RGB", (64, 48)).save(buffer, "JPEG")
+    data = bytearray(buffer.getvalue())
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = (12240).to_bytes(2, "big") + (16320).to_bytes(2, "big")
+    assert other.decode(bytes(data), 8).shape == (1530, 2040, 3)
+    data[at : at + 4] = (40000).to_bytes(2, "big") * 2
+    with pytest.raises(ValueError, match="40000 x 40000 pixels are too many"):
+        other.decode(bytes(data), 1)
+
+
+@others
+def test_decoding_in_threads_leaves_the_warnings_of_a_program_alone(other: pixels.Backend) -> None:
+    buffer = io.BytesIO()
+    Pillow.new("RGB", (64, 48)).save(buffer, "JPEG")
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: other.decode(buffer.getvalue(), 1), range(400)))
+    assert list(warnings.filters) == before
+
+
 def test_without_the_first_the_next_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pixels.load() is FIRST
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    assert pixels.load() is OTHERS[0]
+    try:
+        for broken in (None, ModuleType("cv2")):  # not installed, or an empty folder of that name
+            monkeypatch.setitem(sys.modules, "cv2", broken)
+            monkeypatch.delitem(sys.modules, "leansort.core.pixels.opencv", raising=False)
+            pixels.chosen.cache_clear()
+            assert pixels.load() is OTHERS[0]
+    finally:
+        pixels.chosen.cache_clear()

@@ -289,7 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         missing = (error.name or "").partition(".")[0]
         if "--debug" in given or missing not in EXTRAS:
             raise
-        _fail(str(MissingExtraError(missing, next((one for one in _WITH_MORE if one in given), EXTRAS[missing]))), 2)
+        command = next((one for one in given if not one.startswith("-")), "")
+        _fail(str(MissingExtraError(missing, command if command in _WITH_MORE else EXTRAS[missing])), 2)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         _hush()
         sys.exit(1)

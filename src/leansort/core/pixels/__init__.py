@@ -6,22 +6,21 @@ Both give the same pixels to a grey level, so that a robot without OpenCV sees w
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
+from functools import cache
 from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
-BACKENDS = {"opencv": "cv2", "pillow": "PIL"}  # the first one installed is taken
+BACKENDS = ("opencv", "pillow")  # the first one that can be loaded is taken
 
 
 class Backend(Protocol):
     """What each module of this package has."""
 
     def decode(self, data: bytes, reduction: int) -> Image:
-        """Decode a picture to BGR uint8 (height, width, 3), EXIF turned, alpha dropped.
+        """Decode a picture to BGR uint8 (height, width, 3), EXIF turned, without alpha.
 
         Args:
             data: the encoded file.
@@ -46,20 +45,22 @@ class Backend(Protocol):
 
 
 def load(name: str = "") -> Backend:
-    """The backend of a name, or the first one installed.
+    """The backend of a name, or the first one that can be loaded.
 
     Raises:
-        ImportError: neither is installed.
+        ImportError: it cannot be, or none can.
     """
-    return cast(Backend, importlib.import_module(f"leansort.core.pixels.{name or chosen()}"))
+    return cast(Backend, importlib.import_module(f"{__name__}.{name or chosen()}"))
 
 
+@cache
 def chosen() -> str:
     """The name of the backend that is taken where none is named."""
-    return next((one for one, library in BACKENDS.items() if _installed(library)), "pillow")
-
-
-def _installed(library: str) -> bool:
-    if library in sys.modules:
-        return sys.modules[library] is not None
-    return importlib.util.find_spec(library) is not None
+    *first, last = BACKENDS
+    for name in first:
+        try:
+            load(name)
+        except (ImportError, AttributeError):  # not there, not whole, or without a library of the system
+            continue
+        return name
+    return last

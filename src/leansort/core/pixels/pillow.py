@@ -22,15 +22,21 @@ from leansort.core.pixels.resizing import resized
 
 _READERS = (JpegImagePlugin, PngImagePlugin, BmpImagePlugin, WebPImagePlugin, TiffImagePlugin)
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF")  # others run foreign programs or are no photos
-_DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
+_XMP = ("xmp", "XML:com.adobe.xmp")
+MOST = 2**28  # pixels that are decoded, a gigabyte on the way
+# For the whole process: to do so around each picture would not be safe where several threads decode.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def decode(data: bytes, reduction: int) -> Image:
     """See `Backend.decode`."""
     try:
-        with warnings.catch_warnings(action="ignore"), Pillow.open(io.BytesIO(data), formats=_FORMATS) as opened:
+        with _opened(data) as opened:
             opened.draft(None, (max(opened.width // reduction, 1), max(opened.height // reduction, 1)))
-            ImageOps.exif_transpose(opened, in_place=True)
+            if opened.width * opened.height > MOST:
+                raise ValueError(f"{opened.width} x {opened.height} pixels are too many")
+            _turn(opened)
             rgb = _rgb(opened)
     except UnidentifiedImageError:
         raise ValueError("is not a picture that can be decoded") from None
@@ -39,12 +45,30 @@ def decode(data: bytes, reduction: int) -> Image:
     return rgb[..., ::-1]
 
 
+def _opened(data: bytes) -> Pillow.Image:
+    """The picture, not decoded yet; of a JPEG, which can be reduced, any size."""
+    if data[:2] == b"\xff\xd8":
+        return JpegImagePlugin.jpeg_factory(io.BytesIO(data), "")
+    return Pillow.open(io.BytesIO(data), formats=_FORMATS)
+
+
+def _turn(picture: Pillow.Image) -> None:
+    """Stand it upright as its EXIF says and nothing else; odd tags of real photos fail where Pillow writes them anew."""
+    for key in _XMP:
+        picture.info.pop(key, None)
+    picture.getexif()
+    picture.info.pop("exif", None)
+    ImageOps.exif_transpose(picture, in_place=True)
+
+
 def _rgb(picture: Pillow.Image) -> Image:
     if picture.mode in _DEEP:  # Pillow would cut off what is above 255
-        grey = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        grey = (np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
-    if picture.mode == "F":
-        raise ValueError("floating-point pixels")
+    if picture.mode in ("I", "F"):
+        raise ValueError("pixels of 32 bits a channel")
+    if picture.format == "TIFF" and picture.mode == "RGBA":  # whose colours OpenCV darkens by their alpha
+        return np.asarray(picture.convert("RGBa"))[..., :3]
     return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 

@@ -25,20 +25,20 @@ def resized(image: Image, width: int, height: int, *, area: bool) -> Image:
     rows, columns = image.shape[:2]
     shrinks = rows >= height and columns >= width
     taps = _covering if area and shrinks else _stepping if area else _linear
-    tall = _weighted(image.astype(np.float32), taps(rows, height), axis=0)
+    tall = _weighted(image, taps(rows, height), axis=0)
     means = _weighted(tall, taps(columns, width), axis=1)
     return np.rint(means, out=means).astype(np.uint8)
 
 
-def _weighted(values: Floats, taps: Taps, axis: int) -> Floats:
-    """Sums of weighted rows (axis 0) or columns (axis 1) of (h, w, c)."""
+def _weighted(values: Image | Floats, taps: Taps, axis: int) -> Floats:
+    """Sums of weighted rows (axis 0) or columns (axis 1) of (h, w, c); no more of it becomes float than is summed."""
     at, weights = taps
     channels = values.shape[2]
     # A column's weight is repeated for its channels: numpy multiplies long rows far faster than threes.
     spread = weights[:, :, None] if axis == 0 else np.repeat(weights, channels, axis=1)[:, None]
     total: Floats | None = None
     for one, weight in zip(at, spread, strict=True):
-        picked = np.take(values, one, axis)
+        picked = np.take(values, one, axis).astype(np.float32, copy=False)
         flat = picked.reshape(len(picked), -1)
         flat *= weight
         total = flat if total is None else np.add(total, flat, out=total)
