@@ -53,7 +53,7 @@ def _opened(data: bytes) -> Pillow.Image:
 
 
 def _turn(picture: Pillow.Image) -> None:
-    """Stand it upright as its EXIF says and nothing else; odd tags of real photos fail where Pillow writes them anew."""
+    """Stand it upright as its EXIF says and nothing else; odd tags of real photos fail when Pillow writes them anew."""
     for key in _XMP:
         picture.info.pop(key, None)
     picture.getexif()
