@@ -26,8 +26,8 @@ from leansort.data.drawing.scene import draw_scene
 CROPS, ENLARGED, SIZE, BATCH, ROUNDS = 256, 147, 128, 64, 9
 CLAIMED = 5.0
 POLICIES = {
-    "RandAugment, n 2, magnitude 7": AugmentConfig(erase=0.0),
-    "crop and flips": AugmentConfig(randaugment=0, erase=0.0),
+    "RandAugment, n 2, magnitude 7": AugmentConfig(randaugment=2),
+    "crop and flips": AugmentConfig(),
 }
 CLAIM = next(iter(POLICIES))
 

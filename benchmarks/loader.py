@@ -102,7 +102,7 @@ def loaders(root: Path) -> dict[str, Callable[[], float]]:
     made: dict[str, Callable[[], float]] = {}
     for name, side, augment in (
         ("leansort, as cached", SIZE, None),
-        ("leansort, augmented", ENLARGED, augmentation(AugmentConfig(), SIZE)),
+        ("leansort, augmented", ENLARGED, augmentation(AugmentConfig(randaugment=2, erase=0.1), SIZE)),
     ):
         pixels = cached(manifest, manifest.rows, Preprocess(size=side), root / "cache")
         ours, _ = train_loader(AugmentedCrops(pixels, labels, augment, seeds), BATCH, WORKERS, seeds)

@@ -155,7 +155,7 @@ def compare(root: Path, base: str) -> dict[str, list[float]]:
     job = Job(
         spec=ArchSpec(base=base, classes=2), preprocess=Preprocess(size=SIZE), labels=manifest.labels,
         train=Crops(pixels, labels), val=val, config=TrainConfig(epochs=ROUNDS + 1, batch=BATCH, workers=WORKERS),
-        augment=AugmentConfig(), seeds=Seeds(0), provenance={},
+        augment=AugmentConfig(randaugment=2, erase=0.1), seeds=Seeds(0), provenance={},
     )  # fmt: skip
     train(job, root / f"run-{base}", on_epoch=turn)
     for other in others.values():

@@ -278,7 +278,7 @@ RESUMED: dict[str, tuple[Sequence[dict[str, Any]], AugmentConfig, dict[str, Any]
     "adamw, mixup or cutmix, sampler, accumulation": (NORMED, MIXED, {"sampler": "inverse", "accumulate": 3}),
     "lamb, focal, weights": (
         NORMED,
-        AugmentConfig(),
+        AugmentConfig(randaugment=2, erase=0.1),
         {"optimizer": "timm:lamb", "loss": "focal", "class_weights": "sqrt", "accumulate": 2},
     ),
     "adan, one cycle, bce": (PLAIN, MIXED, {"optimizer": "timm:adan", "schedule": "one_cycle", "loss": "bce"}),
