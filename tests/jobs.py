@@ -58,8 +58,8 @@ def job(
     settings = {"epochs": 3, "batch": 8, "lr": 0.01, "warmup": 1, "workers": 0, "threads": 1, "ema": 0.9, **fields}
     return Job(
         ArchSpec(base="x", model={"rows": list(rows)}, classes=3), Preprocess(size=size), LABELS,
-        crops(count, size=size + 4), crops(24, size=size, seed=1), TrainConfig(**settings), augment or AugmentConfig(),
-        Seeds(seed), {"seed": seed}, distill or DistillConfig(),
+        crops(count, size=size + 4), crops(24, size=size, seed=1), TrainConfig(**settings),
+        augment or AugmentConfig(randaugment=2, erase=0.1), Seeds(seed), {"seed": seed}, distill or DistillConfig(),
     )  # fmt: skip
 
 
