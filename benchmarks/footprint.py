@@ -6,6 +6,7 @@ and resizes the same photos by both backends in turns, and compares their pixels
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import subprocess
 import sys
@@ -37,12 +38,20 @@ def installed(folder: Path) -> float:
     return sum(path.lstat().st_size for path in (folder / "venv").rglob("*")) / 1e6
 
 
+def brought() -> float:
+    """Megabytes that OpenCV's package would add."""
+    files = importlib.metadata.files("opencv-python-headless") or []
+    return sum(Path(str(file.locate())).lstat().st_size for file in files) / 1e6
+
+
 def main() -> None:
     shown = bundles.load(BUNDLE).meta.preprocess
     with store.scratch() as folder:
         data = [path.read_bytes() for path in photos(folder / "photos", 64)]
         size = installed(folder)
-    print(f"a bare environment: {size:.0f} MB {'holds' if size < MOST_MB else 'MISSED'}")
+    print(
+        f"a bare environment: {size:.0f} MB {'holds' if size < MOST_MB else 'MISSED'}; OpenCV adds {brought():.0f} MB"
+    )
     pictures = {name: itertools.cycle(data) for name in pixels.BACKENDS}
 
     def made(name: str, one: bytes) -> pixels.Image:
@@ -59,7 +68,15 @@ def main() -> None:
     value, low, high = latency.ratio(times["pillow"], times["opencv"])
     print(f"from JPEG to {shown.size} px: opencv {ms['opencv']:.3f} ms, pillow {ms['pillow']:.3f} ms (medians)")
     print(f"pillow takes {value:.2f} times as long (95 % {low:.2f} – {high:.2f}); pixels differ by {off} at most")
-    tree = {"mb": size, "holds": size < MOST_MB, "ms": ms, "ratio": [value, low, high], "off": off, "host": host()}
+    tree = {
+        "mb": size,
+        "opencv_mb": brought(),
+        "holds": size < MOST_MB,
+        "ms": ms,
+        "ratio": [value, low, high],
+        "off": off,
+        "host": host(),
+    }
     store.write_json(HERE / "out" / "footprint.json", tree)
 
 

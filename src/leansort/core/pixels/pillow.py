@@ -1,4 +1,4 @@
-"""Pixels by Pillow and numpy, for a robot that cannot spare OpenCV's 150 MB."""
+"""Pixels by Pillow and numpy, for a robot that cannot spare OpenCV's 160 MB."""
 
 from __future__ import annotations
 
