@@ -4,13 +4,64 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leansort.core.errors import UserError, not_one_of
 
 CONTEST = ("Metal", "Paper", "Paperpack", "Plastic", "Plasticbag", "Styrofoam")
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # blanks of no width; joiners, which scripts need, are kept
+
+
+def tidy(name: str) -> str:
+    """A class's name as it is kept: Unicode form NFC, each run of blanks one space, none at the ends.
+
+    Names that differ in nothing else are one class, wherever they come from: folders, tables, COCO categories, category
+    maps, ground truth and predictions.
+    """
+    return " ".join(unicodedata.normalize("NFC", name.translate(_INVISIBLE)).split())
+
+
+def spelled(name: str) -> str:
+    """A name for a message that is about its spelling: with escapes where they tell more than the letters."""
+    return ascii(name) if ascii(name) == repr(name) else f"{name!r} ({name!a})"
+
+
+def retold(names: Iterable[str]) -> dict[str, int]:
+    """Count the names that `tidy` changes, each as `'plastic ' taken as 'plastic'`, in the order that they come in."""
+    counted = Counter(names)
+    return {f"{spelled(n)} taken as {spelled(tidy(n))}": times for n, times in counted.items() if tidy(n) != n}
+
+
+def require_distinct(names: Iterable[str], where: str) -> None:
+    """Refuse names that people take for one and the same, such as `Plastic` and `plastic`.
+
+    Args:
+        names: of classes.
+        where: names their place in the error.
+
+    Raises:
+        UserError: two names differ in case, width or invisible characters only; it shows both.
+    """
+    alike: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        alike[_likeness(name)].add(name)
+    doubtful = [" and ".join(map(spelled, sorted(several))) for several in alike.values() if len(several) > 1]
+    if doubtful:
+        more = f" ({len(doubtful)} such groups)" if len(doubtful) > 1 else ""
+        raise UserError(
+            f"{where}: {doubtful[0]} differ in case or Unicode form only{more}; give one class one spelling, or say in "
+            "a category map (map) which class each becomes"
+        )
+
+
+def _likeness(name: str) -> str:
+    """What is left of a name once case, width and all that cannot be seen are gone."""
+    folded = unicodedata.normalize("NFKC", tidy(name)).casefold()
+    seen = "".join(letter for letter in folded if unicodedata.category(letter) not in ("Cf", "Cc"))
+    return tidy(unicodedata.normalize("NFKC", seen))
 
 
 @dataclass(frozen=True)
@@ -51,14 +102,25 @@ class LabelSet:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def index(self, name: str, where: str = "label") -> int:
-        """Return the class index of `name`; `where` names the place in the error.
+        """Return the class index of `name`, also where it is spelled with other blanks; `where` names the place.
 
         Raises:
-            UserError: there is no such class.
+            UserError: there is no such class; a name that differs in case only is no such class either.
         """
-        if name not in self.names:
-            raise not_one_of(where, name, self.names)
-        return self.names.index(name)
+        if name in self.names:
+            return self.names.index(name)
+        if tidy(name) not in self.names:
+            raise self._unknown(name, where)
+        return self.names.index(tidy(name))
+
+    def _unknown(self, name: str, where: str) -> UserError:
+        for known in self.names:
+            if _likeness(known) == _likeness(name):
+                return UserError(
+                    f"{where}: got {spelled(name)}, which differs from the class {spelled(known)} in case "
+                    "or Unicode form only; give one class one spelling"
+                )
+        return not_one_of(where, name, self.names)
 
     def require_same(self, other: LabelSet, mine: str, theirs: str) -> None:
         """Refuse to compare two things whose classes or class order differ.
