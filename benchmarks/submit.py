@@ -20,7 +20,7 @@ from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
 from leansort.arch.trained import TrainedModel
 from leansort.compress.int8 import quantize_onnx
-from leansort.core import store
+from leansort.core import store, text_files
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
@@ -68,7 +68,7 @@ def main() -> None:
                 started = time.perf_counter()
                 subprocess.run(command, cwd=HERE.parent, check=True, capture_output=True)
                 taken[name].append(time.perf_counter() - started)
-        answers = [store.read_json(folder / name, "benchmark")["inference"] for name in ("old.json", "a.json")]
+        answers = [text_files.read_json(folder / name, "benchmark")["inference"] for name in ("old.json", "a.json")]
     print(watch.warning() or "nothing else ran")
     assert len(answers[0]) == len(answers[1]) == PICTURES
     rows: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leansort.core import store
+from leansort.core import text_files
 from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
@@ -76,7 +76,7 @@ def test_a_damaged_note_is_measured_again(asked: list[int], damage: bytes) -> No
     kept.write_bytes(damage)
     assert fastest(bundle()) == "openvino"
     assert asked == [1, 1]
-    assert store.read_json(kept, "test")["engine"] == "openvino"
+    assert text_files.read_json(kept, "test")["engine"] == "openvino"
 
 
 def test_a_busy_machine_or_a_closed_folder_is_no_reason_to_stop(

@@ -15,7 +15,7 @@ from leansort.compress import pipeline
 from leansort.compress.budget import Budget, judge
 from leansort.compress.config import CompressConfig
 from leansort.compress.protocol import Context, step_of
-from leansort.core import store
+from leansort.core import text_files
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.seeds import Seeds
@@ -108,7 +108,7 @@ def test_an_accepted_step_is_what_comes_out(model: TrainedModel, tmp_path: Path,
     assert [record["state"] for record in result.records] == ["start", "accepted", "accepted"]
     assert isinstance(result.artifact, Bundle)
     assert list(result.bundles) == ["start", "1-hurt", "2-copy"]
-    assert store.read_json(tmp_path / "out" / "compress.json", "x")["steps"] == result.records
+    assert text_files.read_json(tmp_path / "out" / "compress.json", "x")["steps"] == result.records
 
 
 def test_what_a_verdict_rests_on_begins_the_steps_anew(model: TrainedModel, tmp_path: Path, log: Path) -> None:

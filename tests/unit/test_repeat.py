@@ -13,7 +13,7 @@ import torch
 
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.trained import TrainedModel, save_tensors
-from leansort.core import plugins, store
+from leansort.core import plugins, store, text_files
 from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError, UserError
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
@@ -141,7 +141,7 @@ SCORES = {
 
 def test_a_repeated_run_leaves_one_table(tmp_path: Path) -> None:
     found = repeat.repeat(Scripted(tmp_path, DATA, tmp_path), recipe(), seeds=3)
-    assert store.read_json(tmp_path / "repeat.json", "test") == found
+    assert text_files.read_json(tmp_path / "repeat.json", "test") == found
     assert found["complete"]
     text = repeat.table(found, tmp_path).splitlines()
     assert text[1].split() == ["seed-0", "0.8000", "4", "10.0"]
@@ -173,7 +173,7 @@ def test_a_stopped_ablation_has_all_variants_of_the_first_seed(
 ) -> None:
     with pytest.raises(Interrupted):
         ablation(tmp_path, 3)
-    kept = store.read_json(tmp_path / "ablation.json", "test")
+    kept = text_files.read_json(tmp_path / "ablation.json", "test")
     assert not kept["complete"]
     assert [len(row["runs"]) for row in kept["variants"]] == [2, 2, 2]
     assert "| better" in capsys.readouterr().err

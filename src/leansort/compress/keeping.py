@@ -10,7 +10,7 @@ from leansort.arch import trained
 from leansort.arch.trained import TrainedModel
 from leansort.compress.protocol import Artifact, Stage
 from leansort.core import bundle as bundles
-from leansort.core import store
+from leansort.core import store, text_files
 from leansort.core.bundle import Bundle
 
 MODEL, BUNDLE = "model.safetensors", "model.leansort"
@@ -20,7 +20,7 @@ _KEY = "begun.json"
 def begun(folder: Path, key: str) -> Path:
     """Give a step's folder; what it holds of a step with another key is removed first."""
     path = folder / _KEY
-    if not path.exists() or store.read_json(path, "step") != key:
+    if not path.exists() or text_files.read_json(path, "step") != key:
         shutil.rmtree(folder, ignore_errors=True)
         store.write_json(path, key)
     return folder

@@ -89,24 +89,6 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, canonical_json(value, indent=2) + "\n")
 
 
-def read_json(path: Path, what: str) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        UserError: the file is missing or not JSON; the message says where it breaks off.
-    """
-    try:
-        return json.loads(read_file(path).decode("utf-8"))
-    except OSError as error:
-        raise UserError(f"{what}: cannot read {path} ({error.strerror or error})") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{what}: {path} is not UTF-8 text") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{what}: {path} is not JSON (line {error.lineno}: {error.msg})") from None
-    except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
-        raise UserError(f"{what}: {path} is not JSON that can be read ({error})") from None
-
-
 def read_file(path: Path) -> bytes:
     """Read a regular file whole.
 

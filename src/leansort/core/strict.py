@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean
+from leansort.core.text_files import read_text
+
+_MOST_VALUES = 1_000_000
 
 
 def yaml_value(text: str, what: str) -> Any:
@@ -28,13 +32,57 @@ def yaml_value(text: str, what: str) -> Any:
     except ImportError:
         raise MissingExtraError("pyyaml", "train") from None
     try:
-        tree = yaml.safe_load(text)
-        endless = _endless(tree)
+        tree = yaml.load(text, _loader())
+        _require_small(tree, {})
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(f"{what} is not YAML ({' '.join(str(error).split())[:140]})") from None
+    except _Doubled as error:
+        raise UserError(f"{what} gives a key twice: {error}; every key must be there once") from None
+    endless = _endless(tree)
     if endless is not None:
         raise UserError(f"{what} holds {endless}, need finite numbers")
     return tree
+
+
+class _Doubled(Exception):
+    """A mapping has a key twice."""
+
+
+@cache
+def _loader() -> Any:
+    """PyYAML's safe loader, but that a key given twice is an error; by itself it keeps the last one."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_mapping_node(self, anchor: Any) -> Any:
+            node, lines = super().compose_mapping_node(anchor), dict[Any, int]()
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                    continue
+                name, line = self.construct_object(key), key.start_mark.line + 1
+                if name in lines:
+                    raise _Doubled(f"{name!r} in line {lines[name]} and in line {line}")
+                lines[name] = line
+            return node
+
+    return Loader
+
+
+def _require_small(tree: Any, known: dict[int, int]) -> int:
+    """Count the values, those behind an alias each time: a few lines of aliases can stand for more than memory holds.
+
+    Raises:
+        ValueError: too many, or an alias that holds itself.
+    """
+    if not isinstance(tree, (dict, list)):
+        return 1
+    if id(tree) not in known:
+        known[id(tree)] = _MOST_VALUES + 1
+        inner = tree.values() if isinstance(tree, dict) else tree
+        known[id(tree)] = 1 + sum(_require_small(one, known) for one in inner)
+    if known[id(tree)] > _MOST_VALUES:
+        raise ValueError(f"its aliases stand for more than {_MOST_VALUES} values")
+    return known[id(tree)]
 
 
 def _endless(tree: Any) -> float | None:
@@ -69,13 +117,7 @@ def yaml_tree(path: Path, what: str, example: str) -> dict[str, Any]:
     Raises:
         UserError: unreadable, not YAML, or no mapping.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{what}: cannot read {path} ({error.strerror or error})") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{what}: {path} is not YAML (not UTF-8 text)") from None
-    tree = yaml_value(text, f"{what}: {path}")
+    tree = yaml_value(read_text(path, what), f"{what}: {path}")
     if not isinstance(tree, dict):
         raise UserError(f"{what}: {path} holds {type(tree).__name__}, need keys such as {example}")
     return tree

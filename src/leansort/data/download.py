@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from leansort.core import store
+from leansort.core import store, text_files
 from leansort.core.errors import MissingExtraError, UserError, not_one_of
 from leansort.core.manifest import duplicates
 from leansort.core.preprocess import UnreadableImage, decode
@@ -87,7 +87,7 @@ def wanted(annotations: Path, size: Size = "original") -> list[Wanted]:
     """
     if size not in get_args(Size):
         raise not_one_of("size", size, get_args(Size))
-    tree = store.read_json(annotations, "annotations")
+    tree = text_files.read_json(annotations, "annotations")
     records = tree.get("images") if isinstance(tree, dict) else None
     if not isinstance(records, list):
         raise UserError(f"annotations: {annotations} is not COCO; it needs the list images")

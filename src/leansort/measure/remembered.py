@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from leansort.core import store
+from leansort.core import store, text_files
 from leansort.core.errors import LeansortError
 
 
@@ -19,7 +19,7 @@ def folder(kind: str) -> Path:
 def read(kind: str, key: Any) -> dict[str, Any]:
     """What was kept for a key; empty where nothing was, or it is damaged and has to be measured again."""
     try:
-        tree = store.read_json(_path(kind, key), kind)
+        tree = text_files.read_json(_path(kind, key), kind)
     except (LeansortError, RuntimeError):
         return {}
     return tree if isinstance(tree, dict) else {}

@@ -10,7 +10,7 @@ from leansort.arch import trained
 from leansort.arch.build import macs, parameters
 from leansort.arch.trained import TrainedModel
 from leansort.core import bundle as bundles
-from leansort.core import store
+from leansort.core import store, text_files
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.preprocess import Preprocess
@@ -85,7 +85,7 @@ def of_bundle(path: Path) -> Passed:
 
 def _recipe(folder: Path) -> tuple[dict[str, Any], Recipe]:
     """As it stands in a folder, and checked."""
-    tree = store.read_json(folder / "recipe.json", "card")
+    tree = text_files.read_json(folder / "recipe.json", "card")
     return tree, recipes.validated(tree, f"in {folder}")
 
 
@@ -125,7 +125,7 @@ def _spread(path: Path, runs: str, score: str) -> Spread | None:
     if not path.exists():
         return None
     try:
-        found = [one[score] for one in store.read_json(path, "card")[runs] if one.get("fold") is None]
+        found = [one[score] for one in text_files.read_json(path, "card")[runs] if one.get("fold") is None]
     except (KeyError, TypeError, AttributeError):  # some other file of that name
         return None
     return spread(found) if found else None

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from leansort.core import bundle as bundles
-from leansort.core import store
+from leansort.core import store, text_files
 from leansort.core.errors import LeansortError
 from leansort.core.preprocess import Preprocess
 from leansort.measure.accuracy import ClassScore, Interval
@@ -40,9 +40,9 @@ def report(run: Path, out: Path | None = None) -> Path:
     Raises:
         UserError: the folder is no finished run.
     """
-    scored = store.read_json(run / "score.json", "report")
-    timed = store.read_json(run / "bench.json", "report")
-    recipe = store.read_json(run / "recipe.json", "report")
+    scored = text_files.read_json(run / "score.json", "report")
+    timed = text_files.read_json(run / "bench.json", "report")
+    recipe = text_files.read_json(run / "recipe.json", "report")
     with Classifier.load(run / "model.leansort") as classifier:
         truth = read(run / "manifest.parquet", scored["split"])
         said = list(classifier.predict_many((truth.files[name] for name in truth.index), threads=2))
@@ -106,7 +106,7 @@ def _headline(
 def _calibration(run: Path, said: Sequence[Prediction], truth: Truth, split: str) -> dict[str, Any]:
     """What was fitted on val, and what it comes to on a split that it was not fitted on."""
     path = run / "calibration.json"
-    found: dict[str, Any] = store.read_json(path, "report") if path.exists() else {}
+    found: dict[str, Any] = text_files.read_json(path, "report") if path.exists() else {}
     pairs = [(one, label) for one, label in zip(said, truth.index.values(), strict=True) if not one.error]
     if not found or split == "val" or not pairs:
         return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from leansort.core import bundle as bundles
-from leansort.core import store
+from leansort.core import store, text_files
 from leansort.core.errors import UserError
 from leansort.measure import accuracy, contest
 from leansort.measure.contest import Baselines
@@ -78,7 +78,7 @@ def _listed(path: Path) -> list[str]:
 def _scored(answers: Path, truth_path: Path, split: str, engine: str) -> Scored:
     if answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers)):
         return _run(answers, truth_path, split, engine)
-    said, seconds, macs = contest.read_submission(store.read_json(answers, "submission"), str(answers))
+    said, seconds, macs = contest.read_submission(text_files.read_json(answers, "submission"), str(answers))
     truth = read(truth_path, split)
     if truth_path.suffix == ".csv":  # which names no class that it has no picture of
         truth = truth.among(said.values())

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from leansort.core import store
+from leansort.core import store, text_files
 from leansort.core.errors import IntegrityError, UserError
 from leansort.core.manifest import Manifest
 from leansort.core.processes import first_process
@@ -104,7 +104,7 @@ def begin(
         UserError: `out` is not empty and `resume` not set, or it was begun with another recipe.
     """
     path = out / "recipe.json"
-    if resume and path.exists() and store.read_json(path, "resume") != recipe.to_json():
+    if resume and path.exists() and text_files.read_json(path, "resume") != recipe.to_json():
         raise UserError(f"resume: {out} was begun with another recipe; name another folder with --out")
     if not resume and first_process() and out.is_dir() and any(out.iterdir()):
         raise UserError(f"train: {out} is not empty; go on with --resume or name another folder with --out")
@@ -124,7 +124,7 @@ def finished(folder: Path, recipe: Recipe, manifest: Manifest) -> Result | None:
     path = folder / "result.json"
     if not path.exists():
         return None
-    tree = store.read_json(path, "result")
+    tree = text_files.read_json(path, "result")
     if not isinstance(tree, dict) or tree.get("version") != _VERSION or set(tree) != set(Result.__annotations__):
         raise IntegrityError(f"result: {path} is no result of version {_VERSION}, which this leansort reads")
     if (tree["recipe"], tree["data"]) != (recipe.digest, manifest.digest):
