@@ -164,9 +164,9 @@ def test_the_pickled_cifar_is_refused_and_the_other_one_named(tmp_path: Path) ->
         ("image;label\na.jpg;x\n", "need at least two"),
         ("picture,label\na.jpg,x\n", "lacks the column 'image'; it has 'picture', 'label'"),
         ("", "lacks the column 'image'; it has none"),
-        ("image,label,split\na.jpg,x,train\nb.jpg,y,trian\n", "row 2: split: got 'trian'.*did you mean 'train'"),
-        ("image,label\n../a.jpg,x\nb.jpg,y\n", r"row 1: file name '../a.jpg' leaves"),
-        ("image,label\n/etc/passwd,x\nb.jpg,y\n", "row 1: file name '/etc/passwd' leaves"),
+        ("image,label,split\na.jpg,x,train\nb.jpg,y,trian\n", "row 3: split: got 'trian'.*did you mean 'train'"),
+        ("image,label\n../a.jpg,x\nb.jpg,y\n", r"row 2: file name '../a.jpg' leaves"),
+        ("image,label\n/etc/passwd,x\nb.jpg,y\n", "row 2: file name '/etc/passwd' leaves"),
     ],
 )
 def test_tables_that_cannot_be_used(text: str, part: str, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_pictures_of_a_list_lie_beside_it_and_unreadable_ones_are_said(
         path.unlink()
     refused(cli("score", bundle, "--truth", tmp_path / "truth.csv"), "none of the 12 pictures can be read")
     (tmp_path / "truth.csv").write_text("image,label\nonly.jpg\n")
-    refused(cli("score", bundle, "--truth", tmp_path / "truth.csv"), "line 2 lacks an image or a label")
+    refused(cli("score", bundle, "--truth", tmp_path / "truth.csv"), "row 2 has 1 field where the header has 2")
 
 
 def test_a_class_that_no_answer_has_is_scored_all_the_same(tmp_path: Path, cli: Cli) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leansort.core.errors import UserError
-from leansort.core.tables import Table, csv_line, csv_path, file_name, is_csv, read_csv, read_names
+from leansort.core.tables import Table, csv_line, csv_path, is_csv, read_csv
 
 ROWS = [(2, {"image": "a.jpg", "label": "Metal"}), (3, {"image": "b, c.jpg", "label": "Paper"})]
 
@@ -72,20 +72,8 @@ def test_faults_have_their_row(text: str | bytes, reason: str, tmp_path: Path) -
         table(tmp_path, text)
 
 
-def test_names_are_known_by_what_was_meant(tmp_path: Path) -> None:
-    path, known = tmp_path / "list.txt", {"a.jpg", "b/c.jpg", " d .jpg ", "e\\f.jpg"}
-    path.write_bytes("\ufeffa.jpg \r\n\r\nb\\c.jpg\r\n d .jpg \r\ne\\f.jpg".encode("utf-16-le"))
-    assert read_names(path, "list", known, "the manifest") == ["a.jpg", "b/c.jpg", " d .jpg ", "e\\f.jpg"]
-    path.write_text("a.jpg\n\nb/d.jpg\nx\n")
-    with pytest.raises(UserError, match=r"row 3: 'b/d.jpg' is not in the manifest; did you mean 'b/c.jpg'.*2 of 3"):
-        read_names(path, "list", known, "the manifest")
-
-
-def test_names_of_tables() -> None:
+def test_tables_are_told_by_their_endings() -> None:
     assert [is_csv(Path(name)) for name in ("a.csv", "b.CSV", "c.tsv", "d.txt")] == [True, True, True, False]
-    assert file_name("x\\y.jpg", lambda name: name == "x\\y.jpg") == "x\\y.jpg"
-    assert file_name("x\\y.jpg ", lambda name: name == "x/y.jpg") == "x/y.jpg"
-    assert file_name(" gone.jpg", lambda name: False) == "gone.jpg"
 
 
 @pytest.mark.parametrize("value", ['a"b', "a,b", "a\nb", "a\rb", " a ", "=1+1", "'=x", "-x", "\ta", "", "'", "\x1b[2J"])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import io
 import json
 import os
-import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ import pytest
 from leansort.core import strict
 from leansort.core.encodings import as_utf8
 from leansort.core.errors import UserError
-from leansort.core.text_files import lines_of, names_of, parse_json, read_json, read_json_lines, read_text
+from leansort.core.text_files import lines_of, parse_json, read_json, read_json_lines, read_text
 
 TEXT = '{"name": "Müll – 플라스틱",\r\n "n": 1}\n'
 FORMS = {
@@ -142,46 +140,3 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
 
 def test_lines_end_in_three_ways() -> None:
     assert lines_of("a\r\nb\nc\rd\u2028e\x0b\n\n") == ["a", "b", "c", "d\u2028e\x0b", ""]
-
-
-@pytest.mark.parametrize(
-    ("data", "names"),
-    [
-        (b"\xef\xbb\xbfa.jpg\r\n\r\n b.jpg \n", ["a.jpg", "b.jpg"]),
-        (b"a.jpg\nb.jpg", ["a.jpg", "b.jpg"]),
-        (b"./a\nb.jpg\0./ c.jpg\0", ["./a\nb.jpg", "./ c.jpg"]),
-        (b"1\n2\n", ["1", "2"]),
-        (b"\xff\xe9.jpg\n", ["\udcff\udce9.jpg"]),
-        (b"", []),
-    ],
-)
-def test_names_come_by_line_or_by_nul(data: bytes, names: list[str]) -> None:
-    assert list(names_of(io.BytesIO(data), "list")) == names
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf16_lists_on_a_stream_are_refused_by_name(encoding: str) -> None:
-    with pytest.raises(UserError, match=r"list: the list is UTF-16.*iconv"):
-        list(names_of(io.BytesIO("photos/a.jpg\nb.jpg\n".encode(encoding)), "list"))
-
-
-def test_names_come_as_they_are_sent() -> None:
-    """Nobody waits for the end of the list, or for more bytes than a short name has."""
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as stream, os.fdopen(writing, "wb", buffering=0) as sender:
-        names = names_of(stream, "list")
-        for name in ("1", "b.jpg", "c"):
-            timer = threading.Timer(0.01, sender.write, [f"{name}\n".encode()])
-            timer.start()
-            assert next(names) == name
-
-
-def test_lines_and_nul_do_not_mix() -> None:
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as stream, os.fdopen(writing, "wb", buffering=0) as sender:
-        sender.write(b"a.jpg\n")
-        names = names_of(stream, "list")
-        assert next(names) == "a.jpg"
-        sender.write(b"b.jpg\0c.jpg\n")
-        with pytest.raises(UserError, match="NUL bytes in a list of lines"):
-            next(names)

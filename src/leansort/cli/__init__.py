@@ -131,7 +131,7 @@ def bench(
         seconds=seconds, queries=queries, threads=threads, engine=engine, baseline=baseline, profile=profile,
         starts=starts,
     )  # fmt: skip
-    found = benches.bench(bundles, list(expand([str(images)], [])), config)
+    found = benches.bench(bundles, list(expand([str(images)])), config)
     if found.warning:
         print(f"warning: {found.warning}", file=sys.stderr)
     printed(found.to_json(), as_json, benches.text(found))
@@ -159,7 +159,13 @@ def predict(
     if "-" in inputs and not batch:
         threads, batch = threads or 1, 1
     failed = predictions.predict_to(
-        bundle, predictions.expand(inputs, sys.stdin), out, style=style, threads=threads, batch=batch, engine=engine
+        bundle,
+        predictions.expand(inputs, sys.stdin.buffer),
+        out,
+        style=style,
+        threads=threads,
+        batch=batch,
+        engine=engine,
     )
     if failed:
         raise typer.Exit(1)
@@ -181,7 +187,7 @@ def submit(
     from leansort.workflows.predict import expand
     from leansort.workflows.submit import submit as write
 
-    tree, faults = write(bundle, list(expand(inputs, sys.stdin)), out, threads=threads, engine=engine)
+    tree, faults = write(bundle, list(expand(inputs, sys.stdin.buffer)), out, threads=threads, engine=engine)
     for line in faults:
         print(f"unreadable {line}", file=sys.stderr)
     print(f"{out}: {len(tree['inference'])} pictures in {tree['time']['runtime']['all']:.2f} s")
@@ -268,8 +274,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a name shows its code
             stream.reconfigure(errors="backslashreplace")
-    if isinstance(sys.stdin, io.TextIOWrapper):  # names of files are bytes, whatever they mean
-        sys.stdin.reconfigure(errors="surrogateescape")
     signal.signal(signal.SIGTERM, _stopped)  # so that what was begun is cleared away, as after Ctrl-C
     try:
         code = app(given, standalone_mode=False, prog_name="leansort") or 0

@@ -34,7 +34,7 @@ def decoded(data: bytes, where: str) -> str:
     Raises:
         UserError: another encoding, which is named where it can be guessed, or no text at all.
     """
-    encoding, start = _encoding(data)
+    encoding, start = encoding_of(data)
     try:
         text = data[start:].decode(encoding)
     except UnicodeDecodeError as error:
@@ -51,20 +51,20 @@ def as_utf8(data: bytes, where: str) -> bytes:
     Raises:
         UserError: as `decoded` does.
     """
-    encoding, start = _encoding(data)
+    encoding, start = encoding_of(data)
     if encoding == "utf-8":
         return data[start:] if start else data
     return decoded(data, where).encode()
 
 
-def _encoding(data: bytes) -> tuple[str, int]:
-    """Encoding, and the length of its mark."""
+def encoding_of(data: bytes) -> tuple[str, int]:
+    """Encoding of a text, and the length of its byte order mark; UTF-8 where nothing tells another."""
     for mark, name in _MARKS:
         if data.startswith(mark):
             return name, len(mark)
     sample = data[:_SAMPLE]
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    few = max(1, len(sample) // 20)  # separators and line ends alone are more; a stray NUL in a text is fewer
+    few = max(1, len(sample) // 5)  # digits, endings and line ends alone are more; NUL after names are fewer
     if odd > few and not even:
         return "utf-16-le", 0
     return ("utf-16-be", 0) if even > few and not odd else ("utf-8", 0)

@@ -6,13 +6,13 @@ import csv
 import io
 import itertools
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.escaping import cell, cell_text
-from leansort.core.text_files import lines_of, read_text
+from leansort.core.text_files import read_text
 
 SEPARATORS = (",", ";", "\t")
 _SHOWN = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -60,7 +60,7 @@ def read_csv(path: Path, what: str, needed: Sequence[str], optional: Sequence[st
     separator, skipped = _separator(text, needed)
     rows = _parsed(text, separator, where)
     head = next(itertools.islice(rows, skipped, None), (1, []))[1]
-    columns = _columns(head, [*needed, *optional], needed, where)
+    columns = find_columns(head, needed, optional, where)
     made, blank = [], 0
     for number, fields in rows:
         if not any(field.strip() for field in fields):
@@ -69,7 +69,7 @@ def read_csv(path: Path, what: str, needed: Sequence[str], optional: Sequence[st
         _require_fields(fields, head, f"{where} row {number}", separator)
         values = {name: cell_text(fields[at]) for name, at in columns.items()}
         values |= {name: value.strip() for name, value in values.items() if name != needed[0]}
-        _require_values(values, needed, f"{where} row {number}")
+        require_values(values, needed, f"{where} row {number}")
         made.append((number, values))
     unused = [name for at, name in enumerate(head) if at not in columns.values() and name.strip()]
     return Table(where, made, blank, unused)
@@ -103,7 +103,19 @@ def _parsed(text: str, separator: str, where: str) -> Iterator[tuple[int, list[s
         raise UserError(f"{where} row {number + 1} is not CSV ({reason})") from None
 
 
-def _columns(head: Sequence[str], wanted: Sequence[str], needed: Sequence[str], where: str) -> dict[str, int]:
+def find_columns(head: Sequence[str], needed: Sequence[str], optional: Sequence[str], where: str) -> dict[str, int]:
+    """Where the wanted columns are, whatever their capitals and the blanks around their names.
+
+    Args:
+        head: names of the columns.
+        needed: those that must be there, in small letters.
+        optional: those that are taken where they are there.
+        where: names the table in the error.
+
+    Raises:
+        UserError: one that must be there is not, or a wanted one is there twice.
+    """
+    wanted = [*needed, *optional]
     names = [name.strip().lower() for name in head]
     has = ", ".join(map(repr, head)) or "none"
     for name in wanted:
@@ -131,47 +143,15 @@ def _require_fields(fields: list[str], head: Sequence[str], where: str, separato
     )
 
 
-def _require_values(values: dict[str, str], needed: Sequence[str], where: str) -> None:
+def require_values(values: Mapping[str, str], needed: Sequence[str], where: str) -> None:
+    """Refuse a row that has nothing in a column that it needs; `where` names the row in the error.
+
+    Raises:
+        UserError: with the column.
+    """
     empty = [name for name in needed if not values[name].strip()]
     if empty:
         raise UserError(f"{where} has no {empty[0]}")
-
-
-def file_name(value: str, there: Callable[[str], bool]) -> str:
-    r"""A file's name as a list has it, or what was surely meant: without blanks around it, with `/` in place of `\`.
-
-    Args:
-        value: from the list.
-        there: tells whether there is a file of such a name.
-    """
-    if value == value.strip() and "\\" not in value:
-        return value
-    forms = dict.fromkeys((value, value.strip(), value.replace("\\", "/"), value.strip().replace("\\", "/")))
-    return next((form for form in forms if there(form)), value.strip())
-
-
-def read_names(path: Path, what: str, known: Collection[str], where: str) -> list[str]:
-    """Read a list of names, one a line, each of which must be known; blank lines are passed over.
-
-    Args:
-        path: the file.
-        what: kind of list, for the error.
-        known: the names that there are.
-        where: says where they are known, for the error.
-
-    Raises:
-        UserError: no text, or names that are not known, with the first one's row.
-    """
-    lines = [(number, line) for number, line in enumerate(lines_of(read_text(path, what)), 1) if line.strip()]
-    names = [(number, file_name(line, known.__contains__)) for number, line in lines]
-    lost = [(number, name) for number, name in names if name not in known]
-    if lost:
-        number, name = lost[0]
-        hint = did_you_mean(name, known) if len(known) < 10_000 else ""
-        raise UserError(
-            f"{what}: {path} row {number}: {name!r} is not in {where}{hint} ({len(lost)} of {len(names)} names are not)"
-        )
-    return [name for _, name in names]
 
 
 def csv_line(values: Iterable[str]) -> str:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from leansort.core import store
 from leansort.core.encodings import decoded
@@ -113,46 +111,3 @@ def doubled_key(text: str) -> str:
 def lines_of(text: str) -> list[str]:
     """Lines without their ends (LF, CRLF, or CR alone); other separators of Unicode belong to names."""
     return [line.rstrip("\r\n") for line in io.StringIO(text, newline="")]
-
-
-def names_of(stream: BinaryIO, what: str) -> Iterator[str]:
-    """Yield names from a stream as they come: one a line, or with NUL between them as `find -print0` writes.
-
-    Args:
-        stream: binary; bytes that are no UTF-8 become lone surrogates, as in Python's file names.
-        what: names the stream in the error.
-
-    Raises:
-        UserError: it is UTF-16, or mixes lines and NUL.
-    """
-    end, rest, first = b"", b"", True
-    while chunk := _chunk(stream):
-        rest += chunk
-        if first and (len(rest) >= 4 or b"\n" in rest):
-            rest, first = _begun(rest, what), False
-        end = end or (b"\0" if b"\0" in rest else b"\n" if b"\n" in rest else b"")
-        if end == b"\n" and b"\0" in rest:
-            raise UserError(f"{what}: NUL bytes in a list of lines; put one name a line, or NUL alone between names")
-        if end:
-            *whole, rest = rest.split(end)
-            yield from _names(whole, end)
-    yield from _names([_begun(rest, what) if first else rest], end)
-
-
-def _chunk(stream: BinaryIO) -> bytes:
-    """What has come by now, at least a byte until the end: a robot waits for its answer before it sends more."""
-    return bytes(stream.read1(1 << 16) if hasattr(stream, "read1") else stream.readline())
-
-
-def _begun(data: bytes, what: str) -> bytes:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[1:4:2] == b"\0\0" or data[0:3:2] == b"\0\0":
-        raise UserError(f"{what}: the list is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
-    return data.removeprefix(b"\xef\xbb\xbf")
-
-
-def _names(whole: list[bytes], end: bytes) -> Iterator[str]:
-    for name in whole:
-        text = os.fsdecode(name)
-        text = text if end == b"\0" else text.strip()
-        if text:
-            yield text

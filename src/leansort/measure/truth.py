@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +10,9 @@ from pathlib import Path
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
+from leansort.core.name_lists import file_name
 from leansort.core.preprocess import SUFFIXES
+from leansort.core.tables import is_csv, read_csv
 from leansort.measure import contest
 
 
@@ -60,7 +62,7 @@ def read(path: Path, split: str = "test", labels: LabelSet | None = None) -> Tru
     Raises:
         UserError: nothing usable there, unknown classes, or one file name twice.
     """
-    if path.suffix == ".csv" and path.is_file():
+    if is_csv(path) and path.is_file():
         return _from_csv(path, labels)
     if path.is_dir() and not (path / "manifest.parquet").exists():
         return _from_folders(path, labels)
@@ -83,21 +85,13 @@ def _from_folders(root: Path, labels: LabelSet | None) -> Truth:
 
 
 def _from_csv(path: Path, labels: LabelSet | None) -> Truth:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"truth: {path} cannot be read as CSV ({error})") from None
-    if not rows or not {"image", "label"} <= set(rows[0]):
-        raise UserError(f"truth: {path} needs a header with the columns image,label and at least one row")
-    for number, row in enumerate(rows, 2):
-        if not row["image"] or not row["label"]:
-            raise UserError(f"truth: {path} line {number} lacks an image or a label")
-    known = labels or LabelSet.of(sorted({row["label"] for row in rows}))
-    pairs = [
-        (path.parent / row["image"], known.index(row["label"], f"{path} line {n}")) for n, row in enumerate(rows, 2)
-    ]
-    return _truth(pairs, known, str(path))
+    table = read_csv(path, "truth", ("image", "label"))
+    if not table.rows:
+        raise UserError(f"truth: {path} has no row below its header")
+    known = labels or LabelSet.of(sorted({row["label"] for _, row in table.rows}))
+    names = [file_name(row["image"], lambda name: os.path.lexists(path.parent / name)) for _, row in table.rows]
+    indices = [known.index(row["label"], f"{table.where} row {number}") for number, row in table.rows]
+    return _truth([(path.parent / name, index) for name, index in zip(names, indices, strict=True)], known, str(path))
 
 
 def _truth(pairs: list[tuple[Path, int]], labels: LabelSet, where: str) -> Truth:

@@ -11,6 +11,7 @@ from leansort.core import manifest as manifests
 from leansort.core import store
 from leansort.core.errors import UserError
 from leansort.core.manifest import SPLITS, Manifest, Row
+from leansort.core.name_lists import read_names
 from leansort.data import duplicates
 from leansort.data.checking import check
 from leansort.data.splits import SplitConfig, assigned, folds, listed
@@ -43,16 +44,19 @@ def grouped_by_duplicates(manifest: Manifest) -> Manifest:
     return replace(manifest, rows=rows)
 
 
-def name_lists(paths: dict[str, Path]) -> dict[str, Sequence[str]]:
-    """Read lists of names, one a line.
+def name_lists(paths: dict[str, Path], rows: Sequence[Row], where: str) -> dict[str, Sequence[str]]:
+    """Read the lists of names of each split, one a line: of the crops' files, or of the photos they were cut from.
+
+    Args:
+        paths: the list of each split.
+        rows: the crops.
+        where: names them in the error.
 
     Raises:
-        UserError: a list cannot be read.
+        UserError: a list cannot be read, or has a name that no crop has.
     """
-    try:
-        return {split: path.read_text(encoding="utf-8").split("\n") for split, path in paths.items()}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"split lists: cannot read a list ({error})") from None
+    known = {row.image for row in rows} | {row.source for row in rows}
+    return {split: read_names(path, f"split lists: {split} list", known, where) for split, path in paths.items()}
 
 
 def split(
@@ -108,7 +112,7 @@ def _rows(
     keep: Path | None,
 ) -> tuple[Row, ...]:
     if lists:
-        return listed(rows, {name: [line for line in of if line] for name, of in name_lists(lists).items()})
+        return listed(rows, name_lists(lists, rows, "the manifest"))
     if fold:
         return folds(rows, fold[1], fold[0], seed)
     kept = {row.group: row.split for row in manifests.load(keep).rows} if keep else None

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
-import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from leansort.core import store
 from leansort.core.errors import UserError, not_one_of
+from leansort.core.escaping import json_text, printable, printable_lines
+from leansort.core.name_lists import names_of
 from leansort.core.preprocess import SUFFIXES
+from leansort.core.tables import csv_line, csv_path
 from leansort.runtime.predictor import Classifier, Prediction
 from leansort.workflows import engines
 
 FORMATS = ("text", "csv", "json")
+COLUMNS = ("image", "label", "probability", "accepted", "error")  # of CSV, before those of the classes
 
 
-def expand(inputs: Sequence[str], listed: Iterable[str]) -> Iterator[Path]:
+def expand(inputs: Sequence[str], listed: BinaryIO | None = None) -> Iterator[Path]:
     """Yield the pictures that the arguments name: files, all pictures below a folder, `-` for a list of paths.
 
+    Args:
+        inputs: the arguments.
+        listed: the list, one path a line or with NUL between paths; standard input of the command line.
+
     Raises:
-        UserError: a named file or folder is not there, or a folder holds no picture.
+        UserError: a named file or folder is not there, a folder holds no picture, or the list is UTF-16.
     """
     for name in inputs:
         path = Path(name)
-        if name == "-":
-            yield from (Path(line.strip()) for line in listed if line.strip())
+        if name == "-" and listed is not None:
+            yield from map(Path, names_of(listed, "standard input"))
         elif path.is_dir():
             found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
             if not found:
@@ -80,8 +86,9 @@ def predict_to(
         results = _counted(predict(classifier, pictures, threads=threads, batch=batch), failed)
         lines = formatted(results, classifier.bundle.meta.labels, style)
         if out is None:
+            shown = printable_lines if sys.stdout.isatty() else str  # values of CSV are as they are, but on a terminal
             for line in lines:
-                print(line, flush=True)  # a robot waits for it at the other end of a pipe
+                print(shown(line), flush=True)  # a robot waits for it at the other end of a pipe
         else:
             store.write_text(out, "".join(line + "\n" for line in lines))
     return failed[True]
@@ -94,18 +101,23 @@ def _counted(results: Iterable[tuple[Path, Prediction]], failed: Counter[bool]) 
 
 
 def formatted(results: Iterable[tuple[Path, Prediction]], labels: Sequence[str], style: str) -> Iterator[str]:
-    """Yield the output line by line: text, CSV with a column for each class, or one JSON object a line."""
+    """Yield the output line by line: text, CSV with a column `p_NAME` for each class, or one JSON object a line."""
     if style == "csv":
-        yield _csv_line(["image", "label", "probability", "accepted", "error", *labels])
+        yield csv_line([*COLUMNS, *(f"p_{label}" for label in labels)])
     for path, said in results:
         if style == "json":
-            yield json.dumps(_record(path, said, labels), ensure_ascii=False, allow_nan=False)
+            yield json_text(_record(path, said, labels))
         elif style == "csv":
-            row = [str(path), said.label, f"{said.probability:.6f}", str(said.accepted).lower(), said.error]
-            yield _csv_line([*row, *(f"{p:.6f}" for p in said.probabilities or [0.0] * len(labels))])
+            row = [csv_path(path), said.label, f"{said.probability:.6f}", str(said.accepted).lower(), said.error]
+            yield csv_line([*row, *(f"{p:.6f}" for p in said.probabilities or [0.0] * len(labels))])
         else:
-            verdict = f"error: {said.error}" if said.error else f"{said.label}\t{said.probability:.4f}"
-            yield f"{path}\t{verdict}" + ("" if said.error or said.accepted else "\trejected")
+            yield "\t".join(map(printable, _fields(path, said)))
+
+
+def _fields(path: Path, said: Prediction) -> list[str]:
+    if said.error:
+        return [str(path), f"error: {said.error}"]
+    return [str(path), said.label, f"{said.probability:.4f}", *([] if said.accepted else ["rejected"])]
 
 
 def _record(path: Path, said: Prediction, labels: Sequence[str]) -> dict[str, Any]:
@@ -116,9 +128,3 @@ def _record(path: Path, said: Prediction, labels: Sequence[str]) -> dict[str, An
         "image": str(path), "label": said.label, "probability": round(said.probability, 6),
         "accepted": said.accepted, "probabilities": probabilities,
     }  # fmt: skip
-
-
-def _csv_line(values: Sequence[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(values)
-    return buffer.getvalue()

@@ -15,6 +15,7 @@ from leansort.core import store, text_files
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import Manifest
+from leansort.core.name_lists import write_names
 from leansort.core.processes import several_processes
 from leansort.data.splits import split_of
 from leansort.measure import contest
@@ -105,9 +106,9 @@ def _submit(bundle: Path, pictures: list[Path], out: Path) -> list[str]:
     """Run the submission as the contest does: a process of its own, start-up included in its time."""
     listed, answers = out / "pictures.txt", out / "output.csv"
     answers.unlink(missing_ok=True)  # an earlier one is no answer of this bundle
-    store.write_text(listed, "".join(f"{path}\n" for path in pictures))
+    write_names(listed, list(map(str, pictures)))
     command = [sys.executable, "-m", "leansort", "submit", str(bundle), "-", "--out", str(answers)]
-    with listed.open() as names:
+    with listed.open("rb") as names:
         done = subprocess.run(command, stdin=names, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1) or not answers.exists():  # 1: some pictures could not be read
         raise LeansortError(f"submit: failed with exit code {done.returncode}: {done.stderr.strip()[-300:]}")
@@ -126,7 +127,7 @@ def _score(recipe: Recipe, manifest: Manifest, split: str, out: Path) -> dict[st
         lines[half].append(name)
     paths = {half: out / f"{half}.txt" for half in lines if halves[half]}
     for half, path in paths.items():
-        store.write_text(path, "".join(f"{name}\n" for name in lines[half]))
+        write_names(path, lines[half])
     return score(
         out / "output.csv", out / "manifest.parquet", split=split, public=paths.get("public"),
         private=paths.get("private"), base=recipe.contest,

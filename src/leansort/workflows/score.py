@@ -12,6 +12,8 @@ import numpy as np
 from leansort.core import bundle as bundles
 from leansort.core import store, text_files
 from leansort.core.errors import UserError
+from leansort.core.name_lists import read_names
+from leansort.core.tables import is_csv
 from leansort.measure import accuracy, contest
 from leansort.measure.contest import Baselines
 from leansort.measure.truth import Truth, read
@@ -56,7 +58,8 @@ def score(
     lists = {"all": scored.truth}
     for name, path in (("public", public), ("private", private)):
         if path is not None:
-            lists[name] = scored.truth.only(_listed(path), f"{name} list")
+            names = read_names(path, f"{name} list", scored.truth.index, scored.truth.where)
+            lists[name] = scored.truth.only(names, f"{name} list {path}")
     cost = scored.seconds if seconds is None else seconds
     parts = {name: _part(part, scored.said) for name, part in lists.items()}
     rows = [row for name, part in parts.items() for row in _contest(name, part, cost, scored.macs, base or Baselines())]
@@ -66,21 +69,12 @@ def score(
     }  # fmt: skip
 
 
-def _listed(path: Path) -> list[str]:
-    """Names, one a line; blanks belong to them."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"score: the list {path} cannot be read ({error})") from None
-    return [line.strip() for line in lines if line.strip()]
-
-
 def _scored(answers: Path, truth_path: Path, split: str, engine: str) -> Scored:
     if answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers)):
         return _run(answers, truth_path, split, engine)
     said, seconds, macs = contest.read_submission(text_files.read_json(answers, "submission"), str(answers))
     truth = read(truth_path, split)
-    if truth_path.suffix == ".csv":  # which names no class that it has no picture of
+    if is_csv(truth_path):  # which names no class that it has no picture of
         truth = truth.among(said.values())
     return Scored(truth, said, seconds, macs)
 

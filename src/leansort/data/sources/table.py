@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.errors import MissingExtraError, UserError, not_one_of
+from leansort.core.image_files import NamedFiles
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import SPLITS
+from leansort.core.name_lists import file_name
+from leansort.core.tables import Table, find_columns, read_csv, require_values
 from leansort.data.category_map import relabelled
 from leansort.data.items import Item, Items, count
 from leansort.data.names import safe_name
@@ -23,7 +26,7 @@ class Config(BaseModel):
     """Where the list and the pictures are.
 
     Attributes:
-        path: the list, `.csv` (comma, semicolon or tab) or `.parquet`.
+        path: the list, `.parquet` or else CSV (comma, semicolon or tab).
         images: the folder that the names are relative to; None: the list's own folder.
         labels: class order; None takes the names in alphabetical order.
         map: category map file that turns the list's labels into classes.
@@ -43,17 +46,21 @@ def items(config: Config) -> Items:
     """Read the list.
 
     Raises:
-        UserError: it cannot be read, lacks a column, or a row has an unknown label or split, or a name that leaves
-            the folder of the pictures.
+        UserError: it cannot be read, lacks a column, or a row has other fields than the header, an unknown label or
+            split, or a name that leaves the folder of the pictures.
         MissingExtraError: the list is Parquet and pyarrow is not installed.
     """
     root = config.images or config.path.parent
     if not config.path.is_file():
         raise UserError(f"table: {config.path} is not there")
-    rows = _parquet(config.path) if config.path.suffix.lower() == ".parquet" else _csv(config.path)
-    labels = LabelSet.of(config.labels or sorted({row["label"] for row in rows}), f"table: labels of {config.path}")
-    listed = [_item(row, number, labels, root, config.path) for number, row in enumerate(rows, 1)]
-    return relabelled(Items(listed, labels, root), config.map)
+    table = (_parquet if config.path.suffix.lower() == ".parquet" else _csv)(config.path)
+    written = sorted({row["label"] for _, row in table.rows})
+    labels = LabelSet.of(config.labels or written, f"table: labels of {config.path}")
+    files = NamedFiles(root)
+    listed = [_item(row, f"{table.where} row {number}", labels, files) for number, row in table.rows]
+    notes: dict[str, Any] = {"blank rows": table.blank} if table.blank else {}
+    notes |= {"columns not used": table.unused} if table.unused else {}
+    return relabelled(Items(listed, labels, root, notes), config.map)
 
 
 def survey(config: Config) -> dict[str, Any]:
@@ -65,45 +72,43 @@ def survey(config: Config) -> dict[str, Any]:
     return count(items(config))
 
 
-def _csv(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
-            file.seek(0)
-            delimiter = max(",;\t", key=head.count)
-            reader = csv.DictReader(file, delimiter=delimiter, strict=True)
-            _require_columns(reader.fieldnames or [], path)
-            return [{key: value or "" for key, value in row.items() if key} for row in reader]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(f"table: {path} is not CSV ({error})") from None
+def _csv(path: Path) -> Table:
+    return read_csv(path, "table", NEEDED, OPTIONAL)
 
 
-def _parquet(path: Path) -> list[dict[str, str]]:
+def _parquet(path: Path) -> Table:
     try:
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise MissingExtraError("pyarrow", "train") from None
     try:
-        table = parquet.read_table(path)
+        read = parquet.read_table(path)
     except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
         raise UserError(f"table: {path} is not Parquet ({' '.join(str(error).split())[:120]})") from None
-    _require_columns(table.column_names, path)
-    kept = table.select([name for name in table.column_names if name in NEEDED + OPTIONAL])
-    return [{key: "" if value is None else str(value) for key, value in row.items()} for row in kept.to_pylist()]
+    where, names = f"table: {path}", read.column_names
+    columns = find_columns(names, NEEDED, OPTIONAL, where)
+    found = {
+        name: ["" if one is None else str(one) for one in read.column(at).to_pylist()] for name, at in columns.items()
+    }
+    rows = [
+        (number, dict(zip(found, row, strict=True))) for number, row in enumerate(zip(*found.values(), strict=True), 1)
+    ]
+    for number, row in rows:
+        require_values(row, NEEDED, f"{where} row {number}")
+    return Table(where, rows, 0, [name for at, name in enumerate(names) if at not in columns.values()])
 
 
-def _require_columns(names: Any, path: Path) -> None:
-    missing = [name for name in NEEDED if name not in names]
-    if missing:
-        has = ", ".join(map(repr, names)) or "none"
-        raise UserError(f"table: {path} lacks the column {missing[0]!r}; it has {has}")
-
-
-def _item(row: dict[str, str], number: int, labels: LabelSet, root: Path, path: Path) -> Item:
-    where = f"table: {path} row {number}"
+def _item(row: dict[str, str], where: str, labels: LabelSet, files: NamedFiles) -> Item:
     labels.index(row["label"], f"{where}: label")
     split = row.get("split") or None
     if split is not None and split not in SPLITS:
         raise not_one_of(f"{where}: split", split, SPLITS)
-    name = safe_name(row["image"], where, root)
-    return Item(root / name, row["label"], split, group=row.get("group") or name, source=name)
+    name = _name(row["image"], where, files.root)
+    return Item(files.path(name), row["label"], split, group=row.get("group") or name, source=name)
+
+
+def _name(value: str, where: str, root: Path) -> str:
+    """A picture's name below `root`, with forward slashes; a backslash stays where the file has one in its name."""
+    meant = file_name(value, lambda name: os.path.lexists(root / name))
+    safe = safe_name(meant, where, root)
+    return meant if "\\" in meant and meant[0] != "/" and os.path.lexists(root / meant) else safe
