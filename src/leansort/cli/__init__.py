@@ -317,6 +317,20 @@ def _stopped(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
+def _forked() -> None:
+    """Let a forked child end by SIGTERM at once: what there is to clear away is its parent's.
+
+    A handler of Python's runs only between two of its steps, so a child that waits inside a library, for a name server
+    that does not answer, could not be ended, and its parent would wait for it.
+    """
+    if signal.getsignal(signal.SIGTERM) is _stopped:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
 def _hush() -> None:
     """Keep the interpreter from writing what is left to an output that takes no more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

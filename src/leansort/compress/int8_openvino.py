@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
-import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -14,8 +12,8 @@ from leansort.compress import half
 from leansort.compress.between import Node, left_in_float
 from leansort.compress.quieting import quiet
 from leansort.core.bundle import Bundle
-from leansort.core.errors import LeansortError, MissingExtraError
-from leansort.runtime import openvino_graph
+from leansort.core.errors import LeansortError
+from leansort.runtime import openvino_graph, openvino_library
 from leansort.runtime.engine import Pixels
 from leansort.runtime.openvino_graph import layers, weight
 
@@ -32,7 +30,7 @@ def quantized(
         MissingExtraError: NNCF or OpenVINO is not installed.
         LeansortError: NNCF quantized a layer that was to stay in float.
     """
-    nncf = _library()
+    nncf = openvino_library.nncf()
     model = openvino_graph.read(bundle, fold=True)
     with quiet():
         model = nncf.quantize(
@@ -43,7 +41,9 @@ def quantized(
             subset_size=len(pixels),
             fast_bias_correction=True,
             ignored_scope=_ignored(nncf, model, keep_float),
-            advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=_ranges(method)),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                activations_range_estimator_params=_ranges(nncf, method)
+            ),
         )
     gc.collect()  # NNCF's own engines have to end in this thread: see `runtime.engines.openvino`
     made = set(int8_layers(model))
@@ -61,18 +61,6 @@ def int8_layers(model: Any) -> list[str]:
     """Names of the layers of an `openvino.Model` whose weights are int8."""
     stored = ((name, weight(node)) for name, node in layers(model).items())
     return [name for name, one in stored if one and one.get_element_type().get_type_name() in ("i8", "u8")]
-
-
-def _library() -> Any:
-    """Import NNCF, so that it says nothing: neither to the terminal, nor of our work to its makers."""
-    openvino_graph.library()
-    os.environ.setdefault("NNCF_CI", "1")  # the one switch of its telemetry, read at import
-    try:
-        import nncf
-    except ImportError:
-        raise MissingExtraError("nncf", "compress") from None
-    nncf.set_log_level(logging.ERROR)
-    return nncf
 
 
 def _ignored(nncf: Any, model: Any, keep_float: Collection[str]) -> Any:
@@ -94,10 +82,9 @@ def _nodes(model: Any) -> list[Node]:
     return list(found.values())
 
 
-def _ranges(method: str) -> Any:
-    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
-
-    return RangeEstimatorParametersSet.MINMAX if method == "minmax" else RangeEstimatorParametersSet.MEAN_MINMAX
+def _ranges(nncf: Any, method: str) -> Any:
+    known = nncf.quantization.range_estimator.RangeEstimatorParametersSet
+    return known.MINMAX if method == "minmax" else known.MEAN_MINMAX
 
 
 def _share_ranges(model: Any) -> None:

@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 
 from leansort.core import store
 from leansort.core.bundle import FORMATS, Bundle
-from leansort.core.errors import IntegrityError, MissingExtraError
+from leansort.core.errors import IntegrityError
+from leansort.runtime import openvino_library
 from leansort.runtime.engine import Pixels
 from leansort.runtime.engines.openvino import shared_core
 from leansort.runtime.probing import Floats
@@ -28,12 +29,7 @@ def library() -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import openvino
-        import openvino.passes
-    except ImportError:
-        raise MissingExtraError("openvino", "compress") from None
-    return openvino
+    return openvino_library.openvino("compress")
 
 
 def read(bundle: Bundle, *, fold: bool = False) -> Any:

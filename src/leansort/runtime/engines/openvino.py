@@ -22,7 +22,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
-from leansort.core.errors import IntegrityError, MissingExtraError
+from leansort.core.errors import IntegrityError
+from leansort.runtime import openvino_library
 from leansort.runtime.engine import LayerTime, pixels_of, require
 
 REQUIRES = "openvino"
@@ -146,11 +147,7 @@ def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs:
 
 
 def _read(bundle: Bundle) -> tuple[Any, Any]:
-    try:
-        import openvino
-    except ImportError:
-        raise MissingExtraError("openvino", "openvino") from None
-    core = shared_core(openvino)
+    core = shared_core(openvino_library.openvino())
     try:
         return core, core.read_model(bundle.graph, bundle.files.get("graph.bin", b""))
     except RuntimeError as error:
