@@ -18,7 +18,7 @@ from leansort.core.errors import UserError
 from leansort.core.folder_walk import PassedOver, Walk, passed_over
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
-SHOWN = "JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or HEIC, whatever their ending"
+SHOWN = "JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF, HEIC"
 NO_PICTURE = "no picture"
 _RAW = frozenset(
     {".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef"}
