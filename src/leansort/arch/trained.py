@@ -5,7 +5,6 @@ Everything but the weights is JSON in the file's own header, so that the file is
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from leansort.core import store
 from leansort.core.errors import IntegrityError, UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
+from leansort.core.text_files import parse_json
 
 _VERSION = 1
 
@@ -131,10 +131,10 @@ def load_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, An
 def _read(data: bytes, what: str, where: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         tensors = tensor_files.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # length, header, tensors
-        meta = json.loads(header["__metadata__"]["leansort"])
+        header = parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")], "its header")  # length, header, tensors
+        meta = parse_json(header["__metadata__"]["leansort"], "its header")
         tensors = {name: tensors[name] for name in header if name != "__metadata__"}  # they come in any order
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, UserError) as error:
         raise IntegrityError(f"{what}: {where} is damaged or not a leansort file ({error})") from None
     if not isinstance(meta, dict):
         raise IntegrityError(f"{what}: {where} is damaged or not a leansort file (its header is no object)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from leansort.arch import hub
 from leansort.arch.matching import Match, match
 from leansort.core.errors import IntegrityError, UserError
+from leansort.core.text_files import parse_json
 
 PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pickle", ".tar")
 FORMS = "a .safetensors file, timm:NAME[.TAG], hf:OWNER/NAME[@REVISION] or torchvision:NAME"
@@ -57,8 +57,8 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            meta = json.loads((file.metadata() or {}).get("leansort", "{}"))
-    except (safetensors.SafetensorError, OSError, ValueError, RecursionError) as error:
+            meta = parse_json((file.metadata() or {}).get("leansort", "{}"), "its header")
+    except (safetensors.SafetensorError, OSError, UserError) as error:
         reason = " ".join(str(error).split())[:140]
         raise IntegrityError(f"weights: {path} is damaged or no safetensors file ({reason})") from None
     order = meta.get("order") if isinstance(meta, dict) else None

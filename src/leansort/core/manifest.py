@@ -7,7 +7,6 @@ whole by itself and replaced atomically.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from typing import Any
 from leansort.core import store
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError, not_one_of
 from leansort.core.labels import LabelSet
+from leansort.core.text_files import parse_json
 
 SPLITS = ("train", "val", "test")
 _VERSION = 1
@@ -130,8 +130,8 @@ def load(path: Path) -> Manifest:
         raise UserError(f"manifest: {path} is not there; make one with: leansort data import")
     try:
         table = parquet.read_table(path)
-        meta = json.loads(table.schema.metadata[_KEY])
-    except (OSError, KeyError, TypeError, ValueError, arrow.ArrowException) as error:
+        meta = parse_json(table.schema.metadata[_KEY], "its notes")
+    except (OSError, KeyError, TypeError, ValueError, UserError, arrow.ArrowException) as error:
         raise IntegrityError(f"manifest: {path} is not a leansort manifest ({type(error).__name__})") from None
     return _checked(path, table, meta)
 

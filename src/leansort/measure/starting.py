@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from leansort.core.errors import LeansortError
+from leansort.core.text_files import parse_json
 from leansort.measure.latency import Seconds
 
 _STARTER = str(Path(__file__).with_name("starter.py"))
@@ -38,7 +38,7 @@ def _once(command: Sequence[str]) -> tuple[float, int]:
     done = subprocess.run([sys.executable, "-I", "-S", _STARTER, *command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LeansortError(f"{' '.join(command[:6])} cannot be started: {done.stderr.strip().splitlines()[-1]}")
-    found = json.loads(done.stdout)
+    found = parse_json(done.stdout, "starter")
     if not found["well"]:
         raise LeansortError(f"{' '.join(command[:6])} failed: {(found['said'] or 'no output').splitlines()[-1]}")
     return found["seconds"], found["peak"] * _UNIT

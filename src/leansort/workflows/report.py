@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -71,7 +70,7 @@ def _content(
         classes=tuple(ClassScore(**row) for row in part["classes"]),
         matrix=tuple(tuple(row) for row in part["confusion"]),
         mistakes=tuple(mistakes),
-        history=tuple(json.loads(line) for line in (run / "train" / "metrics.jsonl").read_text().splitlines()),
+        history=tuple(text_files.read_json_lines(run / "train" / "metrics.jsonl", "report")),
         latency=latency,
         contest=tuple(scored["contest"]),
         calibration=calibration,

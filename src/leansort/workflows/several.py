@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -134,7 +133,7 @@ def finished(folder: Path, recipe: Recipe, manifest: Manifest) -> Result | None:
 
 def history(folder: Path) -> list[dict[str, Any]]:
     """A run's epochs."""
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return text_files.read_json_lines(folder / "metrics.jsonl", "history")
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core import manifest as manifests
-from leansort.core import store, strict
+from leansort.core import store, strict, text_files
 from leansort.core.errors import UserError, not_one_of
 from leansort.report import search as report
 from leansort.report.search import Found
@@ -91,7 +91,7 @@ def reported(where: Place) -> dict[str, Any]:
 
 def text(tree: dict[str, Any], out: Path) -> str:
     """The written summary, and where the page is."""
-    return f"{(out / 'tune.md').read_text().strip()}\n\nreport  {out / 'tune.html'}"
+    return f"{text_files.read_text(out / 'tune.md', 'tune report').strip()}\n\nreport  {out / 'tune.html'}"
 
 
 def warmed(config: SearchConfig, folders: Sequence[Path]) -> SearchConfig:

@@ -9,7 +9,6 @@ from typing import Any
 
 from leansort.core import strict
 from leansort.core.errors import UserError
-from leansort.core.manifest import duplicates
 from leansort.workflows import recipe as recipes
 from leansort.workflows.recipe import Recipe
 
@@ -25,7 +24,7 @@ def read(path: Path) -> dict[str, list[str]]:
         UserError: unreadable, or wrong in any place; the message lists every fault.
     """
     tree = strict.yaml_tree(path, "variants", _EXAMPLE)
-    faults = [f"{name!r} is there more than once" for name in duplicates(_names(path))]
+    faults: list[str] = []
     for name, overrides in tree.items():
         faults += _faults(name, overrides)
     if not tree:
@@ -81,14 +80,6 @@ def _faults(name: Any, overrides: Any) -> list[str]:
     if not isinstance(overrides, list) or not all(isinstance(one, str) for one in overrides):
         return [f"{name}: got {repr(overrides)[:60]}, need a list of overrides, e.g. {_EXAMPLE}"]
     return []
-
-
-def _names(path: Path) -> list[str]:
-    """Every name that is written in the file; YAML itself silently keeps the last of two equal ones."""
-    import yaml
-
-    node = yaml.compose(path.read_text(encoding="utf-8"))
-    return [str(key.value) for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
 
 
 def _raise(path: Path, faults: Sequence[str]) -> None:

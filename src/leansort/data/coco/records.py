@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core import store
+from leansort.core.encodings import as_utf8, decoded
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean
+from leansort.core.text_files import doubled_key
 
 Id = int | str
+_PARTS = ("images", "annotations", "categories")
 # JSON has no NaN, yet Python writes it; strings are matched first so that a name with NaN in it stays whole.
 _NOT_A_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
 
@@ -41,7 +44,7 @@ def read(path: Path) -> Coco:
     """
     msgspec, decoder = _decoder()
     try:
-        data = store.read_file(path)
+        data = as_utf8(store.read_file(path), f"annotations: {path}")
     except OSError as error:
         raise UserError(f"annotations: cannot read {path} ({error.strerror or error})") from None
     try:
@@ -50,12 +53,29 @@ def read(path: Path) -> Coco:
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
-            tree = decoder.decode(_NOT_A_NUMBER.sub(lambda m: m[0] if m[0][:1] == b'"' else b"null", data))
+            data = _NOT_A_NUMBER.sub(lambda m: m[0] if m[0][:1] == b'"' else b"null", data)
+            tree = decoder.decode(data)
+        _require_parts_once(data, path, msgspec)
     except msgspec.ValidationError as error:
         raise UserError(f"annotations: {path} is not COCO ({_plainly(str(error))})") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        decoded(data, f"annotations: {path}")  # what is no UTF-8 is refused by the name of its encoding
         raise UserError(f"annotations: {path} is not JSON ({error})") from None
     return Coco(path, tree.images, tree.annotations, tree.categories)
+
+
+def _require_parts_once(data: bytes, path: Path, msgspec: Any) -> None:
+    """Refuse a part that is there twice: of two lists of annotations the decoder keeps the second one.
+
+    A file that names each part once, as all but odd ones do, is told by a search for the names alone; in others the
+    names are counted that stand inside the parts.
+    """
+    times = {part: data.count(f'"{part}"'.encode()) for part in _PARTS}
+    if max(times.values()) <= 1:
+        return
+    kept = [bytes(part) for part in msgspec.json.decode(data, type=dict[str, msgspec.Raw]).values()]
+    if any(count > 1 + sum(part.count(f'"{name}"'.encode()) for part in kept) for name, count in times.items()):
+        raise UserError(f"annotations: {path} gives a key twice: {doubled_key(data.decode())}; merge the two parts")
 
 
 def polygon(annotation: Any) -> Any:

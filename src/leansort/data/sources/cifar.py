@@ -17,8 +17,10 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from leansort.core.encodings import decoded
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.labels import LabelSet
+from leansort.core.text_files import lines_of
 from leansort.data import category_map
 from leansort.data.items import Item, Items
 from leansort.data.names import plain_name
@@ -101,7 +103,8 @@ def _labels(config: Config) -> LabelSet:
     wanted = ("batches.meta.txt", f"{config.level}_label_names.txt")
     for name, data in _members(config.path):
         if name in wanted:
-            return LabelSet.of(line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip())
+            lines = lines_of(decoded(data, f"cifar: {name} in {config.path}"))
+            return LabelSet.of(line.strip() for line in lines if line.strip())
     raise UserError(f"cifar: {config.path} holds no list of class names")
 
 
