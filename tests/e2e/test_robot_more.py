@@ -87,8 +87,11 @@ def test_a_class_that_no_answer_has_is_scored_all_the_same(tmp_path: Path, cli: 
     (tmp_path / "output.csv").write_text(json.dumps(answers))
     done = cli("score", tmp_path / "output.csv", "--truth", tmp_path / "truth.csv", "--json")
     assert done.returncode == 0, done.stderr
-    # Metal: precision 1/2, recall 1, F1 2/3; Paper and Glass: 0.
-    assert json.loads(done.stdout)["lists"]["all"]["macro_f1"]["value"] == pytest.approx(2 / 9)
+    # Metal: precision 1/2, recall 1, F1 2/3; Paper: 0; Glass, which has no crop: 0 in the contest alone.
+    scored = json.loads(done.stdout)
+    assert scored["lists"]["all"]["macro_f1"]["value"] == pytest.approx(1 / 3)
+    assert scored["lists"]["all"]["macro_f1_classes"]["left_out"] == ["Glass"]
+    assert [row["f1"] for row in scored["contest"]] == [pytest.approx(2 / 9)] * 2
 
 
 def test_what_is_no_picture_is_said_and_the_rest_goes_on(tiny_run: Path, folders: Path, cli: Cli) -> None:

@@ -278,7 +278,7 @@ def test_from_one_to_twenty_classes_with_long_names_and_one_without_crops(count:
     empty = ClassScore("Tetra", 0.0, 0.0, 0.0, 0)
     widened = (*((*row, 0) for row in report.matrix), (0,) * (len(report.classes) + 1))
     read = Page(render(dataclasses.replace(report, classes=(*report.classes, empty), matrix=widened)))
-    assert ["Tetrano crops", "0.000", "0.000", "0.000", "", "0"] in read.rows["classes"]
+    assert ["Tetrano crops", "0.000", "–", "–", "", "0"] in read.rows["classes"]
     assert read.rows["confusion"][-1][1:] == ["0"] * (len(report.classes) + 2)
 
 
@@ -319,3 +319,19 @@ def test_ticks_are_round_and_enclose(low: float, high: float) -> None:
 )
 def test_figures_are_shown_with_about_four_digits(value: float, text: str) -> None:
     assert page.figure(value) == text
+
+
+def test_a_class_without_crops_is_left_out_of_the_averages_and_the_page_says_so() -> None:
+    truth = np.array([0, 0, 1, 1])
+    names = ("Metal", "Paper", "<Battery>")
+    report = dataclasses.replace(
+        full(), classes=tuple(per_class(truth, truth, names)), f1=macro_f1_interval(truth, truth, 3, draws=50),
+        matrix=tuple(tuple(row) for row in confusion(truth, truth, 3).tolist()), crops=4,
+    )  # fmt: skip
+    text = page.render(report)
+    sentence = "&#39;&lt;Battery&gt;&#39; has no crop in test and was left out of the mean"
+    assert f"Macro-F1 is taken over 2 of 3 classes: {sentence}." in text
+    rows = re.search(r"<tfoot>.*?</tfoot>", text, re.DOTALL)
+    assert rows
+    assert rows[0].count("<td>1.000</td>") == 3
+    assert "Macro-F1 is taken" not in page.render(full())

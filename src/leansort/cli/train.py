@@ -59,7 +59,8 @@ def train(
     from leansort.workflows.train import train_once
 
     found = train_once(resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
-    text = f"val macro-F1 {found['val_macro_f1']:.4f} at epoch {found['epoch']}: {found['folder']}"
+    over = found["macro_f1_classes"]["over"]
+    text = f"val macro-F1 {found['val_macro_f1']:.4f} {over} at epoch {found['epoch']}: {found['folder']}"
     printed(found, as_json, text)
 
 

@@ -1,4 +1,9 @@
-"""Accuracy, macro-F1 first: per-class table, confusion matrix, bootstrap interval, paired test."""
+"""Accuracy, macro-F1 first: per-class table, confusion matrix, bootstrap interval, paired test.
+
+There are two macro-F1. Ours is the mean over the classes that the ground truth shows: a class without a crop says
+nothing of a network, and as the classes depend on the crops alone, all networks are compared over the same ones. The
+contest's is the mean over all its classes, and counts 0 for one that neither the ground truth nor the predictions show.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +39,65 @@ class Interval:
     high: float
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """Which classes a macro-F1 was taken over.
+
+    Attributes:
+        taken: names of the classes with a crop.
+        left_out: those without.
+    """
+
+    taken: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """As `over 6 classes`, or `over 5 of 6 classes`."""
+        whole = len(self.taken) + len(self.left_out)
+        return f"over {whole} classes" if not self.left_out else f"over {len(self.taken)} of {whole} classes"
+
+    def sentence(self, where: str) -> str:
+        """Why classes are missing from the mean; empty where none is. `where` names the crops, such as `test`."""
+        if not self.left_out:
+            return ""
+        names = ", ".join(f"'{name}'" for name in self.left_out)
+        have, were = ("has", "was") if len(self.left_out) == 1 else ("have", "were")
+        return f"{names} {have} no crop in {where} and {were} left out of the mean"
+
+    def to_json(self) -> dict[str, list[str]]:
+        """As plain data."""
+        return {"taken": list(self.taken), "left_out": list(self.left_out)}
+
+
+def coverage(names: Sequence[str], crops: Sequence[int]) -> Coverage:
+    """Which classes a macro-F1 is taken over, by the crops that the ground truth has of each."""
+    pairs = list(zip(names, crops, strict=True))
+    return Coverage(tuple(name for name, n in pairs if n), tuple(name for name, n in pairs if not n))
+
+
 def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
     """Count (true, predicted) pairs: rows are the truth, columns the prediction; shape (classes, classes)."""
     return np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 def macro_f1(truth: Ints, predicted: Ints, classes: int) -> float:
-    """Mean F1 over all classes; a class absent from both truth and prediction counts as 0, as in the contest."""
+    """The contest's: mean F1 over all classes; a class absent from both truth and prediction counts as 0."""
     return float(_f1(confusion(truth, predicted, classes)[None])[0].mean())
+
+
+def shown_f1(truth: Ints, predicted: Ints, classes: int) -> float:
+    """Macro-F1 over the classes that the ground truth shows; it may not be empty.
+
+    It equals scikit-learn's `f1_score(truth, predicted, average="macro", labels=sorted(set(truth)))`. A prediction of a
+    class that is not shown still costs the recall of the crop's own class.
+    """
+    return float(_shown(confusion(truth, predicted, classes)[None])[0])
+
+
+def _shown(matrices: Ints) -> Floats:
+    """Mean F1 over the classes with a true crop, of (n, classes, classes) confusion matrices; shape (n,)."""
+    there = matrices.sum(axis=2) > 0
+    return np.asarray((_f1(matrices) * there).sum(axis=1) / there.sum(axis=1), np.float64)
 
 
 def _f1(matrices: Ints) -> Floats:
@@ -63,18 +119,44 @@ def per_class(truth: Ints, predicted: Ints, names: Sequence[str]) -> list[ClassS
 
 
 def macro_f1_interval(truth: Ints, predicted: Ints, classes: int, draws: int = 2000, seed: int = 0) -> Interval:
-    """Macro-F1 with its 95 % percentile bootstrap interval over the samples (Efron 1979)."""
-    scores = _f1(_resampled(truth, predicted, classes, _indices(len(truth), draws, seed))).mean(axis=1)
+    """Macro-F1 over the classes shown with its 95 % percentile bootstrap interval over the samples (Efron 1979).
+
+    Where every prediction is right each resample is, too, and the bootstrap knows nothing of the errors that so few
+    crops cannot show; the interval then begins where `least_recall` says.
+    """
+    scores = _shown(_resampled(truth, predicted, classes, _indices(len(truth), draws, seed)))
     low, high = np.quantile(scores, [0.025, 0.975])
-    return Interval(macro_f1(truth, predicted, classes), float(low), float(high))
+    if np.array_equal(truth, predicted):
+        low = least_recall(np.bincount(truth))
+    return Interval(shown_f1(truth, predicted, classes), float(low), float(high))
+
+
+def least_recall(crops: Ints, chance: float = 0.025) -> float:
+    """The least macro recall of a network that makes no error on these crops with at least this chance.
+
+    For one class it is the exact (Clopper and Pearson 1934) bound `chance ** (1 / n)`. For several, with recalls q and
+    crops n by class, it is the least mean of q with `prod(q ** n) >= chance`; there, q is n times one factor, and at
+    most 1.
+
+    Args:
+        crops: of each class; those of 0 crops are left out.
+        chance: of seeing no error.
+    """
+    n = crops[crops > 0].astype(np.float64)
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        factor = (low + high) / 2
+        possible = (n * np.log(np.minimum(1.0, factor * n))).sum() >= np.log(chance)
+        low, high = (low, factor) if possible else (factor, high)
+    return float(np.minimum(1.0, high * n).mean())
 
 
 def paired_difference(truth: Ints, a: Ints, b: Ints, classes: int, draws: int = 2000, seed: int = 0) -> Interval:
     """Macro-F1 of `b` minus that of `a` on the same samples, with its paired 95 % bootstrap interval."""
     indices = _indices(len(truth), draws, seed)
-    first, second = (_f1(_resampled(truth, p, classes, indices)).mean(axis=1) for p in (a, b))
+    first, second = (_shown(_resampled(truth, p, classes, indices)) for p in (a, b))
     low, high = np.quantile(second - first, [0.025, 0.975])
-    return Interval(macro_f1(truth, b, classes) - macro_f1(truth, a, classes), float(low), float(high))
+    return Interval(shown_f1(truth, b, classes) - shown_f1(truth, a, classes), float(low), float(high))
 
 
 def _indices(length: int, draws: int, seed: int) -> Ints:

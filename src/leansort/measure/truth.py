@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
-from leansort.core.labels import LabelSet
+from leansort.core.labels import LabelSet, require_distinct, retold, tidy
 from leansort.core.name_lists import file_name
 from leansort.core.preprocess import SUFFIXES
 from leansort.core.tables import is_csv, read_csv
@@ -25,12 +25,17 @@ class Truth:
         index: class index by what a submission file calls the picture (`contest.names`).
         files: where each picture lies; empty where only names are known.
         where: what it was read from, for messages.
+        more: further classes that answers may name: None for any, as what it was read from lists no classes; else the
+            class folders without a picture.
+        notes: what was left out of it and how labels were taken, a line each.
     """
 
     labels: LabelSet
     index: dict[str, int]
     files: dict[str, Path]
     where: str
+    more: tuple[str, ...] | None = ()
+    notes: tuple[str, ...] = ()
 
     def only(self, names: Iterable[str], what: str) -> Truth:
         """Keep the listed pictures.
@@ -45,10 +50,19 @@ class Truth:
         return replace(self, index={name: self.index[name] for name in wanted})
 
     def among(self, answers: Iterable[str]) -> Truth:
-        """The same with the classes of these answers, too; those that the pictures show none of score nothing."""
-        labels = LabelSet.of(sorted({*self.labels.names, *answers}))
-        index = {name: labels.names.index(self.labels.names[at]) for name, at in self.index.items()}
-        return replace(self, labels=labels, index=index)
+        """The same with those classes of these answers that it may have, too, although no picture shows them.
+
+        Raises:
+            UserError: an answer differs from a class in case only.
+        """
+        named = {tidy(answer) for answer in answers}
+        more = named if self.more is None else named.intersection(self.more)
+        if more <= set(self.labels.names):
+            return self
+        names = sorted({*self.labels.names, *more})
+        require_distinct(names, f"answers for {self.where}")
+        index = {name: names.index(self.labels.names[at]) for name, at in self.index.items()}
+        return replace(self, labels=LabelSet.of(names, self.where), index=index)
 
 
 def read(path: Path, split: str = "test", labels: LabelSet | None = None) -> Truth:
@@ -74,24 +88,45 @@ def read(path: Path, split: str = "test", labels: LabelSet | None = None) -> Tru
 
 def _from_folders(root: Path, labels: LabelSet | None) -> Truth:
     folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
-    known = labels or LabelSet.of(folder.name for folder in folders)
+    pictures = {
+        folder: [image for image in sorted(folder.rglob("*")) if image.suffix.lower() in SUFFIXES] for folder in folders
+    }
+    empty = [folder.name for folder, images in pictures.items() if not images]
+    written = [folder.name for folder, images in pictures.items() for _ in images]
+    few = len({tidy(name) for name in written}) < 2  # the empty ones then tell what else there is
+    known = labels or _labels([*written, *empty] if few else written, str(root))
     pairs = [
         (image, known.index(folder.name, f"class folder {folder}"))
-        for folder in folders
-        for image in sorted(folder.rglob("*"))
-        if image.suffix.lower() in SUFFIXES
+        for folder, images in pictures.items()
+        for image in images
     ]
-    return _truth(pairs, known, str(root))
+    notes = [f"ground truth: class folder '{name}' has no picture and was left out" for name in empty]
+    found = _truth(pairs, known, str(root))
+    return replace(found, more=tuple(map(tidy, empty)) if labels is None else (), notes=(*notes, *_told(written)))
+
+
+def _labels(written: Iterable[str], where: str) -> LabelSet:
+    """The classes that labels stand for, in alphabetical order."""
+    names = sorted({tidy(name) for name in written})
+    require_distinct(names, f"truth: labels of {where}")
+    return LabelSet.of(names, f"truth: labels of {where}")
+
+
+def _told(written: Iterable[str]) -> list[str]:
+    return [f"ground truth: {told}, {times} crop{'s' * (times > 1)}" for told, times in retold(written).items()]
 
 
 def _from_csv(path: Path, labels: LabelSet | None) -> Truth:
     table = read_csv(path, "truth", ("image", "label"))
     if not table.rows:
         raise UserError(f"truth: {path} has no row below its header")
-    known = labels or LabelSet.of(sorted({row["label"] for _, row in table.rows}))
+    written = [row["label"] for _, row in table.rows]
+    known = labels or _labels(written, str(path))
     names = [file_name(row["image"], lambda name: os.path.lexists(path.parent / name)) for _, row in table.rows]
     indices = [known.index(row["label"], f"{table.where} row {number}") for number, row in table.rows]
-    return _truth([(path.parent / name, index) for name, index in zip(names, indices, strict=True)], known, str(path))
+    pairs = [(path.parent / name, index) for name, index in zip(names, indices, strict=True)]
+    found = _truth(pairs, known, str(path))
+    return replace(found, more=None if labels is None else (), notes=tuple(_told(written)))
 
 
 def _truth(pairs: list[tuple[Path, int]], labels: LabelSet, where: str) -> Truth:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leansort.measure.accuracy import ClassScore, Interval
+from leansort.measure.accuracy import ClassScore, Interval, coverage
 from leansort.measure.spread import Spread
 from leansort.report import markdown
 
@@ -46,12 +46,14 @@ def text(card: Card) -> str:
         [one.name, *(f"{value:.3f}" for value in (one.precision, one.recall, one.f1)), str(one.support)]
         for one in card.classes
     ]  # fmt: skip
+    over = coverage([one.name for one in card.classes], [one.support for one in card.classes])
+    missing = f" {over.sentence(card.split)}." if over.left_out else ""
     between = f"95 % bootstrap interval {card.f1.low:.4f} – {card.f1.high:.4f}"
     parts = [
         f"# {card.name}\n\n{card.title}",
         markdown.table(["", ""], [[name, value] for name, value in card.facts.items()]),
-        f"## How well it sorts\n\nMacro-F1 {card.f1.value:.4f} on {card.crops} {card.split} crops ({between}). "
-        "The best epoch was chosen on these crops, so the figure is a little too high.",
+        f"## How well it sorts\n\nMacro-F1 {card.f1.value:.4f} on {card.crops} {card.split} crops, {over} "
+        f"({between}).{missing} The best epoch was chosen on these crops, so the figure is a little too high.",
         *([_seeds(card.seeds)] if card.seeds else []),
         markdown.table(["class", "precision", "recall", "F1", "crops"], rows),
         f"## How it was trained\n\nBy the recipe beside this card (`recipe.json`):\n\n```\n{card.reproduce}\n```",

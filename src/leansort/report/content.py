@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from leansort.measure.accuracy import ClassScore, Interval
+from leansort.measure.accuracy import ClassScore, Coverage, Interval, coverage
 from leansort.measure.measurement import Measurement
 
 
@@ -66,3 +66,13 @@ class Report:
     calibration: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def over(self) -> Coverage:
+        """Which classes the macro-F1 was taken over."""
+        return coverage([one.name for one in self.classes], [one.support for one in self.classes])
+
+    @property
+    def taken(self) -> tuple[ClassScore, ...]:
+        """The rows of those classes."""
+        return tuple(one for one in self.classes if one.support)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from leansort.arch.trained import logits
 from leansort.data.loader import eval_batches
-from leansort.measure.accuracy import macro_f1
+from leansort.measure.accuracy import shown_f1
 from leansort.train.job import Job
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # none, mirrored, upside down, turned
@@ -32,4 +32,4 @@ def _batches(job: Job, dims: tuple[int, ...]) -> Iterator[Tensor]:
 
 
 def _scored(out_nc: Tensor, job: Job) -> float:
-    return macro_f1(np.asarray(job.val.labels), out_nc.argmax(1).numpy(), len(job.labels))
+    return shown_f1(np.asarray(job.val.labels), out_nc.argmax(1).numpy(), len(job.labels))

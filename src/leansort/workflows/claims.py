@@ -12,7 +12,7 @@ import numpy as np
 from leansort.arch import trained
 from leansort.compress.judging import predicted
 from leansort.core import bundle as bundles
-from leansort.measure.accuracy import macro_f1
+from leansort.measure.accuracy import shown_f1
 from leansort.measure.spread import spread
 from leansort.report import markdown
 from leansort.search.config import SearchConfig
@@ -75,7 +75,7 @@ def claims(
         said = predicted(bundle, val, config.engine)
         costs = coster.of_bundle(bundle, recipe)
         found.append(Claim(
-            run["name"], str(path), run["val_macro_f1"], macro_f1(truth, said, len(ground.manifest.labels)),
+            run["name"], str(path), run["val_macro_f1"], shown_f1(truth, said, len(ground.manifest.labels)),
             costs.values, costs.measurements, costs.note,
         ))  # fmt: skip
     return found

@@ -14,7 +14,7 @@ from leansort.core import bundle as bundles
 from leansort.core import store, text_files
 from leansort.core.errors import LeansortError
 from leansort.core.preprocess import Preprocess
-from leansort.measure.accuracy import ClassScore, Interval
+from leansort.measure.accuracy import ClassScore, Coverage, Interval, coverage
 from leansort.measure.calibration import expected_calibration_error
 from leansort.measure.measurement import Measurement
 from leansort.measure.truth import Truth, read
@@ -60,14 +60,16 @@ def _content(
     part = scored["lists"]["all"]
     latency = tuple(Measurement.model_validate(one) for one in timed["measurements"])
     f1 = Interval(**part["macro_f1"])
+    classes = tuple(ClassScore(**row) for row in part["classes"])
+    over = coverage([one.name for one in classes], [one.support for one in classes])
     return Report(
         title=recipe["title"] or recipe["name"],
         summary=_summary(bundle.meta.name, bundle.meta.parameters, part["crops"], scored["split"]),
-        headline=_headline(f1, part["crops"], scored, latency, (run / "model.leansort").stat().st_size),
+        headline=_headline(f1, over, part["crops"], scored, latency, (run / "model.leansort").stat().st_size),
         f1=f1,
         split=scored["split"],
         crops=part["crops"],
-        classes=tuple(ClassScore(**row) for row in part["classes"]),
+        classes=classes,
         matrix=tuple(tuple(row) for row in part["confusion"]),
         mistakes=tuple(mistakes),
         history=tuple(text_files.read_json_lines(run / "train" / "metrics.jsonl", "report")),
@@ -84,9 +86,9 @@ def _summary(name: str, parameters: int, crops: int, split: str) -> str:
 
 
 def _headline(
-    f1: Interval, crops: int, scored: dict[str, Any], latency: Sequence[Measurement], size: int
+    f1: Interval, over: Coverage, crops: int, scored: dict[str, Any], latency: Sequence[Measurement], size: int
 ) -> tuple[Figure, ...]:
-    figures = [Figure("macro-F1", f"{f1.value:.3f}", f"95 % interval {f1.low:.3f} – {f1.high:.3f}")]
+    figures = [Figure("macro-F1", f"{f1.value:.3f}", f"{over}, 95 % interval {f1.low:.3f} – {f1.high:.3f}")]
     for one in latency:
         if one.name.endswith(("decode to label", "model alone")):
             note = f"median, p99 {one.percentiles['p99']:.2f} ms, {one.threads} thread"

@@ -65,7 +65,8 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     page = report(out)
     part = scored["lists"]["all"]
     return {
-        "macro_f1": part["macro_f1"], "accuracy": part["accuracy"], "crops": part["crops"], "split": split,
+        "macro_f1": part["macro_f1"], "macro_f1_classes": part["macro_f1_classes"],
+        "accuracy": part["accuracy"], "crops": part["crops"], "split": split,
         "contest": scored["contest"], "parameters": bundle.meta.parameters, "bytes": bundle_path.stat().st_size,
         "latency_ms": {one.name.rpartition(": ")[2]: one.percentiles for one in timed.measurements if one.percentiles},
         "warning": timed.warning,
@@ -136,10 +137,11 @@ def _score(recipe: Recipe, manifest: Manifest, split: str, out: Path) -> dict[st
 
 def summary(result: dict[str, Any]) -> str:
     """The headline figures as lines of text."""
-    f1, ms = result["macro_f1"], result["latency_ms"]
+    f1, over, ms = result["macro_f1"], result["macro_f1_classes"], result["latency_ms"]
     contest = next(row for row in result["contest"] if row["edition"] == "time" and row["list"] == "all")
     lines = [
-        f"{result['split']} macro-F1     {f1['value']:.4f} (95 % {f1['low']:.4f} – {f1['high']:.4f})",
+        f"{result['split']} macro-F1     {f1['value']:.4f} {over['over']} (95 % {f1['low']:.4f} – {f1['high']:.4f})",
+        *([f"                  {over['note']}"] if over["note"] else []),
         f"decode to label   p50 {ms['decode to label']['p50']:.2f} ms, p99 {ms['decode to label']['p99']:.2f} ms",
         f"model alone       p50 {ms['model alone']['p50']:.2f} ms, p99 {ms['model alone']['p99']:.2f} ms",
         f"bundle            {result['bytes'] / 1e6:.2f} MB, {result['parameters']:,} parameters: {result['bundle']}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import numpy as np
 from leansort.core import bundle as bundles
 from leansort.core import store, text_files
 from leansort.core.errors import UserError
+from leansort.core.labels import retold
 from leansort.core.name_lists import read_names
-from leansort.core.tables import is_csv
 from leansort.measure import accuracy, contest
 from leansort.measure.contest import Baselines
 from leansort.measure.truth import Truth, read
@@ -47,8 +48,9 @@ def score(
         engine: that runs a bundle; the one that suits it where empty.
 
     Returns:
-        Plain data: macro-F1 with interval, per-class table, confusion matrix, contest scores, and of a bundle the
-        `faults`: pictures that could not be read, which count as its first class.
+        Plain data: macro-F1 with interval and the classes that it was taken over, per-class table, confusion matrix,
+        contest scores, `notes` on labels, and of a bundle the `faults`: pictures that could not be read, which count as
+        its first class.
 
     Raises:
         UserError: pictures are missing from the answers, none of a bundle's can be read, or classes are unknown or
@@ -61,21 +63,24 @@ def score(
             names = read_names(path, f"{name} list", scored.truth.index, scored.truth.where)
             lists[name] = scored.truth.only(names, f"{name} list {path}")
     cost = scored.seconds if seconds is None else seconds
-    parts = {name: _part(part, scored.said) for name, part in lists.items()}
+    parts = {name: _part(part, scored.said, split if name == "all" else f"{name} list") for name, part in lists.items()}
     rows = [row for name, part in parts.items() for row in _contest(name, part, cost, scored.macs, base or Baselines())]
     return {
         "truth": scored.truth.where, "seconds": cost, "macs": scored.macs, "lists": parts, "contest": rows,
-        "faults": scored.faults,
+        "faults": scored.faults, "notes": [*scored.truth.notes, *_retold(scored.said.values())],
     }  # fmt: skip
+
+
+def _retold(answers: Iterable[str]) -> list[str]:
+    """Answers that were taken for a class that is spelled otherwise."""
+    return [f"predictions: {told}, {times} crop{'s' * (times > 1)}" for told, times in retold(answers).items()]
 
 
 def _scored(answers: Path, truth_path: Path, split: str, engine: str) -> Scored:
     if answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers)):
         return _run(answers, truth_path, split, engine)
     said, seconds, macs = contest.read_submission(text_files.read_json(answers, "submission"), str(answers))
-    truth = read(truth_path, split)
-    if is_csv(truth_path):  # which names no class that it has no picture of
-        truth = truth.among(said.values())
+    truth = read(truth_path, split).among(said.values())
     return Scored(truth, said, seconds, macs)
 
 
@@ -92,16 +97,19 @@ def _run(path: Path, truth_path: Path, split: str, engine: str) -> Scored:
     return Scored(truth, tree["inference"], tree["time"]["runtime"]["all"], tree["macs"], faults)
 
 
-def _part(truth: Truth, said: dict[str, str]) -> dict[str, Any]:
+def _part(truth: Truth, said: dict[str, str], where: str) -> dict[str, Any]:
     missing = [name for name in truth.index if name not in said]
     if missing:
         raise UserError(f"score: {len(missing)} of {len(truth.index)} pictures have no answer, first {missing[0]}")
     t = np.array(list(truth.index.values()))
     p = np.array([truth.labels.index(said[name], f"answer for {name}") for name in truth.index])
     names = truth.labels.names
+    over = accuracy.coverage(names, np.bincount(t, minlength=len(names)).tolist())
     return {
         "crops": len(t),
         "macro_f1": asdict(accuracy.macro_f1_interval(t, p, len(names))),
+        "macro_f1_classes": {**over.to_json(), "over": str(over), "note": over.sentence(where)},
+        "contest_f1": accuracy.macro_f1(t, p, len(names)),
         "accuracy": float((t == p).mean()),
         "classes": [asdict(row) for row in accuracy.per_class(t, p, names)],
         "confusion": accuracy.confusion(t, p, len(names)).tolist(),
@@ -109,7 +117,7 @@ def _part(truth: Truth, said: dict[str, str]) -> dict[str, Any]:
 
 
 def _contest(name: str, part: dict[str, Any], seconds: float, macs: float, base: Baselines) -> list[dict[str, Any]]:
-    f1 = part["macro_f1"]["value"]
+    f1 = part["contest_f1"]
     return [
         {"edition": "time", "list": name, "f1": f1, "cost": seconds, "unit": "s",
          "score": contest.time_score(f1, seconds, base)},
@@ -136,14 +144,15 @@ def table(scored: dict[str, Any]) -> str:
     for name, part in scored["lists"].items():
         f1 = part["macro_f1"]
         lines.append(
-            f"{name}: macro-F1 {f1['value']:.4f} (95 % {f1['low']:.4f} – {f1['high']:.4f}), "
-            f"accuracy {part['accuracy']:.4f}, {part['crops']} crops"
+            f"{name}: macro-F1 {f1['value']:.4f} {part['macro_f1_classes']['over']} "
+            f"(95 % {f1['low']:.4f} – {f1['high']:.4f}), accuracy {part['accuracy']:.4f}, {part['crops']} crops"
         )
+        lines += [part["macro_f1_classes"]["note"]] if part["macro_f1_classes"]["note"] else []
     lines.append(f"{'class':20} precision  recall      F1  support")
     for row in scored["lists"]["all"]["classes"]:
-        lines.append(
-            f"{row['name']:20} {row['precision']:9.4f} {row['recall']:7.4f} {row['f1']:7.4f} {row['support']:8d}"
-        )
+        recall, f1 = (f"{row[key]:.4f}" if row["support"] else "–" for key in ("recall", "f1"))
+        lines.append(f"{row['name']:20} {row['precision']:9.4f} {recall:>7} {f1:>7} {row['support']:8d}")
+    lines += scored["notes"]
     for row in scored["contest"]:
         lines.append(
             f"contest, {row['edition']} edition, {row['list']}: {row['score']:.4f} ({row['cost']:,.4g} {row['unit']})"

@@ -22,6 +22,7 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.processes import first_process, several_processes
 from leansort.core.seeds import Seeds
 from leansort.data.crops import Crops
+from leansort.measure.accuracy import coverage
 from leansort.train import checkpoint, teachers, trackers
 from leansort.train.device import devices
 from leansort.train.job import Job
@@ -41,7 +42,7 @@ def train_once(
     """Import a recipe's data into `out` and train on them, or on those of `manifest`, in `out/train`.
 
     Returns:
-        The val macro-F1 of the best epoch, which one it was, and where the model is.
+        The val macro-F1 of the best epoch and the classes it was taken over, which epoch it was, where the model is.
     """
     folder = out / "train"
     _require_free(folder, resume)
@@ -49,7 +50,11 @@ def train_once(
     tracking = trackers.opened(tracker, recipe.name, folder, recipe.to_json(), say)
     model = train_model(recipe, rows, folder, resume=resume, cache=cache, tracking=tracking)
     known = model.provenance
-    return {"val_macro_f1": known["val_macro_f1"], "epoch": known["epoch"], "folder": str(folder)}
+    over = coverage(rows.labels.names, rows.counts("val"))
+    return {
+        "val_macro_f1": known["val_macro_f1"], "macro_f1_classes": {**over.to_json(), "over": str(over)},
+        "epoch": known["epoch"], "folder": str(folder),
+    }  # fmt: skip
 
 
 def _require_free(folder: Path, resume: bool) -> None:
