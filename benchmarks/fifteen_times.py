@@ -25,6 +25,7 @@ from leansort.arch import trained
 from leansort.core import bundle as bundles
 from leansort.core import preprocess, store
 from leansort.core.bundle import Bundle
+from leansort.core.image_files import image_files
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.measure import latency
@@ -88,7 +89,7 @@ def main() -> None:
         calls |= {name: partial(_next, one, turns[name]) for name, one in ways.items()}
         times = latency.interleaved(calls, seconds=SECONDS)
     print(watch.warning() or "nothing else ran")
-    pictures = sorted(DATA.rglob("*.jpg"))
+    pictures = image_files(DATA).files if DATA.is_dir() else ()
     rows: list[dict[str, Any]] = []
     for name, one in ways.items():
         ratio, low, high = latency.ratio(times["old way"], times[name])

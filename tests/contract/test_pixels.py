@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from leansort.core import pixels
+from leansort.core import image_kinds, pixels
 from leansort.core.pixels import Image
 from tests.conftest import draw
 
@@ -139,3 +139,44 @@ def test_without_the_first_the_next_one_is_taken(monkeypatch: pytest.MonkeyPatch
             assert pixels.load() is OTHERS[0]
     finally:
         pixels.chosen.cache_clear()
+
+
+@others
+@pytest.mark.parametrize("mode", ["P", "L", "1", "RGB"])
+def test_a_gif_is_its_first_frame_in_every_backend(other: pixels.Backend, mode: str) -> None:
+    """What is transparent keeps its colour, as in other formats."""
+    frames = [Pillow.new("RGB", (40, 30), colour).convert(mode) for colour in ((255, 255, 255), (0, 0, 0))]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    images = [one.decode(buffer.getvalue(), 1) for one in (FIRST, other)]
+    assert far(*images) == 0
+    assert images[0].shape == (30, 40, 3)
+    assert images[0].min() == 255
+
+
+@others
+@pytest.mark.parametrize(("kind", "turn"), [("AVIF", 1), ("AVIF", 6), ("HEIF", 1)])
+def test_formats_of_phones_come_out_alike_and_upright(other: pixels.Backend, kind: str, turn: int) -> None:
+    """HEIC turns by its own box, which libheif obeys, and never by EXIF."""
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    pattern = np.full((40, 60, 3), 20, np.uint8)
+    pattern[:20] = 220
+    exif, buffer = Pillow.Exif(), io.BytesIO()
+    exif[0x0112] = turn  # 6: by a quarter, clockwise
+    Pillow.fromarray(pattern).save(buffer, kind, quality=95, exif=exif)
+    images = [one.decode(buffer.getvalue(), 1) for one in (FIRST, other)]
+    assert far(*images) == 0
+    upright = images[0] if turn == 1 else np.rot90(images[0])
+    assert upright.shape == (40, 60, 3)
+    assert upright[:15].mean() > 200
+    assert upright[25:].mean() < 40
+
+
+@others
+def test_heic_without_its_library_says_what_to_install(other: pixels.Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_kinds, "is_read", lambda kind: kind != "HEIC")
+    pixels.load("pillow").__dict__["_load_reader"].cache_clear()
+    for one in (FIRST, other):
+        with pytest.raises(ValueError, match=r"HEIC needs: pip install 'leansort\[heif\]'"):
+            one.decode(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(40), 1)

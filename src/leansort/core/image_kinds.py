@@ -16,10 +16,16 @@ _STARTS = (
     (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF"),
     (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"8BPS", "Photoshop"), (b"%PDF", "PDF"), (b"PK\x03\x04", "zip archive"), (b"\x1f\x8b", "gzip archive"),
+    (b"version https://git-lfs", "Git LFS pointer"),
 )  # fmt: skip
 _BRANDS = {
     b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC",
     b"hevc": "HEIC", b"hevx": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"crx ": "camera raw",
+}  # fmt: skip
+_SAID = {
+    "HTML page": "an HTML page (a failed download?)", "XML or HTML text": "XML or HTML text (a failed download?)",
+    "Git LFS pointer": "a Git LFS pointer; run: git lfs pull", "zip archive": "a zip archive", "PDF": "a PDF",
+    "gzip archive": "a gzip archive",
 }  # fmt: skip
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # lengths; the letters BM alone may begin a text
 _HTML = re.compile(rb"\s*(<!--.*?-->\s*)?<(!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
@@ -59,6 +65,16 @@ def _of_text(head: bytes) -> str:
     if head.lstrip()[:4] == b"<svg" or (head.lstrip()[:5] == b"<?xml" and b"<svg" in head):
         return "SVG drawing"
     return "XML or HTML text" if head.lstrip()[:5] == b"<?xml" else ""
+
+
+def instead(data: bytes) -> str:
+    """What bytes are that no picture can be made of, as the end of a sentence; empty where nobody knows."""
+    kind = kind_of(data)
+    if is_read(kind) or not kind:
+        return ""
+    if line := needed(kind):
+        return f"is {kind}, which needs: {line}"
+    return f"is {kind}, which is not read" if kind in OTHER_PICTURES else f"is no picture but {_SAID.get(kind, kind)}"
 
 
 def is_read(kind: str) -> bool:

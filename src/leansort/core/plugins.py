@@ -37,7 +37,7 @@ def found(group: str) -> dict[str, Path]:
     kinds: dict[str, Path] = {}
     for folder in _folders(group):
         for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-            if path.suffix in (".py", ".yaml") and not path.name.startswith("_"):
+            if path.suffix in (".py", ".yaml") and not path.name.startswith(("_", ".")):
                 kinds.setdefault(path.stem, path)
     return kinds
 

@@ -17,12 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.core import pixels, store
+from leansort.core import image_kinds, pixels, store
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.pixels import Image
 
 Fit = Literal["pad", "stretch", "crop"]
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 NEAR = 1.25  # up to here linear interpolation aliases no more than area does, and it is much faster
 MOST_PIXELS = 2000  # of a byte of JPEG; one colour all over, stored progressively, comes to under 200
 BACKEND = pixels.load()
@@ -102,7 +101,7 @@ def decode(data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
     try:
         return BACKEND.decode(data, reduction)
     except ValueError as error:
-        raise UnreadableImage(str(error)) from None
+        raise UnreadableImage(image_kinds.instead(data) or str(error)) from None
 
 
 def _read(path: Path) -> bytes:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leansort.core import manifest as manifests
+from leansort.core.class_folders import class_folders
 from leansort.core.errors import UserError
+from leansort.core.image_files import NamedFiles, summary
 from leansort.core.labels import LabelSet, require_distinct, retold, tidy
 from leansort.core.name_lists import file_name
-from leansort.core.preprocess import SUFFIXES
 from leansort.core.tables import is_csv, read_csv
 from leansort.measure import contest
 
@@ -70,7 +71,7 @@ def read(path: Path, split: str = "test", labels: LabelSet | None = None) -> Tru
 
     Args:
         path: a manifest (file or folder), a folder of class folders, or a CSV with columns `image,label`.
-        split: which split of a manifest.
+        split: which split of a manifest, and of class folders where these give splits.
         labels: the class order, needed for a CSV; for class folders, whose names must be among them.
 
     Raises:
@@ -79,30 +80,28 @@ def read(path: Path, split: str = "test", labels: LabelSet | None = None) -> Tru
     if is_csv(path) and path.is_file():
         return _from_csv(path, labels)
     if path.is_dir() and not (path / "manifest.parquet").exists():
-        return _from_folders(path, labels)
+        return _from_folders(path, split, labels)
     found = manifests.load(path)
     rows = found.split(split)
     pairs = [(found.path(row), row.label) for row in rows]
     return _truth(pairs, found.labels, f"{path} ({split})")
 
 
-def _from_folders(root: Path, labels: LabelSet | None) -> Truth:
-    folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
-    pictures = {
-        folder: [image for image in sorted(folder.rglob("*")) if image.suffix.lower() in SUFFIXES] for folder in folders
-    }
-    empty = [folder.name for folder, images in pictures.items() if not images]
-    written = [folder.name for folder, images in pictures.items() for _ in images]
+def _from_folders(root: Path, split: str, labels: LabelSet | None) -> Truth:
+    found = class_folders(root, labels.names if labels else ())
+    splits = sorted({one.split for one in found.pictures if one.split})
+    pictures = [one for one in found.pictures if one.split in (None, split)]
+    if not pictures:
+        raise UserError(f"truth: {root} has no pictures of the split {split!r}; it has {', '.join(splits)}")
+    written = [one.label for one in pictures]
+    empty = sorted(set(found.classes).difference(written))
     few = len({tidy(name) for name in written}) < 2  # the empty ones then tell what else there is
     known = labels or _labels([*written, *empty] if few else written, str(root))
-    pairs = [
-        (image, known.index(folder.name, f"class folder {folder}"))
-        for folder, images in pictures.items()
-        for image in images
-    ]
+    pairs = [(one.file, known.index(one.label, f"class folder {one.label} of {root}")) for one in pictures]
     notes = [f"ground truth: class folder '{name}' has no picture and was left out" for name in empty]
-    found = _truth(pairs, known, str(root))
-    return replace(found, more=tuple(map(tidy, empty)) if labels is None else (), notes=(*notes, *_told(written)))
+    notes += [f"ground truth: {line}" for line in [summary(found.passed)] if line]
+    truth = _truth(pairs, known, f"{root} ({split})" if splits else str(root))
+    return replace(truth, more=tuple(map(tidy, empty)) if labels is None else (), notes=(*notes, *_told(written)))
 
 
 def _labels(written: Iterable[str], where: str) -> LabelSet:
@@ -124,7 +123,8 @@ def _from_csv(path: Path, labels: LabelSet | None) -> Truth:
     known = labels or _labels(written, str(path))
     names = [file_name(row["image"], lambda name: os.path.lexists(path.parent / name)) for _, row in table.rows]
     indices = [known.index(row["label"], f"{table.where} row {number}") for number, row in table.rows]
-    pairs = [(path.parent / name, index) for name, index in zip(names, indices, strict=True)]
+    files = NamedFiles(path.parent)
+    pairs = [(files.path(name), index) for name, index in zip(names, indices, strict=True)]
     found = _truth(pairs, known, str(path))
     return replace(found, more=None if labels is None else (), notes=tuple(_told(written)))
 

@@ -16,6 +16,7 @@ from leansort.core.preprocess import Preprocess, UnreadableImage
 from leansort.core.seeds import Seeds
 from leansort.report.sheets import Section, Sheet, Tile, to_html, to_png
 from leansort.workflows.data_check import opened
+from leansort.workflows.progress import say
 
 if TYPE_CHECKING:
     from leansort.workflows.recipe import Recipe
@@ -49,7 +50,9 @@ def show(
         raise UserError("data show: --augmented needs --recipe, which says how training varies its crops")
     if augmented and split not in (None, "train"):
         raise UserError(f"data show: got --split {split} with --augmented; only train is varied")
-    rows, labels, root, _ = opened(path)
+    rows, labels, root, faults = opened(path)
+    if faults.counts:
+        say(f"{path}: " + "; ".join(f"{count:,} {kind}" for kind, count in faults.counts.items()))
     wanted = ["train"] if augmented else [*SPLITS, ""]
     groups = [
         (name, label, [row for row in rows if (row.split, row.label) == (name, index)])

@@ -13,11 +13,12 @@ from typing import Any, BinaryIO
 from leansort.core import store
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.escaping import json_text, printable, printable_lines
+from leansort.core.image_files import SHOWN, image_files
 from leansort.core.name_lists import names_of
-from leansort.core.preprocess import SUFFIXES
 from leansort.core.tables import csv_line, csv_path
 from leansort.runtime.predictor import Classifier, Prediction
 from leansort.workflows import engines
+from leansort.workflows.progress import say
 
 FORMATS = ("text", "csv", "json")
 COLUMNS = ("image", "label", "probability", "accepted", "error")  # of CSV, before those of the classes
@@ -25,6 +26,8 @@ COLUMNS = ("image", "label", "probability", "accepted", "error")  # of CSV, befo
 
 def expand(inputs: Sequence[str], listed: BinaryIO | None = None) -> Iterator[Path]:
     """Yield the pictures that the arguments name: files, all pictures below a folder, `-` for a list of paths.
+
+    What a folder holds besides is counted by kind, in a line on standard error.
 
     Args:
         inputs: the arguments.
@@ -38,14 +41,22 @@ def expand(inputs: Sequence[str], listed: BinaryIO | None = None) -> Iterator[Pa
         if name == "-" and listed is not None:
             yield from map(Path, names_of(listed, "standard input"))
         elif path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-            if not found:
-                raise UserError(f"predict: folder {path} holds no pictures ({', '.join(SUFFIXES)})")
-            yield from found
+            yield from _pictures(path)
         elif os.path.lexists(path):  # where a link leads is asked when it is read, as of a list
             yield path
         else:
             raise UserError(f"predict: {path} is not there")
+
+
+def _pictures(folder: Path) -> Sequence[Path]:
+    """The pictures of a folder; says what else there is, on standard error."""
+    listed = image_files(folder)
+    passed = printable(listed.summary())
+    if not listed.files:
+        raise UserError(f"folder {folder} holds no pictures ({SHOWN})" + f"; {passed}" * bool(passed))
+    if passed:
+        say(f"{printable(str(folder))}: {passed}")
+    return listed.files
 
 
 def predict(

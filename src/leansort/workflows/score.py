@@ -13,6 +13,7 @@ import numpy as np
 from leansort.core import bundle as bundles
 from leansort.core import store, text_files
 from leansort.core.errors import UserError
+from leansort.core.image_files import KnownNames
 from leansort.core.labels import retold
 from leansort.core.name_lists import read_names
 from leansort.measure import accuracy, contest
@@ -40,7 +41,7 @@ def score(
     Args:
         answers: a submission file or a bundle.
         truth: a manifest, a folder of class folders, or a CSV `image,label`.
-        split: which split of a manifest.
+        split: which split of a manifest, or of class folders that give splits.
         public: file with the image names of the public list, one a line; scored apart.
         private: likewise for the private list.
         seconds: replaces the time that the submission states.
@@ -49,8 +50,8 @@ def score(
 
     Returns:
         Plain data: macro-F1 with interval and the classes that it was taken over, per-class table, confusion matrix,
-        contest scores, `notes` on labels, and of a bundle the `faults`: pictures that could not be read, which count as
-        its first class.
+        contest scores, `notes` on labels and on files passed over, and of a bundle the `faults`: pictures that could
+        not be read, which count as its first class.
 
     Raises:
         UserError: pictures are missing from the answers, none of a bundle's can be read, or classes are unknown or
@@ -81,7 +82,14 @@ def _scored(answers: Path, truth_path: Path, split: str, engine: str) -> Scored:
         return _run(answers, truth_path, split, engine)
     said, seconds, macs = contest.read_submission(text_files.read_json(answers, "submission"), str(answers))
     truth = read(truth_path, split).among(said.values())
-    return Scored(truth, said, seconds, macs)
+    return Scored(truth, _respelled(said, truth), seconds, macs)
+
+
+def _respelled(said: dict[str, str], truth: Truth) -> dict[str, str]:
+    """Answers by the names of the ground truth, also where the submission has them in another Unicode form."""
+    known = KnownNames(said)
+    meant = {known.match(name, "submission"): name for name in truth.index if name not in said}
+    return {name if name in truth.index else meant.get(name, name): label for name, label in said.items()}
 
 
 def _run(path: Path, truth_path: Path, split: str, engine: str) -> Scored:

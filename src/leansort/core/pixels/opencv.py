@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from leansort.core import image_kinds, pixels
 from leansort.core.pixels import Image
 
 _REDUCED = {
@@ -18,6 +19,8 @@ cv2.utils.logging.setLogLevel(0)  # what cannot be decoded is said once, by whoe
 
 def decode(data: bytes, reduction: int) -> Image:
     """See `Backend.decode`."""
+    if image_kinds.kind_of(data) in image_kinds.BY_PILLOW:  # which wheels of OpenCV decode, and which turn, differs
+        return pixels.load("pillow").decode(data, reduction)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[reduction])
     except cv2.error as error:

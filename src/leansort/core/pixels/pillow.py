@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import warnings
+from functools import cache
 
 import numpy as np
 from PIL import (  # reading a format begins with its import
@@ -17,11 +19,12 @@ from PIL import (  # reading a format begins with its import
 )
 from PIL import Image as Pillow
 
+from leansort.core import image_kinds
 from leansort.core.pixels import Image
 from leansort.core.pixels.resizing import resized
 
 _READERS = (JpegImagePlugin, PngImagePlugin, BmpImagePlugin, WebPImagePlugin, TiffImagePlugin)
-_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF")  # others run foreign programs or are no photos
+_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF")  # others but `BY_PILLOW` run programs or are no photos
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 _XMP = ("xmp", "XML:com.adobe.xmp")
 MOST = 2**28  # pixels that are decoded, a gigabyte on the way
@@ -49,7 +52,22 @@ def _opened(data: bytes) -> Pillow.Image:
     """The picture, not decoded yet; of a JPEG, which can be reduced, any size."""
     if data[:2] == b"\xff\xd8":
         return JpegImagePlugin.jpeg_factory(io.BytesIO(data), "")
+    kind = image_kinds.kind_of(data)
+    if kind in image_kinds.BY_PILLOW:
+        _load_reader(kind)
+        return Pillow.open(io.BytesIO(data), formats=(image_kinds.BY_PILLOW[kind],))
     return Pillow.open(io.BytesIO(data), formats=_FORMATS)
+
+
+@cache
+def _load_reader(kind: str) -> None:
+    """Import what reads a rarer kind; most programs never meet one."""
+    if not image_kinds.is_read(kind):
+        raise ValueError(f"{kind} needs: {image_kinds.needed(kind)}")
+    if kind == "HEIC":
+        importlib.import_module("pillow_heif").register_heif_opener()
+    else:
+        importlib.import_module(f"PIL.{kind.title()}ImagePlugin")
 
 
 def _turn(picture: Pillow.Image) -> None:
