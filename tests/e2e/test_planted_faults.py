@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from leansort.core import manifest as manifests
+from leansort.data.coco.plan import CROWD
 from tests.conftest import Cli, draw
 
 Tree = dict[str, Any]
@@ -106,7 +107,7 @@ def test_faults_of_boxes_and_photos_are_found_counted_and_named(drawn: Path, cli
     notes = json.loads(done.stdout)["notes"]
     expected = {
         "box is not four finite numbers": 2, "box of no area": 2, "box under the least size": 1,
-        "box outside the frame": 1, "box clipped to the frame": 1, "crowd, not one object": 1, "same box twice": 1,
+        "box outside the frame": 1, "box clipped to the frame": 1, CROWD: 1, "same box twice": 1,
         "one box with two labels": 2, "photo is missing": 1, "photo cannot be read": 2,
         "photo has another size than its annotations say": 1, "photo with boxes from before its EXIF turn": 1,
     }  # fmt: skip
@@ -114,7 +115,7 @@ def test_faults_of_boxes_and_photos_are_found_counted_and_named(drawn: Path, cli
     named = json.loads((tmp_path / "m" / "import.json").read_text())["faults"]
     for kind, name in (
         ("box of no area", "zero"), ("box under the least size", "pixel"), ("box outside the frame", "outside"),
-        ("crowd, not one object", "crowd"), ("same box twice", "twice"), ("one box with two labels", "other label"),
+        (CROWD, "crowd"), ("same box twice", "twice"), ("one box with two labels", "other label"),
     ):  # fmt: skip
         assert any(f"annotation {ids[name]} in " in place for place in named[kind]["examples"]), (kind, named[kind])
     assert "is cut short" in named["photo cannot be read"]["examples"][0]
@@ -161,7 +162,7 @@ def test_a_turned_photo_gives_the_crops_of_the_upright_one(drawn: Path, cli: Cli
         (lambda tree: tree["images"][0].update(file_name="../../etc/passwd"), "leaves the folder of the photos"),
         (lambda tree: tree["images"][0].update(file_name="/etc/passwd"), "leaves the folder of the photos"),
         (lambda tree: tree["images"][0].update(split="trian"), "split of image 1: got 'trian'"),
-        (lambda tree: tree["categories"][1].update(name="Metal"), "two categories are called 'Metal'"),
+        (lambda tree: tree["categories"][1].update(name="Metal"), "'Paper' is no category of the data"),
     ],
 )  # fmt: skip
 def test_faults_that_no_import_survives(

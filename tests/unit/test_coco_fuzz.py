@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leansort.core.errors import UserError
-from leansort.data.coco.plan import Plan, plan
+from leansort.data.coco.annotation_files import AnnotationFile
+from leansort.data.coco.plan import Plan, Reading, plan
 from leansort.data.coco.survey import survey
 
 CASES = 10_000
@@ -88,7 +89,7 @@ def read(folder: Path, data: bytes) -> dict[str, Any] | None:
     path = folder / "annotations.json"
     path.write_bytes(data)
     try:
-        planned = plan([(path, None)], None, "", polygons=len(data) % 2 == 0)
+        planned = plan([AnnotationFile(path, None, folder)], None, "", Reading(polygons=len(data) % 2 == 0))
         surveyed = survey(planned, 0.1, 8)
     except UserError as error:
         refusal = str(error)

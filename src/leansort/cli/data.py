@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from leansort.cli.data_import import RATIOS, Method, data_import
 from leansort.cli.options import Json, printed
 from leansort.core.errors import UserError
 
@@ -15,12 +16,6 @@ data_app = typer.Typer(
 )
 ManifestArgument = Annotated[Path, typer.Argument(help="A manifest, or the folder that holds it.")]
 Pictures = Annotated[Path, typer.Argument(help="A manifest, its folder, or a folder of class folders.")]
-Seed = Annotated[int, typer.Option(help="Of the splits, where the data set gives none.", min=0)]
-Method = Annotated[
-    str, typer.Option(help="hash: by name alone, added data move nobody; class: every class gets its share.")
-]
-Ratios = Annotated[str, typer.Option(help="Shares of train, val and test.")]
-RATIOS = "0.7,0.15,0.15"
 
 
 @data_app.command("sample")
@@ -74,76 +69,7 @@ def data_download(
         raise typer.Exit(1)
 
 
-@data_app.command("import")
-def data_import(
-    source: Annotated[str, typer.Argument(help="Kind of data set: coco, folder, table, cifar or sample.")],
-    paths: Annotated[
-        list[Path], typer.Argument(help="Its folder or file; for COCO also several, each may be SPLIT=FILE.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the manifest, and for the crops that are cut.")
-    ] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of the photos; the annotations' by default.")] = None,
-    map: Annotated[Path | None, typer.Option(help="Category map: which category becomes which class.")] = None,
-    margin: Annotated[
-        float | None, typer.Option(help="COCO: context on every side, share of the box's longer side.")
-    ] = None,
-    min_size: Annotated[int | None, typer.Option(help="COCO: least side of a box in pixels; 8 by default.")] = None,
-    polygons: Annotated[bool, typer.Option("--polygons", help="COCO: bounds of polygons, not bbox.")] = False,
-    tolerate: Annotated[
-        float | None, typer.Option(help="Share of pictures that may be missing or unreadable; 0.01 by default.")
-    ] = None,
-    split: Method = "hash",
-    ratios: Ratios = RATIOS,
-    seed: Seed = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only; needs no photos, writes nothing.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Turn a data set into a manifest: one row a crop, with label, split and hash.
-
-    \b
-    Example: leansort data import coco sample/annotations.json --out sample-crops
-    """
-    from leansort.core.locking import staged
-    from leansort.workflows import data
-    from leansort.workflows.data_split import ratios as shares
-
-    given = {"images": images, "map": map, "margin": margin, "min_size": min_size, "tolerate": tolerate}
-    if source != "coco" and len(paths) > 1:
-        raise UserError(f"data import: {source} takes one path, got {len(paths)}; only coco takes several")
-    settings: dict[str, Any] = {"source": source, "path": _paths(paths)}
-    settings |= {name: value for name, value in given.items() if value is not None}
-    settings |= {"polygons": True} if polygons else {}
-    settings["split"] = shares(ratios, split).model_dump()
-    checked = data.checked_source(settings, out or Path())
-    if dry_run:
-        surveyed = data.survey(checked)
-        printed(surveyed, as_json, data.survey_table(surveyed))
-        return
-    if out is None:
-        raise UserError("data import: --out is missing; name a folder, or count only with --dry-run")
-    with staged(out, "data import") as folder:
-        counted = data.counts(data.import_data(checked, folder, seed=seed))
-    lines = [f"{name}: {sum(by.values())} crops  {by}" for name, by in counted["splits"].items()]
-    notes = [f"{name}: {value}" for name, value in counted["notes"].items()]
-    printed(counted, as_json, "\n".join([*lines, *notes, f"manifest: {out / 'manifest.parquet'}"]))
-
-
-def _paths(paths: list[Path]) -> Any:
-    """One path, several, or a mapping of split to path."""
-    from leansort.core.manifest import SPLITS
-
-    named = [str(path).partition("=") for path in paths]
-    for path, (split, equals, _) in zip(paths, named, strict=True):
-        if equals and not path.exists() and (split not in SPLITS or not all(mark for _, mark, _ in named)):
-            raise UserError(
-                f"data import: got {str(path)!r}; SPLIT=FILE is for all files or none, SPLIT one of {SPLITS}"
-            )
-    if all(equals and split in SPLITS for split, equals, _ in named):
-        if len({split for split, _, _ in named}) < len(named):
-            raise UserError("data import: a split is given twice; merge its files, or give them without SPLIT=")
-        return {split: Path(rest) for split, _, rest in named}
-    return paths[0] if len(paths) == 1 else tuple(paths)
+data_app.command("import")(data_import)
 
 
 @data_app.command("split")

@@ -9,13 +9,14 @@ from pathlib import Path, PurePosixPath
 from leansort.core.errors import UserError
 
 
-def safe_name(name: str, what: str, root: Path | None = None) -> str:
+def safe_name(name: str, what: str, root: Path | None = None, way_out: str = "") -> str:
     """Return a file's name as a path relative to its folder, with forward slashes.
 
     Args:
         name: as the data set has it.
         what: names the data set in the error.
         root: absolute names inside this folder are made relative; None refuses them.
+        way_out: what to do about a refused name, for the error.
 
     Raises:
         UserError: it leaves the folder (absolute, or by `..`), or is no file name.
@@ -26,7 +27,7 @@ def safe_name(name: str, what: str, root: Path | None = None) -> str:
     if not pure.name:
         raise UserError(f"{what}: {name!r} is no file name")
     if "\0" in name or pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
-        raise UserError(f"{what}: file name {name!r} leaves the folder of the photos; refused")
+        raise UserError(f"{what}: file name {name!r} leaves the folder of the photos; refused{way_out}")
     return pure.as_posix()
 
 

@@ -44,6 +44,7 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     """
     module, config = recipes.source_config(data, out=out, path=out / "data")
     say(f"data: reading {data['source']} {shown(config)}")
+    _say_recognized(module, config)
     found = _items(module, config)
     with bar("checking pictures") as advance:
         manifest, faults = to_manifest(
@@ -119,8 +120,15 @@ def _items(module: Any, config: Any) -> Items:
 
 def shown(config: Any) -> str:
     """The path or paths of a source, for people."""
-    path = config.path
-    return ", ".join(str(one) for one in (path if isinstance(path, tuple | dict) else [path]))
+    keyed = config.path.items() if isinstance(config.path, dict) else [("", config.path)]
+    several = [(key, path if isinstance(path, tuple) else (path,)) for key, path in keyed]
+    return ", ".join(f"{key}={path}" if key else str(path) for key, paths in several for path in paths)
+
+
+def _say_recognized(module: Any, config: Any) -> None:
+    """Name what a source took a folder for, where it recognizes folders."""
+    for line in module.recognized(config) if hasattr(module, "recognized") else []:
+        say(f"data: {line}")
 
 
 def survey(data: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +140,7 @@ def survey(data: dict[str, Any]) -> dict[str, Any]:
     module, config = recipes.source_config(data)
     if not hasattr(module, "survey"):
         raise UserError(f"--dry-run: source {data['source']!r} has nothing to count before it is imported")
+    _say_recognized(module, config)
     return cast(dict[str, Any], module.survey(config))
 
 

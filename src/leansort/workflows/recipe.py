@@ -20,6 +20,7 @@ from leansort.data.augment_config import AugmentConfig
 from leansort.data.splits import SplitConfig
 from leansort.measure.contest import Baselines
 from leansort.train.config import DistillConfig, TrainConfig
+from leansort.workflows.data_override import with_path
 
 
 class ArchConfig(BaseModel):
@@ -149,7 +150,7 @@ def load(path: Path, overrides: Sequence[str] = (), data: Path | None = None) ->
     Args:
         path: the YAML file.
         overrides: such as `train.epochs=3`; values are YAML.
-        data: replaces `data.path`.
+        data: replaces `data.path`, and a source that reads other folders where this is one of COCO files.
 
     Raises:
         UserError: unreadable, or wrong in any place; the message lists every fault.
@@ -160,7 +161,7 @@ def load(path: Path, overrides: Sequence[str] = (), data: Path | None = None) ->
     if data is not None:
         section = tree.setdefault("data", {})
         if isinstance(section, dict):  # else it is named among the faults
-            section["path"] = str(data)
+            tree["data"] = with_path(section, data)
     return validated(_with_statistics(tree), str(path))
 
 

@@ -17,7 +17,8 @@ from leansort.core.errors import LeansortError
 from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.data.coco.frames import KINDS, frames
-from leansort.data.coco.plan import Photo, Plan
+from leansort.data.coco.photos import Photo
+from leansort.data.coco.plan import Plan
 from leansort.data.faults import Faults
 from leansort.data.items import Item
 from leansort.data.names import plain_name
@@ -37,13 +38,11 @@ class Cut:
     """How crops are cut.
 
     Attributes:
-        photos: folder of the photos.
         out: gets `crops/<split>/`.
         margin: context on every side, as a share of the box's longer side.
         min_size: least side of a box in pixels.
     """
 
-    photos: Path
     out: Path
     margin: float
     min_size: int
@@ -80,7 +79,7 @@ def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list
 
 def _photo(planned: Plan, number: int, boxes: range, names: list[str], how: Cut) -> tuple[list[Item], Faults, bool]:
     photo, faults = planned.photos[number], Faults()
-    opened = _opened(how.photos / photo.name, photo, faults)
+    opened = _opened(Path(photo.path), photo, faults)
     if opened is None:
         return [], faults, False
     pixels, scale = opened

@@ -1,38 +1,43 @@
-"""What would be cut from COCO files: every check that needs no photo, in arrays, as there may be a million boxes."""
+"""What would be cut from COCO files: every check that decodes no photo, in arrays, as there may be a million boxes."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core.errors import UserError, not_one_of
+from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
-from leansort.core.manifest import SPLITS
 from leansort.data.category_map import DROPPED, CategoryMap
 from leansort.data.coco import records
-from leansort.data.coco.frames import FARTHEST, NOT_A_BOX, Boxes, Frames, box_of, frames
+from leansort.data.coco.annotation_files import AnnotationFile
+from leansort.data.coco.frames import NOT_A_BOX, Boxes, Frames, box_of, frames
+from leansort.data.coco.photos import Photo, Photos
 from leansort.data.coco.records import Coco
 from leansort.data.faults import Faults
-from leansort.data.names import safe_name
 
-CROWD, DOUBLED, TWO_LABELS = "crowd, not one object", "same box twice", "one box with two labels"
+CROWD, DOUBLED = "crowd, not one object (--crowds takes it as one)", "same box twice"
+TWO_LABELS, TWO_SIZES = "one box with two labels", "photo has another size in an earlier record"
+MERGED, EMPTY = "categories of one name, taken as one", "annotation files without annotations"
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A photo that boxes are cut from; width and height in pixels as annotated, NaN where not."""
+class Reading:
+    """How annotations are read.
 
-    name: str
-    split: str | None
-    width: float
-    height: float
+    Attributes:
+        polygons: take the bounds of polygons and masks rather than `bbox`.
+        crowds: take annotations that are marked as crowds, as CVAT marks what is drawn with its brush.
+        bare_names: take the last part of every photo's name.
+    """
+
+    polygons: bool = False
+    crowds: bool = False
+    bare_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Plan:
 
     Attributes:
         photos: the photos, boxes or none.
+        missing: how many of the photos are not there.
         labels: the classes.
         photo: (n,) index of each box's photo, rising.
         label: (n,) class of each box.
@@ -49,9 +55,11 @@ class Plan:
         annotations: how many annotations the files hold.
         dropped: annotations of each category that the map drops.
         faults: annotations that cannot be used, by kind.
+        notes: what was found of whole files and categories.
     """
 
     photos: list[Photo]
+    missing: int
     labels: LabelSet
     photo: npt.NDArray[np.int64]
     label: npt.NDArray[np.int64]
@@ -60,6 +68,7 @@ class Plan:
     annotations: int
     dropped: Counter[str]
     faults: Faults
+    notes: dict[str, Any]
 
     def frames(self, margin: float, least: int) -> Frames:
         """Rectangles at the photos' annotated sizes."""
@@ -67,117 +76,113 @@ class Plan:
         return frames(self.boxes, sizes[self.photo], margin, least)
 
 
-@dataclass
 class _Found:
-    photo: list[int]
-    label: list[int]
-    box: list[tuple[float, float, float, float]]
-    ids: list[str]
+    """The boxes as they are met, and what became of the others."""
+
+    def __init__(self, reading: Reading, chosen: dict[str, int]) -> None:
+        self.photo: list[int] = []
+        self.label: list[int] = []
+        self.box: list[tuple[float, float, float, float]] = []
+        self.ids: list[str] = []
+        self.dropped = Counter[str]()
+        self.faults = Faults()
+        self._reading, self._chosen = reading, chosen
+
+    def take(self, coco: Coco, numbers: dict[Any, int], odd: set[Any], photos: Sequence[Photo]) -> None:
+        """Go through the annotations of one file.
+
+        Args:
+            coco: the file.
+            numbers: the photo of each image id.
+            odd: image ids whose record gives another size than the photo has.
+            photos: all photos.
+        """
+        categories = {category.id: category.name for category in coco.categories}
+        for annotation in coco.annotations:
+            category = categories[annotation.category_id]
+            if self._chosen[category] == DROPPED:
+                self.dropped[category] += 1
+                continue
+            number = numbers[annotation.image_id]
+            crowd = not self._reading.crowds and annotation.iscrowd in (1, True, "1", "true")
+            box = None if crowd else box_of(annotation, self._reading.polygons)
+            if box is None or annotation.image_id in odd:
+                kind = CROWD if crowd else NOT_A_BOX if box is None else TWO_SIZES
+                self.faults.add(kind, f"{coco.path.name}: annotation {annotation.id} in {photos[number].name}")
+                continue
+            self.photo.append(number)
+            self.label.append(self._chosen[category])
+            self.box.append(box)
+            self.ids.append(str(annotation.id))
 
 
-def plan(
-    files: Sequence[tuple[Path, str | None]], category_map: CategoryMap | None, where: str, *, polygons: bool
-) -> Plan:
+def plan(files: Sequence[AnnotationFile], category_map: CategoryMap | None, where: str, reading: Reading) -> Plan:
     """Read annotation files and list the boxes to cut.
 
     Args:
-        files: annotation files, each with the split that it stands for or None.
+        files: the annotation files.
         category_map: which category becomes which class; None makes every category a class.
         where: names the map in errors.
-        polygons: take the bounds of polygons and masks rather than `bbox`.
+        reading: how to read them.
 
     Raises:
         UserError: not COCO, ids are doubled or dangling, a file name leaves the folder of the photos, two files put
             a photo on two splits, or the map does not fit.
     """
-    read = [records.read(path) for path, _ in files]
+    read = [records.read(file.path) for file in files]
     names = {category.name: None for coco in read for category in sorted(coco.categories, key=_by_id)}
+    notes: dict[str, Any] = {}
     for coco in read:
-        _require_sound(coco, category_map.doubled_annotation_ids if category_map else ())
+        _require_sound(coco, category_map, notes)
     chosen = category_map.resolve(names, where) if category_map else {name: k for k, name in enumerate(names)}
-    labels = LabelSet.of(category_map.labels if category_map else names, f"annotations: categories of {files[0][0]}")
-    photos: dict[str, Photo] = {}
-    for coco, (_, split) in zip(read, files, strict=True):
-        for image in coco.images:
-            _add(photos, image, split, coco.path)
-    numbers = {name: number for number, name in enumerate(photos)}
-    found, faults, dropped = _Found([], [], [], []), Faults(), Counter[str]()
-    for coco in read:
-        _collect(coco, numbers, chosen, polygons, found, faults, dropped)
-    total = sum(len(coco.annotations) for coco in read)
-    return _sorted(list(photos.values()), labels, found, faults, dropped, total)
+    shown = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
+    labels = LabelSet.of(category_map.labels if category_map else names, f"annotations: categories of {shown}")
+    photos, found = Photos(files, bare_names=reading.bare_names), _Found(reading, chosen)
+    placed = [photos.add(coco.images, file) for coco, file in zip(read, files, strict=True)]
+    photos.require_no_leak()
+    for coco, (numbers, odd) in zip(read, placed, strict=True):
+        found.take(coco, numbers, odd, photos.photos)
+    empty = [str(coco.path) for coco in read if not coco.annotations]
+    notes |= {EMPTY: empty} if empty else {}
+    return _sorted(photos, labels, found, sum(len(coco.annotations) for coco in read), notes)
 
 
 def _by_id(category: Any) -> tuple[bool, Any]:
     return isinstance(category.id, str), category.id
 
 
-def _require_sound(coco: Coco, known: Sequence[records.Id]) -> None:
+def _require_sound(coco: Coco, category_map: CategoryMap | None, notes: dict[str, Any]) -> None:
+    known = category_map.doubled_annotation_ids if category_map else ()
     records.require_unique((image.id for image in coco.images), coco.path, "images")
     records.require_unique((category.id for category in coco.categories), coco.path, "categories")
     records.require_unique((a.id for a in coco.annotations), coco.path, "annotations", known)
     records.require_known(coco)
     doubled = [name for name, n in Counter(category.name for category in coco.categories).items() if n > 1]
-    if doubled:
-        raise UserError(f"annotations: {coco.path}: two categories are called {doubled[0]!r}")
+    ids = {name: [category.id for category in coco.categories if category.name == name] for name in doubled}
+    if doubled and category_map is None:
+        shown = ", ".join(map(str, ids[doubled[0]]))
+        raise UserError(
+            f"annotations: {coco.path}: the categories with ids {shown} are all called {doubled[0]!r}; give them names "
+            "of their own in the file, or a category map (--map), which takes them as one"
+        )
+    for name in doubled:
+        notes.setdefault(MERGED, {})[name] = ", ".join(f"id {one}" for one in ids[name])
 
 
-def _add(photos: dict[str, Photo], image: Any, split: str | None, path: Path) -> None:
-    name = safe_name(image.file_name, "annotations")
-    split = split or image.split
-    if split is not None and split not in SPLITS:
-        raise not_one_of(f"annotations: {path}: split of image {image.id}", str(split), SPLITS)
-    before = photos.get(name)
-    if before and before.split != split:
-        raise UserError(f"annotations: photo {name!r} is in split {before.split!r} and in {split!r}; it leaks")
-    photos[name] = before or Photo(name, split, _side(image.width), _side(image.height))
-
-
-def _crowd(annotation: Any) -> bool:
-    return annotation.iscrowd in (1, True, "1", "true")
-
-
-def _side(value: Any) -> float:
-    usable = isinstance(value, int | float) and 1 <= value <= FARTHEST
-    return float(value) if usable else math.nan
-
-
-def _collect(
-    coco: Coco, numbers: dict[str, int], chosen: dict[str, int], polygons: bool,
-    found: _Found, faults: Faults, dropped: Counter[str],
-) -> None:  # fmt: skip
-    names = {image.id: safe_name(image.file_name, "annotations") for image in coco.images}
-    categories = {category.id: category.name for category in coco.categories}
-    for annotation in coco.annotations:
-        category = categories[annotation.category_id]
-        if chosen[category] == DROPPED:
-            dropped[category] += 1
-            continue
-        box = None if _crowd(annotation) else box_of(annotation, polygons)
-        if box is None:
-            kind = CROWD if _crowd(annotation) else NOT_A_BOX
-            faults.add(kind, f"{coco.path.name}: annotation {annotation.id} in {names[annotation.image_id]}")
-            continue
-        found.photo.append(numbers[names[annotation.image_id]])
-        found.label.append(chosen[category])
-        found.box.append(box)
-        found.ids.append(str(annotation.id))
-
-
-def _sorted(
-    photos: list[Photo], labels: LabelSet, found: _Found, faults: Faults, dropped: Counter[str], total: int
-) -> Plan:
+def _sorted(photos: Photos, labels: LabelSet, found: _Found, total: int, notes: dict[str, Any]) -> Plan:
     """Order by photo, and take out boxes that are there twice."""
     photo, label = np.asarray(found.photo, np.int64), np.asarray(found.label, np.int64)
     boxes = np.asarray(found.box, np.float64).reshape(-1, 4)
     kind = _doubled(photo, label, boxes)
     for index in np.flatnonzero(kind):
-        place = f"annotation {found.ids[index]} in {photos[photo[index]].name}"
-        faults.add((DOUBLED, TWO_LABELS)[kind[index] - 1], place)
+        place = f"annotation {found.ids[index]} in {photos.photos[photo[index]].name}"
+        found.faults.add((DOUBLED, TWO_LABELS)[kind[index] - 1], place)
     keep = np.flatnonzero(kind == 0)
     keep = keep[np.argsort(photo[keep], kind="stable")]
-    ids = [found.ids[index] for index in keep]
-    return Plan(photos, labels, photo[keep], label[keep], boxes[keep], ids, total, dropped, faults)
+    return Plan(
+        photos.photos, photos.missing, labels, photo[keep], label[keep], boxes[keep],
+        [found.ids[index] for index in keep], total, found.dropped, found.faults, notes,
+    )  # fmt: skip
 
 
 def _doubled(photo: npt.NDArray[np.int64], label: npt.NDArray[np.int64], boxes: Boxes) -> npt.NDArray[np.int8]:

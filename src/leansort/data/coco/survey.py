@@ -13,7 +13,7 @@ from leansort.data.histogram import ASPECTS, SIDES, histogram
 
 
 def survey(planned: Plan, margin: float, least: int) -> dict[str, Any]:
-    """Counts without a photo: crops per class, what is dropped and why, and a histogram of sizes."""
+    """Counts without opening a photo: crops per class, what is dropped and why, and a histogram of sizes."""
     rectangles = planned.frames(margin, least)
     usable = rectangles.fault == 0
     counted = Counter(planned.faults.counts)
@@ -22,10 +22,12 @@ def survey(planned: Plan, margin: float, least: int) -> dict[str, Any]:
     per_class = np.bincount(planned.label[usable], minlength=len(planned.labels))
     return {
         "photos": len(planned.photos),
+        **({"photos that are not there": planned.missing} if planned.missing else {}),
         "annotations": planned.annotations,
         "classes": dict(zip(planned.labels.names, per_class.tolist(), strict=True)),
         "dropped categories": dict(planned.dropped.most_common()),
         "dropped boxes": dict(counted),
+        **planned.notes,
         "clipped to the frame": int(rectangles.clipped.sum()),
         "longer side, px": histogram(sides.max(axis=1, initial=0), SIDES),
         "aspect": histogram(sides[:, 0] / np.maximum(1, sides[:, 1]), ASPECTS),

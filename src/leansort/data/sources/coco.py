@@ -6,6 +6,7 @@ pixels, JPEG noise included, that `predict` will see.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.errors import UserError
 from leansort.data import category_map
+from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.cut import Cut, Progress, cut
-from leansort.data.coco.plan import Plan, plan
+from leansort.data.coco.layouts import gathered
+from leansort.data.coco.plan import Plan, Reading, plan
 from leansort.data.coco.survey import survey as survey_plan
 from leansort.data.items import Items
 
@@ -23,38 +26,40 @@ class Config(BaseModel):
     """Where the annotations and photos are.
 
     Attributes:
-        path: the annotation file, a list of files, or a mapping of split to file.
-        images: the folder that the annotations' file names are relative to; None: the first file's own folder.
+        path: the annotation file, the folder of a known layout, a list of such, or a mapping of split to such.
+        images: the folder that the annotations' file names are relative to, one for all or a mapping of split or
+            annotation file to folder; None: where the layout has them, or each file's own folder.
         out: gets `crops/<split>/`.
         map: category map file; None makes every category a class.
         margin: context around a box on every side, as a share of its longer side.
         min_size: boxes with a side of fewer pixels inside the photo are dropped and counted.
         polygons: take the bounds of polygons and masks rather than `bbox`.
+        crowds: take annotations that are marked as crowds, as CVAT marks what is drawn with its brush.
+        bare_names: take the last part of every photo's file name, whatever folders stand in front.
         tolerate: share of the photos that may be missing or unreadable; they are left out and named.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    path: Path | tuple[Path, ...] | dict[str, Path]
-    images: Path | None = None
+    path: Path | tuple[Path, ...] | Mapping[str, Path | tuple[Path, ...]]
+    images: Path | Mapping[str, Path] | None = None
     out: Path = Path()
     map: Path | None = None
     margin: float = Field(default=0.0, ge=0.0, le=2.0)
     min_size: int = Field(default=8, ge=1)
     polygons: bool = False
+    crowds: bool = False
+    bare_names: bool = False
     tolerate: float = Field(default=0.01, ge=0.0, le=1.0)
 
-    @property
-    def files(self) -> list[tuple[Path, str | None]]:
-        """Annotation files with the split that each stands for."""
-        if isinstance(self.path, dict):
-            return [(path, split) for split, path in self.path.items()]
-        return [(path, None) for path in (self.path if isinstance(self.path, tuple) else (self.path,))]
 
-    @property
-    def photos(self) -> Path:
-        """Folder of the photos."""
-        return self.images or self.files[0][0].parent
+def recognized(config: Config) -> list[str]:
+    """A line on each folder of a known layout: its files, their splits, and where the photos are.
+
+    Raises:
+        UserError: a folder is of no known layout, or a path cannot be meant.
+    """
+    return gathered(config.path, config.images)[1]
 
 
 def items(config: Config, progress: Progress | None = None) -> Items:
@@ -68,22 +73,24 @@ def items(config: Config, progress: Progress | None = None) -> Items:
 
     Raises:
         UserError: the files are not COCO, ids are doubled or dangling, the map does not fit, a file name leaves the
-            folder of the photos, or too many photos are missing or unreadable.
+            folder of the photos, a photo is in two splits, or too many photos are missing or unreadable.
         LeansortError: a crop cannot be written.
     """
-    planned = _planned(config)
-    if not config.photos.is_dir():
-        raise UserError(f"photos: {config.photos} is no folder; give it with --images, or count boxes with --dry-run")
-    how = Cut(config.photos, config.out, config.margin, config.min_size)
+    files = gathered(config.path, config.images)[0]
+    planned = _planned(config, files)
+    for file in files:
+        if not file.images.is_dir():
+            raise UserError(f"photos: {file.images} is no folder; give it with --images, or count boxes with --dry-run")
+    how = Cut(config.out, config.margin, config.min_size)
     made, faults, lost = cut(planned, how, progress)
     photos = len(planned.photos)
     faults.merge(planned.faults)
     if len(lost) > config.tolerate * photos:
         raise UserError(
             f"photos: {len(lost)} of {photos} cannot be used, at most {100 * config.tolerate:g} % are left out "
-            f"(--tolerate); first: {lost[0]}"
+            f"(--tolerate); first: {lost[0]}; looked in {_folders(files)} (--images)"
         )
-    notes: dict[str, Any] = {"photos": photos, "annotations": planned.annotations, **faults.counts}
+    notes: dict[str, Any] = {"photos": photos, "annotations": planned.annotations, **faults.counts, **planned.notes}
     if planned.dropped:
         notes["dropped categories"] = dict(planned.dropped.most_common())
     return Items(made, planned.labels, config.out, notes, faults)
@@ -95,9 +102,16 @@ def survey(config: Config) -> dict[str, Any]:
     Raises:
         UserError: as `items` does for the annotations.
     """
-    return survey_plan(_planned(config), config.margin, config.min_size)
+    planned = _planned(config, gathered(config.path, config.images)[0])
+    return survey_plan(planned, config.margin, config.min_size)
 
 
-def _planned(config: Config) -> Plan:
+def _folders(files: Sequence[AnnotationFile], most: int = 3) -> str:
+    names = list(dict.fromkeys(str(file.images) for file in files))
+    return ", ".join(names[:most]) + ", …" * (len(names) > most)
+
+
+def _planned(config: Config, files: Sequence[AnnotationFile]) -> Plan:
     chosen = category_map.load(config.map) if config.map else None
-    return plan(config.files, chosen, str(config.map), polygons=config.polygons)
+    reading = Reading(polygons=config.polygons, crowds=config.crowds, bare_names=config.bare_names)
+    return plan(files, chosen, str(config.map), reading)

@@ -8,9 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.class_folders import Placed, class_folders
+from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.data import category_map
 from leansort.data.category_map import relabelled
+from leansort.data.coco import layouts
 from leansort.data.faults import Faults
 from leansort.data.items import Item, Items, count
 from leansort.data.names import spelled
@@ -42,9 +44,12 @@ def items(config: Config) -> Items:
     """List the pictures of every class folder.
 
     Raises:
-        UserError: the folder is missing, holds no class folder, its layout may mean several things, or a class is not
-            among `labels`.
+        UserError: the folder is missing, holds no class folder or COCO files, its layout may mean several things, or a
+            class is not among `labels`.
     """
+    layout = layouts.recognized(config.path)
+    if layout and layout.kind != layouts.SINGLE:
+        raise UserError(f"data folder: {config.path} is {layout.kind}, not class folders; read it with the source coco")
     found = class_folders(config.path, _named(config))
     labels = LabelSet.of(config.labels or found.classes, f"class folders of {config.path}")
     for name in found.classes:
