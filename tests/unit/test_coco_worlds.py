@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def test_one_folder_of_photos_keeps_the_names_of_its_files(tmp_path: Path) -> No
 def test_a_folder_of_photos_for_each_file(tmp_path: Path, keys: str) -> None:
     files = []
     for kind, name in enumerate(("one", "two")):
-        path = world(tmp_path / "photos" / name, 4, kind=kind)
-        files.append(Path(shutil.move(path, tmp_path / f"{name}.json")))
+        made = world(tmp_path / "photos" / name, 4, kind=kind)
+        files.append(Path(shutil.move(made, tmp_path / f"{name}.json")))
     where = [tmp_path / "photos" / name for name in ("one", "two")]
     path: Any = dict(zip(("train", "val"), files, strict=True)) if keys == "splits" else tuple(files)
     named = ["train", "validation"] if keys == "splits" else [str(file) for file in files]
@@ -201,6 +202,18 @@ def test_crowds_are_single_objects_where_the_user_says_so(tmp_path: Path) -> Non
     taken = cut(tmp_path / "all", path, crowds=True)
     assert [item.box for item in taken.items] == [tuple(map(float, BOX))] * 6
     assert not any("crowd" in note for note in taken.notes)
+
+
+def test_photos_in_another_unicode_form_than_the_annotations(tmp_path: Path) -> None:
+    """Origin: macOS stores é as two characters, most tools write one."""
+    folder = tmp_path / "fotos"
+    photos(folder, [unicodedata.normalize("NFD", "caf\u00e9/m\u00fcll.jpg"), "b.jpg"])
+    path = put(folder / "a.json", tree(["caf\u00e9/m\u00fcll.jpg", "b.jpg"]))
+    found = cut(tmp_path / "out", path)
+    assert len(found.items) == 2
+    again = put(folder / "b.json", tree(["fotos/" + unicodedata.normalize("NFD", "caf\u00e9/m\u00fcll.jpg")]))
+    with pytest.raises(UserError, match="1 photos are in two splits"):
+        cut(tmp_path / "no", {"train": path, "val": again})
 
 
 def twins(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.folder_tree import split_of
+from leansort.core.image_files import NamedFiles
 from leansort.core.manifest import SPLITS
 from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.frames import FARTHEST
@@ -71,10 +72,9 @@ class Photos:
         """
         folder = str(file.images.absolute())
         prefix = os.path.relpath(folder, self._base)
-        numbers, odd, bare = {}, set(), dict[str, str]()
+        numbers, odd, bare, named = {}, set(), dict[str, str](), NamedFiles(Path(folder))
         for image in images:
-            name = self._name(image.file_name, file, bare)
-            name = name if os.path.lexists(f"{folder}/{name}") else _unrepeated(folder, name)
+            name = _there(named, self._name(image.file_name, file, bare))
             made = Photo(
                 name if prefix == "." else f"{Path(prefix).as_posix()}/{name}", os.path.join(folder, name),
                 _split_of(image, file), _side(image.width), _side(image.height),
@@ -123,13 +123,17 @@ class Photos:
         return name
 
 
-def _unrepeated(folder: str, name: str) -> str:
-    """The name without the folder's own name in front (`images/a.jpg` in `images`), where that is what is there."""
-    above, parts = Path(folder).parts, PurePosixPath(name).parts
-    for count in range(1, len(parts)):
-        inner = "/".join(parts[count:])
-        if above[-count:] == parts[:count] and os.path.lexists(f"{folder}/{inner}"):
-            return inner
+def _there(named: NamedFiles, name: str) -> str:
+    """The file that a name means, below its folder; the name itself where there is none.
+
+    The folder's own name in front (`images/a.jpg` in `images`) is left out where that is what is there.
+    """
+    above, parts = named.root.parts, PurePosixPath(name).parts
+    repeated = [count for count in range(1, len(parts)) if above[-count:] == parts[:count]]
+    for one in (name, *("/".join(parts[count:]) for count in repeated)):
+        path = named.path(one)
+        if os.path.lexists(path):
+            return path.relative_to(named.root).as_posix()
     return name
 
 
