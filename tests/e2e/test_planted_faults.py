@@ -277,6 +277,7 @@ def test_import_check_split_cache_and_sheets(drawn: Path, cli: Cli, tmp_path: Pa
 
 
 def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, tiny_recipe: Path) -> None:
+    from leansort.core.damage.watch import watching
     from leansort.core.seeds import Seeds
     from leansort.data.augment import augmentation
     from leansort.data.cache import cached
@@ -289,7 +290,8 @@ def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, t
     pixels = cached(manifest, rows, recipe.train_preprocess, tiny_run / "cache")
     augment = augmentation(recipe.augment, recipe.preprocess.size)
     fed = AugmentedCrops(pixels, [row.label for row in rows], augment, Seeds(recipe.seed).child("train"))
-    shown = list(_augmented_view(recipe, manifest.rows, manifest.root)(rows[5]))
+    with watching() as watch:
+        shown = list(_augmented_view(recipe, manifest.rows, manifest.root, watch)(rows[5]))
     for epoch, tile in enumerate(shown):
         assert tile.pixels is not None
         assert np.array_equal(tile.pixels.transpose(2, 0, 1), fed[epoch, 5][0].numpy())

@@ -122,7 +122,9 @@ def data_check(
     radius: Annotated[
         int | None, typer.Option(help="Bits in which hashes of near pairs may differ.", min=0, max=20)
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if anything leaks between splits.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 1 if anything leaks between splits, or cannot be used.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Find unreadable and unusual files, duplicates within and across splits, and doubtful labels.
@@ -137,7 +139,7 @@ def data_check(
     if html:
         store.write_text(html, page(checked, root, f"Check of {path.resolve().name}"))
     printed(checked.to_json(), as_json, table(checked) + (f"\npage: {html}" if html else ""))
-    if strict and checked.leaks:
+    if strict and (checked.leaks or checked.unusable):
         raise typer.Exit(1)
 
 

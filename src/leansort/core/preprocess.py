@@ -9,7 +9,6 @@ time goes); the rest of the way is an area resize, or a linear one where next to
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from leansort.core import image_kinds, pixels, store
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.pixels import Image
+from leansort.core.pixels.jpeg_structure import EOI, SOI, is_frame, segments
 
 Fit = Literal["pad", "stretch", "crop"]
 NEAR = 1.25  # up to here linear interpolation aliases no more than area does, and it is much faster
 MOST_PIXELS = 2000  # of a byte of JPEG; one colour all over, stored progressively, comes to under 200
 BACKEND = pixels.load()
-_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 
 
 class UnreadableImage(LeansortError):
@@ -97,7 +96,7 @@ def decode(data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
     """
     if not data:
         raise UnreadableImage("is empty (0 bytes)")
-    reduction = _reduction(_jpeg_size(data), target, fit) if data[:2] == _SOI else 1
+    reduction = _reduction(_jpeg_size(data), target, fit) if data[:2] == SOI else 1
     try:
         return BACKEND.decode(data, reduction)
     except ValueError as error:
@@ -120,31 +119,17 @@ def _checked(image: npt.NDArray[Any]) -> Image:
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     """Return (height, width) from the frame header; refuse a file cut short, which libjpeg would fill with grey."""
     size, start = (0, 0), 0
-    for marker, start in _segments(data):
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+    for marker, start in segments(data):
+        if is_frame(marker):
             size = (
                 int.from_bytes(data[start + 3 : start + 5], "big"),
                 int.from_bytes(data[start + 5 : start + 7], "big"),
             )
     if size[0] * size[1] > MOST_PIXELS * len(data):
         raise UnreadableImage(f"is damaged: {size[1]} x {size[0]} pixels cannot come out of {len(data)} bytes")
-    if 0 in size or data.rfind(_EOI) < start:
+    if 0 in size or data.rfind(EOI) < start:
         raise UnreadableImage("is cut short (no end-of-image marker)" if all(size) else "has a damaged JPEG header")
     return size
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield (marker, offset of its payload) up to and with the first scan."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill byte before a marker
-            at += 1
-            continue
-        yield marker, at + 2
-        if marker == 0xDA:
-            return
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
 
 
 def _reduction(size: tuple[int, int], target: int, fit: Fit) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,16 @@ from leansort.core.manifest import Manifest, Row
 from leansort.core.preprocess import Preprocess, UnreadableImage
 
 Progress = Callable[[int, int], None]
+Noting = Callable[[Path], AbstractContextManager[None]]
 
 
 def cached(
-    manifest: Manifest, rows: Sequence[Row], preprocess: Preprocess, folder: Path, progress: Progress | None = None
+    manifest: Manifest,
+    rows: Sequence[Row],
+    preprocess: Preprocess,
+    folder: Path,
+    progress: Progress | None = None,
+    noting: Noting = lambda _: nullcontext(),
 ) -> npt.NDArray[np.uint8]:
     """Return the decoded crops, building the cache file where it is not there yet.
 
@@ -35,6 +42,7 @@ def cached(
         preprocess: what makes pixels of them.
         folder: where cache files are kept.
         progress: called with (done, all) while building.
+        noting: gives for a picture's path a context, in which that picture is decoded.
 
     Returns:
         Read-only memory map of shape (rows, size, size, 3), RGB.
@@ -53,7 +61,8 @@ def cached(
             if mapped is None:
                 clear_leftovers(path)
                 with store.replacing(path) as temporary:
-                    _fill(temporary, [(manifest.path(row), row.hash) for row in rows], preprocess, progress)
+                    pictures = [(manifest.path(row), row.hash) for row in rows]
+                    _fill(temporary, pictures, preprocess, progress, noting)
                 mapped = _mapped(path, shape)
     if mapped is None:
         raise LeansortError(f"cache: {path} was just written and cannot be read back; is the disk failing?")
@@ -91,7 +100,9 @@ def _unchanged(picture: Path, digest: str) -> bytes:
     return data
 
 
-def _fill(path: Path, pictures: Sequence[tuple[Path, str]], preprocess: Preprocess, progress: Progress | None) -> None:
+def _fill(
+    path: Path, pictures: Sequence[tuple[Path, str]], preprocess: Preprocess, progress: Progress | None, noting: Noting
+) -> None:
     shape = (len(pictures), preprocess.size, preprocess.size, 3)
     array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     with path.open("r+b") as file:
@@ -99,7 +110,8 @@ def _fill(path: Path, pictures: Sequence[tuple[Path, str]], preprocess: Preproce
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
     def one(index: int) -> None:
-        array[index] = preprocess(_unchanged(*pictures[index]))
+        with noting(pictures[index][0]):
+            array[index] = preprocess(_unchanged(*pictures[index]))
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:

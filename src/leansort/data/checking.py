@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from leansort.core.damage.watch import watching
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import SPLITS, Row
 from leansort.data import aligning
 from leansort.data.duplicates import likeness, near_pairs, perceptual_hashes
 from leansort.data.faults import Faults
 from leansort.data.histogram import ASPECTS, SIDES, histogram
-from leansort.data.looking import Look, look, stacked
+from leansort.data.looking import DAMAGED, UNREADABLE, Look, look, stacked
 from leansort.data.splits import straddling
 
 Progress = Callable[[int, int], None]
@@ -70,6 +71,11 @@ class Checked:
         """Pairs across splits, and groups on both sides of one."""
         return sum(pair.across for pair in self.pairs) + self.faults.counts[TORN]
 
+    @property
+    def unusable(self) -> int:
+        """Pictures that cannot be read, or are damaged."""
+        return self.faults.counts[UNREADABLE] + self.faults.counts[DAMAGED]
+
     def to_json(self) -> dict[str, Any]:
         """All of it as plain data."""
         pairs = [
@@ -117,8 +123,8 @@ def check(
 
 def _looks(rows: Sequence[Row], root: Path, progress: Progress | None) -> list[Look]:
     looks = []
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for one in pool.map(lambda row: look(root / row.image), rows):
+    with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for one in pool.map(lambda row: look(root / row.image, watch), rows):
             looks.append(one)
             if progress:
                 progress(len(looks), len(rows))

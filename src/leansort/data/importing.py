@@ -10,15 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from leansort.core import store
+from leansort.core.damage.watch import DamagedImage, Watch, watching
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest, Row, duplicates
-from leansort.core.preprocess import UnreadableImage, decode
+from leansort.core.preprocess import UnreadableImage
 from leansort.data.faults import Faults
 from leansort.data.items import Item, Items
 from leansort.data.splits import SplitConfig, assigned, straddling
 
 MAX_UNREADABLE = 0.01
-UNREADABLE = "picture cannot be read"
+UNREADABLE, DAMAGED = "picture cannot be read", "picture is damaged"
 Progress = Callable[[int, int], None]
 
 
@@ -37,7 +38,7 @@ def to_manifest(
         found: what the source listed.
         seed: of the splits, where the source gives none.
         split: how to split, where the source gives no splits.
-        tolerate: share of the pictures that may be unreadable; they are left out and named.
+        tolerate: share of the pictures that may be unreadable or damaged; they are left out and named.
         verify: decode every picture once, so that a corrupt one is named now and not in mid-training.
         progress: called with (done, all).
 
@@ -52,11 +53,11 @@ def to_manifest(
         raise UserError(f"data: {len(doubled)} pictures are listed twice, first {doubled[0]}")
     rows: list[Row] = []
     faults = Faults()
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        read = pool.map(lambda item: _hashed(item, verify), found.items)
-        for done, (item, (digest, fault)) in enumerate(zip(found.items, read, strict=True), 1):
-            if fault:
-                faults.add(UNREADABLE, f"{item.image} {fault}")
+    with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        read = pool.map(lambda item: _hashed(item, watch if verify else None), found.items)
+        for done, (item, (digest, kind, why)) in enumerate(zip(found.items, read, strict=True), 1):
+            if kind:
+                faults.add(kind, f"{item.image} {why}")
             else:
                 rows.append(_row(item, digest, found))
             if progress:
@@ -64,7 +65,7 @@ def to_manifest(
     _refuse_many(faults, len(found.items), tolerate)
     if not rows:
         raise UserError(f"data: no crop is left; counted: {found.notes or 'nothing'}")
-    notes = {**found.notes, "unreadable": faults.counts[UNREADABLE]}
+    notes = {**found.notes, "unreadable": faults.counts.total()}
     faults.merge(found.faults)
     manifest = Manifest(_split(rows, split or SplitConfig(), seed), found.labels, found.root, notes)
     torn = straddling(manifest.rows)
@@ -73,16 +74,19 @@ def to_manifest(
     return manifest, faults
 
 
-def _hashed(item: Item, verify: bool) -> tuple[str, str]:
+def _hashed(item: Item, watch: Watch | None) -> tuple[str, str, str]:
+    """A picture's hash, or the kind of its fault and what it is."""
     try:
         data = store.read_file(item.image)
-        if verify:
-            decode(data, target=64)
+        if watch:
+            watch.decode(data, target=64)
     except OSError as error:
-        return "", f"cannot be read ({error.strerror or error})"
+        return "", UNREADABLE, f"cannot be read ({error.strerror or error})"
+    except DamagedImage as error:
+        return "", DAMAGED, f"({error.why})"
     except UnreadableImage as error:
-        return "", str(error)
-    return hashlib.sha256(data).hexdigest()[:32], ""
+        return "", UNREADABLE, str(error)
+    return hashlib.sha256(data).hexdigest()[:32], "", ""
 
 
 def _row(item: Item, digest: str, found: Items) -> Row:
@@ -91,7 +95,7 @@ def _row(item: Item, digest: str, found: Items) -> Row:
 
 
 def _refuse_many(faults: Faults, pictures: int, tolerate: float) -> None:
-    count = faults.counts[UNREADABLE]
+    count = faults.counts.total()
     if count > tolerate * pictures:
         raise UserError(
             f"data: {count} of {pictures} pictures cannot be read, at most {100 * tolerate:g} % are left out "

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from leansort.core import store
+from leansort.core.damage.watch import DamagedImage, Watch
 from leansort.core.errors import MissingExtraError
-from leansort.core.preprocess import UnreadableImage, decode
+from leansort.core.preprocess import UnreadableImage
 from leansort.data.duplicates import SIDE, Thumbs, thumbnail
 
-UNREADABLE = "cannot be read"
+UNREADABLE, DAMAGED = "cannot be read", "is damaged"
 ENDING, CMYK, GREY, DEEP = "ending does not fit the format", "CMYK", "grayscale", "16 bits a channel"
 ALPHA, TURNED, MOVING = "transparency, which is dropped", "turned by EXIF", "several frames, the first is used"
 EVEN, TINY, LONG = "one even colour", "a side under 16 px", "longer than 8 times its width"
@@ -48,17 +49,19 @@ class Look:
     thumb: Thumbs | None = None
 
 
-def look(path: Path) -> Look:
-    """Read a picture and say what is unusual about it.
+def look(path: Path, watch: Watch) -> Look:
+    """Read a picture and say what is unusual about it; `watch` sees what its decoder complains of.
 
     Raises:
         MissingExtraError: Pillow is not installed.
     """
     try:
         data = store.read_file(path)
-        bgr = decode(data, 2 * SIDE, "stretch")
+        bgr = watch.decode(data, 2 * SIDE, "stretch")
     except OSError as error:
         return Look(((UNREADABLE, error.strerror or str(error)),))
+    except DamagedImage as error:
+        return Look(((DAMAGED, error.why),))
     except UnreadableImage as error:
         return Look(((UNREADABLE, str(error)),))
     findings, (width, height) = _header(data, path.suffix.lower(), bgr.shape[1], bgr.shape[0])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from leansort.core.damage.watch import watching
 from leansort.core.manifest import SPLITS, Manifest, Row
 from leansort.core.preprocess import Preprocess
 from leansort.data.cache import cached, size_bytes
@@ -26,8 +27,11 @@ def decoded(
     """
     size = size_bytes(len(rows), preprocess) / 1e6
     say(f"cache: {len(rows):,} {what} crops of {preprocess.size} px, {size:,.1f} MB in {folder}")
-    with bar(f"decoding {what} crops") as advance:
-        return cached(manifest, rows, preprocess, folder, advance)
+    with bar(f"decoding {what} crops") as advance, watching() as watch:
+        crops = cached(manifest, rows, preprocess, folder, advance, watch.noting)
+        for line in watch.damaged():
+            say(f"warning: {line}; import the data again, which leaves it out")
+    return crops
 
 
 def build_cache(recipe: Recipe, manifest: Manifest, folder: Path) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from leansort.core.manifest import Row
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.data.checking import Checked, Pair, check
 from leansort.data.faults import Faults
-from leansort.data.looking import UNREADABLE
 from leansort.data.sources import folder
 from leansort.report.sheets import Section, Sheet, Tile, to_html
 from leansort.workflows.progress import bar
@@ -98,7 +97,7 @@ def page(checked: Checked, root: Path, title: str) -> str:
         ("pictures", f"{len(checked.rows):,}", f"{len(checked.labels)} classes"),
         ("pairs across splits", str(len(across)), "the same picture to learn from and to be judged by"),
         ("under two labels", str(sum(pair.conflict for pair in checked.pairs)), "one of the two is wrong"),
-        ("unreadable", str(counts[UNREADABLE]), "left out by an import"),
+        ("unreadable or damaged", str(checked.unusable), "left out by an import"),
     ]
     found = [(kind, count, checked.faults.examples[kind]) for kind, count in counts.most_common()]
     bars = {name: checked.tables[name] for name in ("longer side, px", "aspect")}

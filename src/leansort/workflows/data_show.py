@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leansort.core import store
+from leansort.core.damage.watch import Watch, watching
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.manifest import SPLITS, Row
 from leansort.core.pixels import Image
@@ -60,12 +61,15 @@ def show(
         for index, label in enumerate(labels.names)
         if split in (None, name)
     ]
-    view = _augmented_view(recipe, rows, root) if augmented and recipe else _plain_view(recipe, root)
-    sections = [
-        Section(f"{name or 'no split'}: {label}", _tiles(members, per_class, seed, view), f"{len(members):,} crops")
-        for name, label, members in groups
-        if members
-    ]
+    with watching() as watch:
+        view = _augmented_view(recipe, rows, root, watch) if augmented and recipe else _plain_view(recipe, root, watch)
+        sections = [
+            Section(f"{name or 'no split'}: {label}", _tiles(members, per_class, seed, view), f"{len(members):,} crops")
+            for name, label, members in groups
+            if members
+        ]
+        for line in watch.damaged():
+            say(f"warning: {line}; shown is what could be decoded")
     if not sections:
         raise UserError(f"data show: {path} has no crops in split {split!r}")
     lead = "As training sees them." if augmented else "As evaluation and the robot see them."
@@ -80,12 +84,14 @@ def _tiles(members: Sequence[Row], count: int, seed: int, view: View) -> list[Ti
     return [tile for index in sorted(order[:count]) for tile in view(members[index])]
 
 
-def _plain_view(recipe: Recipe | None, root: Path) -> View:
+def _plain_view(recipe: Recipe | None, root: Path, watch: Watch) -> View:
     preprocess = recipe.preprocess if recipe else Preprocess(size=96)
 
     def view(row: Row) -> Iterator[Tile]:
         try:
-            yield Tile(preprocess(root / row.image), Path(row.image).name)
+            with watch.noting(root / row.image):
+                pixels = preprocess(root / row.image)
+            yield Tile(pixels, Path(row.image).name)
         except UnreadableImage as error:
             yield Tile(None, f"{Path(row.image).name} {error}")
 
@@ -95,21 +101,22 @@ def _plain_view(recipe: Recipe | None, root: Path) -> View:
 class _Larger:
     """The array that training caches, made crop by crop as it is asked for."""
 
-    def __init__(self, pictures: Sequence[Path], preprocess: Preprocess) -> None:
-        self.pictures, self.preprocess = pictures, preprocess
+    def __init__(self, pictures: Sequence[Path], preprocess: Preprocess, watch: Watch) -> None:
+        self.pictures, self.preprocess, self.watch = pictures, preprocess, watch
 
     def __getitem__(self, index: int) -> Image:
-        return self.preprocess(self.pictures[index])
+        with self.watch.noting(self.pictures[index]):
+            return self.preprocess(self.pictures[index])
 
 
-def _augmented_view(recipe: Recipe, rows: Sequence[Row], root: Path) -> View:
+def _augmented_view(recipe: Recipe, rows: Sequence[Row], root: Path, watch: Watch) -> View:
     """Training's own data set, asked for the first epochs of a crop."""
     from leansort.data.augment import augmentation
     from leansort.data.loader import AugmentedCrops
 
     train = [row for row in rows if row.split == "train"]
     numbers = {row.image: number for number, row in enumerate(train)}
-    larger = _Larger([root / row.image for row in train], recipe.train_preprocess)
+    larger = _Larger([root / row.image for row in train], recipe.train_preprocess, watch)
     augment = augmentation(recipe.augment, recipe.preprocess.size)
     crops = AugmentedCrops(larger, [row.label for row in train], augment, Seeds(recipe.seed).child("train"))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from leansort.core import store
+from leansort.core.damage.watch import Watch, watching
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.escaping import json_text, printable, printable_lines
 from leansort.core.image_files import SHOWN, image_files
@@ -92,9 +93,10 @@ def predict_to(
         raise not_one_of("--format", style, FORMATS)
     if out:
         store.require_file(out)  # not only when all are sorted
-    with engines.classifier(bundle, engine) as classifier:
-        failed = Counter[bool]()
-        results = _counted(predict(classifier, pictures, threads=threads, batch=batch), failed)
+    with engines.classifier(bundle, engine) as classifier, watching() as watch:
+        failed, open_ones = Counter[bool](), deque[Path]()
+        results = predict(classifier, _listing(pictures, open_ones), threads=threads, batch=batch)
+        results = _counted(_damage_named(results, open_ones, watch), failed)
         lines = formatted(results, classifier.bundle.meta.labels, style)
         if out is None:
             shown = printable_lines if sys.stdout.isatty() else str  # values of CSV are as they are, but on a terminal
@@ -103,6 +105,29 @@ def predict_to(
         else:
             store.write_text(out, "".join(line + "\n" for line in lines))
     return failed[True]
+
+
+def _listing(pictures: Iterable[Path], open_ones: deque[Path]) -> Iterator[Path]:
+    for path in pictures:
+        open_ones.append(path)
+        yield path
+
+
+def _damage_named(
+    results: Iterable[tuple[Path, Prediction]], open_ones: deque[Path], watch: Watch
+) -> Iterator[tuple[Path, Prediction]]:
+    """Name what is damaged as soon as decoders complain: it is among the pictures that are being worked on."""
+    written, judged = watch.written(), 0
+    for result in results:
+        if watch.written() != written:
+            written = watch.written()
+            for path in itertools.islice(list(open_ones), judged, None):
+                if why := watch.fault_of(path):
+                    say(f"warning: {path} is damaged: {why}; it is sorted by what could be decoded")
+            judged = len(open_ones)
+        open_ones.popleft()
+        judged = max(0, judged - 1)
+        yield result
 
 
 def _counted(results: Iterable[tuple[Path, Prediction]], failed: Counter[bool]) -> Iterator[tuple[Path, Prediction]]:

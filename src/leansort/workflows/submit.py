@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core import store
+from leansort.core.damage.watch import Watch, watching
 from leansort.core.errors import UserError
 from leansort.core.manifest import duplicates
 from leansort.core.preprocess import UnreadableImage
@@ -16,6 +17,7 @@ from leansort.measure import contest
 from leansort.runtime.pacing import usable_cores
 from leansort.runtime.predictor import Classifier
 from leansort.workflows import engines
+from leansort.workflows.progress import say
 
 
 def submit(
@@ -23,7 +25,8 @@ def submit(
 ) -> tuple[dict[str, Any], list[str]]:
     """Classify all pictures and write the contest's submission file.
 
-    A picture that cannot be read must have an answer all the same: it gets the first class, and is returned.
+    A picture that cannot be read must have an answer all the same: it gets the first class, and is returned. One that
+    is damaged is named, and sorted by what could be decoded.
 
     Args:
         bundle: the bundle file.
@@ -43,23 +46,29 @@ def submit(
     if doubled := duplicates(names):
         raise UserError(f"submit: {doubled[0]} is named twice")
     faults: list[str] = []
-    with engines.classifier(bundle, engine) as classifier, ThreadPoolExecutor(threads or usable_cores()) as pool:
+    with (
+        engines.classifier(bundle, engine) as classifier, watching() as watch,
+        ThreadPoolExecutor(threads or usable_cores()) as pool,
+    ):  # fmt: skip
         started = time.perf_counter()
-        timed = list(pool.map(lambda path: _timed(classifier, path, faults), pictures))
+        timed = list(pool.map(lambda path: _timed(classifier, path, faults, watch), pictures))
         inference_s = time.perf_counter() - started
         labels = {name: label for name, (label, _) in zip(names, timed, strict=True)}
         seconds = {name: spent for name, (_, spent) in zip(names, timed, strict=True)}
         tree = contest.submission(
             labels, seconds, all_s=process_seconds(), inference_s=inference_s, macs=classifier.bundle.meta.macs
         )
+        for line in watch.damaged():
+            say(f"warning: {line}; it is sorted by what could be decoded")
     store.write_text(out, store.canonical_json(tree))
     return tree, sorted(faults)
 
 
-def _timed(classifier: Classifier, path: Path, faults: list[str]) -> tuple[str, float]:
+def _timed(classifier: Classifier, path: Path, faults: list[str], watch: Watch) -> tuple[str, float]:
     started = time.perf_counter()
     try:
-        label = classifier.predict(path).label
+        with watch.noting(path):
+            label = classifier.predict(path).label
     except UnreadableImage as error:
         faults.append(f"{path}: {error}")
         label = classifier.bundle.meta.labels[0]

@@ -43,6 +43,14 @@ class Backend(Protocol):
         """Spread no single picture over several threads from now on, in this process."""
         ...
 
+    def speak(self) -> None:
+        """Let the decoders write what they have to say of damaged pictures to standard error, until `hush`."""
+        ...
+
+    def hush(self) -> None:
+        """Keep the decoders quiet again, as far as they can be."""
+        ...
+
 
 def load(name: str = "") -> Backend:
     """The backend of a name, or the first one that can be loaded.

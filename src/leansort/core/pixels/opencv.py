@@ -14,7 +14,8 @@ _REDUCED = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-cv2.utils.logging.setLogLevel(0)  # what cannot be decoded is said once, by whoever asked for it
+_SILENT, _WARNINGS = 0, 3
+cv2.utils.logging.setLogLevel(_SILENT)  # what cannot be decoded is said once, by whoever asked for it
 
 
 def decode(data: bytes, reduction: int) -> Image:
@@ -44,3 +45,13 @@ def swapped(image: Image) -> Image:
 def one_thread() -> None:
     """See `Backend.one_thread`."""
     cv2.setNumThreads(1)
+
+
+def speak() -> None:
+    """See `Backend.speak`."""
+    cv2.utils.logging.setLogLevel(_WARNINGS)
+
+
+def hush() -> None:
+    """See `Backend.hush`."""
+    cv2.utils.logging.setLogLevel(_SILENT)

@@ -102,3 +102,11 @@ def swapped(image: Image) -> Image:
 
 def one_thread() -> None:
     """See `Backend.one_thread`; Pillow has but one."""
+
+
+def speak() -> None:
+    """See `Backend.speak`; Pillow raises what it has to say."""
+
+
+def hush() -> None:
+    """See `Backend.hush`."""

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from leansort.core import store
+from leansort.core.damage.watch import DamagedImage, Watch, watching
 from leansort.core.errors import LeansortError
 from leansort.core.pixels import Image
-from leansort.core.preprocess import UnreadableImage, decode
+from leansort.core.preprocess import UnreadableImage
 from leansort.data.coco.frames import KINDS, frames
 from leansort.data.coco.photos import Photo
 from leansort.data.coco.plan import Plan
@@ -24,7 +25,7 @@ from leansort.data.items import Item
 from leansort.data.names import plain_name
 
 QUALITY = 95
-MISSING, UNREADABLE = "photo is missing", "photo cannot be read"
+MISSING, UNREADABLE, DAMAGED = "photo is missing", "photo cannot be read", "photo is damaged"
 OTHER_SIZE = "photo has another size than its annotations say"
 UNTURNED, SCALED = "photo with boxes from before its EXIF turn", "photo smaller or larger than annotated, boxes scaled"
 CLIPPED = "box clipped to the frame"
@@ -62,9 +63,9 @@ def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list
     ranges = [(number, range(borders[number], borders[number + 1])) for number in range(len(planned.photos))]
     ranges = [(number, boxes) for number, boxes in ranges if boxes]
     items, faults, lost = [], Faults(), []
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:
-            cuts = pool.map(lambda one: _photo(planned, one[0], one[1], names, how), ranges)
+            cuts = pool.map(lambda one: _photo(planned, one[0], one[1], names, how, watch), ranges)
             for done, (made, found, usable) in enumerate(cuts, 1):
                 items += made
                 faults.merge(found)
@@ -77,9 +78,11 @@ def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list
     return items, faults, lost
 
 
-def _photo(planned: Plan, number: int, boxes: range, names: list[str], how: Cut) -> tuple[list[Item], Faults, bool]:
+def _photo(
+    planned: Plan, number: int, boxes: range, names: list[str], how: Cut, watch: Watch
+) -> tuple[list[Item], Faults, bool]:
     photo, faults = planned.photos[number], Faults()
-    opened = _opened(Path(photo.path), photo, faults)
+    opened = _opened(Path(photo.path), photo, faults, watch)
     if opened is None:
         return [], faults, False
     pixels, scale = opened
@@ -106,14 +109,17 @@ def _photo(planned: Plan, number: int, boxes: range, names: list[str], how: Cut)
     return items, faults, True
 
 
-def _opened(path: Path, photo: Photo, faults: Faults) -> tuple[Image, float] | None:
+def _opened(path: Path, photo: Photo, faults: Faults, watch: Watch) -> tuple[Image, float] | None:
     """Decode a photo as its boxes see it; None, and counted, where it cannot be used."""
     try:
         data = store.read_file(path)
-        pixels = decode(data)
+        pixels = watch.decode(data)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         faults.add(MISSING if missing else UNREADABLE, photo.name + ("" if missing else f" ({error.strerror})"))
+        return None
+    except DamagedImage as error:
+        faults.add(DAMAGED, f"{photo.name} ({error.why})")
         return None
     except UnreadableImage as error:
         faults.add(UNREADABLE, f"{photo.name} {error}")

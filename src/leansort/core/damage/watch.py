@@ -1,0 +1,192 @@
+"""Pictures that decode, but not to the pixels that were stored: what decoders complain of, by the name of the file.
+
+libjpeg, libpng and libtiff write their warnings to file descriptor 2 of the whole process and name no file. While
+somebody watches, that descriptor leads to a temporary file. Whoever decodes a picture looks at the file's size before
+and after, which costs next to nothing: if it has grown, the picture, or one that another thread decoded meanwhile, is
+suspect, and a process of its own (`judge`) says which. So whole pictures are decoded once, and as fast as ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from leansort.core import store
+from leansort.core.pixels import Image
+from leansort.core.pixels.jpeg_structure import SOI, fault_of_scans
+from leansort.core.preprocess import BACKEND, Fit, UnreadableImage, decode
+
+_DECODERS = re.compile(
+    r"Corrupt JPEG|Premature end of JPEG|Inconsistent progression|Invalid SOS|Unsupported marker|unknown JFIF"
+    r"|Unknown Adobe|Application transferred|libpng (?:warning|error)|\[ ?(?:WARN|ERROR):|TIFF|readData|^\s*$"
+)
+
+
+class DamagedImage(UnreadableImage):
+    """A picture that can be decoded, but only in part: some of its pixels are not what was stored; `why` says more."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"is damaged: {why}")
+        self.why = why
+
+
+class Watch:
+    """Sees what decoders write while it is open; made by `watching`. Safe to use from several threads at once."""
+
+    def __init__(self, capture: _Capture) -> None:
+        self._capture, self._judge = capture, _Judge()
+        self._suspects: list[Path] = []
+
+    def written(self) -> int:
+        """Bytes that decoders have written so far, in the whole process."""
+        return self._capture.size()
+
+    def decode(self, data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
+        """As `preprocess.decode`, but a picture that is damaged is refused.
+
+        Raises:
+            UnreadableImage: the data is empty, cut short or no picture.
+            DamagedImage: some of its pixels are not what was stored.
+        """
+        before = self.written()
+        image = decode(data, target, fit)
+        if why := self.fault(data, suspect=self.written() != before):
+            raise DamagedImage(why)
+        return image
+
+    @contextmanager
+    def noting(self, path: Path) -> Iterator[None]:
+        """Remember a picture that is decoded meanwhile, should a decoder write something; see `damaged`."""
+        before = self.written()
+        yield
+        if self.written() != before:
+            self._suspects.append(path)
+
+    def damaged(self) -> list[str]:
+        """A line for each picture that was noted and is damaged; each is told once."""
+        suspects, self._suspects = self._suspects, []
+        found = [(path, self.fault_of(path)) for path in dict.fromkeys(suspects)]
+        return [f"{path} is damaged: {why}" for path, why in found if why]
+
+    def fault_of(self, path: Path) -> str:
+        """What is wrong with the pixels of a file that decoders complained of; empty where nothing is."""
+        try:
+            return self.fault(store.read_file(path), suspect=True)
+        except (OSError, ValueError):
+            return ""  # whoever decodes it says so
+
+    def fault(self, data: bytes, *, suspect: bool) -> str:
+        """What is wrong with a picture's pixels; `suspect`: whether decoders wrote something meanwhile."""
+        why = self._judge(data) if suspect else ""
+        return why or (fault_of_scans(data) if data[:2] == SOI else "")
+
+    def close(self) -> None:
+        """End the process that judges."""
+        self._judge.close()
+
+
+class _Judge:
+    """The process that judges, started when the first picture is suspect."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, data: bytes) -> str:
+        with self._lock:
+            process = self._process = self._process or _started()
+            assert process.stdin
+            assert process.stdout
+            try:
+                process.stdin.write(len(data).to_bytes(8, "big") + data)
+                process.stdin.flush()
+                return str(json.loads(process.stdout.readline()))
+            except (OSError, ValueError):  # the decoder took the process with it
+                self.close()
+                return "its decoder ends the process"
+
+    def close(self) -> None:
+        """End the process; another is started when it is needed."""
+        process, self._process = self._process, None
+        if process:
+            for stream in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    stream.close() if stream else None
+            process.wait()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(one for one in sys.path if one)
+    return subprocess.Popen(
+        [sys.executable, "-m", "leansort.core.damage.judge"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+
+
+class _Capture:
+    """File descriptor 2 led to a temporary file; Python's own standard error stays what it was."""
+
+    def __init__(self) -> None:
+        sys.stderr.flush()
+        self._file: IO[bytes] = tempfile.TemporaryFile(mode="a+b", buffering=0)  # noqa: SIM115
+        self._python, self._real = sys.stderr, os.dup(2)
+        if _leads_to(sys.stderr, 2):
+            sys.stderr = io.TextIOWrapper(
+                os.fdopen(os.dup(2), "wb", 0), sys.stderr.encoding, sys.stderr.errors, write_through=True
+            )
+        os.dup2(self._file.fileno(), 2)
+        BACKEND.speak()
+
+    def size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def close(self) -> None:
+        """Undo it, and pass on what others than decoders have written."""
+        BACKEND.hush()
+        os.dup2(self._real, 2)
+        if sys.stderr is not self._python:
+            sys.stderr.close()
+            sys.stderr = self._python
+        self._file.seek(0)
+        lines = self._file.read().splitlines(keepends=True)
+        os.write(2, b"".join(one for one in lines if not _DECODERS.search(one.decode(errors="replace"))))
+        os.close(self._real)
+        self._file.close()
+
+
+def _leads_to(stream: object, descriptor: int) -> bool:
+    try:
+        return isinstance(stream, io.TextIOWrapper) and stream.fileno() == descriptor
+    except (OSError, ValueError):
+        return False
+
+
+_lock = threading.Lock()
+_shared: list[_Capture] = []  # the capture, once for each who watches: the descriptor is one for all
+
+
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """Catch what decoders write, in this whole process, for as long as the context lasts."""
+    with _lock:
+        _shared.append(_shared[0] if _shared else _Capture())
+        watch = Watch(_shared[0])
+    try:
+        yield watch
+    finally:
+        watch.close()
+        with _lock:
+            capture = _shared.pop()
+            if not _shared:
+                capture.close()
