@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.core.damage.watch import watching
+from leansort.core.escaping import printable
 from leansort.core.manifest import SPLITS, Manifest, Row
 from leansort.core.preprocess import Preprocess
 from leansort.data.cache import cached, size_bytes
@@ -30,7 +31,7 @@ def decoded(
     with bar(f"decoding {what} crops") as advance, watching() as watch:
         crops = cached(manifest, rows, preprocess, folder, advance, watch.noting)
         for line in watch.damaged():
-            say(f"warning: {line}; import the data again, which leaves it out")
+            say(printable(f"warning: {line}; import the data again, which leaves it out"))
     return crops
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from leansort.core import store
 from leansort.core.damage.watch import Watch, watching
 from leansort.core.errors import UserError, not_one_of
+from leansort.core.escaping import printable
 from leansort.core.manifest import SPLITS, Row
 from leansort.core.pixels import Image
 from leansort.core.preprocess import Preprocess, UnreadableImage
@@ -69,7 +70,7 @@ def show(
             if members
         ]
         for line in watch.damaged():
-            say(f"warning: {line}; shown is what could be decoded")
+            say(printable(f"warning: {line}; shown is what could be decoded"))
     if not sections:
         raise UserError(f"data show: {path} has no crops in split {split!r}")
     lead = "As training sees them." if augmented else "As evaluation and the robot see them."

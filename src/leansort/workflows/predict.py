@@ -123,7 +123,7 @@ def _damage_named(
             written = watch.written()
             for path in itertools.islice(list(open_ones), judged, None):
                 if why := watch.fault_of(path):
-                    say(f"warning: {path} is damaged: {why}; it is sorted by what could be decoded")
+                    say(printable(f"warning: {path} is damaged: {why}; it is sorted by what could be decoded"))
             judged = len(open_ones)
         open_ones.popleft()
         judged = max(0, judged - 1)

@@ -11,6 +11,7 @@ from typing import Any
 from leansort.core import store
 from leansort.core.damage.watch import Watch, watching
 from leansort.core.errors import UserError
+from leansort.core.escaping import printable
 from leansort.core.manifest import duplicates
 from leansort.core.preprocess import UnreadableImage
 from leansort.measure import contest
@@ -59,7 +60,7 @@ def submit(
             labels, seconds, all_s=process_seconds(), inference_s=inference_s, macs=classifier.bundle.meta.macs
         )
         for line in watch.damaged():
-            say(f"warning: {line}; it is sorted by what could be decoded")
+            say(printable(f"warning: {line}; it is sorted by what could be decoded"))
     store.write_text(out, store.canonical_json(tree))
     return tree, sorted(faults)
 
