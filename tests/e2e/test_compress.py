@@ -77,7 +77,7 @@ def test_what_was_compressed_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_
     card = cli("card", tmp_path / "small" / "model.leansort", "--manifest", tiny_run, "--out", tmp_path / "passed")
     assert card.returncode == 0, card.stderr
     text = (tmp_path / "passed" / "README.md").read_text()
-    assert "float16, `model.leansort` (onnx)" in text
+    assert "float16, model.leansort (onnx)" in text
     assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import json
 import xml.etree.ElementTree as ET
 
 import pytest
+from markdown_it import MarkdownIt
 
-from leansort.core.escaping import cell, cell_text, json_text, markdown, markup, printable, printable_lines
+from leansort.core.escaping import (
+    cell,
+    cell_text,
+    json_text,
+    markdown,
+    markdown_line,
+    markup,
+    printable,
+    printable_lines,
+)
 
 HOSTILE = "<script>alert(1)</script>\"'&\x1b]0;x\x07\x1b[2J\x9b1m\u202egpj.exe\r\n|`[a](http://x)\udcff\u2028"
 
@@ -29,25 +40,56 @@ def test_markup_is_text_in_elements_and_attributes() -> None:
     assert "<script>" in root.attrib["b"]
 
 
-@pytest.mark.parametrize(
-    ("text", "written"),
-    [
-        ("a|b", r"a\|b"),
-        ("[x](http://e)", r"\[x\](http\://e)"),
-        ("![x](y)", r"!\[x\](y)"),
-        ("`rm`", r"\`rm\`"),
-        ("<b>", r"\<b\>"),
-        ("&lt;", r"\&lt;"),
-        ("# x", r"\# x"),
-        ("- x", r"\- x"),
-        ("1. x", r"1\. x"),
-        ("trash_bag", "trash_bag"),
-        ("_x_ *y*", r"\_x\_ \*y\*"),
-        ("Müll & Co. 3.5-4", "Müll & Co. 3.5-4"),
-    ],
+MARKDOWN = (
+    "a|b",
+    "[x](http://e)",
+    "![x](y)",
+    "[x][y]",
+    "`rm`",
+    "<b>",
+    "&lt;",
+    "*y*",
+    "_x_",
+    "~~z~~",
+    "a\\|b",
+    "<http://e>",
 )
-def test_markdown_shows_the_text(text: str, written: str) -> None:
-    assert markdown(text) in (written, written.replace(r"\\n", r"\\n"))
+STARTS = (
+    "# x",
+    "- x",
+    "+ x",
+    "1. x",
+    "2) x",
+    "> x",
+    "===",
+    "---",
+    "***",
+    "    x",
+    "```",
+    "[x]: http://e",
+    "a\n# b",
+    "|a|",
+)
+
+
+def shown(text: str) -> str:
+    """What a reader of Markdown sees, as HTML."""
+    return str(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)).strip()
+
+
+@pytest.mark.parametrize("text", [*MARKDOWN, *STARTS])
+def test_markdown_shows_the_text(text: str) -> None:
+    plain = html.escape(printable(text).strip(), quote=False)
+    assert shown(markdown_line(text)).replace("&quot;", '"') == f"<p>{plain}</p>"
+    table = shown(f"| {markdown(text)} |\n| --- |\n| {markdown(text)} |")
+    assert table.count(f">{plain}</t") == 2
+    assert (table.count("<td"), table.count("<th>"), table.count("<")) == (1, 1, 14)
+
+
+def test_markdown_leaves_plain_text_as_it_is() -> None:
+    for text in ("trash_bag", "Müll & Co. 3.5-4", "macro-F1 +0.5", "x [1, 2]", "-0.12"):
+        assert markdown(text) == text
+    assert markdown("https://e www.e.org") == r"https\://e www\.e.org"
 
 
 @pytest.mark.parametrize(

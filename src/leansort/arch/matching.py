@@ -11,6 +11,7 @@ from torch import Tensor
 from leansort.arch import naming, pairing
 from leansort.arch.pairing import COUNTER, Shape
 from leansort.core.errors import UserError
+from leansort.core.escaping import printable
 
 LEAST = 0.5  # share of the parameters below which a match is more likely chance than design
 Chosen = dict[str, tuple[str, str]]  # by own tensor: their tensor, and how it was found
@@ -162,6 +163,7 @@ def table(found: Match) -> str:
     rows += [("unmatched", "", name, "-") for name in found.unmatched_own]
     rows += [("unused", "", "-", name) for name in found.unmatched_theirs]
     head = ("how", "shape", "here", "there")
+    rows = [(how, shape, printable(own), printable(their)) for how, shape, own, their in rows]
     widths = [max(len(row[k]) for row in (head, *rows)) for k in range(3)]
     text = [
         "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]) for row in (head, *rows)

@@ -22,7 +22,7 @@ from leansort.cli import compress as compression
 from leansort.cli import train as training
 from leansort.cli.arch import arch_app
 from leansort.cli.data import data_app
-from leansort.cli.options import Data, Engine, Json, Out, Overrides, Resume, Threads, printed
+from leansort.cli.options import Data, Engine, Json, Out, Overrides, Resume, Threads, printed, told
 from leansort.cli.tune import tune_app
 from leansort.core.errors import LeansortError, MissingExtraError
 
@@ -53,7 +53,7 @@ _WITH_MORE = ("tune", "compress")  # commands whose extra of the same name bring
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"leansort {__version__}")
+        told(f"leansort {__version__}")
         raise typer.Exit
 
 
@@ -102,7 +102,7 @@ def export(
         trained.load(model), manifests.load(manifest), out, name=name, graph_format=graph_format,
         wanted_error=wanted_error,
     )  # fmt: skip
-    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {bundle.meta.parameters:,} parameters, digest {bundle.digest}")
+    told(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {bundle.meta.parameters:,} parameters, digest {bundle.digest}")
 
 
 @app.command()
@@ -133,7 +133,7 @@ def bench(
     )  # fmt: skip
     found = benches.bench(bundles, list(expand([str(images)])), config)
     if found.warning:
-        print(f"warning: {found.warning}", file=sys.stderr)
+        told(f"warning: {found.warning}", to_error=True)
     printed(found.to_json(), as_json, benches.text(found))
 
 
@@ -189,8 +189,8 @@ def submit(
 
     tree, faults = write(bundle, list(expand(inputs, sys.stdin.buffer)), out, threads=threads, engine=engine)
     for line in faults:
-        print(f"unreadable {line}", file=sys.stderr)
-    print(f"{out}: {len(tree['inference'])} pictures in {tree['time']['runtime']['all']:.2f} s")
+        told(f"unreadable {line}", to_error=True)
+    told(f"{out}: {len(tree['inference'])} pictures in {tree['time']['runtime']['all']:.2f} s")
     if faults:
         raise typer.Exit(1)
 
@@ -222,7 +222,7 @@ def score(
         answers, truth, split=split, public=public, private=private, seconds=seconds, base=base, engine=engine
     )
     for line in scored["faults"]:
-        print(f"unreadable {line}", file=sys.stderr)
+        told(f"unreadable {line}", to_error=True)
     printed(scored, as_json, scores.table(scored))
     if scored["faults"]:
         raise typer.Exit(1)
@@ -242,7 +242,7 @@ def report(
     """
     from leansort.workflows.report import report as write
 
-    print(write(run, out))
+    told(str(write(run, out)))
 
 
 @app.command()
@@ -337,5 +337,5 @@ def _hush() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"error: {' '.join(message.splitlines())}", file=sys.stderr)  # a name may hold a line break
+    told(f"error: {' '.join(message.splitlines())}", to_error=True)  # a name may hold a line break
     sys.exit(code)

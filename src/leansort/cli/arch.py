@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leansort.cli import arch_weights
-from leansort.cli.options import Json, printed
+from leansort.cli.options import Json, printed, told
 
 arch_app = typer.Typer(
     help="List, show and convert network architectures.", no_args_is_help=True, rich_markup_mode=None
@@ -72,4 +72,4 @@ def arch_convert(
     """
     from leansort.workflows.arch import convert
 
-    print(f"{out}: {convert(path, out)} rows")
+    told(f"{out}: {convert(path, out)} rows")

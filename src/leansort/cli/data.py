@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leansort.cli.data_import import RATIOS, Method, data_import
-from leansort.cli.options import Json, printed
+from leansort.cli.options import Json, printed, told
 from leansort.core.errors import UserError
 
 data_app = typer.Typer(
@@ -162,7 +162,8 @@ def data_show(
     from leansort.workflows.data_show import show
 
     resolved = recipes.load(recipe) if recipe else None
-    print(show(path, out, split=split, per_class=per_class, seed=seed, recipe=resolved, augmented=augmented))
+    made = show(path, out, split=split, per_class=per_class, seed=seed, recipe=resolved, augmented=augmented)
+    told(str(made))
 
 
 @data_app.command("cache")

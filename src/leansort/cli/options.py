@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from leansort.core.escaping import json_text, printable, printable_lines
 from leansort.core.processes import first_process
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
@@ -30,4 +31,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupte
 def printed(value: dict[str, Any], as_json: bool, text: str) -> None:
     """Print a result: as JSON for machines, else as text; of several processes the first one does."""
     if first_process():
-        print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) if as_json else text)
+        print(json_text(value, indent=2) if as_json else printable_lines(text))
+
+
+def told(line: str, *, to_error: bool = False) -> None:
+    """Print one line for a person, whatever the names in it hold."""
+    print(printable(line), file=sys.stderr if to_error else sys.stdout)

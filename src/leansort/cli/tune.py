@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from leansort.cli.options import Data, Json, Overrides, Resume, printed
+from leansort.cli.options import Data, Json, Overrides, Resume, printed, told
 from leansort.core.errors import UserError, did_you_mean
 
 Storage = Annotated[
@@ -108,7 +108,7 @@ def worker(
 
     where = tuned.found(out, storage, study)
     done = searching.join(where, manifest=manifest, data=data, patience=patience)
-    print(f"{len(done)} trials done")
+    told(f"{len(done)} trials done")
 
 
 @tune_app.command()

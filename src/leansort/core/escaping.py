@@ -16,9 +16,10 @@ from typing import Any
 _UNSEEN = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
 _HIDDEN = re.compile(f"[{_UNSEEN}]")
 _HIDDEN_IN_LINES = re.compile(f"(?![\n\t])[{_UNSEEN}]")
-# What has a meaning inside a line (an underline inside a word has none), what makes a link by itself, and what makes a
-# list, a rule or a heading at the start of a line.
-_MARKDOWN = re.compile(r"([\\`*\[\]<>|~#$]|(?<!\w)_|_(?!\w)|&(?=[#\w])|:(?=//)|(?<=www)\.|^[-+=]|(?<=^\d)[.)])")
+# What has a meaning inside a line (an underline inside a word has none; a link needs more than its brackets), and what
+# makes a link by itself.
+_MARKDOWN = re.compile(r"([\\`*<|~$]|(?<!\w)_|_(?!\w)|&(?=[#\w])|\](?=[(\[:])|:(?=//)|(?<=www)\.)")
+_BLOCK = re.compile(r"^(\d{0,9})([-+=#>.)])")  # begins a list, a rule, a heading or a quotation
 _FORMULA = re.compile(r"[\s']*[=+\-@]|'*[\t\r\n]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -48,6 +49,11 @@ def markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", printable(text))
 
 
+def markdown_line(text: str) -> str:
+    """The same for text that a line begins with, where it could also begin a list or a heading."""
+    return _BLOCK.sub(r"\1\\\2", markdown(text).strip())
+
+
 def cell(text: str) -> str:
     """Text for a cell of CSV that no spreadsheet takes for a formula: one that begins like a formula gets a `'`.
 
@@ -64,5 +70,9 @@ def cell_text(text: str) -> str:
 
 def json_text(value: Any, indent: int | None = None) -> str:
     r"""Strict JSON in which control characters are spelled `\u001b`: equal to any parser, harmless on a terminal."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    return json_escaped(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+
+
+def json_escaped(text: str) -> str:
+    """The same JSON with its control characters spelled out."""
     return text if text.isprintable() else _HIDDEN_IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

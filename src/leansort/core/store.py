@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import MachineError, UserError
+from leansort.core.escaping import json_escaped
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         ValueError: the value holds NaN or Infinity, which JSON does not have.
     """
-    write_text(path, canonical_json(value, indent=2) + "\n")
+    write_text(path, json_escaped(canonical_json(value, indent=2)) + "\n")
 
 
 def read_file(path: Path) -> bytes:

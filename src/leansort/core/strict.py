@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean
+from leansort.core.escaping import printable_lines
 from leansort.core.text_files import read_text
 
 _MOST_VALUES = 1_000_000
@@ -103,7 +104,10 @@ def yaml_text(tree: dict[str, Any]) -> str:
         import yaml
     except ImportError:
         raise MissingExtraError("pyyaml", "train") from None
-    return str(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110))
+    text = str(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110))
+    if printable_lines(text) == text:
+        return text
+    return str(yaml.safe_dump(tree, sort_keys=False, width=110))  # what cannot be seen as escapes
 
 
 def yaml_tree(path: Path, what: str, example: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from leansort.core.escaping import printable
+
 SHOWN = 20
 
 
@@ -39,9 +41,9 @@ class Faults:
         """One line for each example, and one for the rest of each kind."""
         listed = []
         for kind, places in self.examples.items():
-            listed += [f"{place}: {kind}" for place in places]
+            listed += [printable(f"{place}: {kind}") for place in places]
             if self.counts[kind] > len(places):
-                listed.append(f"{kind}: {self.counts[kind] - len(places)} more")
+                listed.append(printable(f"{kind}: {self.counts[kind] - len(places)} more"))
         return listed
 
     def to_json(self) -> dict[str, Any]:

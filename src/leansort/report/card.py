@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leansort.core.escaping import markdown_line, printable, printable_lines
 from leansort.measure.accuracy import ClassScore, Interval, coverage
 from leansort.measure.spread import Spread
 from leansort.report import markdown
@@ -25,7 +26,7 @@ class Card:
         classes: the per-class table.
         seeds: of the same recipe with several seeds, where they were trained.
         reproduce: the command that trains it again.
-        notes: about data, licence, and limits; one paragraph each.
+        notes: about data, licence, and limits; one paragraph of Markdown each.
     """
 
     name: str
@@ -50,14 +51,15 @@ def text(card: Card) -> str:
     missing = f" {over.sentence(card.split)}." if over.left_out else ""
     between = f"95 % bootstrap interval {card.f1.low:.4f} – {card.f1.high:.4f}"
     parts = [
-        f"# {card.name}\n\n{card.title}",
+        f"# {markdown_line(card.name)}\n\n{markdown_line(card.title)}",
         markdown.table(["", ""], [[name, value] for name, value in card.facts.items()]),
         f"## How well it sorts\n\nMacro-F1 {card.f1.value:.4f} on {card.crops} {card.split} crops, {over} "
         f"({between}).{missing} The best epoch was chosen on these crops, so the figure is a little too high.",
         *([_seeds(card.seeds)] if card.seeds else []),
         markdown.table(["class", "precision", "recall", "F1", "crops"], rows),
-        f"## How it was trained\n\nBy the recipe beside this card (`recipe.json`):\n\n```\n{card.reproduce}\n```",
-        *(["## Please note\n\n" + "\n\n".join(card.notes)] if card.notes else []),
+        "## How it was trained\n\nBy the recipe beside this card (`recipe.json`):\n\n"
+        f"```\n{printable(card.reproduce)}\n```",
+        *(["## Please note\n\n" + "\n\n".join(map(printable_lines, card.notes))] if card.notes else []),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leansort.core.escaping import markdown
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table; every row has as many cells as the head."""
+    """Lay out a table of plain text; every row has as many cells as the head."""
+    head, *rows = [[markdown(cell) for cell in line] for line in (head, *rows)]
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     rule = ["-" * width for width in widths]

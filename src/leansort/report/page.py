@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leansort.core.escaping import printable
 from leansort.measure.measurement import Measurement
 from leansort.report import plots, templates
 from leansort.report.content import Report
@@ -58,7 +59,7 @@ def render(report: Report) -> str:
 
 def _pieces(path: str) -> list[str]:
     """Where a long file name may be broken: after what separates its parts."""
-    return re.split(r"(?<=[/\\_-])", path)
+    return [printable(piece) for piece in re.split(r"(?<=[/\\_-])", path)]
 
 
 def fixed(value: Any, digits: int = 3) -> str:

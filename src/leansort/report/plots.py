@@ -1,7 +1,7 @@
 """The page's drawings: small SVG strings without script, coloured by the page's CSS variables.
 
-SVG rather than a picture: it stays sharp in print, follows light and dark, and weighs a few kB. Only numbers and
-this file's own words are drawn; whatever a user named is laid out, and escaped, by the template.
+SVG rather than a picture: it stays sharp in print, follows light and dark, and weighs a few kB. Words are escaped
+here: the templates take a drawing as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
+from leansort.core.escaping import markup
 from leansort.measure.accuracy import Interval
 from leansort.measure.measurement import Measurement
 
@@ -47,6 +48,7 @@ def curve(what: str, line: Sequence[Point], best: float | None = None, axis: str
     xs = [x for x in ticks(low, high, 6, whole=axis == "epoch") if low <= x <= high]
     placed = [(along(x, low, high), up(y, ys[0], ys[-1])) for x, y in line]
     ends = (f"{value:.3f} at {axis} {x:g}" for x, value in (line[0], line[-1]))
+    what, axis = markup(what), markup(axis)
     label = f"{what} by {axis}: {', '.join(ends)}"
     parts = [
         *(grid(up(y, ys[0], ys[-1]), text_of(y, ys)) for y in ys),

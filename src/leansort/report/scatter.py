@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from leansort.core.escaping import markup
 from leansort.report.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, along, foot, grid, text_of, ticks, up
 
 
@@ -48,6 +49,7 @@ def scatter(dots: Sequence[Dot], axis: str, limit: float | None = None, *, line:
         f"{_x(b.x, xs):.1f},{up(a.y, ys[0], ys[-1]):.1f} {_x(b.x, xs):.1f},{up(b.y, ys[0], ys[-1]):.1f}"
         for a, b in zip([front[0], *front] if front else [], front, strict=False)
     )
+    axis = markup(axis)
     label = f"macro-F1 by {axis}: {len(dots)} results, {len(front)} beaten by none"
     parts = [
         *(grid(up(y, ys[0], ys[-1]), text_of(y, ys)) for y in ys),
@@ -80,4 +82,4 @@ def _dot(dot: Dot, xs: Sequence[float], ys: Sequence[float]) -> str:
         )
     radius = 4.5 if dot.style == "front" else 3.5
     circle = f'<circle class="dot {dot.style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
-    return f"{bars}{circle}<title>{dot.name}</title></circle>"
+    return f"{bars}{circle}<title>{markup(dot.name)}</title></circle>"

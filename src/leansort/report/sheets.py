@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.core.errors import MissingExtraError
+from leansort.core.escaping import printable
 from leansort.report import templates
 
 Image = npt.NDArray[np.uint8]
@@ -106,14 +107,16 @@ def to_png(sheet: Sheet, columns: int = 12) -> bytes:
     heights = [_HEAD + -(-len(s.tiles) // columns) * (step + _NOTE) for s in sheet.sections]
     page = images.new("RGB", (columns * step + _GAP, sum(heights) + 2 * _HEAD), "white")
     pen, top = draw.Draw(page), 2 * _HEAD
-    pen.text((_GAP, _GAP), sheet.title, "black", fonts.load_default(24))
+    pen.text((_GAP, _GAP), printable(sheet.title), "black", fonts.load_default(24))
     for section, height in zip(sheet.sections, heights, strict=True):
-        pen.text((_GAP, top + _GAP), f"{section.title}  {section.hint}".strip(), "#0d6a5b", fonts.load_default(16))
+        pen.text(
+            (_GAP, top + _GAP), printable(f"{section.title}  {section.hint}".strip()), "#0d6a5b", fonts.load_default(16)
+        )
         for number, tile in enumerate(section.tiles):
             x, y = _GAP + number % columns * step, top + _HEAD + number // columns * (step + _NOTE)
             if tile.pixels is not None:
                 page.paste(images.fromarray(tile.pixels), (x, y))
-            pen.text((x, y + side + 1), _cut(tile.caption, side // 6), "#55625f", fonts.load_default(11))
+            pen.text((x, y + side + 1), _cut(printable(tile.caption), side // 6), "#55625f", fonts.load_default(11))
         top += height
     out = io.BytesIO()
     page.save(out, "PNG")

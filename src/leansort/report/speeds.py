@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from leansort.core.escaping import printable
 from leansort.measure.measurement import Measurement
 from leansort.measure.roofline import Peak
 from leansort.runtime.engine import LayerTime
@@ -14,6 +16,7 @@ MOST_LAYERS = 12
 
 def table(measurements: Sequence[Measurement]) -> str:
     """Every figure with its interval; latencies with their percentiles too."""
+    measurements = [one.model_copy(update={"name": printable(one.name)}) for one in measurements]
     wide = max(len(one.name) for one in measurements)
     timed = [one for one in measurements if one.percentiles]
     other = [one for one in measurements if not one.percentiles]
@@ -43,12 +46,15 @@ def reached(shares: Mapping[str, tuple[float, str]], peaks: Sequence[Peak]) -> s
     """
     best = ", ".join(f"{one.engine} {one.kind} {one.gmacs:.0f}" for one in peaks)
     lines = [f"Large matrix products, GMAC/s: {best}"]
-    lines += [f"{name}: {share:.0%} of its engine's {kind} peak" for name, (share, kind) in shares.items() if share]
+    lines += [
+        f"{printable(name)}: {share:.0%} of its engine's {kind} peak" for name, (share, kind) in shares.items() if share
+    ]
     return "\n".join(lines)
 
 
 def layers(name: str, found: Sequence[LayerTime]) -> str:
     """The layers that take longest."""
+    name, found = printable(name), [replace(one, name=printable(one.name)) for one in found]
     if not found:
         return f"{name}: its engine does not tell what each layer takes"
     whole = sum(one.ms for one in found)

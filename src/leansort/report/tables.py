@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from leansort.core import escaping
 from leansort.report import markdown
 from leansort.report.templates import environment, writable
 
@@ -31,7 +32,7 @@ class Table:
 def as_text(tables: Sequence[Table], warning: str = "") -> str:
     """The tables as Markdown."""
     parts = [f"{one.title}\n\n{markdown.table(one.head, one.rows)}" for one in tables]
-    return "\n\n".join([*parts, *([f"Warning: {warning}."] if warning else [])])
+    return "\n\n".join([*parts, *([f"Warning: {escaping.markdown(warning)}."] if warning else [])])
 
 
 def rendered(

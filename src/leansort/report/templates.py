@@ -8,10 +8,11 @@ from importlib import resources
 from typing import Any
 
 from leansort.core.errors import MissingExtraError
+from leansort.core.escaping import printable_lines
 
 
 def environment() -> Any:
-    """A Jinja2 environment of this folder's templates, escaping on.
+    """A Jinja2 environment of this folder's templates: whatever is put in is escaped, its control characters too.
 
     Raises:
         MissingExtraError: Jinja2 is not installed.
@@ -21,7 +22,13 @@ def environment() -> Any:
     except ModuleNotFoundError:
         raise MissingExtraError("jinja2", "train") from None
     loader = jinja2.FunctionLoader(lambda name: resources.files("leansort.report").joinpath(name).read_text("utf-8"))
-    return jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
+    made = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader, finalize=shown)
+    return made
+
+
+def shown(value: Any) -> Any:
+    """Text as a page can show it; what is markup already, and what is no text, is passed on."""
+    return printable_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def base64_of(data: bytes) -> str:

@@ -59,7 +59,8 @@ def ablate(
                 done[name][seed] = ground.trained(with_seed(recipe, seed), f"seed-{seed}/{name}")
                 _write(ground, compared(done, overrides, seeds))
     except Interrupted:
-        say(table(compared(done, overrides, seeds)))
+        for line in table(compared(done, overrides, seeds)).splitlines():
+            say(line)
         raise
     return compared(done, overrides, seeds)
 
@@ -100,9 +101,16 @@ def table(tree: dict[str, Any]) -> str:
 def _cells(row: dict[str, Any]) -> list[str]:
     f1, to_base = Spread(**row["val_macro_f1"]), row["difference"]
     own = f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
-    overrides = " ".join(row["overrides"]).replace("|", "\\|")
     difference = _difference(Spread(**to_base)) if to_base else ""
-    return [row["name"], overrides, str(f1.n), own, difference, row["verdict"], f"{row['seconds']:.1f}"]
+    return [
+        row["name"],
+        " ".join(row["overrides"]),
+        str(f1.n),
+        own,
+        difference,
+        row["verdict"],
+        f"{row['seconds']:.1f}",
+    ]
 
 
 def _difference(found: Spread) -> str:

@@ -13,6 +13,7 @@ from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build, macs, parameters
 from leansort.core import plugins, store, strict
 from leansort.core.errors import UserError
+from leansort.core.escaping import printable
 from leansort.report.architecture import drawn
 
 MODEL_FILES = (".yaml", ".yml")
@@ -127,6 +128,7 @@ def list_table(found: Sequence[dict[str, Any]]) -> str:
 
 def aligned(lines: Sequence[Sequence[str]], left: int) -> str:
     """Columns of equal width; the first `left` begin at the left, the others end at the right."""
+    lines = [list(map(printable, line)) for line in lines]
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     return "\n".join(
         "  ".join(

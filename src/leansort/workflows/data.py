@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from leansort.core import manifest as manifests
 from leansort.core import store, text_files
 from leansort.core.errors import UserError
+from leansort.core.escaping import printable
 from leansort.core.manifest import SPLITS, Manifest
 from leansort.data.importing import MAX_UNREADABLE, to_manifest
 from leansort.data.items import Items
@@ -149,7 +150,7 @@ def survey_table(surveyed: dict[str, Any]) -> str:
     lines: list[str] = []
     for part, value in surveyed.items():
         if isinstance(value, dict):
-            lines += [f"{part}:", *(f"  {name:<32} {_cell(count)}" for name, count in value.items())]
+            lines += [f"{part}:", *(f"  {printable(name):<32} {_cell(count)}" for name, count in value.items())]
         else:
             lines.append(f"{part:<34} {_cell(value)}")
     parts = ("classes", "dropped categories", "dropped boxes")

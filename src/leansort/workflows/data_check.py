@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 
 from leansort.core import manifest as manifests
+from leansort.core.escaping import printable
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Row
 from leansort.core.preprocess import UnreadableImage, decode
@@ -64,7 +65,7 @@ def table(checked: Checked) -> str:
         lines.append(f"  {split or 'no split'}: {of}  most to fewest {ratio:g}")
     for title in ("longer side, px", "aspect"):
         lines.append(f"{title}: " + ", ".join(f"{k}: {n:,}" for k, n in checked.tables[title].items() if n))
-    lines += [f"{kind}: {count:,}" for kind, count in checked.faults.counts.items()]
+    lines += [printable(f"{kind}: {count:,}") for kind, count in checked.faults.counts.items()]
     lines += [f"  {line}" for line in checked.faults.lines()]
     lines += [_line(checked, pair) for pair in checked.pairs]
     return "\n".join([*lines, _summary(checked)])
@@ -83,7 +84,7 @@ def _line(checked: Checked, pair: Pair) -> str:
     first, second = checked.rows[pair.first], checked.rows[pair.second]
     marks = " ACROSS SPLITS" * pair.across
     marks += f" TWO LABELS ({names[first.label]}, {names[second.label]})" if pair.conflict else ""
-    return f"  {pair.kind} {pair.likeness:.3f}  {first.image}  {second.image}{marks}"
+    return printable(f"  {pair.kind} {pair.likeness:.3f}  {first.image}  {second.image}{marks}")
 
 
 def page(checked: Checked, root: Path, title: str) -> str:

@@ -95,7 +95,7 @@ def _network(model: TrainedModel) -> dict[str, Any]:
         **_origin(model.spec.to_json(), model.provenance),
         "parameters": parameters(network), "macs": macs(network, model.preprocess.size), "labels": model.labels.names,
         "preprocess": model.preprocess.model_dump(mode="json"),
-        "weights": f"{size / 1e6:.1f} MB, 32-bit, `model.safetensors`",
+        "weights": f"{size / 1e6:.1f} MB, 32-bit, model.safetensors",
     }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def _bundle(bundle: Bundle) -> dict[str, Any]:
         **_origin(meta.provenance.get("spec", {"base": "unknown", "width": 1.0}), meta.provenance),
         "parameters": meta.parameters, "macs": meta.macs, "labels": meta.labels,
         "preprocess": meta.preprocess.model_dump(mode="json"),
-        "weights": f"{size / 1e6:.1f} MB, {kind}, `model.leansort` ({bundle.format})",
+        "weights": f"{size / 1e6:.1f} MB, {kind}, model.leansort ({bundle.format})",
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from leansort.core.escaping import printable
 from leansort.core.processes import first_process
 
 Advance = Callable[[int, int], None]
@@ -30,7 +31,7 @@ def hushed() -> Iterator[None]:
 def say(text: str) -> None:
     """Print one line for the person watching; of several processes the first one speaks."""
     if first_process() and not _hushed.get():
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from leansort.core import manifest as manifests
 from leansort.core import store, text_files
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.escaping import printable
 from leansort.core.manifest import Manifest
 from leansort.core.name_lists import write_names
 from leansort.core.processes import several_processes
@@ -144,8 +145,9 @@ def summary(result: dict[str, Any]) -> str:
         *([f"                  {over['note']}"] if over["note"] else []),
         f"decode to label   p50 {ms['decode to label']['p50']:.2f} ms, p99 {ms['decode to label']['p99']:.2f} ms",
         f"model alone       p50 {ms['model alone']['p50']:.2f} ms, p99 {ms['model alone']['p99']:.2f} ms",
-        f"bundle            {result['bytes'] / 1e6:.2f} MB, {result['parameters']:,} parameters: {result['bundle']}",
+        f"bundle            {result['bytes'] / 1e6:.2f} MB, {result['parameters']:,} parameters: "
+        + printable(result["bundle"]),
         f"contest score     {contest['score']:.4f} (time edition, {contest['cost']:.2f} s for {result['crops']} crops)",
-        f"report            {result['report']}",
+        f"report            {printable(result['report'])}",
     ]
     return "\n".join([*lines, *([f"warning: {result['warning']}"] if result["warning"] else [])])

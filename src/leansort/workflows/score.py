@@ -13,6 +13,7 @@ import numpy as np
 from leansort.core import bundle as bundles
 from leansort.core import store, text_files
 from leansort.core.errors import UserError
+from leansort.core.escaping import printable
 from leansort.core.image_files import KnownNames
 from leansort.core.labels import retold
 from leansort.core.name_lists import read_names
@@ -159,8 +160,8 @@ def table(scored: dict[str, Any]) -> str:
     lines.append(f"{'class':20} precision  recall      F1  support")
     for row in scored["lists"]["all"]["classes"]:
         recall, f1 = (f"{row[key]:.4f}" if row["support"] else "–" for key in ("recall", "f1"))
-        lines.append(f"{row['name']:20} {row['precision']:9.4f} {recall:>7} {f1:>7} {row['support']:8d}")
-    lines += scored["notes"]
+        lines.append(f"{printable(row['name']):20} {row['precision']:9.4f} {recall:>7} {f1:>7} {row['support']:8d}")
+    lines += map(printable, scored["notes"])
     for row in scored["contest"]:
         lines.append(
             f"contest, {row['edition']} edition, {row['list']}: {row['score']:.4f} ({row['cost']:,.4g} {row['unit']})"

@@ -11,7 +11,7 @@ from typing import Any
 from leansort.core import store
 from leansort.core.damage.watch import Watch, watching
 from leansort.core.errors import UserError
-from leansort.core.escaping import printable
+from leansort.core.escaping import json_escaped, printable
 from leansort.core.manifest import duplicates
 from leansort.core.preprocess import UnreadableImage
 from leansort.measure import contest
@@ -61,7 +61,7 @@ def submit(
         )
         for line in watch.damaged():
             say(printable(f"warning: {line}; it is sorted by what could be decoded"))
-    store.write_text(out, store.canonical_json(tree))
+    store.write_text(out, json_escaped(store.canonical_json(tree)))
     return tree, sorted(faults)
 
 

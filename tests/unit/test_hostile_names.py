@@ -1,0 +1,311 @@
+"""One hostile string as the name of everything: on every page, card, drawing and table it stays a piece of text."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import re
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+from leansort import cli
+from leansort.arch import matching
+from leansort.cli.options import printed, told
+from leansort.core import store, strict
+from leansort.core.errors import UserError
+from leansort.core.escaping import printable, printable_lines
+from leansort.core.labels import LabelSet
+from leansort.core.manifest import Manifest, Row
+from leansort.data.checking import check
+from leansort.data.faults import Faults
+from leansort.measure.accuracy import ClassScore, Interval
+from leansort.measure.measurement import Measurement
+from leansort.measure.spread import spread
+from leansort.report import architecture, card, compression, page, plots, scatter, search, sheets, speeds
+from leansort.report.content import Figure, Mistake
+from leansort.runtime.engine import LayerTime
+from leansort.runtime.predictor import Prediction
+from leansort.search.config import SearchConfig
+from leansort.search.objectives import Objectives
+from leansort.search.records import Outcome, Record
+from leansort.workflows import ablate, data, data_check, data_show, predict, progress, score
+from leansort.workflows import arch as arches
+from tests.unit import test_compression_page, test_report_page
+
+ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egpj.exe"
+HOSTILE = f'=HYPERLINK("http://x")<script>alert(1)</script>"\'&|`[a](http://x)![i](x)<b>*b*{ESCAPES}\r\n# head\n| c |'
+PLAIN = "a/b"  # a name of a file may be broken after a slash; HOSTILE has more of these
+Make = Callable[[str], str]
+
+
+class Tags(HTMLParser):
+    """The tags of a page with the names of their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+        self.values: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "wbr":
+            self.tags.append((tag, tuple(name for name, _ in attrs)))
+        self.values += [value or "" for _, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.values.append(data)
+
+
+def report_page(name: str) -> str:
+    rows = tuple(
+        dataclasses.replace(one, name=name + str(at)) for at, one in enumerate(test_report_page.full().classes)
+    )
+    timed = Measurement(name=name, value=1.0, unit="ms", low=0.9, high=1.1, count=9, host={name: name})
+    timed = timed.model_copy(update={"percentiles": {"p50": 1.0, "p90": 1.0, "p99": 1.0}})
+    contest = tuple({**one, "edition": name, "list": name, "unit": name} for one in test_report_page.full().contest)
+    return page.render(
+        dataclasses.replace(
+            test_report_page.full(), title=name, summary=name, headline=(Figure(name, name, name),), classes=rows,
+            split=name, mistakes=(Mistake(name, b"", name, name, 0.9),), latency=(timed, timed), notes=(name,),
+            contest=contest, provenance={"bundle": name, "recipe": {"title": name, name: {name: [name]}}},
+        )
+    )  # fmt: skip
+
+
+def sheet_page(name: str) -> str:
+    tiles = [sheets.Tile(np.zeros((4, 4, 3), np.uint8), name), sheets.Tile(None, name)]
+    section = sheets.Section(name, tiles, hint=name, across=2, notes=[name])
+    counts = {name: {name: 3}}
+    return sheets.to_html(
+        sheets.Sheet(name, name, [section], [(name, name, name)], [(name, 1, [name, name])], counts, counts)
+    )
+
+
+def compressed(name: str) -> dict[str, Any]:
+    made = test_compression_page.record(name, "start", 0.9, 10)
+    made["tries"] = [{"share": 0.5, "reason": name}]
+    made["verdict"]["classes"] = {name: 0.5}
+    layer = {"name": name, "kind": name, "shape": [1], "parameters": 1, "macs": 1, "ms": 1.0}
+    tree = test_compression_page.tree(made, {**made, "state": "accepted"})
+    return {**tree, "title": name, "warning": name, "layers": [layer | dict.fromkeys(("prune", "rank", "int8"))]}
+
+
+def found(name: str) -> search.Found:
+    outcome = Outcome(
+        "trained",
+        {"macs": 1.0},
+        0.9,
+        (0.8, 0.95),
+        epochs=1,
+        note=name,
+        measurements=[{"name": name, "low": 1, "high": 2}],
+    )
+    records = [Record(at, {name: name}, {}, "", outcome, (0.9, 1.0), True, float(at)) for at in range(3)]
+    config = SearchConfig.model_construct(name=name)
+    return search.Found(config, Objectives(("macro_f1", "macs"), {}), records, {"macro_f1": {name: 1.0}, "macs": {}})
+
+
+def drawings(name: str) -> str:
+    return plots.curve(name, [(1, 2), (2, 3)], axis=name) + scatter.scatter([scatter.Dot(1, 1, name)], name)
+
+
+def parts(name: str) -> list[dict[str, Any]]:
+    one = {"name": name, "block": name, "out": [1], "reads": ["input"], "downsampling": 1.0, "receptive": 1}
+    return [one | {"parameters": 1, "macs": 1, "memory": 1}]
+
+
+def network(name: str) -> str:
+    return architecture.drawn(parts(name), {"parameters": 1, "macs": 1, "memory": 1}, name)
+
+
+def card_text(name: str) -> str:
+    f1 = Interval(0.5, 0.4, 0.6)
+    preprocess = {"size": 1, "fit": name}
+    model = {
+        "preprocess": preprocess,
+        "base": name,
+        "parameters": 1,
+        "macs": 1,
+        "labels": (name, name),
+        "weights": name,
+    }
+    facts = card.facts({**model, "data": name, "versions": name})
+    rows = [ClassScore(name, 0.5, 0.5, 0.5, 3)]
+    return card.text(card.Card(name, name, facts, "val", f1, 3, rows, spread([0.5, 0.6]), name, ()))
+
+
+def ablation(name: str) -> str:
+    row = {"name": name, "overrides": [name], "val_macro_f1": dataclasses.asdict(spread([0.5])), "seconds": 1.0}
+    return ablate.table({"variants": [row | {"difference": None, "verdict": name}]})
+
+
+HTML: dict[str, Make] = {
+    "report": report_page,
+    "sheet": sheet_page,
+    "compression": lambda name: compression.page(compressed(name)),
+    "search": lambda name: search.page(found(name)),
+    "drawings": drawings,
+    "network": network,
+}
+MARKDOWN: dict[str, Make] = {
+    "card": card_text,
+    "compression": lambda name: compression.text(compressed(name)),
+    "search": lambda name: search.text(found(name)),
+    "ablation": ablation,
+}
+
+
+@pytest.mark.parametrize("kind", HTML)
+def test_a_page_has_the_same_tags_whatever_names_it_shows(kind: str) -> None:
+    hostile, plain = Tags(HTML[kind](HOSTILE)), Tags(HTML[kind](PLAIN))
+    assert hostile.tags == plain.tags
+    assert any(printable_lines(HOSTILE) in value for value in hostile.values)
+    assert [value for value in hostile.values if printable_lines(value) != value] == []
+
+
+@pytest.mark.parametrize("kind", ["drawings", "network"])
+def test_a_drawing_is_xml(kind: str) -> None:
+    text = HTML[kind](HOSTILE)
+    root = ET.fromstring(f"<a>{text}</a>")
+    assert {one.tag.rpartition("}")[2] for one in root.iter()} <= {
+        "a", "svg", "g", "title", "text", "style", "rect", "line", "circle", "polyline", "path",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MARKDOWN)
+def test_markdown_has_the_same_tags_whatever_names_it_shows(kind: str) -> None:
+    def read(name: str) -> Tags:
+        return Tags(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(MARKDOWN[kind](name)))
+
+    assert read(HOSTILE).tags == read(PLAIN).tags
+    assert any(printable(HOSTILE) in value for value in read(HOSTILE).values)
+    assert printable_lines(MARKDOWN[kind](HOSTILE)) == MARKDOWN[kind](HOSTILE)
+    assert MARKDOWN[kind](HOSTILE).count("\n") == MARKDOWN[kind](PLAIN).count("\n")
+
+
+def scored(name: str) -> str:
+    part = {"macro_f1": {"value": 1.0, "low": 1.0, "high": 1.0}, "accuracy": 1.0, "crops": 1}
+    part |= {"macro_f1_classes": {"over": "", "note": ""}}
+    row = {"name": name, "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
+    return score.table({"lists": {"all": {**part, "classes": [row]}}, "notes": [name], "contest": []})
+
+
+def matched(name: str) -> str:
+    pair = matching.Pair(name, name, "order", (1,))
+    return matching.table(matching.Match((pair,), (pair,), (name,), (name,), 1.0))
+
+
+def benched(name: str) -> str:
+    timed = Measurement(name=name, value=1.0, unit="ms", low=0.9, high=1.1, count=9)
+    layers = speeds.layers(name, [LayerTime(name, "conv", 1.0, 1)])
+    return "\n".join([speeds.table([timed, timed]), speeds.reached({name: (0.5, "f32")}, []), layers])
+
+
+def predicted(name: str) -> str:
+    results = [(Path(name), Prediction(name, 1.0, False, (1.0,))), (Path(name), Prediction("", 0.0, False, (), name))]
+    return "\n".join([*predict.formatted(results, [name], "text"), *predict.formatted(results, [name], "json")])
+
+
+def faults(name: str) -> str:
+    made = Faults()
+    made.add(name, name)
+    return "\n".join(made.lines())
+
+
+TEXTS: dict[str, Make] = {
+    "score": scored,
+    "weights": matched,
+    "bench": benched,
+    "predict": predicted,
+    "faults": faults,
+    "survey": lambda name: data.survey_table({"classes": {name: 1}, "split": 1}),
+    "arch": lambda name: arches.aligned([[name, name], ["x", name]], left=1),
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_text_has_the_same_lines_whatever_names_it_shows(kind: str) -> None:
+    text = TEXTS[kind](HOSTILE)
+    assert len(text.splitlines()) == len(TEXTS[kind](PLAIN).splitlines())
+    assert printable_lines(text) == text
+    assert "\\x1b[2J" in text or "\\u001b[2J" in text
+
+
+def test_a_table_of_predictions_has_the_same_cells_and_no_formula() -> None:
+    results = [(Path(HOSTILE), Prediction(HOSTILE, 1.0, True, (1.0,)))]
+    text = "".join(f"{line}\n" for line in predict.formatted(results, [HOSTILE], "csv"))
+    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    assert [len(row) for row in rows] == [6, 6]
+    assert Path(rows[1][0]) == Path(HOSTILE)
+    assert [cell for row in rows for cell in row if cell.lstrip()[:1] in tuple("=+-@")] == []
+
+
+def test_data_with_hostile_names_are_checked_and_shown(tmp_path: Path) -> None:
+    names = [HOSTILE.replace("\n", "\x0b\n") + f"{at}.jpg" for at in range(4)]
+    image = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
+    rows = tuple(Row(name, at % 2, ("train", "val")[at // 2], name, str(at), name) for at, name in enumerate(names))
+    labels = LabelSet.of([HOSTILE, f"{HOSTILE}2"])
+    checked = check(rows, labels, tmp_path)
+    text, shown = data_check.table(checked), data_check.page(checked, tmp_path, HOSTILE)
+    assert printable_lines(text) == text
+    assert (
+        len([line for line in text.splitlines() if "TWO LABELS" in line]) == sum(p.conflict for p in checked.pairs) > 0
+    )
+    assert "<script" not in shown
+    assert printable_lines(shown) == shown
+    Manifest(rows, labels, tmp_path).save(tmp_path / "m" / "manifest.parquet")
+    for ending in (".html", ".png"):
+        out = tmp_path / f"sheet{ending}"
+        data_show.show(tmp_path / "m", out, split=None, per_class=2, seed=0, recipe=None, augmented=False)
+        assert b"<script" not in out.read_bytes()
+        assert out.stat().st_size > 1000
+
+
+def test_what_is_said_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    progress.say(HOSTILE)
+    told(HOSTILE)
+    told(HOSTILE, to_error=True)
+    printed({}, False, HOSTILE.replace("\r\n", "").replace("\n", ""))
+    printed({HOSTILE: HOSTILE}, True, "")
+    out, err = capsys.readouterr()
+    assert len(err.splitlines()) == 2
+    assert len(out.splitlines()) == 2 + 3
+    assert printable_lines(out + err) == out + err
+
+
+def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise UserError(f"{HOSTILE} is not there")
+
+    monkeypatch.setattr(cli, "app", fail)
+    for arguments in ([], ["predict", HOSTILE]):
+        with pytest.raises(SystemExit):
+            cli.main(arguments)
+        err = capsys.readouterr().err
+        assert err.startswith("error: ")
+        assert len(err.splitlines()) == 1
+        assert printable_lines(err) == err
+    assert "alert" in err
+    assert sys.stdout is not None
+
+
+def test_files_that_we_write_hold_no_escapes_and_come_back(tmp_path: Path) -> None:
+    store.write_json(tmp_path / "a.json", {HOSTILE: HOSTILE})
+    assert re.search(rb"[\x1b\x07\x9b]|\xe2\x80\xae", (tmp_path / "a.json").read_bytes()) is None
+    text = strict.yaml_text({"name": HOSTILE, HOSTILE: [HOSTILE]})
+    assert printable_lines(text) == text
+    assert strict.yaml_value(text, "x") == {"name": HOSTILE, HOSTILE: [HOSTILE]}
