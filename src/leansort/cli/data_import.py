@@ -9,6 +9,7 @@ import typer
 
 from leansort.cli.options import Json, printed
 from leansort.core.errors import UserError
+from leansort.core.escaping import printable
 
 Seed = Annotated[int, typer.Option(help="Of the splits, where the data set gives none.", min=0)]
 Method = Annotated[
@@ -81,7 +82,7 @@ def data_import(
     with staged(out, "data import") as folder:
         counted = data.counts(data.import_data(checked, folder, seed=seed))
     lines = [f"{name}: {sum(by.values())} crops  {by}" for name, by in counted["splits"].items()]
-    notes = [f"{name}: {value}" for name, value in counted["notes"].items()]
+    notes = [printable(f"{name}: {value}") for name, value in counted["notes"].items()]
     printed(counted, as_json, "\n".join([*lines, *notes, f"manifest: {out / 'manifest.parquet'}"]))
 
 
