@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from leansort.core import folder_walk, image_files
+from leansort.core.class_folders import class_folders
 from leansort.core.errors import UserError
 from leansort.core.image_files import KnownNames, NamedFiles
 
@@ -182,3 +183,26 @@ def test_listing_loads_neither_torch_nor_opencv() -> None:
     code = "import sys, leansort.core.image_files as _; print([m for m in ('torch', 'cv2', 'PIL') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_folder_that_may_not_be_read_is_counted_and_never_taken_for_an_empty_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path, "glass/a.jpg", "paper/deep/b.jpg", "paper/c.jpg")
+    whole = os.scandir
+
+    def closed_to_us(path: str) -> object:
+        if path.endswith(closed):
+            raise PermissionError(13, "Permission denied", path)
+        return whole(path)
+
+    monkeypatch.setattr(os, "scandir", closed_to_us)
+    closed = "paper/deep"
+    assert passed(tmp_path) == {"paper/deep": folder_walk.UNREADABLE}
+    assert len(class_folders(tmp_path).pictures) == 2
+    closed = "paper"
+    with pytest.raises(UserError, match="paper may not be read"):
+        class_folders(tmp_path)
+    closed = tmp_path.name
+    with pytest.raises(UserError, match="Permission denied"):
+        image_files.image_files(tmp_path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from leansort.core.errors import UserError
 from leansort.core.folder_tree import split_of
+from leansort.core.folder_walk import reason
 from leansort.data.coco.annotation_files import (
     AnnotationFile,
     Layout,
@@ -167,9 +168,9 @@ def _json_files(folder: Path, deep: int) -> list[str]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What a folder holds, without hidden files; nothing where it is none or may not be read."""
+    """What a folder holds, without what is hidden or left by tools; nothing where it is none or may not be read."""
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        return sorted(entry for entry in folder.iterdir() if not reason(entry.name))
     except OSError:
         return []
 
