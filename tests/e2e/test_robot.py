@@ -21,6 +21,7 @@ from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.errors import IntegrityError, UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import UnreadableImage
+from leansort.runtime import engine as engines
 from tests.conftest import CLASSES, Cli, draw
 from tests.e2e.test_mistakes import refused
 
@@ -172,7 +173,11 @@ def test_from_python(tiny_run: Path, pictures: Path, folders: Path) -> None:
 
 def test_labels_that_the_graph_does_not_have(tiny_run: Path, pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(damaged((tiny_run / "model.leansort").read_bytes())["labels"])
-    with Classifier.load(tmp_path / "m") as classifier:
+    with pytest.raises(IntegrityError, match="3 outputs, its labels are 4"):
+        Classifier.load(tmp_path / "m")
+    bundle = bundles.load(tiny_run / "model.leansort")  # and where a graph says so only when it runs
+    more = bundle.meta.model_copy(update={"labels": (*bundle.meta.labels, "one more")})
+    with Classifier(Bundle(more, bundle.files), engines.load(bundle)) as classifier:
         with pytest.raises(IntegrityError, match="3 outputs, its labels are 4"):
             classifier.predict(pictures / "plain.jpg")
         with pytest.raises(IntegrityError, match="3 outputs, its labels are 4"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from leansort.core import manifest as manifests
 from leansort.core import plugins, store
 from leansort.core.errors import IntegrityError, LeansortError, UserError, not_one_of
-from leansort.core.labels import LabelSet
+from leansort.core.labels import LONGEST, LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.core.seeds import Seeds
 
@@ -33,14 +33,22 @@ def test_a_seed_is_pinned_for_good() -> None:
     assert Seeds(0).child("train/epoch-0").value == 4659048608447891341  # from this code; a change breaks resume
 
 
-@given(st.lists(st.text(min_size=1).filter(str.strip), min_size=2, max_size=6, unique=True))
+LETTERS = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"))
+
+
+@given(st.lists(st.text(LETTERS, min_size=1, max_size=LONGEST).filter(str.strip), min_size=2, max_size=6, unique=True))
 def test_labels_keep_their_order(names: list[str]) -> None:
     labels = LabelSet.of(names)
     assert [labels.index(name) for name in names] == list(range(len(names)))
     assert labels.digest != LabelSet.of(names[::-1]).digest
 
 
-@pytest.mark.parametrize("names", [[], ["a"], ["a", "a"], ["a", " "]])
+ODD = ["a\nb", "a\tb", "\x1b[31ma", "a\u202eb", "a\ud800", "a\0", "\u2028a", "a" * (LONGEST + 1)]
+
+
+@pytest.mark.parametrize(
+    "names", [[], ["a"], ["a", "a"], ["a", " "], *(["a", odd] for odd in ODD), map(str, range(10_001))]
+)
 def test_bad_labels_are_refused(names: list[str]) -> None:
     with pytest.raises(UserError, match="labels"):
         LabelSet.of(names)

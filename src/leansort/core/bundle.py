@@ -9,7 +9,6 @@ anything is used. Nothing is ever unpacked to disk, so names like `../x` have no
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,15 +17,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leansort.core import store
+from leansort.core import store, strict, text_files
 from leansort.core.errors import IntegrityError, UserError
-from leansort.core.labels import LabelSet
+from leansort.core.graphs import sound
+from leansort.core.graphs.limits import BUNDLE_BYTES, META_BYTES, META_DEPTH, NAME_CHARACTERS
+from leansort.core.labels import LabelSet, require_distinct, require_printable
 from leansort.core.preprocess import Preprocess
 
 SCHEMA = 1
 # The first file holds the network; `torch` has the architecture and its weights, and no graph.
 FORMATS = {"onnx": ("graph.onnx",), "openvino": ("graph.xml", "graph.bin"), "torch": ("network.safetensors",)}
-MAX_BYTES = 1 << 30
 _META, _HASHES = "bundle.json", "hashes.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
@@ -40,7 +40,7 @@ class BundleMeta(BaseModel):
         preprocess: how pictures become the graph's input.
         labels: class names in the order of the graph's outputs.
         labels_digest: digest of `labels`.
-        temperature: logits are divided by it before the softmax.
+        temperature: logits are divided by it before the softmax; 0.01 to 100.
         reject_below: predictions less probable than this are not accepted.
         parameters: weights of the network.
         macs: multiply-adds for one picture.
@@ -54,10 +54,10 @@ class BundleMeta(BaseModel):
     preprocess: Preprocess
     labels: tuple[str, ...]
     labels_digest: str
-    temperature: float = Field(default=1.0, gt=0.0)
+    temperature: float = Field(default=1.0, ge=0.01, le=100.0)
     reject_below: float = Field(default=0.0, ge=0.0, le=1.0)
-    parameters: int = Field(ge=0)
-    macs: int = Field(ge=0)
+    parameters: int = Field(ge=0, le=10**12)
+    macs: int = Field(ge=0, le=10**15)
     provenance: dict[str, Any] = {}
 
 
@@ -108,28 +108,49 @@ class Bundle:
         return _zipped(members | {_HASHES: _hashes(members)})
 
     def save(self, path: Path) -> None:
-        """Write the bundle atomically."""
+        """Write the bundle atomically, if it would open again.
+
+        Raises:
+            IntegrityError: a value of its meta or its graph is not one that a bundle may have.
+        """
+        _require_sound(self, "bundle:")
         store.write_bytes(path, self.to_bytes())
 
 
 def load(path: Path) -> Bundle:
-    """Open and verify a bundle.
+    """Open and verify a bundle: its bytes, its values, and whether its graph may be run.
 
     Raises:
         UserError: no such file.
-        IntegrityError: cut short, changed in any byte, of another schema version, or no bundle at all.
+        IntegrityError: cut short, changed in any byte, of another schema version, or no bundle at all; its values are
+            out of their ranges; its graph has what no bundle may have, or needs more than `core.graphs.limits` allow.
     """
     if not path.is_file():
         raise UserError(f"bundle: {path} is not there")
-    if path.stat().st_size > MAX_BYTES:
-        raise IntegrityError(f"bundle: {path} has {path.stat().st_size} bytes, at most {MAX_BYTES} are read")
+    if path.stat().st_size > BUNDLE_BYTES:
+        raise IntegrityError(f"bundle: {path} has {path.stat().st_size} bytes, at most {BUNDLE_BYTES} are read")
     data = path.read_bytes()
     members = _members(data, path)
     _verify_hashes(members, path)
     if _zipped(members) != data:
         raise IntegrityError(f"bundle: {path} was changed after it was written (its container differs)")
     files = {name: content for name, content in members.items() if name not in (_META, _HASHES)}
-    return Bundle(_meta(members[_META], path), files)
+    bundle = Bundle(_meta(members[_META], path), files)
+    _require_sound(bundle, f"bundle: {path}:")
+    return bundle
+
+
+def _require_sound(bundle: Bundle, where: str) -> None:
+    """Refuse what has the right hashes and is hostile all the same."""
+    meta = bundle.meta
+    try:
+        require_printable(meta.name, "name", NAME_CHARACTERS)
+        require_distinct(LabelSet(meta.labels).names, "labels")
+        sound.require(bundle.format, bundle.files, meta.preprocess.size, len(meta.labels))
+    except sound.UnsoundGraphError as error:
+        raise IntegrityError(f"{where} its graph {error}") from None
+    except UserError as error:
+        raise IntegrityError(f"{where} {error}") from None
 
 
 def _format(names: Iterable[str]) -> str:
@@ -174,26 +195,48 @@ def _members(data: bytes, path: Path) -> dict[str, bytes]:
 
 
 def _verify_hashes(members: dict[str, bytes], path: Path) -> None:
-    try:
-        listed = json.loads(members[_HASHES])
-    except (ValueError, RecursionError):
-        raise IntegrityError(f"bundle: {path} is damaged ({_HASHES} is not JSON)") from None
+    listed = _tree(members[_HASHES], _HASHES, path)
     for name, data in members.items():
-        said = listed.get(name) if isinstance(listed, dict) else None
+        said = listed.get(name)
         if name != _HASHES and said != {"sha256": store.sha256(data), "size": len(data)}:
             raise IntegrityError(f"bundle: {path} is damaged or was changed ({name} does not match its hash)")
 
 
-def _meta(data: bytes, path: Path) -> BundleMeta:
+def _tree(data: bytes, name: str, path: Path) -> dict[str, Any]:
+    """A member's JSON: no key twice, nothing that could not be written again."""
+    if len(data) > META_BYTES:
+        raise IntegrityError(f"bundle: {path} has {len(data)} bytes of {name}, at most {META_BYTES} are read")
     try:
-        tree = json.loads(data)
-        if tree.get("bundle_schema") != SCHEMA:
-            raise IntegrityError(
-                f"bundle: {path} has schema version {tree.get('bundle_schema')}, this leansort reads {SCHEMA}"
-            )
+        tree = text_files.parse_json(data, name)
+        if not isinstance(tree, dict) or _depth(tree) > META_DEPTH:
+            raise UserError(f"{name} is no object, or more than {META_DEPTH} deep")
+        store.canonical_json(tree).encode()  # neither NaN nor half a character
+    except (UserError, ValueError, RecursionError) as error:
+        raise IntegrityError(f"bundle: {path} is damaged ({' '.join(str(error).split())[:160]})") from None
+    return tree
+
+
+def _depth(tree: Any) -> int:
+    depth, level = 0, [tree]
+    while level and depth <= META_DEPTH:
+        depth += 1
+        held = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [inner for one in held for inner in one]
+    return depth
+
+
+def _meta(data: bytes, path: Path) -> BundleMeta:
+    tree = _tree(data, _META, path)
+    if tree.get("bundle_schema") != SCHEMA:
+        said = repr(tree.get("bundle_schema"))[:40]
+        raise IntegrityError(f"bundle: {path} has schema version {said}, this leansort reads {SCHEMA}")
+    try:
         meta = BundleMeta.model_validate(tree)
-    except (ValueError, AttributeError, RecursionError, ValidationError) as error:
-        raise IntegrityError(f"bundle: {path} has a wrong {_META} ({type(error).__name__})") from None
-    if LabelSet(meta.labels).digest != meta.labels_digest:
+        matches = LabelSet(meta.labels).digest == meta.labels_digest
+    except ValidationError as error:
+        raise IntegrityError(f"bundle: {path} has a wrong {_META}: {strict.faults(error, BundleMeta)[0]}") from None
+    except UserError as error:
+        raise IntegrityError(f"bundle: {path}: {error}") from None
+    if not matches:
         raise IntegrityError(f"bundle: {path} has labels that do not match their digest")
     return meta

@@ -10,8 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leansort.core.errors import UserError, not_one_of
+from leansort.core.escaping import printable
 
 CONTEST = ("Metal", "Paper", "Paperpack", "Plastic", "Plasticbag", "Styrofoam")
+LONGEST = 100  # characters of a class's name
+MOST = 10_000  # classes
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # blanks of no width; joiners, which scripts need, are kept
 
 
@@ -64,15 +67,36 @@ def _likeness(name: str) -> str:
     return tidy(unicodedata.normalize("NFKC", seen))
 
 
+def require_printable(name: str, where: str, longest: int) -> None:
+    """Refuse a name that would break the lines that it is printed in: control characters, line breaks, endless length.
+
+    Args:
+        name: of a class or a model.
+        where: names its place in the error.
+        longest: characters that it may have.
+
+    Raises:
+        UserError: it is too long, or has characters that cannot be printed.
+    """
+    if len(name) > longest:
+        raise UserError(
+            f"{where}: got {printable(name[:40])!r}… of {len(name)} characters, at most {longest} are allowed"
+        )
+    if printable(name) != name:
+        raise UserError(f"{where}: got {name!a}, need printable characters without line breaks")
+
+
 @dataclass(frozen=True)
 class LabelSet:
     """Class names in the order of the network's outputs.
 
     Attributes:
-        names: at least two distinct, non-empty names; a name's position is its class index.
+        names: at least two distinct, non-empty names of at most `LONGEST` printable characters; a name's position is
+            its class index.
 
     Raises:
-        UserError: fewer than two names, an empty name, or a name given twice.
+        UserError: fewer than two names or more than `MOST`, a name that is empty, too long or not printable, or a
+            name given twice.
     """
 
     names: tuple[str, ...]
@@ -83,6 +107,10 @@ class LabelSet:
             raise UserError(f"labels: {', '.join(doubled)} given twice; every class name must be there once")
         if len(self.names) < 2 or not all(name.strip() for name in self.names):
             raise UserError(f"labels: got {_shown(self.names)}, need at least two non-empty names")
+        if len(self.names) > MOST:
+            raise UserError(f"labels: got {len(self.names)} names, at most {MOST} are allowed")
+        for name in self.names:
+            require_printable(name, "labels", LONGEST)
 
     def __len__(self) -> int:
         return len(self.names)

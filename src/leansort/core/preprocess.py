@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from leansort.core.pixels import Image
 from leansort.core.pixels.jpeg_structure import EOI, SOI, is_frame, segments
 
 Fit = Literal["pad", "stretch", "crop"]
+# Of pixels/255: further off lies what was meant for pixels of 0-255, and what makes infinite numbers of every picture.
+Mean = Annotated[float, Field(ge=-10.0, le=10.0)]
+Deviation = Annotated[float, Field(ge=0.001, le=10.0)]
 NEAR = 1.25  # up to here linear interpolation aliases no more than area does, and it is much faster
 MOST_PIXELS = 2000  # of a byte of JPEG; one colour all over, stored progressively, comes to under 200
 BACKEND = pixels.load()
@@ -38,8 +41,8 @@ class Preprocess(BaseModel):
         size: side of the square input in pixels.
         fit: `pad` keeps the aspect ratio and fills the rest, `stretch` does not keep it, `crop` cuts the centre.
         fill: grey level of the padding, 0-255.
-        mean: per-channel RGB mean of pixels/255; applied inside the graph, never here.
-        std: per-channel RGB standard deviation of pixels/255; applied inside the graph.
+        mean: per-channel RGB mean of pixels/255; -10 to 10; applied inside the graph, never here.
+        std: per-channel RGB standard deviation of pixels/255, 0.001 to 10; applied inside the graph.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -47,8 +50,8 @@ class Preprocess(BaseModel):
     size: int = Field(default=128, ge=16, le=1024)
     fit: Fit = "pad"
     fill: int = Field(default=114, ge=0, le=255)
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[Mean, Mean, Mean] = (0.485, 0.456, 0.406)
+    std: tuple[Deviation, Deviation, Deviation] = (0.229, 0.224, 0.225)
 
     @property
     def digest(self) -> str:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, UserError
+from leansort.core.escaping import printable
 
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
@@ -55,6 +56,7 @@ class Engine(Protocol):
 
         Raises:
             UserError: pixels of another type or size.
+            IntegrityError: the graph fails on them.
         """
         ...
 
@@ -141,6 +143,28 @@ def require(x_bhwc: Pixels, shape_hwc: tuple[int, ...]) -> None:
     if x_bhwc.dtype != np.uint8 or x_bhwc.shape[1:] != shape_hwc:
         expected = f"uint8 (b, {', '.join(map(str, shape_hwc))})"
         raise UserError(f"engine: got pixels {x_bhwc.dtype} {x_bhwc.shape}, the graph takes {expected}")
+
+
+def require_logits(out: object, pictures: int, classes: int) -> Logits:
+    """Refuse what is no float32 (pictures, classes): a graph may give anything.
+
+    Raises:
+        IntegrityError: it has another type or shape.
+    """
+    if isinstance(out, np.ndarray) and out.shape == (pictures, classes) and out.dtype == np.float32:
+        return out
+    if isinstance(out, np.ndarray) and out.ndim == 2 and out.dtype == np.float32 and len(out) == pictures:
+        raise IntegrityError(f"bundle: its graph has {out.shape[-1]} outputs, its labels are {classes}")
+    said = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+    raise IntegrityError(f"bundle: its graph gave {said} for {pictures} pictures, need float32 ({pictures}, {classes})")
+
+
+def failed(error: Exception, library: str, what: str = "run") -> IntegrityError:
+    """One line of what a library says when it cannot run a graph, or load one, without the places in its sources."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    reason = printable((said or lines or ["no reason given"])[0])[:160]
+    return IntegrityError(f"bundle: its graph cannot be {what} by {library} ({reason})")
 
 
 def pixels_of(inputs: Sequence[tuple[str, Sequence[Any]]]) -> tuple[int, ...]:

@@ -21,11 +21,11 @@ import numpy.typing as npt
 
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
-from leansort.core.errors import IntegrityError, UserError
+from leansort.core.errors import UserError
 from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
-from leansort.runtime.engine import Engine
+from leansort.runtime.engine import Engine, require_logits
 from leansort.runtime.pacing import Pace, paced, paces
 
 Picture = bytes | Path | str | Image
@@ -42,7 +42,7 @@ class Prediction:
         probability: of that class, 0-1.
         accepted: whether the probability reaches the bundle's reject threshold.
         probabilities: of every class, in label order.
-        error: why the picture could not be read, else empty.
+        error: why there is no label, else empty: the picture could not be read, or the network gave no finite numbers.
     """
 
     label: str
@@ -98,13 +98,15 @@ class Classifier:
     def predict(self, picture: Picture) -> Prediction:
         """Classify one picture: a path, encoded bytes, or an RGB uint8 array (height, width, 3).
 
+        Where the network gives infinite numbers, or none at all, the prediction has an `error` and no label.
+
         Raises:
             UnreadableImage: the picture cannot be decoded.
             UserError: an array of another shape or type.
-            IntegrityError: the graph does not tell as many classes as the bundle has labels.
+            IntegrityError: the graph fails, or does not tell as many classes as the bundle has labels.
         """
         x_hwc = self.preprocess(picture)
-        return self._interpret(self.engine.run(x_hwc[None]))[0]
+        return self._interpret(self.engine.run(x_hwc[None]), 1)[0]
 
     def predict_many(self, pictures: Iterable[Picture], *, batch: int = 1, threads: int = 1) -> Iterator[Prediction]:
         """Classify pictures in order; one that cannot be read gives a Prediction with `error`, the rest go on.
@@ -152,16 +154,17 @@ class Classifier:
             except (UnreadableImage, UserError) as error:
                 faults[index] = str(error)
         good = len(group) - len(faults)
-        said = iter(self._interpret(self.engine.run(x_bhwc[:good])) if good else [])
+        said = iter(self._interpret(self.engine.run(x_bhwc[:good]), good) if good else [])
         return [_failed(faults[i]) if i in faults else next(said) for i in range(len(group))]
 
-    def _interpret(self, logits: Floats) -> list[Prediction]:
-        if logits.shape[1:] != (len(self._names),):
-            raise IntegrityError(f"bundle: its graph has {logits.shape[-1]} outputs, its labels are {len(self._names)}")
-        return [self._prediction(row) for row in logits.tolist()]
+    def _interpret(self, logits: Floats, pictures: int) -> list[Prediction]:
+        rows = require_logits(logits, pictures, len(self._names)).tolist()
+        return [self._prediction(row) for row in rows]
 
     def _prediction(self, logits: list[float]) -> Prediction:
         """By plain arithmetic: for the few classes of one picture numpy would take several times as long."""
+        if not math.isfinite(sum(logits)):
+            return _failed("the network gives no finite numbers for this picture")
         most = max(logits)
         exponents = [math.exp((one - most) / self._temperature) for one in logits]
         whole = sum(exponents)

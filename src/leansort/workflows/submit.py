@@ -69,11 +69,13 @@ def _timed(classifier: Classifier, path: Path, faults: list[str], watch: Watch) 
     started = time.perf_counter()
     try:
         with watch.noting(path):
-            label = classifier.predict(path).label
+            said = classifier.predict(path)
+        label, fault = said.label, said.error
     except UnreadableImage as error:
-        faults.append(f"{path}: {error}")
-        label = classifier.bundle.meta.labels[0]
-    return label, time.perf_counter() - started
+        label, fault = "", str(error)
+    if fault:
+        faults.append(f"{path}: {fault}")
+    return label or classifier.bundle.meta.labels[0], time.perf_counter() - started
 
 
 def process_seconds() -> float:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError
-from leansort.runtime.engine import require
+from leansort.runtime.engine import failed, require
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,7 +53,10 @@ class TorchEngine:
         require(x_bhwc, self._shape)
         pixels = x_bhwc if x_bhwc.flags.writeable else x_bhwc.copy()  # torch warns of what it may not write into
         with torch.inference_mode(), _threads(self._threads):
-            logits: npt.NDArray[np.float32] = self._network(torch.from_numpy(pixels)).numpy()
+            try:
+                logits: npt.NDArray[np.float32] = self._network(torch.from_numpy(pixels)).numpy()
+            except Exception as error:  # of its operators, and of whatever a network's own code raises
+                raise failed(error, "PyTorch") from None
         return logits
 
 

@@ -14,8 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core import store
 from leansort.core.bundle import Bundle
-from leansort.core.errors import IntegrityError
-from leansort.runtime.engine import LayerTime, pixels_of, require
+from leansort.runtime.engine import LayerTime, failed, pixels_of, require
 
 REQUIRES = "onnxruntime"
 FORMATS = ("onnx",)
@@ -47,7 +46,10 @@ class OnnxRuntimeEngine:
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
         require(x_bhwc, self._shape)
-        logits: npt.NDArray[np.float32] = self._session.run(None, {self._input: x_bhwc})[0]
+        try:
+            logits: npt.NDArray[np.float32] = self._session.run(None, {self._input: x_bhwc})[0]
+        except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
+            raise failed(error, "ONNX Runtime") from None
         return logits
 
 
@@ -106,7 +108,8 @@ def _options(config: Config) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = config.threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what is wrong is raised, and said once
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # its own format was not looked at
     if config.threads > 1:  # idle threads that spin slow down everything else on a small machine
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
@@ -116,5 +119,4 @@ def _session(bundle: Bundle, options: Any) -> Any:
     try:
         return onnxruntime.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
-        first = str(error).splitlines()[0][:160]
-        raise IntegrityError(f"bundle: its graph cannot be loaded by ONNX Runtime ({first})") from None
+        raise failed(error, "ONNX Runtime", "loaded") from None

@@ -15,6 +15,8 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -22,9 +24,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
-from leansort.core.errors import IntegrityError
-from leansort.runtime import openvino_library
-from leansort.runtime.engine import LayerTime, pixels_of, require
+from leansort.runtime import openvino_library, openvino_sizes
+from leansort.runtime.engine import LayerTime, failed, pixels_of, require
 
 REQUIRES = "openvino"
 FORMATS = ("openvino", "onnx")
@@ -82,16 +83,21 @@ class OpenVinoEngine:
         core: an `openvino.Core`.
         model: an `openvino.Model` of any batch.
         properties: how it is compiled.
+        require_few: refuses a model of a fixed batch that asks for too much.
 
     Raises:
         IntegrityError: this version of OpenVINO cannot compile it.
     """
 
-    def __init__(self, core: Any, model: Any, properties: dict[str, Any]) -> None:
+    def __init__(self, core: Any, model: Any, properties: dict[str, Any], require_few: Callable[[Any], object]) -> None:
         self._core, self._properties = core, properties
         self._shape = pixels_of([(one.element_type.get_type_name(), _sides(one.partial_shape)) for one in model.inputs])
         single = model.clone()
-        single.reshape([1, *self._shape])
+        try:
+            single.reshape([1, *self._shape])
+        except RuntimeError as error:
+            raise failed(error, "OpenVINO", "loaded") from None
+        require_few(single)
         self._models = {True: single, False: model}  # whether for one picture
         self._idle: dict[bool, deque[_Lane]] = {True: deque([self._lane(alone=True)]), False: deque()}
 
@@ -105,6 +111,8 @@ class OpenVinoEngine:
             lane = self._lane(alone=alone)
         try:
             return lane.run(x_bhwc)
+        except RuntimeError as error:
+            raise failed(error, "OpenVINO") from None
         finally:
             self._idle[alone].append(lane)
 
@@ -112,7 +120,7 @@ class OpenVinoEngine:
         try:
             compiled = self._core.compile_model(self._models[alone], "CPU", self._properties)
         except RuntimeError as error:
-            raise _refused(error) from None
+            raise failed(error, "OpenVINO", "loaded") from None
         return _Lane(compiled.create_infer_request(), alone=alone)
 
 
@@ -124,7 +132,12 @@ def load(bundle: Bundle, config: Config) -> OpenVinoEngine:
         IntegrityError: the graph is damaged, or this version of OpenVINO cannot run it.
     """
     core, model = _read(bundle)
-    return OpenVinoEngine(core, model, config.properties())
+    return OpenVinoEngine(core, model, config.properties(), partial(_require_few, bundle))
+
+
+def _require_few(bundle: Bundle, single: Any) -> None:
+    if bundle.format == "openvino":  # the shapes of ONNX graphs were told when the bundle was opened
+        openvino_sizes.require(single, len(bundle.meta.labels), sum(map(len, bundle.files.values())))
 
 
 def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs: int) -> list[LayerTime]:
@@ -151,7 +164,7 @@ def _read(bundle: Bundle) -> tuple[Any, Any]:
     try:
         return core, core.read_model(bundle.graph, bundle.files.get("graph.bin", b""))
     except RuntimeError as error:
-        raise _refused(error) from None
+        raise failed(error, "OpenVINO", "loaded") from None
 
 
 @functools.cache
@@ -164,11 +177,3 @@ def shared_core(openvino: Any) -> Any:
 
 def _sides(shape: Any) -> list[int | str]:
     return [side.get_length() if side.is_static else str(side) for side in shape]
-
-
-def _refused(error: RuntimeError) -> IntegrityError:
-    """Say what is wrong, without the places in OpenVINO's sources that come before it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith("Exception from")]
-    reason = (said or lines or ["no reason given"])[0][:160]
-    return IntegrityError(f"bundle: its graph cannot be loaded by OpenVINO ({reason})")
