@@ -87,7 +87,7 @@ def test_predict_files_folders_and_standard_input(tiny_run: Path, folders: Path,
     cli("predict", bundle, *pictures, "--format", "csv", "--out", tmp_path / "o.csv")
     rows = list(csv.DictReader((tmp_path / "o.csv").open()))
     assert [row["image"] for row in rows] == [str(path) for path in pictures]
-    assert all(sum(float(row[name]) for name in CLASSES) == pytest.approx(1, abs=1e-4) for row in rows)
+    assert all(sum(float(row[f"p_{name}"]) for name in CLASSES) == pytest.approx(1, abs=1e-4) for row in rows)
     first = strict(cli("predict", bundle, pictures[0], "--format", "json").stdout)
     assert first["label"] == rows[0]["label"]
     assert set(first["probabilities"]) == set(CLASSES)  # type: ignore[call-overload]
