@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from leansort.arch.archspec import Factorized
+from leansort.arch.same_padding import SameConv2d
 
 
 class Factors(nn.Sequential):
@@ -16,11 +17,12 @@ class Factors(nn.Sequential):
 
 def alike(layer: nn.Conv2d, cin: int, out: int, *, bias: bool, **change: Any) -> nn.Conv2d:
     """A convolution with other counts, and whatever else is given, that is otherwise like this one."""
+    kind = SameConv2d if isinstance(layer, SameConv2d) else nn.Conv2d
     fields = {
         "kernel_size": layer.kernel_size, "stride": layer.stride, "padding": layer.padding,
         "dilation": layer.dilation, "groups": 1, "padding_mode": layer.padding_mode,
     } | change  # fmt: skip
-    return nn.Conv2d(cin, out, bias=bias, **fields)
+    return kind(cin, out, bias=bias, **fields)
 
 
 def factors(layer: nn.Module, how: Factorized) -> Factors:

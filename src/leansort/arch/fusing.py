@@ -12,7 +12,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from leansort.arch.archspec import ArchSpec, FuseBatchNorm
 from leansort.arch.factored import Factors
 from leansort.arch.layout import channels_last
+from leansort.arch.same_padding import SameConv2d
 from leansort.arch.tracing import calls, traced
+from leansort.core.errors import UserError
+
+_LINEAR = (nn.Conv2d, SameConv2d)  # and not what is derived from them: it may change its weights on every call
 
 
 def fused(model: nn.Module, spec: ArchSpec) -> tuple[nn.Module, ArchSpec]:
@@ -26,8 +30,8 @@ def fuse(model: nn.Module) -> nn.Module:
     Blocks that know how to merge their branches (a method `fuse` or `reparameterize`, as timm's RepViT and MobileOne
     have) do so first, but not where a layer of theirs is factorized: they would not find its weight.
 
-    Raises:
-        UserError: the network cannot be traced.
+    Where a module's forward depends on values or sizes, nothing is known of how its parts are connected, and each part
+    is looked at alone.
     """
     model.eval()
     default = torch.get_default_dtype()
@@ -36,8 +40,19 @@ def fuse(model: nn.Module) -> nn.Module:
         _merge(model)
     finally:
         torch.set_default_dtype(default)
-    graph = traced(model)
-    for node, norm in calls(graph, model):
+    _fold(model)
+    return model
+
+
+def _fold(model: nn.Module) -> None:
+    if not any(isinstance(part, nn.BatchNorm2d) for part in model.modules()):
+        return
+    try:
+        nodes = calls(traced(model), model)
+    except UserError:
+        _fold_parts(model)
+        return
+    for node, norm in nodes:
         before = _conv_before(node, norm, model)
         if before is not None:
             conv = cast(nn.Conv2d, model.get_submodule(before))
@@ -45,7 +60,13 @@ def fuse(model: nn.Module) -> nn.Module:
             # What else a batch norm of timm's does, it goes on doing: dropout, then the activation.
             rest = [part for part in norm.children() if not isinstance(part, nn.Identity)]
             model.set_submodule(str(node.target), nn.Sequential(*rest) if rest else nn.Identity())
-    return model
+        elif not isinstance(norm, nn.BatchNorm2d):
+            _fold_parts(norm)
+
+
+def _fold_parts(model: nn.Module) -> None:
+    for part in model.children():
+        _fold(part)
 
 
 def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
@@ -76,4 +97,4 @@ def _conv_before(node: fx.Node, norm: nn.Module, model: nn.Module) -> str | None
     if before.op != "call_module" or len(before.users) != 1:
         return None
     name = str(before.target)
-    return name if isinstance(model.get_submodule(name), nn.Conv2d) else None
+    return name if type(model.get_submodule(name)) in _LINEAR else None

@@ -48,7 +48,7 @@ def _resized(layer: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
     cin, out, groups = shape
     if isinstance(layer, nn.Conv2d):
         made = alike(layer, cin, out, groups=groups, bias=layer.bias is not None)
-        return made if type(layer) is nn.Conv2d else _resized_kind(layer, made)
+        return made if type(layer) is type(made) else _resized_kind(layer, made)
     if isinstance(layer, nn.Linear):
         return nn.Linear(cin, out, bias=layer.bias is not None)
     if isinstance(layer, _BatchNorm):  # its own kind may carry an activation: only the tensors change
@@ -57,7 +57,7 @@ def _resized(layer: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
 
 
 def _resized_kind(layer: nn.Conv2d, made: nn.Conv2d) -> nn.Conv2d:
-    """A convolution of a kind of its own, such as those of timm that pad as TensorFlow does, with another's counts."""
+    """A convolution of a kind of its own, such as those of timm that standardize weights, with another's counts."""
     layer.in_channels, layer.out_channels, layer.groups = made.in_channels, made.out_channels, made.groups
     layer.weight, layer.bias = made.weight, made.bias
     return layer

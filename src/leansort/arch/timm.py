@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
 from leansort.arch.archspec import ArchSpec
+from leansort.arch.same_padding import SameAvgPool2d, SameConv2d, SameMaxPool2d, with_own_layers
 from leansort.arch.torchvision_shim import import_torchvision
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.preprocess import Preprocess
@@ -45,7 +47,32 @@ def network(spec: ArchSpec) -> nn.Module:
             f"arch: {spec.base} cannot be built with {given}: {' '.join(str(error).split())[:120]}"
         ) from None
     assert isinstance(made, nn.Module)
-    return made
+    return _with_own_padding(made)
+
+
+def sized(spec: ArchSpec, size: int) -> ArchSpec:
+    """The spec for pictures of a size, where a timm model is made for one size and can be told which.
+
+    Raises:
+        UserError: timm has no such model.
+        MissingExtraError: timm is not installed.
+    """
+    if not is_timm(spec.base) or "img_size" in spec.options or not _fixed(spec.base, size):
+        return spec
+    told = spec.model_copy(update={"options": {**spec.options, "img_size": size}})
+    try:
+        with torch.device("meta"):
+            network(told)
+    except UserError:  # it takes no such option, or not this size: what it says of the pictures will be clearer
+        return spec
+    return told
+
+
+def _fixed(base: str, size: int) -> bool:
+    """Whether a model takes pictures of one size, and that is another."""
+    _timm()
+    config: Any = import_torchvision("timm.models").get_pretrained_cfg(_known(base), allow_unregistered=False)
+    return bool(config and config.fixed_input_size and config.input_size[-1] != size)
 
 
 def statistics(base: str) -> tuple[Statistics, Statistics]:
@@ -102,6 +129,18 @@ def synced(network: nn.Module) -> nn.Module:
 
     made: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     return made
+
+
+def _with_own_padding(network: nn.Module) -> nn.Module:
+    """Where timm pads as TensorFlow does, layers that every exporter can follow; outputs and names stay."""
+    from timm.layers.conv2d_same import Conv2dSame, Conv2dSameExport
+    from timm.layers.pool2d_same import AvgPool2dSame, MaxPool2dSame
+
+    kinds: dict[type[nn.Module], type[nn.Module]] = {
+        Conv2dSame: SameConv2d, Conv2dSameExport: SameConv2d,
+        MaxPool2dSame: SameMaxPool2d, AvgPool2dSame: SameAvgPool2d,
+    }  # fmt: skip
+    return with_own_layers(network, kinds)
 
 
 def _timm() -> ModuleType:

@@ -16,6 +16,7 @@ import onnx
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
+from leansort.arch import same_padding
 from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.errors import UserError
 from leansort.core.labels import CONTEST, LabelSet
@@ -86,7 +87,7 @@ class _Graph:
         weights = [self.constant(_array(one)) for one in (layer.weight, layer.bias) if one is not None]
         if isinstance(layer, nn.Linear):
             return self.add("Gemm", self.add("Flatten", value), *weights, transB=1), after
-        top, left, bottom, right = _pads(layer)
+        top, left, bottom, right = _pads(layer, shape)
         return self.add(
             "Conv", value, *weights, kernel_shape=layer.kernel_size, strides=layer.stride, dilations=layer.dilation,
             group=layer.groups, pads=(top, left, bottom, right),
@@ -114,7 +115,7 @@ def _after(layer: nn.Module, shape: Shape) -> Shape:
     if isinstance(layer, nn.Linear) and layer.in_features == shape[0] * shape[1] * shape[2]:
         return layer.out_features, 1, 1
     if isinstance(layer, nn.Conv2d) and layer.padding_mode == "zeros" and layer.in_channels == shape[0]:
-        pads, spans = _pads(layer), []
+        pads, spans = _pads(layer, shape), []
         for axis in (0, 1):
             room = shape[1 + axis] + pads[axis] + pads[axis + 2] - layer.dilation[axis] * (layer.kernel_size[axis] - 1)
             spans.append((room - 1) // layer.stride[axis] + 1)
@@ -123,8 +124,10 @@ def _after(layer: nn.Module, shape: Shape) -> Shape:
     raise UserError(f"layers: {layer} cannot read an input of shape {shape}")
 
 
-def _pads(layer: nn.Conv2d) -> tuple[int, int, int, int]:
-    """Rows and columns of zeros at the top, left, bottom and right."""
+def _pads(layer: nn.Conv2d, shape: Shape) -> tuple[int, int, int, int]:
+    """Rows and columns of zeros at the top, left, bottom and right of what a layer reads."""
+    if isinstance(layer, same_padding.SameConv2d):
+        return same_padding.pads(layer, shape[1], shape[2])
     if layer.padding == "valid":
         return 0, 0, 0, 0
     if isinstance(layer.padding, str):  # "same": the odd one goes to the far side
