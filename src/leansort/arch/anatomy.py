@@ -14,7 +14,7 @@ from leansort.arch.tracing import traced
 from leansort.core.errors import UserError
 
 # What PyTorch and timm raise where a tensor's shape does not suit a layer.
-_UNFIT = (RuntimeError, IndexError, ValueError, AssertionError)
+UNFIT = (RuntimeError, IndexError, ValueError, AssertionError)
 
 
 @dataclass
@@ -61,7 +61,7 @@ def parts(model: nn.Module, size: int) -> list[Part]:
     try:
         with torch.no_grad(), run.counter:
             run.run(torch.zeros(1, 3, size, size))
-    except _UNFIT as error:
+    except UNFIT as error:
         cause = error.__cause__ or error
         raise UserError(f"{run.at}: {size} px is too small: {' '.join(str(cause).split())[:120]}") from None
     return list(run.parts.values())
@@ -83,7 +83,7 @@ def checked(model: nn.Module, size: int) -> nn.Module:
     try:
         with torch.no_grad():
             model.eval()(torch.zeros(1, 3, size, size))
-    except _UNFIT as error:
+    except UNFIT as error:
         raise UserError(f"{at[0] or 'arch'}: does not take {size} px: {' '.join(str(error).split())[:120]}") from None
     finally:
         model.train(was_training)

@@ -45,6 +45,13 @@ def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
     return channels_last(guard_strided(guard_norms(model)))
 
 
+def is_of_rows(spec: ArchSpec) -> bool:
+    """Whether a network is made of rows, and so of our own blocks alone."""
+    if spec.model is not None:
+        return True
+    return not timm.is_timm(spec.base) and plugins.path_of("backbones", spec.base).suffix == ".yaml"
+
+
 def _base(spec: ArchSpec) -> nn.Module:
     if spec.model is not None:
         return _of_rows(rows.of(spec.model, spec.base), spec)

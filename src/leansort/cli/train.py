@@ -92,7 +92,7 @@ def ablate(
     from leansort.workflows import several
 
     base = found[files.BASE]
-    ablations.require_buildable(found)
+    ablations.require_exportable(found)
     folder = out or Path("runs") / f"{base.name}-ablation"
     ground = several.begin(base, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
     result = ablations.ablate(ground, found, changes, seeds)

@@ -13,7 +13,9 @@ from torch import nn
 from leansort.arch.deployed import Deployed
 from leansort.arch.trained import TrainedModel
 from leansort.core.bundle import Bundle
+from leansort.core.errors import LeansortError
 from leansort.export.describing import described
+from leansort.export.failing import failure
 
 OPSET = 18
 
@@ -29,6 +31,9 @@ def to_bundle(model: TrainedModel, *, name: str = "", temperature: float = 1.0, 
 
     Returns:
         The bundle, not yet checked for parity (see `export.parity`).
+
+    Raises:
+        LeansortError: the exporter cannot follow the network, or has no operator for what it does; the layer is named.
     """
     network, meta = described(model, name, temperature=temperature, reject_below=reject_below)
     return Bundle(meta, {"graph.onnx": _graph(Deployed(network, model.preprocess).eval(), model.preprocess.size)})
@@ -36,24 +41,29 @@ def to_bundle(model: TrainedModel, *, name: str = "", temperature: float = 1.0, 
 
 def _graph(network: nn.Module, size: int) -> bytes:
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    shapes = ({0: torch.export.Dim("batch", min=1, max=4096)},)
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecations, which no user can mend
         for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            network,
-            (example,),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=["image"],
-            output_names=["logits"],
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
-            verbose=False,
-        )
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+            logger.setLevel(logging.CRITICAL)
+        try:
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=["image"],
+                output_names=["logits"],
+                dynamic_shapes=shapes,
+                verbose=False,
+            )
+        except (RuntimeError, ValueError, TypeError, AssertionError, LookupError, AttributeError) as error:
+            raise LeansortError(f"export: {failure(network, example, shapes, error)}") from None
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
     return _serialized(program)
 
 

@@ -8,27 +8,31 @@ from statistics import fmean
 from typing import Any
 
 from leansort.core import store
+from leansort.core.errors import UserError
 from leansort.measure.spread import Spread, spread
 from leansort.report import markdown
 from leansort.train.loop import Interrupted
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
 from leansort.workflows.several import Ground, Result, with_seed
-from leansort.workflows.train import buildable
+from leansort.workflows.train import exportable
 from leansort.workflows.variants import BASE
 
 _VERSION = 1
 Results = dict[str, dict[int, Result]]
 
 
-def require_buildable(recipes: Mapping[str, Recipe]) -> None:
-    """Refuse a network that cannot be built, before data are read and hours are spent on the other variants.
+def require_exportable(recipes: Mapping[str, Recipe]) -> None:
+    """Refuse a network that cannot be built or exported, before data are read and hours are spent on other variants.
 
     Raises:
-        UserError: there is no such network, or it does not take the recipe's size.
+        UserError: there is no such network, it does not take the recipe's size, or its export fails or differs.
     """
-    for recipe in recipes.values():
-        buildable(recipe, classes=2)
+    for name, recipe in recipes.items():
+        try:
+            exportable(recipe)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
 
 
 def ablate(

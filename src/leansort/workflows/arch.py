@@ -86,7 +86,7 @@ def shown(spec: ArchSpec, size: int) -> list[Part]:
     Raises:
         UserError: the input is too small for the network, or the network cannot be traced.
     """
-    return parts(build(spec), size)
+    return parts(build(timm.sized(spec, size)), size)
 
 
 def draw(taken: Sequence[Part], title: str, path: Path) -> None:

@@ -28,7 +28,7 @@ from leansort.measure.latency import Call, Seconds
 from leansort.measure.machine import Watch
 from leansort.report import compression
 from leansort.runtime import engine as engines
-from leansort.workflows import finetuning
+from leansort.workflows import finetuning, proving
 from leansort.workflows.calibrating import calibrated, sentence
 from leansort.workflows.data import data_for
 from leansort.workflows.finetuning import Finetuning
@@ -143,6 +143,7 @@ def _exported(pixels: Any, name: str, model: TrainedModel) -> Bundle:
     """A bundle that has passed the parity gate."""
     bundle = to_bundle(model, name=name)
     parity.check(model, bundle, pixels)
+    proving.proven(model, bundle.format)
     return bundle
 
 

@@ -24,7 +24,6 @@ from leansort.core.provenance import host, versions
 from leansort.core.seeds import Seeds
 from leansort.data.crops import Crops
 from leansort.export.formats import in_format
-from leansort.export.sketch import sketch
 from leansort.measure import latency, remembered, turns
 from leansort.measure.latency import Seconds
 from leansort.measure.machine import Watch
@@ -33,6 +32,7 @@ from leansort.runtime.predictor import Classifier
 from leansort.search.config import SearchConfig
 from leansort.search.objectives import COUNTED, TIMED, Objectives
 from leansort.workflows import compress as compressing
+from leansort.workflows.proving import provisional
 from leansort.workflows.recipe import Recipe
 from leansort.workflows.train import buildable
 
@@ -110,7 +110,7 @@ class Coster:
 
     def _bundle(self, recipe: Recipe, model: TrainedModel) -> Bundle:
         if not recipe.compress.steps:
-            return sketch(model) if recipe.export.format == "onnx" else in_format(model, recipe.export.format)
+            return provisional(model, recipe.export.format, quick=recipe.export.format == "onnx")
         return dry_run(recipe, model, self.folder)
 
     def _of_bundle(self, bundle: Bundle, counted: Mapping[str, float], what: Any, *, whole: bool = False) -> Costs:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from leansort.arch import timm
@@ -22,9 +23,12 @@ from leansort.train import checkpoint, teachers
 from leansort.train.config import DistillConfig, TrainConfig
 from leansort.train.job import Job
 from leansort.train.loop import train
+from leansort.workflows import proving
 from leansort.workflows.progress import epochs, say
 from leansort.workflows.recipe import Recipe
 from leansort.workflows.train import crops
+
+_PICTURES = 8
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,14 @@ class Finetuning:
 
         Raises:
             UserError: a key of `heal` is wrong, or a teacher is missing or knows other classes.
+            LeansortError: the network, as a pass has changed it, cannot be exported.
         """
         job = self._job(model, heal)
         network = model.network()
         given = teachers.load(self._files(heal), model.labels, hints=False, threads=self.recipe.train.threads or 1)
         resume = begun(folder, job)
+        if not resume:  # what a pass has made of it, before it is trained
+            proving.require_exact(model, "onnx", np.asarray(job.val.pixels[:_PICTURES]))
         say(f"  training on for {heal.epochs} epochs{', going on' if resume else ''}")
         with epochs(job.config.epochs) as (on_step, on_epoch):
             return train(

@@ -28,7 +28,7 @@ from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
 from leansort.workflows.report import report
 from leansort.workflows.score import score
-from leansort.workflows.train import buildable, train_model
+from leansort.workflows.train import exportable, train_model
 
 
 def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
@@ -48,7 +48,8 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     if several_processes():
         raise UserError("run: exports, times and scores in one process; start leansort train by torchrun")
     steps_of(recipe)
-    buildable(recipe, classes=2)  # a network that cannot be built is said before data are read
+    if not resume:
+        exportable(recipe)
     manifest = _manifest(recipe, out, resume)
     model = train_model(
         recipe, manifest, out / "train", resume=resume and (out / "train" / "last.safetensors").exists()

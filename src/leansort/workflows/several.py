@@ -14,7 +14,7 @@ from leansort.train import trackers
 from leansort.workflows.data import data_for
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
-from leansort.workflows.train import imported, train_model
+from leansort.workflows.train import exportable, imported, train_model
 
 _VERSION = 1
 
@@ -100,13 +100,16 @@ def begin(
         tracker: name of the tracker that follows each run; empty for none.
 
     Raises:
-        UserError: `out` is not empty and `resume` not set, or it was begun with another recipe.
+        UserError: `out` is not empty and `resume` not set, it was begun with another recipe, or its
+            network cannot be exported.
     """
     path = out / "recipe.json"
     if resume and path.exists() and text_files.read_json(path, "resume") != recipe.to_json():
         raise UserError(f"resume: {out} was begun with another recipe; name another folder with --out")
     if not resume and first_process() and out.is_dir() and any(out.iterdir()):
         raise UserError(f"train: {out} is not empty; go on with --resume or name another folder with --out")
+    if not resume:
+        exportable(recipe)
     rows = data_for(recipe, out, manifest, resume=resume, import_into=imported)
     if first_process():
         store.write_json(path, recipe.to_json())

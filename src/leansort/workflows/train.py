@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from leansort.arch import matching, naming, weights
+from leansort.arch import matching, naming, timm, weights
 from leansort.arch.anatomy import checked
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
@@ -32,6 +32,7 @@ from leansort.workflows.arch import spec_of
 from leansort.workflows.data import data_for, import_data
 from leansort.workflows.data_cache import decoded
 from leansort.workflows.progress import epochs, say
+from leansort.workflows.proving import require_exportable
 from leansort.workflows.recipe import Recipe
 
 
@@ -46,6 +47,8 @@ def train_once(
     """
     folder = out / "train"
     _require_free(folder, resume)
+    if not resume:
+        exportable(recipe)
     rows = data_for(recipe, out, manifest, resume=resume, import_into=imported)
     tracking = trackers.opened(tracker, recipe.name, folder, recipe.to_json(), say)
     model = train_model(recipe, rows, folder, resume=resume, cache=cache, tracking=tracking)
@@ -91,11 +94,13 @@ def train_model(
         meanwhile: called twice a second at most.
 
     Raises:
-        UserError: `folder` holds another run, `resume` finds one of another recipe, or the network does not take a size
-            that `train.grow_from` begins with.
+        UserError: `folder` holds another run, `resume` finds one of another recipe, the network cannot be exported, or
+            it does not take a size that `train.grow_from` begins with.
     """
     _require_free(folder, resume)
     resume = resume and (folder / "last.safetensors").exists()  # stopped in its first epoch it left none
+    if not resume:
+        exportable(recipe)
     job = _job(recipe, manifest, cache or folder.parent / "cache")
     for size in sorted({job.size(epoch) for epoch in range(job.config.epochs)} - {job.preprocess.size}):
         checked(build(job.spec), size)
@@ -148,9 +153,18 @@ def buildable(recipe: Recipe, classes: int) -> ArchSpec:
     Raises:
         UserError: there is no such network, or it does not take that size.
     """
-    spec = spec_of(classes=classes, **recipe.arch.spec())
+    spec = timm.sized(spec_of(classes=classes, **recipe.arch.spec()), recipe.preprocess.size)
     checked(build(spec), recipe.preprocess.size)
     return spec
+
+
+def exportable(recipe: Recipe) -> None:
+    """Refuse a network that cannot be built, or built and not exported, before data are read and hours are spent.
+
+    Raises:
+        UserError: there is no such network, it does not take the recipe's size, or its export fails or differs.
+    """
+    require_exportable(buildable(recipe, classes=2), recipe)
 
 
 def _begun(spec: ArchSpec, seeds: Seeds, recipe: Recipe, folder: Path) -> nn.Module | None:
