@@ -1,0 +1,53 @@
+"""Networks of timm of many kinds: each trains a step, exports and agrees with its graph, or is refused in one line."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from docs import timm_table
+from docs.timm_table import Row, line, page, rows, summary
+
+FAST = ("test_vit", "tf_mixnet_s", "test_nfnet", "levit_128s")  # fixed size, padding, weights of every call, a cache
+SLOW = (
+    "mobilevit_xxs", "edgenext_xx_small", "fastvit_t8", "ghostnetv3_050", "starnet_s050", "xcit_nano_12_p16_224",
+    "tf_efficientnetv2_b0", "deit_tiny_distilled_patch16_224",
+)  # fmt: skip
+
+
+def require_whole(names: tuple[str, ...]) -> None:
+    pytest.importorskip("huggingface_hub", reason="timm is not installed")
+    found = list(rows([("", name) for name in names]))
+    assert [row.name for row in found] == list(names)
+    assert [(row.name, row.refusal) for row in found if not (row.trains and row.exports)] == []
+    assert all(row.gap is not None and row.gap < 1e-3 for row in found)
+
+
+def test_a_few_of_all_kinds() -> None:
+    require_whole(FAST)
+
+
+@pytest.mark.slow
+def test_more_of_them() -> None:
+    require_whole(SLOW)
+
+
+def test_a_network_that_kills_its_process_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(family: str, name: str) -> Row:
+        if name == "deadly":
+            os._exit(7)
+        return Row(name, family, exports=True, trains=True, gap=0.0)
+
+    monkeypatch.setattr(timm_table, "tried", dies)
+    found = list(rows([("a", "deadly"), ("b", "fine")]))
+    assert [row.refusal for row in found] == ["the process ended with code 7", ""]
+    assert summary(found).startswith("2 networks of 2 modules of timm: 1 train a step")
+
+
+def test_the_page_holds_every_row() -> None:
+    pytest.importorskip("huggingface_hub", reason="timm is not installed")
+    found = [Row("x", "m", 1_500_000, 64, 2_000_000, True, True, 1e-6), Row("y", "n", refusal="cannot | be")]
+    text = page(found)
+    assert "2 networks of 2 modules of timm: 1 train a step, export and agree" in text
+    assert line(found[0]) == "| `x` | 1.50 | 64 | 2 | yes | yes | 1.0e-06 |"
+    assert "| `y` | 0.00 | 0 | 0 | no | no | cannot \\| be |" in text
