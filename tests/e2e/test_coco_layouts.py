@@ -38,13 +38,15 @@ def test_an_export_is_imported_in_one_command(
 
 
 def test_splits_and_photos_file_by_file(cli: Cli, tmp_path: Path) -> None:
-    for number, name in enumerate(("a", "b")):
-        shutil.move(world(tmp_path / name, 4, kind=number), tmp_path / f"{name}.json")
+    for name in ("a", "b"):
+        shutil.move(world(tmp_path / name, 4), tmp_path / f"{name}.json")
     files = [f"train={tmp_path / 'a.json'}", f"valid={tmp_path / 'b.json'}"]
     photos = ["--images", f"train={tmp_path / 'a'}", "--images", f"val={tmp_path / 'b'}"]
     done = cli("data", "import", "coco", *files, *photos, "--out", tmp_path / "m", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["splits"] == {"train": {"glass": 4, "paper": 0}, "val": {"glass": 0, "paper": 4}}
+    assert json.loads(done.stdout)["splits"] == {split: {"glass": 2, "paper": 2} for split in ("train", "val")}
+    where = {row.split: row.source.partition("/")[0] for row in manifests.load(tmp_path / "m").rows}
+    assert where == {"train": "a", "val": "b"}
     assert f"reading coco train={tmp_path / 'a.json'}, val={tmp_path / 'b.json'}" in done.stderr
 
 

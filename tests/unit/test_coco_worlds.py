@@ -99,7 +99,7 @@ def test_a_photo_of_two_files_is_one_group(tmp_path: Path) -> None:
     assert len({item.image for item in found.items}) == 8
     with pytest.raises(UserError) as caught:
         cut(tmp_path / "no", {"train": path, "val": second}, images=tmp_path / "d")
-    assert "2 photos are in two splits, which leaks; first 'frame_0.jpg': train in" in str(caught.value)
+    assert "2 photos are in two splits, which leaks: first 'frame_0.jpg' is train in" in str(caught.value)
     assert f"val in {second}" in str(caught.value)
 
 
@@ -108,7 +108,7 @@ def test_a_linked_photo_is_the_photo_it_links_to(tmp_path: Path, link: Any) -> N
     first, second = world(tmp_path / "a", 4), world(tmp_path / "b", 4)
     (tmp_path / "b" / "frame_2.jpg").unlink()
     link(tmp_path / "a" / "frame_0.jpg", tmp_path / "b" / "frame_2.jpg")
-    with pytest.raises(UserError, match=r"1 photos are in two splits.*first 'a/frame_0.jpg': .* as 'b/frame_2.jpg'"):
+    with pytest.raises(UserError, match=r"1 photo is in two splits.*: 'a/frame_0.jpg' is train .* as 'b/frame_2.jpg'"):
         cut(tmp_path / "no", {"train": first, "val": second})
     found = cut(tmp_path / "out", (first, second))
     groups = [item.group for item in found.items]
@@ -120,7 +120,7 @@ def test_a_folder_reached_by_a_link_is_the_folder(tmp_path: Path) -> None:
     path = world(tmp_path / "a", 4)
     (tmp_path / "b").symlink_to(tmp_path / "a", target_is_directory=True)
     again = put(tmp_path / "again.json", tree(["frame_1.jpg"], 0, first=50))
-    with pytest.raises(UserError, match="1 photos are in two splits"):
+    with pytest.raises(UserError, match="1 photo is in two splits"):
         cut(tmp_path / "no", {"train": path, "val": again}, images={"val": tmp_path / "b"})
 
 
@@ -212,7 +212,7 @@ def test_photos_in_another_unicode_form_than_the_annotations(tmp_path: Path) -> 
     found = cut(tmp_path / "out", path)
     assert len(found.items) == 2
     again = put(folder / "b.json", tree(["fotos/" + unicodedata.normalize("NFD", "caf\u00e9/m\u00fcll.jpg")]))
-    with pytest.raises(UserError, match="1 photos are in two splits"):
+    with pytest.raises(UserError, match="1 photo is in two splits"):
         cut(tmp_path / "no", {"train": path, "val": again})
 
 

@@ -12,7 +12,6 @@ from leansort.core.folder_tree import split_of
 from leansort.core.manifest import SPLITS
 
 Paths = Path | tuple[Path, ...]
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 @dataclass(frozen=True)
@@ -103,25 +102,6 @@ def with_images(
                             + did_you_mean(key, allowed))  # fmt: skip
         folders |= {file.path: folder for file in of}
     return tuple(replace(file, images=folders.get(file.path, file.images)) for file in files)
-
-
-def require_readable(path: Path) -> None:
-    """Refuse an archive in place of what is in it.
-
-    Raises:
-        UserError: the file is a zip archive.
-    """
-    if not path.is_file():
-        return
-    try:
-        with path.open("rb") as file:
-            packed = file.read(4) in ZIP
-    except OSError:
-        return  # said with its reason when the annotations are read
-    if packed:
-        raise UserError(
-            f"annotations: {path} is a zip archive; unpack it (unzip {path.name} -d FOLDER) and give FOLDER"
-        )
 
 
 def require_once(files: Sequence[AnnotationFile]) -> None:

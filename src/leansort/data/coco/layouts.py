@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from leansort.core.archives import require_unpacked
 from leansort.core.errors import UserError
 from leansort.core.folder_tree import split_of
 from leansort.core.folder_walk import reason
@@ -17,7 +18,6 @@ from leansort.data.coco.annotation_files import (
     Paths,
     listed,
     require_once,
-    require_readable,
     with_images,
 )
 from leansort.data.names import spelled
@@ -71,7 +71,7 @@ def recognized(folder: Path) -> Layout | None:
 def _layout(path: Path, split: str | None) -> Layout:
     """The files of one path; a split that the user gives goes over a layout's own where it has one file."""
     if not path.is_dir():
-        require_readable(path)
+        require_unpacked(path, "annotations")
         return Layout("", path.parent, (AnnotationFile(path, split, path.parent),))
     layout = recognized(path)
     if layout is None:

@@ -70,16 +70,19 @@ class Photos:
         Raises:
             UserError: a name leaves the folder of the photos, is no file name, or a split is none.
         """
-        folder = str(file.images.absolute())
-        prefix = os.path.relpath(folder, self._base)
-        numbers, odd, bare, named = {}, set(), dict[str, str](), NamedFiles(Path(folder))
+        named = NamedFiles(file.images.absolute())
+        folder, below = str(named.root), Path(os.path.relpath(named.root, self._base)).as_posix()
+        prefix = "" if below == "." else f"{below}/"
+        numbers, odd, bare = dict[Any, int](), set[Any](), dict[str, str]()
         for image in images:
-            name = _there(named, self._name(image.file_name, file, bare))
+            name = self._name(image.file_name, file, bare)
+            disk = _on_disk(f"{folder}/{name}")
+            if disk is None:
+                name = _there(named, name)
+                disk = _on_disk(f"{folder}/{name}")
             made = Photo(
-                name if prefix == "." else f"{Path(prefix).as_posix()}/{name}", os.path.join(folder, name),
-                _split_of(image, file), _side(image.width), _side(image.height),
-            )  # fmt: skip
-            disk = _on_disk(made.path)
+                prefix + name, f"{folder}/{name}", _split_of(image, file), _side(image.width), _side(image.height)
+            )
             numbers[image.id] = number = self._numbers.setdefault(disk or (file.path, made.path), len(self.photos))
             if number == len(self.photos):
                 self.photos.append(made)
@@ -96,7 +99,9 @@ class Photos:
             UserError: with the first of them, and the files that put it there.
         """
         if self._leaks:
-            raise UserError(f"annotations: {len(self._leaks)} photos are in two splits, which leaks; {self._leaks[0]}")
+            count = len(self._leaks)
+            many = "1 photo is" if count == 1 else f"{count} photos are"
+            raise UserError(f"annotations: {many} in two splits, which leaks: {'first ' * (count > 1)}{self._leaks[0]}")
 
     def _same(self, number: int, made: Photo, file: AnnotationFile) -> bool:
         """Join a second record of a photo to the first; False where it gives another size."""
@@ -104,7 +109,7 @@ class Photos:
         if made.split and before.split and made.split != before.split:
             first, second = self._split_by[number], file.path
             self._leaks.append(
-                f"first {before.name!r}: {before.split} in {first}, {made.split} in {second}"
+                f"{before.name!r} is {before.split} in {first}, {made.split} in {second}"
                 + (f" as {made.name!r}" if made.name != before.name else "")
             )
         if made.split and not before.split:
@@ -128,8 +133,10 @@ def _there(named: NamedFiles, name: str) -> str:
 
     The folder's own name in front (`images/a.jpg` in `images`) is left out where that is what is there.
     """
-    above, parts = named.root.parts, PurePosixPath(name).parts
-    repeated = [count for count in range(1, len(parts)) if above[-count:] == parts[:count]]
+    if name.isascii() and "/" not in name:
+        return name
+    above, parts = named.root.parts, name.split("/")
+    repeated = [count for count in range(1, len(parts)) if list(above[-count:]) == parts[:count]]
     for one in (name, *("/".join(parts[count:]) for count in repeated)):
         path = named.path(one)
         if os.path.lexists(path):

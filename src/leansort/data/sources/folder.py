@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from leansort.core.archives import require_unpacked
 from leansort.core.class_folders import Placed, class_folders
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
@@ -44,9 +45,10 @@ def items(config: Config) -> Items:
     """List the pictures of every class folder.
 
     Raises:
-        UserError: the folder is missing, holds no class folder or COCO files, its layout may mean several things, or a
-            class is not among `labels`.
+        UserError: the folder is missing, is an archive, holds COCO files or no class folder, its layout may mean
+            several things, or a class is not among `labels`.
     """
+    require_unpacked(config.path, "data folder")
     layout = layouts.recognized(config.path)
     if layout and layout.kind != layouts.SINGLE:
         raise UserError(f"data folder: {config.path} is {layout.kind}, not class folders; read it with the source coco")
