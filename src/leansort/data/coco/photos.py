@@ -77,9 +77,8 @@ class Photos:
         for image in images:
             name = self._name(image.file_name, file, bare)
             disk = _on_disk(f"{folder}/{name}")
-            if disk is None:
-                name = _there(named, name)
-                disk = _on_disk(f"{folder}/{name}")
+            if disk is None and (there := _there(named, name)) != name:
+                name, disk = there, _on_disk(f"{folder}/{there}")
             made = Photo(
                 prefix + name, f"{folder}/{name}", _split_of(image, file), _side(image.width), _side(image.height)
             )
@@ -133,10 +132,10 @@ def _there(named: NamedFiles, name: str) -> str:
 
     The folder's own name in front (`images/a.jpg` in `images`) is left out where that is what is there.
     """
-    if name.isascii() and "/" not in name:
-        return name
     above, parts = named.root.parts, name.split("/")
     repeated = [count for count in range(1, len(parts)) if list(above[-count:]) == parts[:count]]
+    if name.isascii() and not repeated:
+        return name
     for one in (name, *("/".join(parts[count:]) for count in repeated)):
         path = named.path(one)
         if os.path.lexists(path):
@@ -150,7 +149,7 @@ def _on_disk(path: str) -> tuple[int, int] | None:
     None where it is not there: whether two annotation files mean one photo by a name is then not known.
     """
     try:
-        status = Path(path).stat()
+        status = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and there may be a million photos
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino
