@@ -29,7 +29,14 @@ def test_a_name_is_what_is_there_or_what_was_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [["a.jpg", "b/c.jpg"], ["a\nb.jpg", "c.jpg"], [" a.jpg", "b\r.jpg", "c,d.jpg"], ["x\u2028y"]]
+    "names",
+    [
+        ["a.jpg", "b/c.jpg"],
+        ["a\nb.jpg", "c.jpg"],
+        [" a.jpg", "b\r.jpg", "c,d.jpg"],
+        ["x\u2028y"],
+        ["a\nb\nc.jpg", "d\ne\nf.jpg"],
+    ],
 )
 def test_what_is_written_is_read_again(names: list[str], tmp_path: Path) -> None:
     write_names(tmp_path / "list.txt", names)

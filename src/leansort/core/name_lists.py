@@ -97,8 +97,11 @@ def _chunk(stream: BinaryIO) -> bytes:
 
 
 def _end(data: bytes) -> bytes:
-    """What ends a name: line ends unless there are more NUL than these; empty where neither is there yet."""
-    if data.count(b"\0") > data.count(b"\n"):
+    """What ends a name, NUL or a line end; empty where neither is there yet.
+
+    A single NUL among lines is a fault of one name, and the other names are read all the same.
+    """
+    if b"\0" in data and (data.endswith(b"\0") or data.count(b"\0") >= data.count(b"\n")):
         return b"\0"
     return b"\n" if b"\n" in data else b""
 
