@@ -29,6 +29,7 @@ from leansort.core.seeds import Seeds
 from leansort.export.formats import in_format
 from leansort.export.onnx import to_bundle
 from leansort.runtime import engine as engines
+from leansort.runtime import openvino_graph, openvino_library
 from leansort.runtime.engine import Engine
 from leansort.runtime.predictor import Classifier
 
@@ -197,6 +198,45 @@ def test_openvino_computes_in_single_precision_unless_told(bundle: Bundle) -> No
     for precision in ("bf16", "auto"):
         out = engines.load(bundle, f"openvino:precision={precision},threads=2").run(PIXELS)
         np.testing.assert_allclose(out, reference, atol=0.05 * float(np.abs(reference).max()))
+
+
+def test_openvino_never_runs_a_graph_of_any_batch(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In int8 such a graph crashes in OpenVINO's own code on processors with AMX."""
+    needs("openvino")
+    from leansort.runtime.engines import openvino as adapter
+
+    core, shapes = adapter.shared_core(openvino_library.openvino()), list[list[int]]()
+
+    class Watched:
+        def read_model(self, *given: Any) -> Any:
+            return core.read_model(*given)
+
+        def compile_model(self, model: Any, *given: Any) -> Any:
+            shapes.extend(list(one.partial_shape.to_shape()) for one in model.inputs if one.partial_shape.is_static)
+            assert all(one.partial_shape.is_static for one in model.get_ordered_ops()[0].outputs())
+            return core.compile_model(model, *given)
+
+    monkeypatch.setattr(adapter, "shared_core", lambda library: Watched())
+    monkeypatch.setattr(openvino_graph, "shared_core", lambda library: Watched())
+    loaded = engines.load(bundle, "openvino")
+    many = np.concatenate([PIXELS] * 10)
+    whole = np.concatenate([loaded.run(many[at : at + 1]) for at in range(len(many))])
+    for batch in (*range(20), 64, 70):
+        np.testing.assert_allclose(loaded.run(many[:batch]), whole[:batch], atol=1e-5)
+    assert sorted(shape[0] for shape in shapes) == [0, 1, 8, 64]
+    _, outputs = openvino_graph.layer_outputs(bundle)
+    for batch in (3, 7):
+        assert {len(one) for one in outputs(PIXELS[:batch])} == {batch}
+    assert [shape[0] for shape in shapes[4:]] == [3, 7]
+
+
+def test_a_batch_goes_in_powers_of_eight() -> None:
+    from leansort.runtime.engines.openvino import parts
+
+    assert [parts(count) for count in (0, 1, 7, 8, 18, 64, 600)] == [
+        [0], [1], [1] * 7, [8], [8, 8, 1, 1], [64], [512, 64, 8, 8, 8],
+    ]  # fmt: skip
+    assert all(sum(parts(count)) == count for count in range(1, 2000))
 
 
 def test_unknown_engine_and_setting(bundle: Bundle) -> None:

@@ -9,7 +9,6 @@ there is its confidence.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,5 +60,5 @@ def _openvino_outputs(bundle: Bundle) -> Callable[[Pixels], list[Floats]]:
     layers = openvino_graph.layers(model)
     added = model.add_outputs([node.output(0) for node in layers.values()])
     places = [list(model.outputs).index(one) for one in added]
-    request: Any = openvino_graph.compiled(model)
-    return lambda batch: [request(batch)[place] for place in places]
+    run = openvino_graph.compiled(model)
+    return lambda batch: [outputs[place] for outputs in [run(batch)] for place in places]

@@ -7,6 +7,7 @@ that the same graph would never be written twice alike; here those are renamed.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -56,10 +57,21 @@ def read(bundle: Bundle, *, fold: bool = False) -> Any:
     return model
 
 
-def compiled(model: Any) -> Any:
-    """Compile an `openvino.Model` for float arithmetic in one thread, so that sums are equal everywhere."""
+def compiled(model: Any) -> Callable[[Pixels], list[Floats]]:
+    """Compile an `openvino.Model` for float arithmetic in one thread, so that sums are equal everywhere.
+
+    Returns:
+        What runs pictures to all outputs, by a graph for each batch that comes: see `runtime.engines.openvino`.
+    """
     properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-    return shared_core(library()).compile_model(model, "CPU", properties)
+
+    @functools.cache
+    def fixed(shape: tuple[int, ...]) -> Any:
+        one = model.clone()
+        one.reshape(list(shape))
+        return shared_core(library()).compile_model(one, "CPU", properties)
+
+    return lambda x_bhwc: list(fixed(x_bhwc.shape)([x_bhwc]).values())
 
 
 def layers(model: Any) -> dict[str, Any]:
@@ -78,7 +90,7 @@ def layer_outputs(bundle: Bundle) -> tuple[list[str], Callable[[Pixels], list[Fl
     found = layers(model)
     model.add_outputs([_biased(node).output(0) for node in found.values()])
     run = compiled(model)
-    return list(found), lambda x_bhwc: [run([x_bhwc])[number] for number in range(1, 1 + len(found))]
+    return list(found), lambda x_bhwc: run(x_bhwc)[1:]
 
 
 def _biased(node: Any) -> Any:
