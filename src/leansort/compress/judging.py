@@ -10,6 +10,7 @@ from leansort.compress.protocol import Artifact
 from leansort.core.bundle import Bundle
 from leansort.data.crops import Crops
 from leansort.data.loader import eval_batches
+from leansort.measure import trial
 from leansort.runtime import engine as engines
 
 BATCH = 64
@@ -29,7 +30,7 @@ def scores(artifact: Artifact, crops: Crops, engine: str = "") -> npt.NDArray[np
             artifact.network(), artifact.preprocess, eval_batches(crops.pixels, BATCH)
         ).numpy()
         return out
-    runner = engines.load(artifact, engine_for(artifact, engine))
+    runner = trial.load(artifact, engine_for(artifact, engine))
     return engines.scores(runner, np.asarray(crops.pixels))
 
 

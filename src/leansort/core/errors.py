@@ -30,6 +30,10 @@ class IntegrityError(UserError):
     """A stored file is not what was written: wrong hash, size, name or schema."""
 
 
+class EngineError(UserError):
+    """An engine that does not bear a bundle: it crashed, hung or failed. Another one has to be chosen."""
+
+
 class MissingExtraError(UserError):
     """A library of an optional extra is needed and not installed."""
 

@@ -13,6 +13,7 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError
 from leansort.data.loader import eval_batches
 from leansort.export.differing import first_difference
+from leansort.measure import trial
 from leansort.runtime import engine as engines
 from leansort.runtime.predictor import softmax
 
@@ -57,7 +58,7 @@ def check(model: TrainedModel, bundle: Bundle, pixels: npt.NDArray[np.uint8], en
             must not be shipped. The first layer that differs is named.
     """
     reference = softmax(logits(model.network(), model.preprocess, eval_batches(pixels, 64)).numpy())
-    exported = softmax(engines.scores(engines.load(bundle, engine), pixels))
+    exported = softmax(engines.scores(trial.load(bundle, engine), pixels))
     agreement = float((reference.argmax(1) == exported.argmax(1)).mean())
     parity = Parity(len(pixels), agreement, float(np.abs(reference - exported).max()))
     if not (parity.agreement >= MIN_AGREEMENT and parity.gap <= MAX_PROBABILITY_GAP):  # NaN fails too

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from leansort.core.bundle import Bundle
-from leansort.core.errors import UserError
+from leansort.core.errors import EngineError, UserError
 from leansort.core.provenance import host, versions
-from leansort.measure import latency, remembered
+from leansort.measure import latency, remembered, trial
 from leansort.measure.machine import Watch
 from leansort.runtime import engine as engines
 
@@ -15,13 +17,16 @@ KIND = "engines"
 SECONDS = 0.5  # each engine is timed for
 
 
-def fastest(bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS) -> str:
+def fastest(
+    bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS, say: Callable[[str], None] = lambda _: None
+) -> str:
     """The engine with the lowest median latency, one picture a call, all engines in turns.
 
     Args:
         bundle: what to run.
         threads: of the engines.
         seconds: least time of each engine.
+        say: hears of each engine that is left out because it crashed, hung or failed when it was tried.
 
     Returns:
         Its name. The choice is remembered for this bundle, machine, number of threads and versions; not where the
@@ -29,6 +34,7 @@ def fastest(bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS) -> st
 
     Raises:
         UserError: no installed engine reads the bundle.
+        EngineError: none of them bears it.
     """
     key = [bundle.digest, threads, host(), versions(), engines.installed()]
     names = engines.installed(bundle.format)
@@ -40,6 +46,7 @@ def fastest(bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS) -> st
     known = remembered.read(KIND, key).get("engine")
     if isinstance(known, str) and known in names:
         return known
+    names = _sound(bundle, names, threads, say)
     if len(names) == 1:
         return names[0]
     watch = Watch()
@@ -48,6 +55,16 @@ def fastest(bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS) -> st
     if not watch.warning():
         remembered.write(KIND, key, {"engine": best, "ms": ms})
     return best
+
+
+def _sound(bundle: Bundle, names: list[str], threads: int, say: Callable[[str], None]) -> list[str]:
+    """Those engines that bear the bundle."""
+    found = dict(zip(names, trial.faults([(bundle, name) for name in names], threads=threads), strict=True))
+    if all(found.values()):
+        raise EngineError(f"engine auto: no engine bears this bundle; {next(iter(found.values()))}")
+    for fault in filter(None, found.values()):
+        say(f"left out: {fault.partition(';')[0]}")
+    return [name for name in names if not found[name]]
 
 
 def timed(bundle: Bundle, names: list[str], *, threads: int, seconds: float) -> dict[str, float]:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from leansort.core.bundle import Bundle
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
+from leansort.measure import trial
 from leansort.measure.measurement import Measurement
-from leansort.runtime import engine as engines
 
 Seconds = npt.NDArray[np.float64]
 Call = Callable[[], object]
@@ -65,9 +65,10 @@ def call(bundle: Bundle, engine: str, *, threads: int = 1) -> Call:
 
     Raises:
         UserError: no such engine, or it does not read the bundle's format.
+        EngineError: it crashed, hung or failed when it was tried in a child process.
     """
     size = bundle.meta.preprocess.size
-    runner = engines.load(bundle, engine, threads=threads)
+    runner = trial.load(bundle, engine, threads=threads, batches=trial.SINGLES)
     x_bhwc = Seeds(0).child("measure/noise").numpy().integers(0, 256, (1, size, size, 3)).astype(np.uint8)
     return lambda: runner.run(x_bhwc)
 

@@ -11,7 +11,7 @@ import numpy as np
 from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
-from leansort.measure import latency
+from leansort.measure import latency, trial
 from leansort.runtime import engine as engines
 
 FOLDER = Path(__file__).parent / "graphs"
@@ -20,9 +20,9 @@ WIDTH = SIDE * SIDE * 3
 ROWS = 512
 LEAST = 5  # calls of each
 # By engine: the name of each arithmetic, the graph that is run, and the engine's settings.
-KINDS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
-    "onnxruntime": {"f32": ("f32", {}), "int8": ("int8", {})},
-    "openvino": {"f32": ("f32", {}), "bf16": ("f32", {"precision": "bf16"}), "int8": ("int8", {})},
+KINDS: dict[str, dict[str, tuple[str, str]]] = {
+    "onnxruntime": {"f32": ("f32", ""), "int8": ("int8", "")},
+    "openvino": {"f32": ("f32", ""), "bf16": ("f32", ":precision=bf16"), "int8": ("int8", "")},
 }
 _LABELS = LabelSet(("a", "b"))
 
@@ -49,6 +49,8 @@ class Peak:
 def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[Peak]:
     """Measure every arithmetic of every installed engine, in turns.
 
+    An engine that crashes on one has no peak there.
+
     bf16 is the engine's own, also where the processor has none and it falls back to f32.
 
     Args:
@@ -56,11 +58,13 @@ def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[Peak]:
         seconds: least time of each.
     """
     x_bhwc = np.full((ROWS, SIDE, SIDE, 3), 7, np.uint8)
-    loaded = {
-        (name, kind): engines.load(_bundle(graph), name, threads=threads, **settings)
+    wanted = {
+        (name, kind): (_bundle(graph), name + settings)
         for name in engines.installed()
         for kind, (graph, settings) in KINDS.get(name, {}).items()
     }
+    faults = dict(zip(wanted, trial.faults(list(wanted.values()), threads=threads, batches=[ROWS]), strict=True))
+    loaded = {pair: engines.load(*what, threads=threads) for pair, what in wanted.items() if not faults[pair]}
     calls = {f"{name} {kind}": (lambda engine=engine: engine.run(x_bhwc)) for (name, kind), engine in loaded.items()}
     times = latency.interleaved(calls, seconds=seconds, warmup=2, least=LEAST)
     macs = ROWS * WIDTH * WIDTH

@@ -2,7 +2,8 @@
 
 The file states `REQUIRES`, the library that it imports when it loads a graph and not before, and `FORMATS`, the
 bundle formats that it reads; it has `Config`, a pydantic model, and `load(bundle, config) -> Engine`. It may have
-`profile(bundle, config, x_bhwc, runs) -> list[LayerTime]`, where its library can tell what each layer takes.
+`profile(bundle, config, x_bhwc, runs) -> list[LayerTime]`, where its library can tell what each layer takes. It may
+have `PROVEN = True`, where leansort itself rests on its library: then nothing is tried in a child process beforehand.
 """
 
 from __future__ import annotations
@@ -180,6 +181,26 @@ def pixels_of(inputs: Sequence[tuple[str, Sequence[Any]]]) -> tuple[int, ...]:
         said = "; ".join(f"{kind} ({', '.join(map(str, shape))})" for kind, shape in inputs) or "nothing"
         raise IntegrityError(f"bundle: its graph reads {said}, need one uint8 (b, size, size, 3)")
     return sides
+
+
+def proven(engine: str) -> bool:
+    """Whether leansort itself rests on an engine's library, so that no trial of it would tell anything new.
+
+    Raises:
+        UserError: no such engine.
+    """
+    return bool(getattr(plugins.load("engines", parsed(engine)[0]), "PROVEN", False))
+
+
+def runs(bundle: Bundle, engine: str) -> bool:
+    """Whether an engine is installed and reads a bundle.
+
+    Raises:
+        UserError: no such engine.
+    """
+    name = parsed(engine)[0]
+    plugins.path_of("engines", name)
+    return name in installed(bundle.format)
 
 
 def scores(engine: Engine, pixels: Pixels, batch: int = 64) -> Logits:

@@ -78,7 +78,16 @@ class Classifier:
             UserError: no such file or engine.
             IntegrityError: the bundle is damaged.
         """
-        bundle = bundles.load(Path(path))
+        return cls.of(bundles.load(Path(path)), engine=engine, threads=threads)
+
+    @classmethod
+    def of(cls, bundle: Bundle, *, engine: str = "", threads: int = 1) -> Classifier:
+        """Load a bundle that was opened already; see `load`.
+
+        Raises:
+            UserError: no such engine.
+            IntegrityError: the graph cannot be loaded.
+        """
         one_thread()
         engine = engine or engines.default_for(bundle)
         return cls(bundle, engines.load(bundle, engine, threads=threads), engine)

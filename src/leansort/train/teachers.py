@@ -16,7 +16,7 @@ from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
-from leansort.runtime import engine as engines
+from leansort.measure import trial
 from leansort.runtime.engine import Engine
 from leansort.train.distill import Features, resized
 
@@ -88,7 +88,7 @@ def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> Network
     if path.suffix == ".leansort":
         bundle = bundles.load(path)
         _same_classes(path, bundle.meta.labels, labels)
-        return BundleTeacher(engines.load(bundle, threads=threads), bundle.meta.preprocess.size)
+        return BundleTeacher(trial.load(bundle, threads=threads), bundle.meta.preprocess.size)
     model = trained.load(path)
     _same_classes(path, model.labels.names, labels)
     return NetworkTeacher(model.network(), model.preprocess, len(labels), hints=hints)

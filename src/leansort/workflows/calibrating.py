@@ -8,6 +8,7 @@ import numpy as np
 
 from leansort.core.bundle import Bundle
 from leansort.data.crops import Crops
+from leansort.measure import trial
 from leansort.measure.calibration import Calibration, calibrate
 from leansort.runtime import engine as engines
 
@@ -23,7 +24,7 @@ def calibrated(bundle: Bundle, val: Crops, wanted_error: float | None = None) ->
     Returns:
         The bundle with both, and what they come to on val.
     """
-    logits = engines.scores(engines.load(bundle), val.pixels)
+    logits = engines.scores(trial.load(bundle), val.pixels)
     found = calibrate(logits, np.asarray(val.labels, np.int64), wanted_error)
     meta = bundle.meta.model_copy(update={"temperature": found.temperature, "reject_below": found.reject_below})
     return replace(bundle, meta=meta), found

@@ -17,7 +17,7 @@ from leansort.compress.protocol import Artifact
 from leansort.core import bundle as bundles
 from leansort.core import locking
 from leansort.core.bundle import Bundle
-from leansort.core.errors import LeansortError, MachineError, MissingExtraError
+from leansort.core.errors import EngineError, LeansortError, MachineError, MissingExtraError
 from leansort.core.manifest import Manifest
 from leansort.measure import turns
 from leansort.measure.accuracy import macro_f1_interval
@@ -65,6 +65,7 @@ class Candidates:
             Lost: another worker has taken the trial.
             MachineError: the disk is full, or the database away.
             MissingExtraError: a library is not installed here.
+            EngineError: the engine crashed, hung or failed when it was tried.
         """
         started, folder = time.perf_counter(), None
         try:
@@ -72,7 +73,7 @@ class Candidates:
                 recipe = self._recipe(trial)
                 folder = self._folder(recipe)
                 found = self._looked_at(trial, recipe)
-        except (Interrupted, Lost, MachineError, MissingExtraError):
+        except (Interrupted, Lost, MachineError, MissingExtraError, EngineError):
             raise
         except LeansortError as error:
             found = Outcome("unfit", note=str(error)[:300])

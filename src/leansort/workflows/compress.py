@@ -23,7 +23,7 @@ from leansort.core.seeds import Seeds
 from leansort.export import parity
 from leansort.export.layers import layer_bundle
 from leansort.export.onnx import to_bundle
-from leansort.measure import latency, turns
+from leansort.measure import latency, trial, turns
 from leansort.measure.latency import Call, Seconds
 from leansort.measure.machine import Watch
 from leansort.report import compression
@@ -59,10 +59,12 @@ def compress(
 
     Raises:
         UserError: a step is wrong, or the manifest has other classes.
+        EngineError: the recipe's engine crashed, hung or failed when it was tried.
         LeansortError: a pass failed; earlier steps are kept, and the next call in the same `out` goes on from them.
     """
     steps = steps_of(recipe)
     model.labels.require_same(manifest.labels, "the model", "the manifest")
+    _require_engine(recipe, model)
     model.save(out / "start.safetensors")
     context = _context(recipe, model, manifest, cache or out / "cache", out)
     watch = Watch()
@@ -124,6 +126,18 @@ def steps_of(recipe: Recipe) -> pipeline.Steps:
     return steps
 
 
+def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
+    """Refuse an engine that does not bear the network as it is, before anything is done to it.
+
+    Raises:
+        EngineError: it crashed, hung or failed when it was tried.
+    """
+    config = recipe.compress
+    if not engines.proven(config.engine):
+        bundle = to_bundle(model, name=recipe.name)
+        trial.require(bundle, engine_for(bundle, config.engine), threads=config.threads)
+
+
 def _context(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path, out: Path) -> Context:
     val = crops(manifest, "val", model.preprocess, cache)
     config = recipe.compress
@@ -154,11 +168,9 @@ def time_bundles(config: CompressConfig, bundles: Mapping[str, Bundle]) -> dict[
     """
     chosen = [config.engine, *(engines.default_for(bundle) for bundle in bundles.values())]
     fair = next((one for one in chosen if all(one in engines.reading(each.format) for each in bundles.values())), "")
-    calls = {
-        name: latency.call(bundle, fair or engine_for(bundle, config.engine), threads=config.threads)
-        for name, bundle in bundles.items()
-    }
-    return _alone(calls, config)
+    pairs = {name: (bundle, fair or engine_for(bundle, config.engine)) for name, bundle in bundles.items()}
+    trial.faults(list(pairs.values()), threads=config.threads, batches=trial.SINGLES)  # all by one child
+    return _alone({name: latency.call(*pair, threads=config.threads) for name, pair in pairs.items()}, config)
 
 
 def time_layers(
@@ -175,11 +187,17 @@ def _alone(calls: Mapping[str, Call], config: CompressConfig) -> dict[str, Secon
 
 
 def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[dict[str, Any]]:
-    """Every step's bundle on every installed engine that reads it, all in turns."""
+    """Every step's bundle on every installed engine that reads and bears it, all in turns."""
     pairs = [
         (name, engine, bundle) for name, bundle in bundles.items()
         for engine in engines.installed(bundle.format)
     ]  # fmt: skip
+    faults = trial.faults(
+        [(bundle, engine) for _, engine, bundle in pairs], threads=config.threads, batches=trial.SINGLES
+    )
+    for fault in filter(None, faults):
+        say(f"not timed: {fault.partition(';')[0]}")
+    pairs = [pair for pair, fault in zip(pairs, faults, strict=True) if not fault]
     calls = {f"{name} {engine}": latency.call(bundle, engine, threads=config.threads) for name, engine, bundle in pairs}
     times = _alone(calls, config)
     found = []

@@ -24,10 +24,11 @@ from leansort.core.provenance import host, versions
 from leansort.core.seeds import Seeds
 from leansort.data.crops import Crops
 from leansort.export.formats import in_format
-from leansort.measure import latency, remembered, turns
+from leansort.measure import latency, remembered, trial, turns
 from leansort.measure.latency import Seconds
 from leansort.measure.machine import Watch
 from leansort.runtime import engine as engines
+from leansort.runtime.engine import Engine
 from leansort.runtime.predictor import Classifier
 from leansort.search.config import SearchConfig
 from leansort.search.objectives import COUNTED, TIMED, Objectives
@@ -133,7 +134,7 @@ class Coster:
 
     def _timed(self, bundle: Bundle, engine: str, kinds: set[str]) -> tuple[dict[str, Any], bool]:
         """Latencies, alone on this machine; tried again where other work was in the way."""
-        classifier = Classifier(bundle, engines.load(bundle, engine, threads=self.config.threads), engine)
+        classifier = Classifier(bundle, self._loaded(bundle, engine), engine)
         x_bhwc, pictures = np.stack([classifier.preprocess(self.pictures[0])]), itertools.cycle(self.pictures)
         calls = {"model": lambda: classifier.engine.run(x_bhwc), "label": lambda: classifier.predict(next(pictures))}
         wanted = {kind: calls[kind] for kind in sorted(kinds)}
@@ -147,6 +148,9 @@ class Coster:
             if quiet:
                 break
         return {**self._summed(times, bundle, engine), "quiet": quiet}, quiet
+
+    def _loaded(self, bundle: Bundle, engine: str) -> Engine:
+        return trial.load(bundle, engine, threads=self.config.threads, batches=trial.SINGLES)
 
     def _hopeless(self, times: Mapping[str, Seconds]) -> bool:
         """Whether the fastest of a few calls is far beyond a limit; hundreds of them would say no more."""

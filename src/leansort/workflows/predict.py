@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
+from leansort.core import bundle as bundles
 from leansort.core import store
 from leansort.core.damage.watch import Watch, watching
 from leansort.core.errors import UserError, not_one_of
@@ -18,7 +18,8 @@ from leansort.core.image_files import SHOWN, image_files
 from leansort.core.name_lists import names_of
 from leansort.core.tables import csv_line, csv_path
 from leansort.runtime.predictor import Classifier, Prediction
-from leansort.workflows import engines
+from leansort.workflows import engines, supervised
+from leansort.workflows.predict_output import written
 from leansort.workflows.progress import say
 
 FORMATS = ("text", "csv", "json")
@@ -81,30 +82,39 @@ def predict(
 def predict_to(
     bundle: Path, pictures: Iterator[Path], out: Path | None, *, style: str, threads: int, batch: int, engine: str
 ) -> int:
-    """Classify pictures and print the lines, or write them to `out` when all are done.
+    """Classify pictures and print the lines, or write them to a file that takes the place of `out` when all are done.
+
+    An engine that leansort does not rest on itself works in a child process, so that a fault in its native code costs
+    neither the lines that are done nor the word of what happened.
 
     Returns:
         How many pictures could not be read.
 
     Raises:
         UserError: there is no such format or picture.
+        EngineError: the engine crashed, hung or failed before anything was sorted.
+        LeansortError: it did so later; the lines that are done are in `out` with `.part` behind its name.
     """
     if style not in FORMATS:
         raise not_one_of("--format", style, FORMATS)
     if out:
         store.require_file(out)  # not only when all are sorted
-    with engines.classifier(bundle, engine) as classifier, watching() as watch:
-        failed, open_ones = Counter[bool](), deque[Path]()
-        results = predict(classifier, _listing(pictures, open_ones), threads=threads, batch=batch)
-        results = _counted(_damage_named(results, open_ones, watch), failed)
-        lines = formatted(results, classifier.bundle.meta.labels, style)
-        if out is None:
-            shown = printable_lines if sys.stdout.isatty() else str  # values of CSV are as they are, but on a terminal
-            for line in lines:
-                print(shown(line), flush=True)  # a robot waits for it at the other end of a pipe
-        else:
-            store.write_text(out, "".join(line + "\n" for line in lines))
-    return failed[True]
+    opened = bundles.load(bundle)
+    board = supervised.Board() if supervised.possible() and not engines.proven(opened, engine) else None
+
+    def work(target: TextIO) -> int:
+        shown = printable_lines if target.isatty() else str  # values of CSV are as they are, but on a terminal
+        with engines.loaded(opened, engine, board=board) as classifier, watching() as watch:
+            failed, open_ones = Counter[bool](), deque[Path]()
+            results = predict(classifier, _listing(pictures, open_ones), threads=threads, batch=batch)
+            results = _counted(_damage_named(results, open_ones, watch), failed)
+            for number, line in enumerate(formatted(results, classifier.bundle.meta.labels, style)):
+                print(shown(line), file=target, flush=True)  # a robot waits for it at the other end of a pipe
+                if board and (number or style != "csv"):  # whose first line names the columns
+                    board.wrote()
+        return failed[True]
+
+    return written(opened, board, work, out)
 
 
 def _listing(pictures: Iterable[Path], open_ones: deque[Path]) -> Iterator[Path]:

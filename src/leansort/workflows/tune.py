@@ -13,7 +13,7 @@ from typing import Any
 
 from leansort.core import manifest as manifests
 from leansort.core import store
-from leansort.core.errors import LeansortError, MachineError, MissingExtraError, UserError
+from leansort.core.errors import EngineError, LeansortError, MachineError, MissingExtraError, UserError
 from leansort.core.manifest import Manifest
 from leansort.core.seeds import Seeds
 from leansort.search import founding, parsing
@@ -156,7 +156,7 @@ def _one(study: Study, candidates: Candidates, trial: Trial, objectives: Objecti
     except (Interrupted, KeyboardInterrupt) as stopped:
         study.give_back(trial, "its worker was stopped")
         raise Interrupted(f"tune stopped in trial {trial.number}, kept; go on with --resume") from stopped
-    except (MachineError, MissingExtraError):
+    except (MachineError, MissingExtraError, EngineError):
         with suppress(LeansortError):  # the database may be what is away
             study.give_back(trial, "its worker failed")
         raise

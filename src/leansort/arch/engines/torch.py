@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REQUIRES = "torch"
 FORMATS = ("torch",)
+PROVEN = True
 
 
 class Config(BaseModel):

@@ -11,7 +11,8 @@ import warnings
 from leansort.arch.engines.torch import FORMATS, REQUIRES, Config, TorchEngine, deployed
 from leansort.core.bundle import Bundle
 
-__all__ = ["FORMATS", "REQUIRES", "Config", "load"]
+__all__ = ["FORMATS", "PROVEN", "REQUIRES", "Config", "load"]
+PROVEN = True
 
 
 def load(bundle: Bundle, config: Config) -> TorchEngine:

@@ -18,6 +18,7 @@ from leansort.runtime.engine import LayerTime, failed, pixels_of, require
 
 REQUIRES = "onnxruntime"
 FORMATS = ("onnx",)
+PROVEN = True
 WARMUP = 5
 _KERNEL = "_kernel_time"
 

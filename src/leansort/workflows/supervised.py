@@ -1,0 +1,238 @@
+"""Work in a forked child, so that a fault in native code ends the child alone and can be told in a line.
+
+Nothing is started anew: the child is this process, as far as it got. What it is doing stands on a board in memory that
+both see, which costs a call about a microsecond.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import mmap
+import os
+import select
+import signal
+import struct
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from leansort.core.errors import LeansortError, UserError
+from leansort.runtime.engine import Engine, Logits, Pixels
+from leansort.runtime.trying import limit
+
+_BOARD = struct.Struct(
+    "<dqqqq200s"
+)  # since when, pictures of the call, calls done, lines done, of how many bytes, name
+_POLL_S = 0.5
+_GRACE_S = 5.0
+_PR_SET_PDEATHSIG = 1
+_watched = False
+
+
+class Board:
+    """What the child is doing, for its parent to read.
+
+    Attributes:
+        since: when the oldest call that still runs began, by the monotonic clock; 0 where none runs.
+        batch: pictures of the last call; 0 while the engine loads.
+        calls: that came back.
+        lines: that were written.
+        engine: its name.
+    """
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _BOARD.size)
+        self._lock = threading.Lock()
+        self._running: dict[int, float] = {}
+        self.since, self.batch, self.calls, self.lines, self.engine = 0.0, 0, 0, 0, ""
+
+    @contextmanager
+    def doing(self, batch: int) -> Iterator[None]:
+        """Note a call of the engine, from its begin to its end."""
+        mine = threading.get_ident()
+        with self._lock:
+            self._running[mine], self.batch = time.monotonic(), batch
+            self._write()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._running[mine]
+                self.calls += 1
+                self._write()
+
+    def wrote(self) -> None:
+        """Note a line."""
+        with self._lock:
+            self.lines += 1
+            self._write()
+
+    def named(self, engine: str) -> None:
+        """Note which engine it is."""
+        self.engine = engine
+
+    def _write(self) -> None:
+        self.since = min(self._running.values(), default=0.0)
+        name = self.engine.encode()[:200]
+        _BOARD.pack_into(self._memory, 0, self.since, self.batch, self.calls, self.lines, len(name), name)
+
+    def read(self) -> None:
+        """See what the other process has noted."""
+        self.since, self.batch, self.calls, self.lines, length, name = _BOARD.unpack_from(self._memory)
+        self.engine = name[:length].decode(errors="replace")
+
+
+class WatchedEngine:
+    """An engine whose calls stand on a board."""
+
+    def __init__(self, engine: Engine, board: Board) -> None:
+        self._engine, self._board = engine, board
+
+    def run(self, x_bhwc: Pixels) -> Logits:
+        """Map pixels to logits."""
+        with self._board.doing(len(x_bhwc)):
+            return self._engine.run(x_bhwc)
+
+
+class Ended(Exception):
+    """The child is gone, or was ended because it did not answer."""
+
+    def __init__(self, code: int, *, hung: bool) -> None:
+        super().__init__(code)
+        self.code, self.hung = code, hung
+
+
+def watched() -> bool:
+    """Whether another process tells what becomes of this one."""
+    return _watched
+
+
+def possible() -> bool:
+    """Whether a child can be forked: not beside threads, whose locks it would inherit, and nowhere but on Linux."""
+    return sys.platform == "linux" and threading.active_count() == 1 and not _watched
+
+
+def run(work: Callable[[], int], board: Board) -> int:
+    """Do work in a forked child; it may note on the board what it does.
+
+    Args:
+        work: gives a number, or raises.
+        board: read when the child is gone.
+
+    Returns:
+        What the work gives.
+
+    Raises:
+        Ended: the child crashed, or a call took longer than `runtime.trying.limit`.
+        LeansortError: as the work raised it; so are an OSError and a ModuleNotFoundError.
+    """
+    seconds = limit()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    reader, writer = os.pipe()
+    handler, parent = signal.getsignal(signal.SIGTERM), os.getpid()
+    child = os.fork()
+    if not child:
+        os.close(reader)
+        _child(work, writer, handler, parent)
+    os.close(writer)
+    try:
+        told, hung = _awaited(reader, child, board, seconds)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except BaseException:
+        _stop(child)
+        raise
+    finally:
+        os.close(reader)
+    board.read()
+    if not told:
+        if code > 0 and not hung:
+            raise SystemExit(code)  # it has told why itself
+        raise Ended(code, hung=hung)
+    return _given(json.loads(told))
+
+
+def _child(work: Callable[[], int], writer: int, handler: Any, parent: int) -> None:
+    """Work, tell the parent, end. Never returns, for what called this belongs to the parent."""
+    global _watched
+    _watched, code = True, 1
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        signal.signal(signal.SIGTERM, handler)  # what the work begins it also clears away
+        if os.getppid() == parent:
+            told = json.dumps(_done(work)).encode()
+            sys.stdout.flush()
+            os.write(writer, told)
+            code = 0
+    except SystemExit as stopped:
+        code = stopped.code if isinstance(stopped.code, int) else 1
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException:
+        with suppress(BaseException):
+            traceback.print_exc()
+            sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _done(work: Callable[[], int]) -> dict[str, Any]:
+    try:
+        return {"result": work()}
+    except LeansortError as error:
+        return {"error": str(error), "code": error.exit_code, "trace": traceback.format_exc()}
+    except OSError as error:
+        return {
+            "errno": error.errno or errno.EIO,
+            "said": error.strerror or str(error),
+            "file": str(error.filename or ""),
+        }
+    except ModuleNotFoundError as error:
+        return {"missing": error.name or "", "said": str(error)}
+
+
+def _given(told: dict[str, Any]) -> int:
+    if "errno" in told:
+        raise OSError(told["errno"], told["said"], told["file"] or None)
+    if "missing" in told:
+        raise ModuleNotFoundError(told["said"], name=told["missing"])
+    if "error" in told:
+        error = (UserError if told["code"] == UserError.exit_code else LeansortError)(told["error"])
+        error.add_note(told["trace"])  # for --debug
+        raise error
+    return int(told["result"])
+
+
+def _awaited(reader: int, child: int, board: Board, seconds: float) -> tuple[bytes, bool]:
+    """What the child told before it ended, and whether it had to be ended."""
+    told = b""
+    while True:
+        if select.select([reader], [], [], _POLL_S)[0]:
+            part = os.read(reader, 1 << 16)
+            told += part
+            if not part:
+                return told, False
+            continue
+        board.read()
+        if board.since and time.monotonic() - board.since > seconds:
+            os.kill(child, signal.SIGKILL)
+            return b"", True
+
+
+def _stop(child: int) -> None:
+    """End a child that need not go on, and give it time to clear away what it began."""
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(child, signal.SIGTERM)
+        until = time.monotonic() + _GRACE_S
+        while time.monotonic() < until:
+            if os.waitpid(child, os.WNOHANG)[0]:
+                return
+            time.sleep(0.02)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
