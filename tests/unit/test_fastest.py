@@ -13,6 +13,7 @@ from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.measure import fastest as choosing
+from leansort.measure import trial
 from leansort.measure.fastest import KIND, fastest
 from leansort.measure.machine import Watch
 from leansort.measure.remembered import folder
@@ -45,6 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(choosing, "timed", timed)
+    monkeypatch.setattr(trial, "faults", lambda pairs, **how: [""] * len(pairs))  # of a graph that is none
     monkeypatch.setattr(Watch, "warning", lambda watch: "")
     monkeypatch.setattr(engines, "installed", lambda graph_format="": ["onnxruntime", "openvino"])
     return found
