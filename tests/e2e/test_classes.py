@@ -82,3 +82,50 @@ def test_answers_that_differ_in_case_are_an_error_that_shows_both(tmp_path: Path
     (tmp_path / "truth.csv").write_text("image,label\na.jpg,Plastic\nb.jpg,PLASTIC\nc.jpg,Paper\n")
     done = cli("score", answers, "--truth", tmp_path / "truth.csv")
     assert (done.returncode, "'PLASTIC' and 'Plastic' differ in case" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.fixture(scope="module")
+def with_empties(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of class folders, and what comes with an archive or a detector: folders without a picture."""
+    root = tmp_path_factory.mktemp("with-empties")
+    for split, number in (("train", 8), ("val", 4), ("test", 4)):
+        for kind, name in enumerate(["Metal", "Paper", "Plastic"]):
+            for at in range(number):
+                draw(root / split / name / f"{at}.jpg", kind, 1000 * number + at, (24, 24))
+        (root / split / "unknown").mkdir()
+    return root
+
+
+def test_an_import_names_each_class_without_a_crop_and_keeps_those_asked_for(
+    with_empties: Path, tmp_path: Path, cli: Cli
+) -> None:
+    done = cli("data", "import", "folder", with_empties, "--out", tmp_path / "plain", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "found unknown: class without a crop, left out (--keep-classes keeps it)" in done.stderr
+    assert set(json.loads(done.stdout)["splits"]["train"]) == {"Metal", "Paper", "Plastic"}
+    kept = cli("data", "import", "folder", with_empties, "--keep-classes", "unknown", "--out", tmp_path / "kept")
+    assert "'unknown': 0" in kept.stdout
+    assert "warning: class 'unknown' has no crop at all" in kept.stderr
+    for wrong in ("unkown", ""):
+        refused = cli("data", "import", "folder", with_empties, "--keep-classes", wrong, "--out", tmp_path / "wrong")
+        assert (refused.returncode, "data.keep_classes: got" in refused.stderr) == (2, True), refused.stderr
+    assert not (tmp_path / "wrong").exists()
+    counted = cli("data", "import", "folder", with_empties, "--dry-run")
+    assert "classes without a crop" in counted.stdout
+    assert "unknown" in counted.stdout
+
+
+def test_a_class_of_test_alone_is_refused_by_import_and_training(with_empties: Path, tmp_path: Path, cli: Cli) -> None:
+    rows = ["image,label,split"]
+    for path in sorted(with_empties.rglob("*.jpg")):
+        name = path.relative_to(with_empties)
+        if not (name.parts[0] == "train" and name.parts[1] == "Metal"):
+            rows.append(f"{name.as_posix()},{name.parts[1]},{name.parts[0]}")
+    table = tmp_path / "list.csv"
+    table.write_text("\n".join(rows) + "\n")
+    given = ["data", "import", "table", table, "--images", with_empties]
+    done = cli(*given, "--out", tmp_path / "out")
+    assert (done.returncode, "Metal (val 4, test 4)" in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "out").exists()
+    done = cli(*given, "--out", tmp_path / "out", "--keep-classes", "Metal")
+    assert (done.returncode, "which takes 1/3 off macro-F1" in done.stderr) == (0, True), done.stderr

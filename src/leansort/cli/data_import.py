@@ -49,6 +49,9 @@ def data_import(
     tolerate: Annotated[
         float | None, typer.Option(help="Share of pictures that may be missing or unreadable; 0.01 by default.")
     ] = None,
+    keep_classes: Annotated[
+        str | None, typer.Option(help="Classes that stay although no crop shows them, or none in train: NAME,NAME.")
+    ] = None,
     split: Method = "hash",
     ratios: Ratios = RATIOS,
     seed: Seed = 0,
@@ -71,6 +74,7 @@ def data_import(
     settings |= {name: value for name, value in given.items() if value is not None}
     flags = {"polygons": polygons, "crowds": crowds, "bare_names": bare_names}
     settings |= {name: True for name, on in flags.items() if on}
+    settings |= {} if keep_classes is None else {"keep_classes": keep_classes.split(",")}
     settings["split"] = shares(ratios, split).model_dump()
     checked = data.checked_source(settings, out or Path())
     if dry_run:

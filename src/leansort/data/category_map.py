@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leansort.core import strict
 from leansort.core.errors import UserError, did_you_mean
-from leansort.core.labels import LabelSet
+from leansort.core.labels import LabelSet, require_distinct, tidy
+from leansort.data.classes import respelled
 from leansort.data.items import Items
 
 DROPPED = -1
@@ -45,16 +46,18 @@ class CategoryMap(BaseModel):
         Raises:
             UserError: a category is neither mapped nor dropped, or the map names one that the data lack.
         """
-        chosen = {name: self.labels.index(label) for label, found in self.map.items() for name in found}
-        chosen |= dict.fromkeys(self.drop, DROPPED)
-        known = list(dict.fromkeys(names))
+        index = LabelSet.of(self.labels).index
+        chosen = {tidy(name): index(label) for label, found in self.map.items() for name in found}
+        chosen |= dict.fromkeys(map(tidy, self.drop), DROPPED)
+        written = list(names)
+        known = list(dict.fromkeys(map(tidy, written)))
         open_ones = [name for name in known if name not in chosen]
         faults = [f"category {n!r} is neither mapped nor dropped{did_you_mean(n, chosen)}" for n in open_ones]
         strangers = [name for name in chosen if name not in known]
         faults += [f"{name!r} is no category of the data{did_you_mean(name, known)}" for name in strangers]
         if faults:
             raise UserError(f"category map {where}: " + "; ".join(_shortened(faults)))
-        return {name: chosen[name] for name in known}
+        return {name: chosen[tidy(name)] for name in written}
 
 
 def load(path: Path) -> CategoryMap:
@@ -68,26 +71,30 @@ def load(path: Path) -> CategoryMap:
         read = CategoryMap.model_validate(tree)
     except ValidationError as error:
         raise UserError(f"category map {path}: " + "; ".join(strict.faults(error, CategoryMap))) from None
-    labels = LabelSet.of(read.labels)
-    for label in read.map:
-        labels.index(label, f"category map {path}: map")
-    without = [label for label in labels.names if label not in read.map]
+    labels = LabelSet.of(map(tidy, read.labels), f"category map {path}")
+    require_distinct(labels.names, f"category map {path}: labels")
+    mapped = {labels.index(label, f"category map {path}: map") for label in read.map}
+    without = [label for at, label in enumerate(labels.names) if at not in mapped]
     if without:
         raise UserError(f"category map {path}: no category is mapped to {', '.join(without)}")
-    times = Counter([*(name for found in read.map.values() for name in found), *read.drop])
+    places = [*read.map.values(), read.drop]
+    times = Counter(name for names in places for name in names)  # of a class two spellings of a name may be listed
+    times |= Counter(name for names in places for name in set(map(tidy, names)))
     doubled = sorted(name for name, count in times.items() if count > 1)
     if doubled:
         raise UserError(f"category map {path}: named twice: {', '.join(doubled)}; every category has one place")
-    return read
+    return read.model_copy(update={"labels": labels.names})
 
 
 def relabelled(found: Items, path: Path | None) -> Items:
     """Give a source's items the classes of a map; None leaves them as they are.
 
     Raises:
-        UserError: the map does not fit the source's classes.
+        UserError: the map does not fit the source's classes, or without one two classes differ in case only.
     """
+    found = respelled(found)
     if path is None:
+        require_distinct(dict.fromkeys(item.label for item in found.items), "data")
         return found
     category_map = load(path)
     index = category_map.resolve(found.labels.names, str(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from leansort.core.damage.watch import DamagedImage, Watch, watching
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest, Row, duplicates
 from leansort.core.preprocess import UnreadableImage
+from leansort.data.classes import require_learnable, respelled, shown
 from leansort.data.faults import Faults
 from leansort.data.items import Item, Items
 from leansort.data.splits import SplitConfig, assigned, straddling
@@ -31,6 +32,7 @@ def to_manifest(
     tolerate: float = MAX_UNREADABLE,
     verify: bool = True,
     progress: Progress | None = None,
+    keep: Collection[str] = (),
 ) -> tuple[Manifest, Faults]:
     """Make the manifest of a source.
 
@@ -41,13 +43,16 @@ def to_manifest(
         tolerate: share of the pictures that may be unreadable or damaged; they are left out and named.
         verify: decode every picture once, so that a corrupt one is named now and not in mid-training.
         progress: called with (done, all).
+        keep: classes that stay although no crop shows them, or none in train.
 
     Returns:
-        The manifest, and everything that was found wrong, by name.
+        The manifest, whose classes have crops or are kept by name, and everything that was found wrong, by name.
 
     Raises:
-        UserError: more pictures than tolerated cannot be read, one file is listed twice, or no crop is left.
+        UserError: more pictures than tolerated cannot be read, one file is listed twice, no crop is left, two classes
+            differ in case only, or no crop in train shows a class.
     """
+    found = respelled(found)
     doubled = duplicates([str(item.image) for item in found.items])
     if doubled:
         raise UserError(f"data: {len(doubled)} pictures are listed twice, first {doubled[0]}")
@@ -65,12 +70,15 @@ def to_manifest(
     _refuse_many(faults, len(found.items), tolerate)
     if not rows:
         raise UserError(f"data: no crop is left; counted: {found.notes or 'nothing'}")
-    notes = {**found.notes, "unreadable": faults.counts.total()}
+    unreadable = faults.counts.total()
+    left, labels, told = shown(rows, found.labels, keep, faults)
+    notes = {**found.notes, **told, "unreadable": unreadable}
     faults.merge(found.faults)
-    manifest = Manifest(_split(rows, split or SplitConfig(), seed), found.labels, found.root, notes)
+    manifest = Manifest(_split(left, split or SplitConfig(), seed), labels, found.root, notes)
     torn = straddling(manifest.rows)
     if torn:
         raise UserError(f"data: {len(torn)} groups are given to more than one split, first {torn[0]!r}; that leaks")
+    require_learnable(manifest)
     return manifest, faults
 
 

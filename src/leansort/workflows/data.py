@@ -12,9 +12,11 @@ from leansort.core import store, text_files
 from leansort.core.errors import UserError
 from leansort.core.escaping import printable
 from leansort.core.manifest import SPLITS, Manifest
+from leansort.data.classes import doubts
 from leansort.data.importing import MAX_UNREADABLE, to_manifest
 from leansort.data.items import Items
 from leansort.workflows import recipe as recipes
+from leansort.workflows.data_unchanged import keep_import, require_own, require_same_import, same_manifest
 from leansort.workflows.progress import bar, say
 from leansort.workflows.recipe import Recipe
 
@@ -50,14 +52,28 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     with bar("checking pictures") as advance:
         manifest, faults = to_manifest(
             found, seed=seed, split=recipes.split_config(data), progress=advance,
-            tolerate=getattr(config, "tolerate", MAX_UNREADABLE),
+            tolerate=getattr(config, "tolerate", MAX_UNREADABLE), keep=recipes.keep_classes(data),
         )  # fmt: skip
     for line in faults.lines():
         say(f"found {line}")
-    manifest.save(out / "manifest.parquet")
-    tree = {**counts(manifest), "faults": faults.to_json(), "data": _named(data), "seed": seed}
+    warn(manifest)
+    tree = {
+        **counts(manifest),
+        "faults": faults.to_json(),
+        "warnings": doubts(manifest),
+        "data": _named(data),
+        "seed": seed,
+    }
+    keep_import(found, manifest, out)
     store.write_json(out / "import.json", tree)
+    manifest.save(out / "manifest.parquet")  # last: where it lies the import is whole
     return manifest
+
+
+def warn(manifest: Manifest) -> None:
+    """Say which classes are short of crops, and what that does to the score."""
+    for sentence in doubts(manifest):
+        say(f"warning: {sentence}")
 
 
 def data_for(
@@ -77,7 +93,11 @@ def data_for(
         UserError: the data cannot be used, or `out` holds others.
     """
     if manifest:
-        return manifests.load(manifest)
+        given = same_manifest(manifest, out, resume=resume)
+        warn(given)
+        return given
+    if resume:
+        require_own(out)
     kept = _kept(recipe.data, out, seed=recipe.seed) if resume else None
     if kept or import_into is None:
         return kept or import_data(recipe.data, out, seed=recipe.seed)
@@ -88,7 +108,7 @@ def _kept(data: dict[str, Any], out: Path, *, seed: int) -> Manifest | None:
     """What an earlier import of the same data left in `out`; None where there is nothing.
 
     Raises:
-        UserError: other data were imported there.
+        UserError: other data were imported there, or their files changed since.
     """
     if not (out / "manifest.parquet").exists():
         return None
@@ -96,7 +116,10 @@ def _kept(data: dict[str, Any], out: Path, *, seed: int) -> Manifest | None:
     tree = text_files.read_json(path, "resume") if path.exists() else {}
     if (tree.get("data", _named(data)), tree.get("seed", seed)) != (_named(data), seed):
         raise UserError(f"resume: {out} holds other data than the recipe names now; start anew with another --out")
-    return manifests.load(out)
+    require_same_import(data, out)
+    kept = manifests.load(out)
+    warn(kept)
+    return kept
 
 
 def _named(data: dict[str, Any]) -> dict[str, Any]:

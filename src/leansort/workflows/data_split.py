@@ -15,6 +15,7 @@ from leansort.core.name_lists import read_names
 from leansort.data import duplicates
 from leansort.data.checking import check
 from leansort.data.splits import SplitConfig, assigned, folds, listed
+from leansort.workflows.data import warn
 from leansort.workflows.progress import bar
 
 
@@ -95,6 +96,7 @@ def split(
     rows = _rows(manifest.rows, config, seed, fold, lists, keep)
     made = replace(manifest, rows=rows)
     made.save(out / "manifest.parquet")
+    warn(made)
     counts = {name: dict(zip(made.labels.names, made.counts(name), strict=True)) for name in SPLITS}
     return {
         "splits": {name: of for name, of in counts.items() if any(of.values())},

@@ -8,7 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from leansort.arch import timm
 from leansort.arch.archspec import Init, Norm
@@ -21,6 +21,8 @@ from leansort.data.splits import SplitConfig
 from leansort.measure.contest import Baselines
 from leansort.train.config import DistillConfig, TrainConfig
 from leansort.workflows.data_override import with_path
+
+COMMON = ("source", "split", "keep_classes")  # keys of a `data` section that belong to no source
 
 
 class ArchConfig(BaseModel):
@@ -101,7 +103,8 @@ class Recipe(BaseModel):
         name: names the run folder and the model.
         title: of the report.
         seed: root of all randomness.
-        data: `source` names a data source; `split` says how to split; the other keys are that source's own.
+        data: `source` names a data source; `split` says how to split; `keep_classes` lists classes that stay although
+            no crop shows them, or none in train; the other keys are that source's own.
         preprocess: how pictures become the network's input.
         arch: the network.
         augment: how training crops are varied.
@@ -217,13 +220,18 @@ def source_config(data: dict[str, Any], **more: Any) -> tuple[types.ModuleType, 
     """
     module = plugins.load("sources", str(data["source"]))
     settings = {key: value for key, value in more.items() if key in module.Config.model_fields}
-    own = {key: value for key, value in data.items() if key not in ("source", "split")}
+    own = {key: value for key, value in data.items() if key not in COMMON}
     return module, module.Config.model_validate(settings | own)
 
 
 def split_config(data: dict[str, Any]) -> SplitConfig:
     """The checked `split` part of a recipe's `data` section; every source takes it."""
     return SplitConfig.model_validate(data.get("split", {}))
+
+
+def keep_classes(data: dict[str, Any]) -> tuple[str, ...]:
+    """The checked `keep_classes` of a recipe's `data` section: classes that stay although no crop shows them."""
+    return TypeAdapter(tuple[str, ...]).validate_python(data.get("keep_classes", ()))
 
 
 def data_faults(data: Any, out: Path = Path()) -> list[str]:
@@ -243,6 +251,10 @@ def data_faults(data: Any, out: Path = Path()) -> list[str]:
         split_config(data)
     except ValidationError as error:
         faults += strict.faults(error, SplitConfig, "data.split.")
+    try:
+        keep_classes(data)
+    except ValidationError:
+        faults.append(f"data.keep_classes: got {data['keep_classes']!r}, need a list of class names")
     return faults
 
 

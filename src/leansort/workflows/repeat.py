@@ -11,10 +11,11 @@ from typing import Any
 
 from leansort.core import store
 from leansort.core.manifest import Manifest
+from leansort.data.classes import require_learnable
 from leansort.data.splits import folds as in_folds
 from leansort.measure.spread import Spread, spread
 from leansort.workflows.final import NAME, train_final
-from leansort.workflows.recipe import Recipe
+from leansort.workflows.recipe import Recipe, keep_classes
 from leansort.workflows.several import Ground, Result, with_seed
 
 _VERSION = 1
@@ -64,6 +65,8 @@ def repeat(
         UserError: a finished run has another recipe or other data, or there are fewer groups than folds.
     """
     wanted, done = plan(recipe.seed, seeds, folds), list[Result]()
+    for run in wanted:  # before the first of them is trained
+        require_learnable(folded(ground.manifest, folds, run.fold, recipe.seed), keep_classes(recipe.data))
     for run in wanted:
         rows = folded(ground.manifest, folds, run.fold, recipe.seed)
         done.append(ground.trained(with_seed(recipe, run.seed), run.name, rows))

@@ -22,7 +22,8 @@ from leansort.data.splits import split_of
 from leansort.measure import contest
 from leansort.workflows import bench as benches
 from leansort.workflows.compress import compress, steps_of
-from leansort.workflows.data import import_data
+from leansort.workflows.data import import_data, warn
+from leansort.workflows.data_unchanged import require_same_import
 from leansort.workflows.export import export_bundle
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
@@ -82,7 +83,10 @@ def _manifest(recipe: Recipe, out: Path, resume: bool) -> Manifest:
         kept = text_files.read_json(out / "recipe.json", "resume")
         if kept != recipe.to_json():
             raise UserError(f"resume: {out} was started with another recipe; start a new run with --out")
-        return manifests.load(path)
+        require_same_import(recipe.data, out)
+        manifest = manifests.load(path)
+        warn(manifest)
+        return manifest
     store.new_folder(out, "run", reuse=resume)
     store.write_json(out / "recipe.json", recipe.to_json())
     return import_data(recipe.data, out, seed=recipe.seed)

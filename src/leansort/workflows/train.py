@@ -21,6 +21,7 @@ from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.processes import first_process, several_processes
 from leansort.core.seeds import Seeds
+from leansort.data.classes import require_learnable
 from leansort.data.crops import Crops
 from leansort.measure.accuracy import coverage
 from leansort.train import checkpoint, teachers, trackers
@@ -33,7 +34,7 @@ from leansort.workflows.data import data_for, import_data
 from leansort.workflows.data_cache import decoded
 from leansort.workflows.progress import epochs, say
 from leansort.workflows.proving import require_exportable
-from leansort.workflows.recipe import Recipe
+from leansort.workflows.recipe import Recipe, keep_classes
 
 
 def train_once(
@@ -94,10 +95,12 @@ def train_model(
         meanwhile: called twice a second at most.
 
     Raises:
-        UserError: `folder` holds another run, `resume` finds one of another recipe, the network cannot be exported, or
-            it does not take a size that `train.grow_from` begins with.
+        UserError: `folder` holds another run, no crop in train shows a class that is not kept by name, `resume` finds
+            a run of another recipe, the network cannot be exported, or it does not take a size that `train.grow_from`
+            begins with.
     """
     _require_free(folder, resume)
+    require_learnable(manifest, keep_classes(recipe.data))
     resume = resume and (folder / "last.safetensors").exists()  # stopped in its first epoch it left none
     if not resume:
         exportable(recipe)

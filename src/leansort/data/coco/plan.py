@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.core.errors import UserError
-from leansort.core.labels import LabelSet
+from leansort.core.labels import LabelSet, require_distinct, retold, tidy
 from leansort.data.category_map import DROPPED, CategoryMap
+from leansort.data.classes import RESPELLED
 from leansort.data.coco import records
 from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.frames import NOT_A_BOX, Boxes, Frames, box_of, frames
@@ -85,6 +86,7 @@ class _Found:
         self.box: list[tuple[float, float, float, float]] = []
         self.ids: list[str] = []
         self.dropped = Counter[str]()
+        self.written = Counter[str]()  # boxes of each category, as the files spell it
         self.faults = Faults()
         self._reading, self._chosen = reading, chosen
 
@@ -110,6 +112,7 @@ class _Found:
                 kind = CROWD if crowd else NOT_A_BOX if box is None else TWO_SIZES
                 self.faults.add(kind, f"{coco.path.name}: annotation {annotation.id} in {photos[number].name}")
                 continue
+            self.written[category] += 1
             self.photo.append(number)
             self.label.append(self._chosen[category])
             self.box.append(box)
@@ -127,21 +130,25 @@ def plan(files: Sequence[AnnotationFile], category_map: CategoryMap | None, wher
 
     Raises:
         UserError: not COCO, ids are doubled or dangling, a file name leaves the folder of the photos, two files put
-            a photo on two splits, or the map does not fit.
+            a photo on two splits, two categories differ in case only, or the map does not fit.
     """
     read = [records.read(file.path) for file in files]
     names = {category.name: None for coco in read for category in sorted(coco.categories, key=_by_id)}
     notes: dict[str, Any] = {}
     for coco in read:
         _require_sound(coco, category_map, notes)
-    chosen = category_map.resolve(names, where) if category_map else {name: k for k, name in enumerate(names)}
+    classes = category_map.labels if category_map else tuple(dict.fromkeys(map(tidy, names)))
+    chosen = category_map.resolve(names, where) if category_map else {n: classes.index(tidy(n)) for n in names}
     shown = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
-    labels = LabelSet.of(category_map.labels if category_map else names, f"annotations: categories of {shown}")
+    labels = LabelSet.of(classes, f"annotations: categories of {shown}")
     photos, found = Photos(files, bare_names=reading.bare_names), _Found(reading, chosen)
     placed = [photos.add(coco.images, file) for coco, file in zip(read, files, strict=True)]
     photos.require_no_leak()
     for coco, (numbers, odd) in zip(read, placed, strict=True):
         found.take(coco, numbers, odd, photos.photos)
+    require_distinct((classes[k] for k in sorted(set(found.label))), f"annotations: categories of {shown}")
+    told = [f"{one}, {times} boxes" for one, times in retold(found.written.elements()).items()]
+    notes |= {RESPELLED: told} if told else {}
     empty = [str(coco.path) for coco in read if not coco.annotations]
     notes |= {EMPTY: empty} if empty else {}
     return _sorted(photos, labels, found, sum(len(coco.annotations) for coco in read), notes)

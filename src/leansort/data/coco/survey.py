@@ -10,6 +10,7 @@ import numpy as np
 from leansort.data.coco.frames import KINDS
 from leansort.data.coco.plan import Plan
 from leansort.data.histogram import ASPECTS, SIDES, histogram
+from leansort.data.items import WITHOUT
 
 
 def survey(planned: Plan, margin: float, least: int) -> dict[str, Any]:
@@ -20,11 +21,14 @@ def survey(planned: Plan, margin: float, least: int) -> dict[str, Any]:
     counted.update({KINDS[k]: int(n) for k in (1, 2, 3) if (n := (rectangles.fault == k).sum())})
     sides = (rectangles.edges[:, 2:] - rectangles.edges[:, :2])[usable]
     per_class = np.bincount(planned.label[usable], minlength=len(planned.labels))
+    classes = dict(zip(planned.labels.names, per_class.tolist(), strict=True))
+    empty = [name for name, crops in classes.items() if not crops]
     return {
         "photos": len(planned.photos),
         **({"photos that are not there": planned.missing} if planned.missing else {}),
         "annotations": planned.annotations,
-        "classes": dict(zip(planned.labels.names, per_class.tolist(), strict=True)),
+        "classes": classes,
+        **({WITHOUT: empty} if empty else {}),
         "dropped categories": dict(planned.dropped.most_common()),
         "dropped boxes": dict(counted),
         **planned.notes,

@@ -10,6 +10,7 @@ import tarfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.labels import LabelSet
 from leansort.core.text_files import lines_of
 from leansort.data import category_map
-from leansort.data.items import Item, Items
+from leansort.data.items import MAP, WITHOUT, Item, Items
 from leansort.data.names import plain_name
 
 SIDE = 32
@@ -67,7 +68,13 @@ def items(config: Config) -> Items:
         image = np.frombuffer(pixels, np.uint8).reshape(3, SIDE, SIDE)[::-1].transpose(1, 2, 0)  # planes R, G, B
         _write(path, cv2.imencode(".png", np.ascontiguousarray(image))[1].tobytes())
         listed.append(Item(path, labels.names[label], split, group=path.name, source=path.name))
-    return category_map.relabelled(Items(listed, labels, config.out), config.map)
+    found = category_map.relabelled(Items(listed, labels, config.out), config.map)
+    return replace(found, inputs=inputs(config))
+
+
+def inputs(config: Config) -> dict[Path, str]:
+    """The files that an import reads."""
+    return {config.path: "archive", **({config.map: MAP} if config.map else {})}
 
 
 def survey(config: Config) -> dict[str, Any]:
@@ -87,8 +94,10 @@ def survey(config: Config) -> dict[str, Any]:
             mapped[split, index[labels.names[label]]] += count
         counts, names = mapped, chosen.labels
     per_split = {split: {name: counts[split, k] for k, name in enumerate(names)} for split in ("train", "test")}
+    empty = [name for name in names if not any(of[name] for of in per_split.values())]
     dropped = sum(count for (_, label), count in counts.items() if label == category_map.DROPPED)
-    return {**per_split, **({"dropped": dropped} if config.map else {})}
+    without = {WITHOUT: empty} if empty else {}
+    return {**per_split, **without, **({"dropped": dropped} if config.map else {})}
 
 
 def _write(path: Path, data: bytes) -> None:

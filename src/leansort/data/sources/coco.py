@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.errors import UserError
 from leansort.data import category_map
+from leansort.data.classes import RESPELLED
 from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.cut import Cut, Progress, cut
 from leansort.data.coco.layouts import gathered
 from leansort.data.coco.plan import Plan, Reading, plan
 from leansort.data.coco.survey import survey as survey_plan
-from leansort.data.items import Items
+from leansort.data.items import MAP, PHOTO, Items
 
 
 class Config(BaseModel):
@@ -85,6 +87,8 @@ def items(config: Config, progress: Progress | None = None) -> Items:
     made, faults, lost = cut(planned, how, progress)
     photos = len(planned.photos)
     faults.merge(planned.faults)
+    for told in planned.notes.get(RESPELLED, ()):
+        faults.add(RESPELLED, told)
     if len(lost) > config.tolerate * photos:
         raise UserError(
             f"photos: {len(lost)} of {photos} cannot be used, at most {100 * config.tolerate:g} % are left out "
@@ -93,7 +97,23 @@ def items(config: Config, progress: Progress | None = None) -> Items:
     notes: dict[str, Any] = {"photos": photos, "annotations": planned.annotations, **faults.counts, **planned.notes}
     if planned.dropped:
         notes["dropped categories"] = dict(planned.dropped.most_common())
-    return Items(made, planned.labels, config.out, notes, faults)
+    return Items(made, planned.labels, config.out, notes, faults, _inputs(config, files, planned))
+
+
+def inputs(config: Config) -> dict[Path, str]:
+    """The files that an import reads.
+
+    Raises:
+        UserError: as `items` does for the annotations.
+    """
+    files = gathered(config.path, config.images)[0]
+    return _inputs(config, files, _planned(config, files))
+
+
+def _inputs(config: Config, files: Sequence[AnnotationFile], planned: Plan) -> dict[Path, str]:
+    """The annotations, the map, and the photos that have a box."""
+    photos = {Path(planned.photos[number].path): PHOTO for number in np.unique(planned.photo).tolist()}
+    return {**photos, **{file.path: "annotation file" for file in files}, **({config.map: MAP} if config.map else {})}
 
 
 def survey(config: Config) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from leansort.core.archives import require_unpacked
 from leansort.core.class_folders import Placed, class_folders
 from leansort.core.errors import UserError
-from leansort.core.labels import LabelSet
+from leansort.core.labels import LabelSet, tidy
 from leansort.data import category_map
 from leansort.data.category_map import relabelled
 from leansort.data.coco import layouts
 from leansort.data.faults import Faults
-from leansort.data.items import Item, Items, count
+from leansort.data.items import MAP, Item, Items, count
 from leansort.data.names import spelled
 
 EMPTY = "class folder without pictures"
@@ -53,8 +54,9 @@ def items(config: Config) -> Items:
     if layout and layout.kind != layouts.SINGLE:
         raise UserError(f"data folder: {config.path} is {layout.kind}, not class folders; read it with the source coco")
     found = class_folders(config.path, _named(config))
-    labels = LabelSet.of(config.labels or found.classes, f"class folders of {config.path}")
-    for name in found.classes:
+    classes = map(tidy, config.labels) if config.labels else sorted({tidy(name) for name in found.classes})
+    labels = LabelSet.of(classes, f"class folders of {config.path}")
+    for name in dict.fromkeys(one.label for one in found.pictures):
         labels.index(name, f"class folder {name} of {config.path}")
     faults = Faults()
     for one in found.passed:
@@ -63,7 +65,16 @@ def items(config: Config) -> Items:
         faults.add(EMPTY, name)
     listed = [item for one in found.pictures if (item := _item(one, config.path, faults))]
     notes: dict[str, Any] = dict(faults.counts) | ({WRAPPER: found.wrapper} if found.wrapper else {})
-    return relabelled(Items(listed, labels, config.path, notes, faults), config.map)
+    return relabelled(Items(listed, labels, config.path, notes, faults), config.map).having_read({config.map: MAP})
+
+
+def inputs(config: Config) -> Mapping[Path, str]:
+    """The files that an import reads.
+
+    Raises:
+        UserError: as `items` does.
+    """
+    return items(config).inputs or {}
 
 
 def survey(config: Config) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,4 +39,5 @@ def items(config: Config) -> Items:
         LeansortError: the folder cannot be written.
     """
     draw_dataset(config.path, seed=config.seed, scenes={"train": config.train, "val": config.val, "test": config.test})
-    return coco.items(coco.Config(path=config.path / "annotations.json", out=config.path))
+    found = coco.items(coco.Config(path=config.path / "annotations.json", out=config.path))
+    return replace(found, inputs=None)  # they are drawn by the seed, and lie in the folder of the run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.errors import MissingExtraError, UserError, not_one_of
 from leansort.core.image_files import NamedFiles
-from leansort.core.labels import LabelSet
+from leansort.core.labels import LabelSet, tidy
 from leansort.core.manifest import SPLITS
 from leansort.core.name_lists import file_name
 from leansort.core.tables import Table, find_columns, read_csv, require_values
 from leansort.data.category_map import relabelled
-from leansort.data.items import Item, Items, count
+from leansort.data.items import MAP, Item, Items, count
 from leansort.data.names import safe_name
 
 NEEDED, OPTIONAL = ("image", "label"), ("split", "group")
@@ -54,13 +55,23 @@ def items(config: Config) -> Items:
     if not config.path.is_file():
         raise UserError(f"table: {config.path} is not there")
     table = (_parquet if config.path.suffix.lower() == ".parquet" else _csv)(config.path)
-    written = sorted({row["label"] for _, row in table.rows})
-    labels = LabelSet.of(config.labels or written, f"table: labels of {config.path}")
+    written = sorted({tidy(row["label"]) for _, row in table.rows})
+    labels = LabelSet.of(map(tidy, config.labels) if config.labels else written, f"table: labels of {config.path}")
     files = NamedFiles(root)
     listed = [_item(row, f"{table.where} row {number}", labels, files) for number, row in table.rows]
     notes: dict[str, Any] = {"blank rows": table.blank} if table.blank else {}
     notes |= {"columns not used": table.unused} if table.unused else {}
-    return relabelled(Items(listed, labels, root, notes), config.map)
+    found = relabelled(Items(listed, labels, root, notes), config.map)
+    return found.having_read({config.path: "list", config.map: MAP})
+
+
+def inputs(config: Config) -> Mapping[Path, str]:
+    """The files that an import reads.
+
+    Raises:
+        UserError: as `items` does.
+    """
+    return items(config).inputs or {}
 
 
 def survey(config: Config) -> dict[str, Any]:

@@ -1,0 +1,198 @@
+"""What a run's data were made of, file by file, so that a resumed run sees what was added, removed or changed.
+
+A file of the same size and times is taken as the same; where these differ its contents decide, so that a file that was
+only touched, copied back or checked out anew is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from leansort.core import store
+from leansort.core.errors import IntegrityError, MissingExtraError
+from leansort.core.manifest import Manifest
+
+_KEY, _VERSION = b"leansort", 1
+_NAMED = 3  # examples of each kind of difference
+_GONE = -1  # the size of what is not there
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file.
+
+    Attributes:
+        path: absolute.
+        kind: `photo`, or what else it is, for messages.
+        size: in bytes; -1 where it is not there.
+        modified: nanoseconds of its contents' last change.
+        changed: nanoseconds of the last change of anything about it.
+        hash: SHA-256 of the contents, first 32 hex digits; empty where it was not read.
+        meaning: class, split and group where it is a manifest's crop.
+    """
+
+    path: str
+    kind: str
+    size: int
+    modified: int
+    changed: int
+    hash: str = ""
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All files of an import, or all crops of a manifest that was made before.
+
+    Attributes:
+        files: in the order of their paths.
+        manifest: the manifest that was given; empty where the run imported its data itself.
+    """
+
+    files: tuple[Input, ...]
+    manifest: str = ""
+
+    def save(self, path: Path) -> None:
+        """Write them as Parquet, atomically."""
+        arrow, parquet = _arrow()
+        names = [field.name for field in fields(Input)]
+        columns = dict(zip(names, zip(*map(astuple, self.files), strict=True), strict=True)) if self.files else {}
+        table = arrow.table({name: arrow.array(columns.get(name, ()), _type(arrow, name)) for name in names})
+        meta = {"version": _VERSION, "manifest": self.manifest}
+        with store.replacing(path) as temporary:
+            parquet.write_table(table.replace_schema_metadata({_KEY: store.canonical_json(meta).encode()}), temporary)
+
+
+def load(path: Path) -> Inputs:
+    """Read what `Inputs.save` wrote.
+
+    Raises:
+        IntegrityError: it is damaged, or of another version.
+    """
+    arrow, parquet = _arrow()
+    try:
+        table = parquet.read_table(path)
+        meta = json.loads(table.schema.metadata[_KEY])
+        if meta["version"] != _VERSION:
+            raise ValueError(f"version {meta['version']}")
+        files = tuple(Input(**row) for row in table.to_pylist())
+        return Inputs(files, str(meta["manifest"]))
+    except (OSError, KeyError, TypeError, ValueError, arrow.ArrowException) as error:
+        raise IntegrityError(f"resume: {path} cannot be read ({type(error).__name__}); start anew") from None
+
+
+def of_files(kinds: Mapping[Path, str], known: Mapping[str, str] | None = None) -> tuple[Input, ...]:
+    """Look at files and read their contents.
+
+    Args:
+        kinds: the files, each with what it is.
+        known: hashes by absolute path that need not be computed again.
+    """
+    known = known or {}
+    return _parallel(_read, [(one, known.get(one.path, "")) for one in _seen(kinds)])
+
+
+def of_manifest(manifest: Manifest) -> tuple[Input, ...]:
+    """Look at a manifest's crops; the contents are those that it names."""
+    names, found = manifest.labels.names, {}
+    for row in manifest.rows:
+        path = str(manifest.path(row).absolute())
+        one = _stat((path, "crop"))
+        found[path] = replace(one, hash=row.hash, meaning=f"{names[row.label]}, {row.split}, {row.group}")
+    return tuple(found[path] for path in sorted(found))
+
+
+def differences(before: Sequence[Input], now: Mapping[Path, str] | Sequence[Input]) -> str:
+    """Say what was added, removed and changed, with the first names; empty where all is the same.
+
+    Args:
+        before: the files as they were.
+        now: the files of today with what each is, or a manifest's crops.
+    """
+    today = {one.path: one for one in (now if isinstance(now, Sequence) else _seen(now))}
+    then = {one.path: one for one in before}
+    both = [(one, today[path]) for path, one in then.items() if path in today]
+    other = [one for one, same in zip(both, _parallel(_same, both), strict=True) if not same]
+    gone = [one for one in then.values() if one.path not in today and one.size != _GONE]
+    new = [one for path, one in today.items() if path not in then and one.size != _GONE]
+    new += [one for old, one in other if old.size == _GONE]
+    gone += [old for old, one in other if one.size == _GONE]
+    changed = [(old, one) for old, one in other if _GONE not in (old.size, one.size)]
+    moved = [one for old, one in changed if old.hash == one.hash and old.meaning != one.meaning]
+    fresh = [one for old, one in changed if old.hash != one.hash or old.meaning == one.meaning]
+    base = _base(one.path for one in (*then.values(), *today.values()))
+    told = [_told(new, "added", base), _told(gone, "removed", base), _told(fresh, "changed", base)]
+    return "; ".join(part for part in (*told, _told(moved, "given another class, split or group", base)) if part)
+
+
+def _told(files: Sequence[Input], what: str, base: str) -> str:
+    parts = []
+    for kind in dict.fromkeys(one.kind for one in files):
+        names = sorted(os.path.relpath(one.path, base) for one in files if one.kind == kind)
+        shown = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
+        parts.append(f"{len(names):,} {kind}{'s' * (len(names) > 1)} {what} ({shown})")
+    return "; ".join(parts)
+
+
+def _base(paths: Iterable[str]) -> str:
+    folders = {path.rpartition(os.sep)[0] or os.sep for path in paths}
+    return os.path.commonpath(folders) if folders else os.curdir
+
+
+def _same(pair: tuple[Input, Input]) -> bool:
+    old, one = pair
+    if old.size != one.size or old.meaning != one.meaning or (one.hash and one.hash != old.hash):
+        return False
+    if (old.modified, old.changed) == (one.modified, one.changed) or old.size == _GONE:
+        return True
+    return bool(old.hash) and _hash(one.path) == old.hash
+
+
+def _seen(kinds: Mapping[Path, str]) -> list[Input]:
+    named = {str(path.absolute()): kind for path, kind in kinds.items()}
+    return list(_parallel(_stat, sorted(named.items())))
+
+
+def _stat(named: tuple[str, str]) -> Input:
+    path, kind = named
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return Input(path, kind, _GONE, 0, 0)
+    return Input(path, kind, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _read(pair: tuple[Input, str]) -> Input:
+    one, known = pair
+    return replace(one, hash=known or (_hash(one.path) if one.size != _GONE else ""))
+
+
+def _hash(path: str) -> str:
+    try:
+        return hashlib.sha256(store.read_file(Path(path))).hexdigest()[:32]
+    except OSError:
+        return ""
+
+
+def _parallel(function: Any, values: Sequence[Any]) -> tuple[Any, ...]:
+    with ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as pool:  # what is waited for is disks and networks
+        return tuple(pool.map(function, values))
+
+
+def _type(arrow: Any, name: str) -> Any:
+    return arrow.int64() if name in ("size", "modified", "changed") else arrow.string()
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        raise MissingExtraError("pyarrow", "train") from None

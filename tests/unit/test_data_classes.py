@@ -1,0 +1,196 @@
+"""Classes of a data set: without a crop, missing from train, in several spellings; the same for every source."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leansort.core.errors import UserError
+from leansort.core.labels import LabelSet
+from leansort.core.manifest import Manifest, Row
+from leansort.data import category_map, classes
+from leansort.data.importing import to_manifest
+from leansort.data.items import Item, Items, count
+from leansort.data.sources import folder, table
+from tests.conftest import draw
+
+NFD = "pla\u0301stico"
+
+
+def items(root: Path, wanted: dict[str, dict[str, int]], names: tuple[str, ...]) -> Items:
+    """Files (no pictures) of each class in each split."""
+    root.mkdir(parents=True, exist_ok=True)
+    listed: list[Item] = []
+    for label, splits in wanted.items():
+        for split, number in splits.items():
+            for at in range(number):
+                path = root / f"{len(listed)}-{split}-{at}.jpg"
+                path.write_bytes(path.name.encode())
+                listed.append(Item(path, label, split or None, path.name, path.name))
+    return Items(listed, LabelSet.of(names), root)
+
+
+def imported(found: Items, **more: Any) -> tuple[Manifest, dict[str, list[str]]]:
+    manifest, faults = to_manifest(found, verify=False, **more)
+    return manifest, faults.examples
+
+
+ALL = {"train": 6, "val": 2, "test": 2}
+
+
+def test_a_class_without_a_crop_is_left_out_named_and_changes_no_other_index(tmp_path: Path) -> None:
+    wanted = {"b": ALL, "d": ALL}
+    manifest, faults = imported(items(tmp_path, wanted, ("a", "b", "c", "d")))
+    assert manifest.labels == LabelSet(("b", "d"))
+    assert manifest.labels.digest == LabelSet(("b", "d")).digest
+    assert [manifest.counts(split) for split in ALL] == [[6, 6], [2, 2], [2, 2]]
+    assert faults[classes.EMPTY] == ["a", "c"]
+    assert manifest.notes[classes.LEFT_OUT] == ["a", "c"]
+    alone, _ = imported(items(tmp_path / "alone", wanted, ("b", "d")))
+    assert [(row.label, row.split, row.image) for row in alone.rows] == [
+        (row.label, row.split, row.image) for row in manifest.rows
+    ]
+
+
+@pytest.mark.parametrize("method", ["hash", "class"])
+def test_a_class_without_a_crop_moves_nobody_to_another_split(method: str, tmp_path: Path) -> None:
+    from leansort.data.splits import SplitConfig
+
+    split = SplitConfig.model_validate({"method": method})
+    wanted = {"b": {"": 40}, "d": {"": 40}}
+    with_empty, _ = imported(items(tmp_path, wanted, ("a", "b", "d")), split=split)
+    without, _ = imported(items(tmp_path, wanted, ("b", "d")), split=split)
+    assert with_empty.digest == without.digest
+
+
+def test_it_stays_where_the_user_asks_for_it_by_name_and_the_manifest_says_so(tmp_path: Path) -> None:
+    found = items(tmp_path, {"b": ALL, "d": ALL}, ("a", "b", "c", "d"))
+    manifest, faults = imported(found, keep=["a "])
+    assert manifest.labels.names == ("a", "b", "d")
+    assert (faults[classes.EMPTY], faults[classes.KEPT_EMPTY]) == (["c"], ["a"])
+    assert manifest.notes[classes.KEPT] == ["a"]
+    classes.require_learnable(manifest)
+    with pytest.raises(UserError, match=r"data.keep_classes: got 'aa', allowed: a, b, c, d"):
+        imported(found, keep=["aa"])
+
+
+def test_a_class_whose_pictures_all_cannot_be_read_is_left_out_too(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for number in range(8):
+            draw(tmp_path / name / f"{number}.png", 0, number, (16, 16))
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "x.png").write_bytes(b"no picture")
+    manifest, faults = to_manifest(folder.items(folder.Config(path=tmp_path)), tolerate=0.1)
+    assert manifest.labels.names == ("a", "b")
+    assert faults.examples[classes.EMPTY] == ["c"]
+
+
+def test_one_class_alone_is_no_classifier(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="only b has crops, a classifier needs two classes or more; without a crop: a"):
+        imported(items(tmp_path, {"b": ALL}, ("a", "b")))
+
+
+def test_a_class_of_val_or_test_alone_is_refused_unless_it_is_asked_for(tmp_path: Path) -> None:
+    found = items(tmp_path, {"a": ALL, "b": ALL, "c": {"val": 3, "test": 1}}, ("a", "b", "c"))
+    with pytest.raises(UserError, match=r"1 of 3 classes have no crop in train.*c \(val 3, test 1\).*--keep-classes c"):
+        imported(found)
+    manifest, _ = imported(found, keep=["c"])
+    assert manifest.counts("train") == [6, 6, 0]
+    assert classes.doubts(manifest) == [
+        "class 'c' has no crop in train: it is never right, which takes 1/3 off macro-F1"
+    ]
+
+
+def test_data_without_a_train_split_are_for_scoring_and_need_no_class_there(tmp_path: Path) -> None:
+    manifest, _ = imported(items(tmp_path, {"a": {"test": 3}, "b": {"test": 1}}, ("a", "b")))
+    assert classes.doubts(manifest) == []
+
+
+def test_few_crops_in_train_or_none_in_val_or_test_are_told_with_what_they_do(tmp_path: Path) -> None:
+    wanted = {"a": ALL, "b": {"train": 4, "test": 1}, "c": {"train": 9, "val": 1}}
+    told = classes.doubts(imported(items(tmp_path, wanted, ("a", "b", "c")))[0])
+    assert told == [
+        "class 'b' has 4 crops in train, fewer than 5: its F1, 1/3 of macro-F1, hangs on luck",
+        "class 'b' has no crop in val: val macro-F1, which chooses the best epoch and fits thresholds, leaves it out",
+        "class 'c' has no crop in test: test macro-F1, the final score, leaves it out",
+    ]
+
+
+def test_training_refuses_an_older_manifest_with_a_class_that_nothing_shows() -> None:
+    rows = tuple(Row(f"{at}.jpg", at % 2, split, f"{at}{split}", "h", "s") for at in range(4) for split in ALL)
+    manifest = Manifest(rows, LabelSet(("a", "b", "unknown")), Path())
+    with pytest.raises(UserError, match=r"unknown \(val 0, test 0\)"):
+        classes.require_learnable(manifest)
+    classes.require_learnable(manifest, ["unknown"])
+
+
+def written(root: Path, names: list[str]) -> Path:
+    for kind, name in enumerate(names):
+        for split in ("train", "test"):
+            for number in range(5):
+                draw(root / split / name / f"{kind}{number}.png", kind % 3, number, (16, 16))
+    return root
+
+
+def test_class_folders_in_two_spellings_are_one_class(tmp_path: Path) -> None:
+    root = written(tmp_path, ["plastic", "paper"])
+    draw(root / "train" / "plastic " / "more.png", 0, 9, (16, 16))
+    manifest, faults = to_manifest(folder.items(folder.Config(path=root)))
+    assert manifest.labels.names == ("paper", "plastic")
+    assert sum(manifest.counts(split)[1] for split in ALL) == 11
+    assert faults.examples[classes.RESPELLED] == ["'plastic ' taken as 'plastic', 1 crop"]
+
+
+@pytest.mark.parametrize("labels", [None, ("paper", "Plastic")])
+def test_class_folders_that_differ_in_case_are_refused(labels: tuple[str, ...] | None, tmp_path: Path) -> None:
+    root = written(tmp_path, ["plastic", "paper"])
+    draw(root / "train" / "Plastic" / "more.png", 0, 9, (16, 16))
+    with pytest.raises(UserError, match="in case or Unicode form only") as caught:
+        folder.items(folder.Config(path=root, labels=labels))
+    assert ("'plastic'" in str(caught.value), "'Plastic'" in str(caught.value)) == (True, True)
+
+
+def test_a_category_map_is_the_way_out_and_takes_spellings_as_data_do(tmp_path: Path) -> None:
+    root = written(tmp_path / "photos", ["plastic", "paper"])
+    draw(root / "train" / "Plastic" / "more.png", 0, 9, (16, 16))
+    path = tmp_path / "map.yaml"
+    path.write_text("labels: [Plastic, Paper]\nmap: {Plastic: ['plastic ', Plastic], ' Paper': [paper]}\n")
+    found = folder.items(folder.Config(path=root, map=path))
+    assert found.labels.names == ("Plastic", "Paper")
+    assert sum(item.label == "Plastic" for item in found.items) == 11
+    path.write_text("labels: [Plastic, Paper]\nmap: {Plastic: [plastic, Plastic], Paper: [paper, 'plastic ']}\n")
+    with pytest.raises(UserError, match="named twice: plastic"):
+        category_map.load(path)
+    path.write_text("labels: [Plastic, plastic]\nmap: {Plastic: [plastic], plastic: [paper]}\n")
+    with pytest.raises(UserError, match="'Plastic' and 'plastic' differ in case"):
+        category_map.load(path)
+
+
+def test_a_map_keeps_its_order_and_loses_the_class_that_nothing_shows(tmp_path: Path) -> None:
+    root = written(tmp_path / "photos", ["can", "bag", "cup"])
+    (root / "train" / "battery").mkdir()
+    path = tmp_path / "map.yaml"
+    path.write_text("labels: [Metal, Battery, Bag]\nmap: {Metal: [can], Battery: [battery], Bag: [bag]}\ndrop: [cup]\n")
+    found = folder.items(folder.Config(path=root, map=path))
+    manifest, faults = to_manifest(found)
+    assert (manifest.labels.names, faults.examples[classes.EMPTY]) == (("Metal", "Bag"), ["Battery"])
+    assert to_manifest(found, keep=["Battery"])[0].labels.names == ("Metal", "Battery", "Bag")
+    assert count(found)["classes without a crop"] == ["Battery"]
+
+
+def test_labels_of_a_table_in_either_unicode_form_are_one_class(tmp_path: Path) -> None:
+    lines = ["image,label,split"]
+    for number in range(12):
+        draw(tmp_path / f"{number}.png", number % 3, number, (16, 16))
+        split = "train" if number < 10 else "val"
+        lines.append(f"{number}.png,{('plástico', NFD, 'paper')[number % 3]},{split}")
+    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    manifest, faults = to_manifest(table.items(table.Config(path=tmp_path / "list.csv")))
+    assert manifest.labels.names == ("paper", "plástico")
+    assert [r"('pla\u0301stico') taken as" in line for line in faults.examples[classes.RESPELLED]] == [True]
+    unused = table.Config(path=tmp_path / "list.csv", labels=("plástico", "glass", "paper"))
+    assert to_manifest(table.items(unused))[0].labels.names == ("plástico", "paper")
+    assert json.dumps(manifest.notes)
