@@ -14,6 +14,7 @@ from leansort.core.manifest import Manifest, Row
 from leansort.data import category_map, classes
 from leansort.data.importing import to_manifest
 from leansort.data.items import Item, Items, count
+from leansort.data.sources import coco as coco_source
 from leansort.data.sources import folder, table
 from tests.conftest import draw
 
@@ -194,3 +195,36 @@ def test_labels_of_a_table_in_either_unicode_form_are_one_class(tmp_path: Path) 
     unused = table.Config(path=tmp_path / "list.csv", labels=("plástico", "glass", "paper"))
     assert to_manifest(table.items(unused))[0].labels.names == ("plástico", "paper")
     assert json.dumps(manifest.notes)
+
+
+def coco(root: Path, categories: list[str], boxes: list[int]) -> Path:
+    """A file of one photo a box; `boxes` are places in `categories`."""
+    tree: dict[str, Any] = {"images": [], "annotations": []}
+    tree["categories"] = [{"id": at, "name": name} for at, name in enumerate(categories)]
+    for at, category in enumerate(boxes):
+        draw(root / f"{at}.jpg", at % 3, at, (40, 40))
+        split = ("train", "train", "train", "val", "test")[at // 2 % 5]
+        tree["images"].append({"id": at, "file_name": f"{at}.jpg", "width": 40, "height": 40, "split": split})
+        tree["annotations"].append({"id": at, "image_id": at, "category_id": category, "bbox": [2, 2, 30, 30]})
+    path = root / "annotations.json"
+    path.write_text(json.dumps(tree))
+    return path
+
+
+def test_a_category_that_only_groups_the_others_is_no_class(tmp_path: Path) -> None:
+    """As Roboflow writes it: category 0 has the project's name, and may be spelled as a class is."""
+    config = coco_source.Config(path=coco(tmp_path, ["plastic", "Plastic", "paper"], [1, 2] * 10), out=tmp_path)
+    assert coco_source.survey(config)["classes without a crop"] == ["plastic"]
+    manifest, faults = to_manifest(coco_source.items(config))
+    assert (manifest.labels.names, faults.examples[classes.EMPTY]) == (("Plastic", "paper"), ["plastic"])
+
+
+def test_categories_in_several_spellings(tmp_path: Path) -> None:
+    path = coco(tmp_path, ["plastic", "paper", "plastic "], [0, 1, 2, 1] * 5)
+    config = coco_source.Config(path=path, out=tmp_path)
+    manifest, faults = to_manifest(coco_source.items(config))
+    assert manifest.labels.names == ("plastic", "paper")
+    assert faults.examples[classes.RESPELLED] == ["'plastic ' taken as 'plastic', 5 boxes"]
+    assert sum(coco_source.survey(config)["classes"].values()) == 20
+    with pytest.raises(UserError, match="'Plastic' and 'plastic' differ in case"):
+        coco_source.items(coco_source.Config(path=coco(tmp_path, ["plastic", "Plastic"], [0, 1] * 10), out=tmp_path))
