@@ -104,7 +104,7 @@ def of_manifest(manifest: Manifest) -> tuple[Input, ...]:
     """Look at a manifest's crops; the contents are those that it names."""
     names, found = manifest.labels.names, {}
     for row in manifest.rows:
-        path = str(manifest.path(row).absolute())
+        path = os.path.normpath(manifest.path(row).absolute())
         one = _stat((path, "crop"))
         found[path] = replace(one, hash=row.hash, meaning=f"{names[row.label]}, {row.split}, {row.group}")
     return tuple(found[path] for path in sorted(found))
@@ -157,7 +157,7 @@ def _same(pair: tuple[Input, Input]) -> bool:
 
 
 def _seen(kinds: Mapping[Path, str]) -> list[Input]:
-    named = {str(path.absolute()): kind for path, kind in kinds.items()}
+    named = {os.path.normpath(path.absolute()): kind for path, kind in kinds.items()}
     return list(_parallel(_stat, sorted(named.items())))
 
 
