@@ -27,7 +27,7 @@ CASES = int(os.environ.get("LEANSORT_FUZZ", "2000"))
 WORDS = (
     "glass", "paper", "train", "train", "test", "val", "valid", "Training", "original", "resized", "x", ".git",
     ".ipynb_checkpoints", "@eaDir", "__MACOSX", "$RECYCLE.BIN", unicodedata.normalize("NFC", "é"),
-    unicodedata.normalize("NFD", "é"), "new\nline", "glass ", "Glass", "-rf", os.fsdecode(b"\xff"), "a" * 200,
+    unicodedata.normalize("NFD", "é"), "new\nline", "glass ", "Glass", "-rf", os.fsdecode(b"\xff"), "a" * 90,
 )  # fmt: skip
 FILES = (
     "a.jpg", "b.JPG", "c.png", "._a.jpg", ".DS_Store", "Thumbs.db", "d.txt", "e", "f.gif", "g.jfif", "h.html", "i.jpg~",
@@ -44,16 +44,20 @@ CONTENTS = (
 )  # None: a pipe
 Paths = st.lists(st.sampled_from(WORDS), max_size=4).map("/".join)
 Files = st.tuples(Paths, st.sampled_from(FILES), st.sampled_from(CONTENTS))
-Prefixes = st.lists(
-    st.sampled_from(["", "train", "test", "val", "valid", "original", "resized", "x", "x/y", ".git", "train/train"]),
+Layouts = st.lists(
+    st.sampled_from([
+        "{}", "train/{}", "test/{}", "val/{}", "valid/{}", "original/{}", "resized/{}", "x/{}", "x/y/{}", ".git/{}",
+        "train/train/{}", "{}/train", "{}/test", "train/{}/test",
+    ]),
     max_size=3, unique=True,
 )  # fmt: skip
-Blocks = Prefixes.map(  # of class folders, as data sets have them, that the other files fall among
-    lambda found: [(f"{prefix}/{name}", "a.jpg", CONTENTS[0]) for prefix in found for name in ("glass", "paper")]
+Blocks = Layouts.map(  # of class folders, as data sets have them, that the other files fall among
+    lambda layouts: [(layout.format(name), "a.jpg", CONTENTS[0]) for layout in layouts for name in ("glass", "paper")]
 )
 Trees = st.tuples(Blocks, st.lists(Files, max_size=10)).map(lambda two: two[0] + two[1])
 Targets = st.one_of(
     Paths, st.sampled_from(["..", ".", "../outside", "../outside/glass", "nowhere", "/", "/dev/null"]),
+    st.sampled_from(["glass/a.jpg", "train/glass/a.jpg", "../outside/glass/o.jpg", "train", "glass"]),
     st.tuples(Paths, st.sampled_from(FILES)).map("/".join),
 )  # fmt: skip
 Links = st.tuples(Paths, st.sampled_from([*WORDS, *FILES]), Targets, st.booleans())
@@ -150,7 +154,7 @@ def check(files: list[tuple[str, str, bytes | None]], links: list[tuple[str, str
 
 
 REASONS = (
-    "holds no pictures", "need at least two", "Unicode form only", "holds the split folder", "may mean the split",
+    "holds no pictures", "need at least two", "at most 100", "Unicode form only", "holds the split folder", "may mean the split",
     "give all of them one", "which all mean", "beside the split folder", "folders called as those",
     "copies of one data", "is not UTF-8",
 )  # fmt: skip
