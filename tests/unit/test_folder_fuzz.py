@@ -154,7 +154,8 @@ def check(files: list[tuple[str, str, bytes | None]], links: list[tuple[str, str
 
 
 REASONS = (
-    "holds no pictures", "need at least two", "at most 100", "Unicode form only", "holds the split folder", "may mean the split",
+    "holds no pictures", "need at least two", "at most 100", "Unicode form only", "holds the split folder",
+    "may mean the split",
     "give all of them one", "which all mean", "beside the split folder", "folders called as those",
     "copies of one data", "is not UTF-8",
 )  # fmt: skip
