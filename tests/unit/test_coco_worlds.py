@@ -204,6 +204,16 @@ def test_crowds_are_single_objects_where_the_user_says_so(tmp_path: Path) -> Non
     assert not any("crowd" in note for note in taken.notes)
 
 
+def test_a_grouping_category_of_a_classs_name_is_no_second_class(tmp_path: Path) -> None:
+    """Roboflow's category 0 has the project's name, which may be a class's too; it has no boxes."""
+    path = world(tmp_path / "d", 8)
+    made = json.loads(path.read_text())
+    made["categories"].insert(0, {"id": 0, "name": "glass", "supercategory": "none"})
+    surveyed = coco.survey(coco.Config(path=put(path, made)))
+    assert surveyed["classes"] == {"glass": 4, "paper": 4}
+    assert surveyed["categories of one name, taken as one"] == {"glass": "id 0, id 1"}
+
+
 def test_photos_in_another_unicode_form_than_the_annotations(tmp_path: Path) -> None:
     """Origin: macOS stores é as two characters, most tools write one."""
     folder = tmp_path / "fotos"

@@ -164,16 +164,25 @@ def _require_sound(coco: Coco, category_map: CategoryMap | None, notes: dict[str
     records.require_unique((category.id for category in coco.categories), coco.path, "categories")
     records.require_unique((a.id for a in coco.annotations), coco.path, "annotations", known)
     records.require_known(coco)
+    _merge_names(coco, category_map is None, notes)
+
+
+def _merge_names(coco: Coco, refuse: bool, notes: dict[str, Any]) -> None:
+    """Name the categories of one name; without a map to say so, several of them that have boxes are refused.
+
+    A category of a class's name and without boxes is Roboflow's, which groups the others under the project's name.
+    """
     doubled = [name for name, n in Counter(category.name for category in coco.categories).items() if n > 1]
-    ids = {name: [category.id for category in coco.categories if category.name == name] for name in doubled}
-    if doubled and category_map is None:
-        shown = ", ".join(map(str, ids[doubled[0]]))
-        raise UserError(
-            f"annotations: {coco.path}: the categories with ids {shown} are all called {doubled[0]!r}; give them names "
-            "of their own in the file, or a category map (--map), which takes them as one"
-        )
+    used = {annotation.category_id for annotation in coco.annotations} if doubled else set()
     for name in doubled:
-        notes.setdefault(MERGED, {})[name] = ", ".join(f"id {one}" for one in ids[name])
+        ids = [category.id for category in coco.categories if category.name == name]
+        if refuse and len(used.intersection(ids)) > 1:
+            shown = ", ".join(map(str, ids))
+            raise UserError(
+                f"annotations: {coco.path}: the categories with ids {shown} are all called {name!r}; give them names "
+                "of their own in the file, or a category map (--map), which takes them as one"
+            )
+        notes.setdefault(MERGED, {})[name] = ", ".join(f"id {one}" for one in ids)
 
 
 def _sorted(photos: Photos, labels: LabelSet, found: _Found, total: int, notes: dict[str, Any]) -> Plan:
