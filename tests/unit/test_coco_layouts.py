@@ -33,6 +33,9 @@ def test_roboflow(tmp_path: Path) -> None:
         "valid/_annotations.coco.json (val, photos beside it); test/_annotations.coco.json (test, photos beside it)"
     )
     assert counts(tmp_path, root) == {"train": 8, "val": 4, "test": 4}
+    manifest, faults = to_manifest(coco.items(coco.Config(path=root, out=tmp_path / "again")))
+    assert manifest.labels.names == ("glass", "paper")
+    assert [places for kind, places in faults.examples.items() if "class without a crop" in kind] == [["trash"]]
 
 
 def test_one_part_of_roboflow_and_parts_beside(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def load(path: Path, overrides: Sequence[str] = (), data: Path | None = None) ->
     if data is not None:
         section = tree.setdefault("data", {})
         if isinstance(section, dict):  # else it is named among the faults
-            tree["data"] = with_path(section, data)
+            tree["data"] = with_path(section, data, COMMON)
     return validated(_with_statistics(tree), str(path))
 
 
