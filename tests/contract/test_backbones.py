@@ -16,7 +16,7 @@ from onnx import numpy_helper
 
 from leansort.arch import trained
 from leansort.arch.archspec import ArchSpec, Factorize, Factorized
-from leansort.arch.build import build, parameters
+from leansort.arch.build import build, is_of_own_blocks, parameters
 from leansort.arch.fusing import fused
 from leansort.arch.initial import classifiers
 from leansort.arch.trained import TrainedModel
@@ -30,6 +30,7 @@ from leansort.export import parity
 from leansort.export.differing import first_difference
 from leansort.export.formats import in_format
 from leansort.export.onnx import to_bundle
+from leansort.export.sketch import sketch
 from leansort.runtime.probing import LAYERS
 
 TIMM = ("mnasnet_100", "mobilenetv4_conv_small", "lcnet_050", "ghostnet_100", "repvit_m0_9")
@@ -168,6 +169,8 @@ def test_export_says_what_the_network_says(name: str) -> None:
     same = parity.check(model, bundle, pixels)
     assert same.agreement == 1.0
     assert same.gap < 1e-4
+    if is_of_own_blocks(model.spec):  # whose quick export is believed before training
+        assert parity.check(model, sketch(model), pixels).gap < 1e-4
 
 
 @pytest.mark.parametrize("name", ["tiny_s", "lean_v4", "mobilenetv3_small", "timm:repvit_m0_9"])

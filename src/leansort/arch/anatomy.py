@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from leansort.arch.build import parameters
+from leansort.arch.build import parameters, without_gradients
 from leansort.arch.tracing import traced
 from leansort.core.errors import UserError
 
@@ -59,7 +59,7 @@ def parts(model: nn.Module, size: int) -> list[Part]:
     """
     run = _Run(model, traced(model))
     try:
-        with torch.no_grad(), run.counter:
+        with without_gradients(model), run.counter:
             run.run(torch.zeros(1, 3, size, size))
     except UNFIT as error:
         cause = error.__cause__ or error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -45,11 +47,14 @@ def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
     return channels_last(guard_strided(guard_norms(model)))
 
 
-def is_of_rows(spec: ArchSpec) -> bool:
-    """Whether a network is made of rows, and so of our own blocks alone."""
+def is_of_own_blocks(spec: ArchSpec) -> bool:
+    """Whether a network is made of rows, or by code of this package, and so of our own blocks alone."""
     if spec.model is not None:
         return True
-    return not timm.is_timm(spec.base) and plugins.path_of("backbones", spec.base).suffix == ".yaml"
+    if timm.is_timm(spec.base):
+        return False
+    path = plugins.path_of("backbones", spec.base)
+    return path.suffix == ".yaml" or path.parent == Path(__file__).parent / "backbones"
 
 
 def _base(spec: ArchSpec) -> nn.Module:
@@ -105,7 +110,21 @@ def macs(model: nn.Module, size: int) -> int:
     """Multiply-adds of convolutions and linear layers for one picture of `size` x `size`."""
     was_training = model.training
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    with without_gradients(model), counter:
         model.eval()(torch.zeros(1, 3, size, size).to(memory_format=torch.channels_last))
     model.train(was_training)
     return int(counter.get_total_flops()) // 2
+
+
+@contextmanager
+def without_gradients(model: nn.Module) -> Iterator[None]:
+    """Ask for no gradients, not of the weights either: PyTorch's counter trips over weights that modules are given."""
+    learning = [weights for weights in model.parameters() if weights.requires_grad]
+    try:
+        for weights in learning:
+            weights.requires_grad_(False)
+        with torch.no_grad():
+            yield
+    finally:
+        for weights in learning:
+            weights.requires_grad_(True)
