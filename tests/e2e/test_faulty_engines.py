@@ -197,6 +197,12 @@ def test_predict_keeps_the_lines_that_are_done(
         ("load 0 segv", 2, "crashed (signal 11, SIGSEGV) on loading; use --engine onnxruntime"),
         ("batch 3 segv", 2, "crashed (signal 11, SIGSEGV) on a batch of 3; use --engine onnxruntime"),
         ("call 3 hang", 1, "did not answer for 2 s"),
+        (
+            "call 3 raise",
+            1,
+            "failed (RuntimeError: no kernel for this) on a batch of 3, after 6 pictures, whose lines are",
+        ),
+        ("load 0 raise", 2, "failed (RuntimeError: no kernel for this) on loading; use --engine onnxruntime"),
         ("load 0 hang", 2, "did not answer for 2 s"),
     ],
 )

@@ -51,6 +51,12 @@ def limit() -> float:
     return seconds
 
 
+def raised(error: Exception) -> str:
+    """What an engine did that raised an exception of its own library's, in a few words."""
+    said = " ".join(str(error).split())[:160]
+    return f"failed ({type(error).__name__}{said and ': '}{said})"
+
+
 def main() -> None:
     """Try what standard input lists."""
     seconds = limit()
@@ -73,8 +79,7 @@ def main() -> None:
         except LeansortError:
             tell(done=True)  # said in a line of its own, when it is loaded to be used
         except Exception as error:
-            said = " ".join(str(error).split())[:160]
-            tell(doing=doing, failed=f"failed ({type(error).__name__}{said and ': '}{said})")
+            tell(doing=doing, failed=raised(error))
         else:
             tell(done=True)
     faulthandler.cancel_dump_traceback_later()

@@ -8,8 +8,8 @@ from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.runtime import engine as engines
 from leansort.runtime.predictor import Classifier
+from leansort.workflows.board import Board, WatchedEngine
 from leansort.workflows.progress import say
-from leansort.workflows.supervised import Board, WatchedEngine
 
 AUTO = "auto"
 

@@ -19,6 +19,7 @@ from leansort.core.name_lists import names_of
 from leansort.core.tables import csv_line, csv_path
 from leansort.runtime.predictor import Classifier, Prediction
 from leansort.workflows import engines, supervised
+from leansort.workflows.board import Board
 from leansort.workflows.predict_output import written
 from leansort.workflows.progress import say
 
@@ -100,7 +101,7 @@ def predict_to(
     if out:
         store.require_file(out)  # not only when all are sorted
     opened = bundles.load(bundle)
-    board = supervised.Board() if supervised.possible() and not engines.proven(opened, engine) else None
+    board = Board() if supervised.possible() and not engines.proven(opened, engine) else None
 
     def work(target: TextIO) -> int:
         shown = printable_lines if target.isatty() else str  # values of CSV are as they are, but on a terminal

@@ -14,7 +14,8 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import EngineError, LeansortError
 from leansort.core.escaping import printable
 from leansort.workflows import supervised
-from leansort.workflows.supervised import Board, Ended
+from leansort.workflows.board import Board
+from leansort.workflows.supervised import Ended
 
 
 def written(opened: Bundle, board: Board | None, work: Callable[[TextIO], int], out: Path | None) -> int:
@@ -57,15 +58,17 @@ def _watched(opened: Bundle, board: Board | None, work: Callable[[], int], files
     except Ended as end:
         from leansort.measure import trial
 
-        doing = f"a batch of {board.batch}" if board.batch else "loading" if board.since else "its work"
+        doing = f"a batch of {board.batch}" if board.batch else "loading"
         done = f", after {board.lines} pictures" if board.lines else ""
         if board.lines and files:
             part = files[1].with_name(f"{files[1].name}.part")
             shutil.copyfile(files[0], part)
             done += f", whose lines are in {printable(str(part))}"
-        what = trial.ended(end.code, hung=end.hung)
+        what = end.raised or trial.ended(end.code, hung=end.hung)
         said = f"predict: engine {board.engine}: {what} on {doing}{done}; {trial.advice(opened, board.engine)}"
-        raise (LeansortError if board.lines else EngineError)(said) from None
+        error = (LeansortError if board.lines else EngineError)(said)
+        error.add_note(end.trace)  # for --debug
+        raise error from None
 
 
 class _Unread(Exception):

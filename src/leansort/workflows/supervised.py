@@ -1,7 +1,6 @@
 """Work in a forked child, so that a fault in native code ends the child alone and can be told in a line.
 
-Nothing is started anew: the child is this process, as far as it got. What it is doing stands on a board in memory that
-both see, which costs a call about a microsecond.
+Nothing is started anew: the child is this process, as far as it got. What it is doing stands on a board that both see.
 """
 
 from __future__ import annotations
@@ -9,103 +8,40 @@ from __future__ import annotations
 import ctypes
 import errno
 import json
-import mmap
 import os
 import select
 import signal
-import struct
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from leansort.core.errors import LeansortError, UserError
-from leansort.runtime.engine import Engine, Logits, Pixels
 from leansort.runtime.trying import limit
+from leansort.workflows.board import Board, EngineRaised
 
-_BOARD = struct.Struct(
-    "<dqqqq200s"
-)  # since when, pictures of the call, calls done, lines done, of how many bytes, name
 _POLL_S = 0.5
 _GRACE_S = 5.0
 _PR_SET_PDEATHSIG = 1
 _watched = False
 
 
-class Board:
-    """What the child is doing, for its parent to read.
+class Ended(Exception):
+    """The work cannot go on: the child is gone, was ended because it did not answer, or its engine raised an exception.
 
     Attributes:
-        since: when the oldest call that still runs began, by the monotonic clock; 0 where none runs.
-        batch: pictures of the last call; 0 while the engine loads.
-        calls: that came back.
-        lines: that were written.
-        engine: its name.
+        code: exit status.
+        hung: whether it did not answer.
+        raised: the exception in words, else empty.
+        trace: where that came from.
     """
 
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _BOARD.size)
-        self._lock = threading.Lock()
-        self._running: dict[int, float] = {}
-        self.since, self.batch, self.calls, self.lines, self.engine = 0.0, 0, 0, 0, ""
-
-    @contextmanager
-    def doing(self, batch: int) -> Iterator[None]:
-        """Note a call of the engine, from its begin to its end."""
-        mine = threading.get_ident()
-        with self._lock:
-            self._running[mine], self.batch = time.monotonic(), batch
-            self._write()
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._running[mine]
-                self.calls += 1
-                self._write()
-
-    def wrote(self) -> None:
-        """Note a line."""
-        with self._lock:
-            self.lines += 1
-            self._write()
-
-    def named(self, engine: str) -> None:
-        """Note which engine it is."""
-        self.engine = engine
-
-    def _write(self) -> None:
-        self.since = min(self._running.values(), default=0.0)
-        name = self.engine.encode()[:200]
-        _BOARD.pack_into(self._memory, 0, self.since, self.batch, self.calls, self.lines, len(name), name)
-
-    def read(self) -> None:
-        """See what the other process has noted."""
-        self.since, self.batch, self.calls, self.lines, length, name = _BOARD.unpack_from(self._memory)
-        self.engine = name[:length].decode(errors="replace")
-
-
-class WatchedEngine:
-    """An engine whose calls stand on a board."""
-
-    def __init__(self, engine: Engine, board: Board) -> None:
-        self._engine, self._board = engine, board
-
-    def run(self, x_bhwc: Pixels) -> Logits:
-        """Map pixels to logits."""
-        with self._board.doing(len(x_bhwc)):
-            return self._engine.run(x_bhwc)
-
-
-class Ended(Exception):
-    """The child is gone, or was ended because it did not answer."""
-
-    def __init__(self, code: int, *, hung: bool) -> None:
+    def __init__(self, code: int, *, hung: bool = False, raised: str = "", trace: str = "") -> None:
         super().__init__(code)
-        self.code, self.hung = code, hung
+        self.code, self.hung, self.raised, self.trace = code, hung, raised, trace
 
 
 def watched() -> bool:
@@ -129,7 +65,7 @@ def run(work: Callable[[], int], board: Board) -> int:
         What the work gives.
 
     Raises:
-        Ended: the child crashed, or a call took longer than `runtime.trying.limit`.
+        Ended: the child crashed, its engine raised, or a call took longer than `runtime.trying.limit`.
         LeansortError: as the work raised it; so are an OSError and a ModuleNotFoundError.
     """
     seconds = limit()
@@ -187,6 +123,8 @@ def _done(work: Callable[[], int]) -> dict[str, Any]:
         return {"result": work()}
     except LeansortError as error:
         return {"error": str(error), "code": error.exit_code, "trace": traceback.format_exc()}
+    except EngineRaised as error:
+        return {"raised": str(error), "trace": traceback.format_exc()}
     except OSError as error:
         return {
             "errno": error.errno or errno.EIO,
@@ -198,6 +136,8 @@ def _done(work: Callable[[], int]) -> dict[str, Any]:
 
 
 def _given(told: dict[str, Any]) -> int:
+    if "raised" in told:
+        raise Ended(0, raised=told["raised"], trace=told["trace"])
     if "errno" in told:
         raise OSError(told["errno"], told["said"], told["file"] or None)
     if "missing" in told:
