@@ -54,6 +54,7 @@ RANGES = {  # least, most, whole numbers only
 _FILE_RANGES = {"divisor": (1, 1024, True), "width": (0.01, 16, False), "depth": (0.01, 16, False)}
 _KEYS = ("rows", "norm", "paper", *_FILE_RANGES)
 INPUT = "input"
+MOST_ROWS, MOST_BLOCKS = 1000, 5000  # the largest networks have hundreds
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,19 @@ def of(tree: dict[str, Any], where: str) -> ModelFile:
     rows = tree.get("rows")
     if not isinstance(rows, list) or not rows:
         raise UserError(f"model file {where}: needs a list called 'rows'")
+    if len(rows) > MOST_ROWS:
+        raise UserError(f"model file {where}: got {len(rows):,} rows, at most {MOST_ROWS:,}")
     for key, bounds in _FILE_RANGES.items():
         if key in tree:
             _check_number(tree[key], bounds, f"model file {where}: {key}")
     places = tuple(f"{where} row {number}" for number in theirs or range(1, len(rows) + 1))
     for place, row in zip(places, rows, strict=True):
         _check(row, place)
+    blocks_wanted = sum(row.get("repeat", 1) for row in rows) * tree.get("depth", 1)
+    if blocks_wanted > MOST_BLOCKS:
+        raise UserError(
+            f"model file {where}: got {blocks_wanted:,.0f} blocks, repeats counted; at most {MOST_BLOCKS:,}"
+        )
     numbers = {key: tree[key] for key in _FILE_RANGES if key in tree}
     return ModelFile(
         tuple(rows),

@@ -17,6 +17,14 @@ from leansort.core.errors import UserError, did_you_mean
 from leansort.core.preprocess import Preprocess
 
 PREFIX = "timm:"
+_OUTSIDE = {
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "pretrained_strict",
+    "checkpoint_path",
+    "cache_dir",
+}
 Statistics = tuple[float, float, float]
 
 
@@ -38,6 +46,10 @@ def network(spec: ArchSpec) -> nn.Module:
     timm, name = _timm(), _known(spec.base)
     if spec.width != 1.0 or spec.depth != 1.0:
         raise UserError(f"arch: {spec.base} has its width and depth in its name; leave width and depth at 1")
+    if outside := sorted(set(spec.options) & _OUTSIDE):
+        raise UserError(
+            f"arch: {spec.base}: option {outside[0]} reads files or downloads; name weights by arch.weights"
+        )
     rates = {"drop_rate": spec.dropout, "drop_path_rate": spec.drop_path or None}
     given = {**spec.options, **{key: value for key, value in rates.items() if value is not None}}
     try:

@@ -11,19 +11,33 @@ from typing import Any
 
 import safetensors
 import torch
-from pydantic import ValidationError
 from safetensors import torch as tensor_files
 from torch import Tensor, nn
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.core import store
+from leansort.core import documents, store
 from leansort.core.errors import IntegrityError, UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.text_files import parse_json
 
 _VERSION = 1
+_MOST_BYTES = 1 << 32  # of a file that is read whole
+_MOST_HEADER = 1 << 26
+
+
+class _Header(TypedDict):
+    """What a trained model's file holds beside its weights."""
+
+    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+
+    version: int
+    spec: ArchSpec
+    preprocess: Preprocess
+    labels: list[str]
+    provenance: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,26 @@ class TrainedModel:
         except RuntimeError as error:
             raise IntegrityError(f"weights do not fit {self.spec.base}: {' '.join(str(error).split())[:200]}") from None
         return model.eval()
+
+    def require_fit(self, where: str) -> None:
+        """Refuse weights that are not the architecture's before memory is taken for it, which may be any amount.
+
+        Raises:
+            IntegrityError: a weight is missing, too much, or of another shape; `where` names the file.
+        """
+        try:
+            with torch.device("meta"):
+                wanted = build(self.spec).state_dict()
+        except UserError as error:
+            raise IntegrityError(f"model: {where}: {error}") from None
+        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
+            raise IntegrityError(f"model: {where}: spec: {' '.join(str(error).split())[:160]}") from None
+        for name in dict.fromkeys([*wanted, *self.weights]):
+            need, got = (tuple(one[name].shape) if name in one else "none" for one in (wanted, self.weights))
+            if need != got:
+                raise IntegrityError(f"model: {where}: weights do not fit {self.spec.base}: {name} {got}, need {need}")
+        if self.spec.classes != len(self.labels):
+            raise IntegrityError(f"model: {where}: {self.spec.classes} outputs, but {len(self.labels)} labels")
 
     def save(self, path: Path) -> None:
         """Write the model atomically."""
@@ -95,12 +129,12 @@ def loads(data: bytes, where: str) -> TrainedModel:
 
 def _model(tensors: dict[str, Tensor], meta: dict[str, Any], where: str) -> TrainedModel:
     if meta.get("version") != _VERSION:
-        raise IntegrityError(f"model: {where} has version {meta.get('version')}, this leansort reads {_VERSION}")
-    try:
-        spec, preprocess = ArchSpec.model_validate(meta["spec"]), Preprocess.model_validate(meta["preprocess"])
-        return TrainedModel(spec, tensors, preprocess, LabelSet.of(meta["labels"]), meta["provenance"])
-    except (KeyError, ValidationError) as error:
-        raise IntegrityError(f"model: {where} has a wrong header ({type(error).__name__})") from None
+        raise IntegrityError(f"model: {where} has version {meta.get('version')!r}, this leansort reads {_VERSION}")
+    found = documents.checked(meta, _Header, f"model: {where}: header")
+    labels = LabelSet.of(found["labels"], f"model: {where}")
+    model = TrainedModel(found["spec"], tensors, found["preprocess"], labels, found["provenance"])
+    model.require_fit(where)
+    return model
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
@@ -123,21 +157,27 @@ def load_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, An
     if not path.is_file():
         raise UserError(f"{what}: {path} is not there")
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise IntegrityError(f"{what}: {path} has {path.stat().st_size:,} bytes, at most {_MOST_BYTES:,} are read")
         return _read(path.read_bytes(), what, str(path))
     except OSError as error:
         raise IntegrityError(f"{what}: {path} cannot be read ({error.strerror or error})") from None
 
 
 def _read(data: bytes, what: str, where: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    length = int.from_bytes(data[:8], "little")  # of the header, which the tensors follow
+    if length > min(_MOST_HEADER, len(data)):
+        raise IntegrityError(f"{what}: {where} is damaged: a header of {length:,} bytes cannot be")
     try:
         tensors = tensor_files.load(data)
-        header = parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")], "its header")  # length, header, tensors
+        header = parse_json(data[8 : 8 + length], "its header")
         meta = parse_json(header["__metadata__"]["leansort"], "its header")
         tensors = {name: tensors[name] for name in header if name != "__metadata__"}  # they come in any order
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, UserError) as error:
         raise IntegrityError(f"{what}: {where} is damaged or not a leansort file ({error})") from None
     if not isinstance(meta, dict):
         raise IntegrityError(f"{what}: {where} is damaged or not a leansort file (its header is no object)")
+    documents.require_sane(meta, f"{what}: {where}: header")
     return tensors, meta
 
 

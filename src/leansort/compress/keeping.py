@@ -5,22 +5,72 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import (
+    Any,
+    Literal,
+    NotRequired,  # pydantic needs these before Python 3.12
+)
+
+from typing_extensions import TypedDict
 
 from leansort.arch import trained
 from leansort.arch.trained import TrainedModel
+from leansort.compress.budget import Verdict
 from leansort.compress.protocol import Artifact, Stage
 from leansort.core import bundle as bundles
-from leansort.core import store, text_files
+from leansort.core import documents, store
 from leansort.core.bundle import Bundle
 
 MODEL, BUNDLE = "model.safetensors", "model.leansort"
 _KEY = "begun.json"
 
 
+class CutNote(TypedDict):
+    """`cut.json`: what a pass said of its cut."""
+
+    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+
+    notes: dict[str, Any]
+    left_alone: str
+
+
+class Tried(TypedDict):
+    """One try of a step."""
+
+    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+
+    share: float
+    state: str
+    reason: str
+
+
+# `step.json`; `pass` is a word of Python's, so the fields are named in a call.
+StepRecord = TypedDict(
+    "StepRecord",
+    {
+        "name": str, "pass": str, "state": Literal["accepted", "refused", "left alone"], "reason": str,
+        "verdict": NotRequired[Verdict | None], "tries": list[Tried],
+    },
+)  # fmt: skip
+StepRecord.__pydantic_config__ = documents.OPEN  # type: ignore[attr-defined]
+
+
+def step_record(path: Path) -> dict[str, Any]:
+    """Read a finished step's `step.json`, as plain data.
+
+    Raises:
+        UserError: it cannot be read.
+        IntegrityError: it is not what was written.
+    """
+    found = dict(documents.read(path, StepRecord, "step"))
+    verdict = found.get("verdict")
+    return {**found, "verdict": verdict.to_json()} if isinstance(verdict, Verdict) else found
+
+
 def begun(folder: Path, key: str) -> Path:
     """Give a step's folder; what it holds of a step with another key is removed first."""
     path = folder / _KEY
-    if not path.exists() or text_files.read_json(path, "step") != key:
+    if not path.exists() or documents.read(path, str, "step") != key:
         shutil.rmtree(folder, ignore_errors=True)
         store.write_json(path, key)
     return folder

@@ -16,7 +16,7 @@ from leansort.compress.config import CompressConfig, Step
 from leansort.compress.judging import predicted
 from leansort.compress.protocol import Artifact, Context, Pass
 from leansort.compress.trial import Trial
-from leansort.core import store, text_files
+from leansort.core import store
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 
@@ -117,7 +117,7 @@ class _Line:
             self.artifact = self.bundle
         done = folder / "step.json"
         if done.exists():
-            record = text_files.read_json(done, "step")
+            record = keeping.step_record(done)
             self.context.say(f"step {name}: finished before; {record['reason']}")
         else:
             record = self._done(name, step, one, budget, retries, folder)

@@ -13,7 +13,7 @@ from leansort.compress import keeping
 from leansort.compress.budget import Verdict
 from leansort.compress.config import HealConfig
 from leansort.compress.protocol import Artifact, Context, Outcome, Pass
-from leansort.core import store, text_files
+from leansort.core import documents, store
 from leansort.core.bundle import Bundle
 from leansort.measure import latency
 
@@ -95,7 +95,7 @@ class Trial:
         """What the pass makes; kept, since it may rest on measured times, and training goes on from the same."""
         done = folder / "cut.json"
         if done.exists():
-            kept = text_files.read_json(done, "step")
+            kept = documents.read(done, keeping.CutNote, "step")
             artifact = self.given if kept["left_alone"] else keeping.load(folder / "cut", one.stage)
             return Outcome(artifact, kept["notes"], kept["left_alone"])
         outcome = one.apply(self.given, replace(self.context, folder=folder))

@@ -7,6 +7,7 @@ whole by itself and replaced atomically.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from leansort.core import store
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+from leansort.core import documents, parquet_files, store
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError, not_one_of
 from leansort.core.labels import LabelSet
 from leansort.core.text_files import parse_json
@@ -22,7 +25,17 @@ from leansort.core.text_files import parse_json
 SPLITS = ("train", "val", "test")
 _VERSION = 1
 _KEY = b"leansort"
-_META = {"labels", "labels_digest", "root", "notes"}
+
+
+class _Meta(TypedDict):
+    """What a manifest's file holds beside its rows."""
+
+    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+
+    labels: list[str]
+    labels_digest: str
+    root: str
+    notes: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,27 +137,32 @@ def load(path: Path) -> Manifest:
         IntegrityError: not a manifest, of another version, or its labels do not match their digest.
         MissingExtraError: pyarrow is not installed.
     """
-    arrow, parquet = _arrow()
+    arrow, _ = _arrow()
     path = path / "manifest.parquet" if path.is_dir() else path
     if not path.is_file():
         raise UserError(f"manifest: {path} is not there; make one with: leansort data import")
     try:
-        table = parquet.read_table(path)
+        table = parquet_files.read(path, [name for name in _schema(arrow).names if name not in ("label", "box")])
         meta = parse_json(table.schema.metadata[_KEY], "its notes")
+    except parquet_files.Unreasonable as error:
+        raise IntegrityError(f"manifest: {path} {error}") from None
     except (OSError, KeyError, TypeError, ValueError, UserError, arrow.ArrowException) as error:
         raise IntegrityError(f"manifest: {path} is not a leansort manifest ({type(error).__name__})") from None
     return _checked(path, table, meta)
 
 
-def _checked(path: Path, table: Any, meta: dict[str, Any]) -> Manifest:
-    version = meta.get("version") if isinstance(meta, dict) else None
+def _checked(path: Path, table: Any, tree: Any) -> Manifest:
+    version = tree.get("version") if isinstance(tree, dict) else None
     if version != _VERSION:
-        raise IntegrityError(f"manifest: {path} has version {version}, this leansort reads {_VERSION}")
-    if not table.schema.remove_metadata().equals(_schema(_arrow()[0])) or not set(meta) >= _META:
-        raise IntegrityError(f"manifest: {path} lacks columns or notes of a manifest; it was changed")
+        raise IntegrityError(f"manifest: {path} has version {version!r}, this leansort reads {_VERSION}")
+    if not table.schema.remove_metadata().equals(_schema(_arrow()[0])):
+        raise IntegrityError(f"manifest: {path} lacks columns of a manifest; it was changed")
     if any(table.column(name).null_count for name in table.column_names if name != "box"):
         raise IntegrityError(f"manifest: {path} has rows with empty fields; it was changed")
-    labels = LabelSet.of(meta["labels"])
+    meta = documents.checked(tree, _Meta, f"manifest: {path}: notes in the file")
+    labels = LabelSet.of(meta["labels"], f"manifest: {path}")
+    if Path(meta["root"]).is_absolute() or "\0" in meta["root"]:
+        raise IntegrityError(f"manifest: {path}: root: got {meta['root']!r}, need a path from the manifest's folder")
     if labels.digest != meta["labels_digest"]:
         raise IntegrityError(f"manifest: the labels in {path} do not match their digest; the file was changed")
     rows = tuple(_row(values, len(labels), path) for values in table.to_pylist())
@@ -155,7 +173,18 @@ def _row(values: dict[str, Any], classes: int, path: Path) -> Row:
     box = values.pop("box")
     if not 0 <= values["label"] < classes or values["split"] not in SPLITS:
         raise IntegrityError(f"manifest: {path} has a row with label {values['label']}, split {values['split']!r}")
+    if not _stays_inside(values["image"]):
+        raise IntegrityError(
+            f"manifest: {path} has a row whose image leaves the folder of the data: {values['image']!r}"
+        )
+    if box is not None and not (len(box) == 4 and all(edge is not None and math.isfinite(edge) for edge in box)):
+        raise IntegrityError(f"manifest: {path} has a row with box {box}; need x, y, width, height, or none")
     return Row(**values, box=tuple(box) if box else None)
+
+
+def _stays_inside(name: str) -> bool:
+    outside = not name or name.startswith("/") or "\0" in name or (".." in name and ".." in name.split("/"))
+    return not outside and (os.sep == "/" or not Path(name).is_absolute())
 
 
 def _schema(arrow: Any) -> Any:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from leansort.core import store
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+from leansort.core import documents, store
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 from leansort.search import parsing, samplers
 from leansort.search.config import SearchConfig
 from leansort.search.objectives import Objectives
+
+
+class _Founded(TypedDict):
+    """What is kept with a study; the space, which people may change, is checked by `parsing`."""
+
+    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+
+    search: SearchConfig
+    recipe: dict[str, Any]
+    labels: list[str]
+    digest: Annotated[list[str], Field(min_length=3, max_length=3)]
 
 
 def create(
@@ -86,4 +100,4 @@ def require(storage: Any, name: str) -> dict[str, Any]:
     made: dict[str, Any] = optuna.load_study(study_name=name, storage=storage).user_attrs
     if "search" not in made:
         raise UserError(f"tune: study {name!r} is none of leansort's, or is being made this moment")
-    return made
+    return {**made, **documents.checked(made, _Founded, f"tune: study {name!r}")}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from leansort.core import documents
 from leansort.search.dominance import front
 from leansort.search.halving import Curve
 from leansort.search.objectives import F1, Objectives
@@ -52,11 +53,13 @@ class Outcome:
         return {**vars(self), "rungs": {str(rung): score for rung, score in self.rungs.items()}}
 
     @staticmethod
-    def of_json(tree: dict[str, Any]) -> Outcome:
-        """The inverse."""
-        interval = tree["f1_interval"]
-        rungs = {int(rung): score for rung, score in tree["rungs"].items()}
-        return Outcome(**{**tree, "rungs": rungs, "f1_interval": tuple(interval) if interval else None})
+    def of_json(tree: dict[str, Any], where: str = "trial") -> Outcome:
+        """The inverse; `where` names the trial in the error.
+
+        Raises:
+            IntegrityError: it is not what was kept.
+        """
+        return documents.checked(tree, Outcome, f"{where}: outcome")
 
 
 @dataclass(frozen=True)

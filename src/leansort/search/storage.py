@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from leansort.core.errors import MachineError, MissingExtraError, UserError
+from leansort.core.errors import IntegrityError, MachineError, MissingExtraError, UserError
 
 JOURNAL = "study.journal"
 _FIRST = b'{"op_code"'
+MOST_BYTES = 1 << 31  # of a journal, which is read whole
 PATIENCE_S = 120.0  # a database that restarts is waited for
 _DRIVERS = {"postgresql": "psycopg"}
 _SCHEMES = "postgresql://USER@HOST/DATABASE, sqlite:///FILE, or the path of a journal file"
@@ -100,12 +101,24 @@ def _journal(path: Path) -> Any:
             raise UserError(f"storage: {path} is there and no journal of a study; name another file")
         backend = JournalFileBackend(str(path), lock_obj=FlockLock(path))  # type: ignore[arg-type]
         return JournalStorage(backend)
-    except (OSError, ValueError, KeyError) as error:
+    except OSError as error:
         raise UserError(f"storage: cannot use {path} as a journal ({error})") from None
+    except (MachineError, UserError):
+        raise
+    except Exception as error:  # Optuna checks nothing of a journal that was changed
+        raise damaged(str(path), error) from None
+
+
+def damaged(where: str, error: Exception) -> IntegrityError:
+    """What to raise where Optuna stumbles over a study."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    return IntegrityError(f"storage: {_without_password(where)} is damaged or was changed ({said})")
 
 
 def _begins_as_journal(path: Path) -> bool:
     """Half a line may be all that a killed writer left; a file of another kind must not be mended."""
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:  # opening a pipe would wait for ever
+        return False
     with path.open("rb") as file:
         first = file.read(len(_FIRST))
     return _FIRST.startswith(first)

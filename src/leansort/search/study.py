@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from leansort.core.errors import LeansortError
+from leansort.core import documents
+from leansort.core.errors import IntegrityError, LeansortError
 from leansort.core.seeds import Seeds
 from leansort.search import alive, parsing, samplers, space
 from leansort.search.config import SearchConfig
@@ -247,9 +248,14 @@ def _records(trials: Sequence[Any]) -> list[Record]:
 
 
 def _record(one: Any, first: Any) -> Record:
+    where = f"trial {one.number}"
+    values = documents.checked(list(one.values or ()), list[float], f"{where}: values")
+    recipe = documents.checked(one.user_attrs.get("recipe", {}), dict[str, Any], f"{where}: recipe")
+    if one.datetime_complete is None or first is None:
+        raise IntegrityError(f"{where}: it is finished, but has no time")
     return Record(
-        number=one.number, params=one.params, recipe=one.user_attrs.get("recipe", {}), digest=_digest(one),
-        outcome=Outcome.of_json(one.user_attrs["outcome"]), values=tuple(one.values or ()),
+        number=one.number, params=one.params, recipe=recipe, digest=_digest(one),
+        outcome=Outcome.of_json(one.user_attrs["outcome"], where), values=tuple(values),
         feasible=all(over <= 0 for over in one.constraints.values()),
         ended_s=(one.datetime_complete - first).total_seconds(),
     )  # fmt: skip

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from leansort.arch.trained import load_tensors, save_tensors
-from leansort.core.errors import UserError
+from leansort.core import documents
+from leansort.core.errors import IntegrityError, UserError
 from leansort.train.ema import Ema
 
 _GROUP = "group-"
@@ -109,15 +110,27 @@ def resume(path: Path, state: State, identity: str, ranks: int = 1) -> Progress:
 
     Raises:
         UserError: the checkpoint is missing, or belongs to another recipe, data set, seed or number of processes.
+        IntegrityError: it is damaged, or does not fit the network.
     """
     tensors, meta = load_tensors(path, "checkpoint")
     _require_same(path, meta, identity)
-    progress = Progress(**{name: value for name, value in meta.items() if name in Progress.__dataclass_fields__})
+    progress = documents.checked(meta, Progress, f"checkpoint: {path}")
+    plain = documents.checked(meta.get("plain"), dict[str, dict[str, Any]], f"checkpoint: {path}: plain")
     if progress.ranks != ranks:
         raise UserError(f"resume: {path} is of {progress.ranks} processes, here are {ranks}; start as many again")
-    state.model.load_state_dict(_under("model.", tensors))
-    state.ema.average.load_state_dict(_under("ema.", tensors))
-    _load_optimizer(state.optimizer, _under("optimizer.", tensors), meta["plain"])
+    try:
+        state.model.load_state_dict(_under("model.", tensors))
+        state.ema.average.load_state_dict(_under("ema.", tensors))
+        _load_optimizer(state.optimizer, _under("optimizer.", tensors), plain)
+    except (
+        RuntimeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+    ) as error:  # whatever PyTorch says
+        raise IntegrityError(f"checkpoint: {path} does not fit the run: {' '.join(str(error).split())[:160]}") from None
     return progress
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from leansort.core import documents, store
 from leansort.core import manifest as manifests
-from leansort.core import store, text_files
 from leansort.core.errors import UserError
 from leansort.core.escaping import printable
 from leansort.core.manifest import SPLITS, Manifest
@@ -113,7 +113,7 @@ def _kept(data: dict[str, Any], out: Path, *, seed: int) -> Manifest | None:
     if not (out / "manifest.parquet").exists():
         return None
     path = out / "import.json"
-    tree = text_files.read_json(path, "resume") if path.exists() else {}
+    tree = documents.read(path, dict[str, Any], "resume") if path.exists() else {}
     if (tree.get("data", _named(data)), tree.get("seed", seed)) != (_named(data), seed):
         raise UserError(f"resume: {out} holds other data than the recipe names now; start anew with another --out")
     require_same_import(data, out)

@@ -10,9 +10,9 @@ from leansort.arch import trained
 from leansort.arch.build import macs, parameters
 from leansort.arch.trained import TrainedModel
 from leansort.core import bundle as bundles
-from leansort.core import store, text_files
+from leansort.core import documents, store
 from leansort.core.bundle import Bundle
-from leansort.core.errors import UserError
+from leansort.core.errors import IntegrityError, UserError
 from leansort.core.preprocess import Preprocess
 from leansort.measure.spread import Spread, spread
 from leansort.workflows import recipe as recipes
@@ -85,7 +85,7 @@ def of_bundle(path: Path) -> Passed:
 
 def _recipe(folder: Path) -> tuple[dict[str, Any], Recipe]:
     """As it stands in a folder, and checked."""
-    tree = text_files.read_json(folder / "recipe.json", "card")
+    tree = documents.read(folder / "recipe.json", dict[str, Any], "card")
     return tree, recipes.validated(tree, f"in {folder}")
 
 
@@ -125,7 +125,9 @@ def _spread(path: Path, runs: str, score: str) -> Spread | None:
     if not path.exists():
         return None
     try:
-        found = [one[score] for one in text_files.read_json(path, "card")[runs] if one.get("fold") is None]
-    except (KeyError, TypeError, AttributeError):  # some other file of that name
+        listed = documents.read(path, dict[str, Any], "card")[runs]
+        found = [one[score] for one in listed if one.get("fold") is None]
+    except (KeyError, TypeError, AttributeError, IntegrityError):  # some other file of that name
         return None
-    return spread(found) if found else None
+    plain = all(isinstance(one, float | int) and not isinstance(one, bool) for one in found)
+    return spread(found) if found and plain else None

@@ -11,16 +11,17 @@ import cv2
 import numpy as np
 
 from leansort.core import bundle as bundles
-from leansort.core import store, text_files
+from leansort.core import documents, store
 from leansort.core.errors import LeansortError
 from leansort.core.preprocess import Preprocess
-from leansort.measure.accuracy import ClassScore, Coverage, Interval, coverage
+from leansort.measure.accuracy import Coverage, Interval, coverage
 from leansort.measure.calibration import expected_calibration_error
 from leansort.measure.measurement import Measurement
 from leansort.measure.truth import Truth, read
 from leansort.report.content import Figure, Mistake, Report
 from leansort.report.page import render
 from leansort.runtime.predictor import Classifier, Prediction
+from leansort.workflows import run_files
 
 MOST_MISTAKES = 18
 THUMBNAIL = Preprocess(size=144, fit="pad", fill=240)
@@ -39,31 +40,32 @@ def report(run: Path, out: Path | None = None) -> Path:
     Raises:
         UserError: the folder is no finished run.
     """
-    scored = text_files.read_json(run / "score.json", "report")
-    timed = text_files.read_json(run / "bench.json", "report")
-    recipe = text_files.read_json(run / "recipe.json", "report")
+    page = out or run / "report.html"
+    if out is None:
+        documents.require_within(run, page)
+    scored, timed = run_files.scored(run, "report"), run_files.timed(run, "report")
+    recipe = documents.read(run / "recipe.json", run_files.Named, "report")
     with Classifier.load(run / "model.leansort") as classifier:
         truth = read(run / "manifest.parquet", scored["split"])
         said = list(classifier.predict_many((truth.files[name] for name in truth.index), threads=2))
     mistakes = worst_mistakes(said, truth)
     calibration = _calibration(run, said, truth, scored["split"])
-    page = out or run / "report.html"
     store.write_text(page, render(_content(run, recipe, scored, timed, mistakes, calibration)))
     return page
 
 
 def _content(
-    run: Path, recipe: dict[str, Any], scored: dict[str, Any], timed: dict[str, Any], mistakes: Sequence[Mistake],
+    run: Path, recipe: run_files.Named, scored: run_files.Scored, timed: run_files.Timed, mistakes: Sequence[Mistake],
     calibration: dict[str, Any],
 ) -> Report:  # fmt: skip
     bundle = bundles.load(run / "model.leansort")
     part = scored["lists"]["all"]
-    latency = tuple(Measurement.model_validate(one) for one in timed["measurements"])
-    f1 = Interval(**part["macro_f1"])
-    classes = tuple(ClassScore(**row) for row in part["classes"])
+    latency = tuple(timed["measurements"])
+    f1 = part["macro_f1"]
+    classes = tuple(part["classes"])
     over = coverage([one.name for one in classes], [one.support for one in classes])
     return Report(
-        title=recipe["title"] or recipe["name"],
+        title=recipe.get("title") or recipe["name"],
         summary=_summary(bundle.meta.name, bundle.meta.parameters, part["crops"], scored["split"]),
         headline=_headline(f1, over, part["crops"], scored, latency, (run / "model.leansort").stat().st_size),
         f1=f1,
@@ -72,9 +74,9 @@ def _content(
         classes=classes,
         matrix=tuple(tuple(row) for row in part["confusion"]),
         mistakes=tuple(mistakes),
-        history=tuple(text_files.read_json_lines(run / "train" / "metrics.jsonl", "report")),
+        history=tuple(run_files.history(run / "train" / "metrics.jsonl", "report")),
         latency=latency,
-        contest=tuple(scored["contest"]),
+        contest=tuple(dict(row) for row in scored["contest"]),
         calibration=calibration,
         notes=tuple(note for note in (timed["warning"], *scored["faults"]) if note),
         provenance={"bundle": bundle.digest, **bundle.meta.provenance, "recipe": recipe},
@@ -86,7 +88,7 @@ def _summary(name: str, parameters: int, crops: int, split: str) -> str:
 
 
 def _headline(
-    f1: Interval, over: Coverage, crops: int, scored: dict[str, Any], latency: Sequence[Measurement], size: int
+    f1: Interval, over: Coverage, crops: int, scored: run_files.Scored, latency: Sequence[Measurement], size: int
 ) -> tuple[Figure, ...]:
     figures = [Figure("macro-F1", f"{f1.value:.3f}", f"{over}, 95 % interval {f1.low:.3f} – {f1.high:.3f}")]
     for one in latency:
@@ -106,8 +108,7 @@ def _headline(
 
 def _calibration(run: Path, said: Sequence[Prediction], truth: Truth, split: str) -> dict[str, Any]:
     """What was fitted on val, and what it comes to on a split that it was not fitted on."""
-    path = run / "calibration.json"
-    found: dict[str, Any] = text_files.read_json(path, "report") if path.exists() else {}
+    found = run_files.calibration(run, "report")
     pairs = [(one, label) for one, label in zip(said, truth.index.values(), strict=True) if not one.error]
     if not found or split == "val" or not pairs:
         return found

@@ -10,8 +10,8 @@ from typing import Any
 
 from leansort.arch.trained import TrainedModel
 from leansort.core import bundle as bundles
+from leansort.core import documents, store
 from leansort.core import manifest as manifests
-from leansort.core import store, text_files
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.escaping import printable
@@ -80,7 +80,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
 def _manifest(recipe: Recipe, out: Path, resume: bool) -> Manifest:
     path = out / "manifest.parquet"
     if resume and path.exists():
-        kept = text_files.read_json(out / "recipe.json", "resume")
+        kept = documents.read(out / "recipe.json", dict[str, Any], "resume")
         if kept != recipe.to_json():
             raise UserError(f"resume: {out} was started with another recipe; start a new run with --out")
         require_same_import(recipe.data, out)

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from leansort.core import store, text_files
+from leansort.core import documents, store
 from leansort.core.errors import IntegrityError, UserError
 from leansort.core.manifest import Manifest
 from leansort.core.processes import first_process
 from leansort.train import trackers
+from leansort.workflows import run_files
 from leansort.workflows.data import data_for
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
@@ -104,7 +105,7 @@ def begin(
             network cannot be exported.
     """
     path = out / "recipe.json"
-    if resume and path.exists() and text_files.read_json(path, "resume") != recipe.to_json():
+    if resume and path.exists() and documents.read(path, dict[str, Any], "resume") != recipe.to_json():
         raise UserError(f"resume: {out} was begun with another recipe; name another folder with --out")
     if not resume and first_process() and out.is_dir() and any(out.iterdir()):
         raise UserError(f"train: {out} is not empty; go on with --resume or name another folder with --out")
@@ -126,17 +127,21 @@ def finished(folder: Path, recipe: Recipe, manifest: Manifest) -> Result | None:
     path = folder / "result.json"
     if not path.exists():
         return None
-    tree = text_files.read_json(path, "result")
-    if not isinstance(tree, dict) or tree.get("version") != _VERSION or set(tree) != set(Result.__annotations__):
+    found = documents.read(path, Result, "result")
+    if found.version != _VERSION:
         raise IntegrityError(f"result: {path} is no result of version {_VERSION}, which this leansort reads")
-    if (tree["recipe"], tree["data"]) != (recipe.digest, manifest.digest):
+    if (found.recipe, found.data) != (recipe.digest, manifest.digest):
         raise UserError(f"resume: {folder} was trained with another recipe or other data; remove it or change --out")
-    return Result(**tree)
+    return found
 
 
 def history(folder: Path) -> list[dict[str, Any]]:
-    """A run's epochs."""
-    return text_files.read_json_lines(folder / "metrics.jsonl", "history")
+    """A run's epochs.
+
+    Raises:
+        UserError: they cannot be read, or are not what was written.
+    """
+    return [dict(one) for one in run_files.history(folder / "metrics.jsonl", "run")]
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:

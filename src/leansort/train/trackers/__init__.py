@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from leansort.core import plugins, store, text_files
+from leansort.core import documents, plugins, store
 from leansort.core.errors import LeansortError, MissingExtraError
 from leansort.core.processes import first_process
 
@@ -62,8 +62,7 @@ def keep_id(folder: Path, tracker: str, name: str) -> None:
 
 def _kept_ids(folder: Path) -> dict[str, Any]:
     path = folder / "tracked.json"
-    found = text_files.read_json(path, "tracker") if path.exists() else {}
-    return found if isinstance(found, dict) else {}
+    return documents.read(path, dict[str, Any], "tracker") if path.exists() else {}
 
 
 @contextmanager

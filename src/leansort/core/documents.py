@@ -1,0 +1,148 @@
+"""JSON that leansort wrote earlier, read back as if a stranger had sent it: limits first, then every field by its type.
+
+A shape is a pydantic model, a dataclass or a `TypedDict`; what the folder's files look like stands next to who writes
+them. Whatever does not fit is one line that names the file and the field.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from leansort.core import text_files
+from leansort.core.errors import IntegrityError, UserError
+
+MOST_BYTES = 1 << 28  # of a file; the record of a long search has some megabytes
+MOST_TEXT = 1 << 20  # characters of a string
+MOST_DEPTH = 60  # lists and objects within each other
+MOST_WHOLE = 1 << 63
+# Of a `TypedDict`: a number is no text, and fields that only newer versions know are kept.
+OPEN = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+T = TypeVar("T")
+
+
+def read(path: Path, shape: type[T], what: str) -> T:
+    """Read a JSON file of a known shape.
+
+    Args:
+        path: the file.
+        shape: what it must hold.
+        what: kind of file, for the error.
+
+    Raises:
+        UserError: it is not there, too large, leads out of its folder, or is not JSON.
+        IntegrityError: it is JSON of another shape; the message names the field.
+    """
+    _require_plain(path, what)
+    return checked(text_files.read_json(path, what), shape, f"{what}: {path}")
+
+
+def read_lines(path: Path, shape: type[T], what: str) -> list[T]:
+    """Read a file of one JSON value a line; see `read`."""
+    _require_plain(path, what)
+    values = text_files.read_json_lines(path, what)
+    return [checked(one, shape, f"{what}: {path}: value {number}") for number, one in enumerate(values, 1)]
+
+
+def checked(tree: Any, shape: type[T], where: str) -> T:
+    """Check a tree of plain data; `where` names its place in the error.
+
+    Raises:
+        IntegrityError: it is not of this shape, or holds what no file of ours does.
+    """
+    require_sane(tree, where)
+    try:
+        return cast(T, _adapter(cast(Any, shape)).validate_json(json.dumps(tree)))  # in JSON a list may be a tuple
+    except ValidationError as error:
+        first, more = error.errors()[0], error.error_count() - 1
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        got = "missing" if first["type"] == "missing" else f"got {_shown(first['input'])}, {_lower(first['msg'])}"
+        raise IntegrityError(f"{where}: {place}: {got}{f' (and {more} more)' if more else ''}") from None
+
+
+def require_sane(tree: Any, where: str) -> None:
+    """Refuse numbers that are none, or too large, and what is too long or nested too deep.
+
+    Raises:
+        IntegrityError: naming the place.
+    """
+    for place, value, depth in _walk(tree):
+        fault = _fault(value, depth)
+        if fault:
+            raise IntegrityError(f"{where}: {'.'.join(map(_shown_key, place)) or 'the whole'}: {fault}")
+
+
+def _fault(value: Any, depth: int) -> str:
+    if depth > MOST_DEPTH:
+        return f"nested deeper than {MOST_DEPTH}"
+    if isinstance(value, str) and len(value) > MOST_TEXT:
+        return f"a text of {len(value):,} characters, at most {MOST_TEXT:,}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"got {value}, need a finite number"
+    if isinstance(value, int) and not -MOST_WHOLE <= value < MOST_WHOLE:
+        return "a whole number of more than 64 bits"
+    return ""
+
+
+def _walk(tree: Any) -> Iterator[tuple[tuple[Any, ...], Any, int]]:
+    """Yield (place, value, depth) of all that is in a tree, without recursion, which a deep one would exhaust."""
+    open_ones: list[tuple[tuple[Any, ...], Any]] = [((), tree)]
+    while open_ones:
+        place, value = open_ones.pop()
+        yield place, value, len(place)
+        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, one in inner:
+            if isinstance(key, str) and len(key) > MOST_TEXT:
+                yield place, key, len(place)
+            open_ones.append(((*place, key), one))
+
+
+def _require_plain(path: Path, what: str) -> None:
+    """A file of moderate size; not a link that leads out of its folder, which would show a stranger's what is ours."""
+    try:
+        size = path.stat().st_size
+        outside = path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve())
+    except OSError as error:
+        raise UserError(f"{what}: cannot read {path} ({error.strerror or error})") from None
+    if outside:
+        raise UserError(f"{what}: {path} is a link that leads out of its folder")
+    if size > MOST_BYTES:
+        raise UserError(f"{what}: {path} has {size:,} bytes, at most {MOST_BYTES:,} are read")
+
+
+def require_within(folder: Path, *paths: Path) -> None:
+    """Refuse to write where a link leads out of a folder that may be a stranger's.
+
+    Raises:
+        UserError: naming the link.
+    """
+    for path in paths:
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+            raise UserError(
+                f"cannot write {path}: a link there leads out of {folder}; remove it, or name another --out"
+            )
+
+
+@cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(shape)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _shown_key(key: Any) -> str:
+    return str(key)[:60]
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
