@@ -25,7 +25,7 @@ from leansort.core.text_files import parse_json
 
 _VERSION = 1
 _MOST_BYTES = 1 << 32  # of a file that is read whole
-_MOST_HEADER = 1 << 26
+_MOST_HEADER = 1 << 24
 
 
 class _Header(TypedDict):
@@ -174,7 +174,7 @@ def _read(data: bytes, what: str, where: str) -> tuple[dict[str, Tensor], dict[s
         meta = parse_json(header["__metadata__"]["leansort"], "its header")
         tensors = {name: tensors[name] for name in header if name != "__metadata__"}  # they come in any order
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, UserError) as error:
-        raise IntegrityError(f"{what}: {where} is damaged or not a leansort file ({error})") from None
+        raise IntegrityError(f"{what}: {where} is damaged or not a leansort file ({str(error)[:200]})") from None
     if not isinstance(meta, dict):
         raise IntegrityError(f"{what}: {where} is damaged or not a leansort file (its header is no object)")
     documents.require_sane(meta, f"{what}: {where}: header")

@@ -48,6 +48,7 @@ EXTRAS = dict.fromkeys(_TRAIN, "train") | {
     "huggingface_hub": "timm", "nncf": "compress", "openvino": "openvino", "optuna": "tune", "psycopg": "postgresql",
     "sqlalchemy": "tune", "tensorly": "compress", "timm": "timm", "torch_pruning": "compress",
 }  # fmt: skip
+MOST_SHOWN = 4000  # characters of an error; names in a file from elsewhere may be of any length
 _WITH_MORE = ("tune", "compress")  # commands whose extra of the same name brings all that they need
 
 
@@ -337,5 +338,7 @@ def _hush() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    told(f"error: {' '.join(message.splitlines())}", to_error=True)  # a name may hold a line break
+    line = " ".join(message.splitlines())  # a name may hold a line break
+    line = line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]} ... ({len(line):,} characters)"
+    told(f"error: {line}", to_error=True)
     sys.exit(code)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -21,11 +20,13 @@ from leansort.core.errors import IntegrityError, UserError
 
 MOST_BYTES = 1 << 28  # of a file; the record of a long search has some megabytes
 MOST_TEXT = 1 << 20  # characters of a string
+MOST_VALUES = 3_000_000
 MOST_DEPTH = 60  # lists and objects within each other
 MOST_WHOLE = 1 << 63
 # Of a `TypedDict`: a number is no text, and fields that only newer versions know are kept.
 OPEN = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 T = TypeVar("T")
+_Place = tuple[Any, ...]  # depth, last key, place of what holds it; empty for the whole
 
 
 def read(path: Path, shape: type[T], what: str) -> T:
@@ -68,22 +69,31 @@ def checked(tree: Any, shape: type[T], where: str) -> T:
 
 
 def require_sane(tree: Any, where: str) -> None:
-    """Refuse numbers that are none, or too large, and what is too long or nested too deep.
+    """Refuse numbers that are none, or too large, and what is too long, too much or nested too deep.
 
     Raises:
         IntegrityError: naming the place.
     """
-    for place, value, depth in _walk(tree):
-        fault = _fault(value, depth)
-        if fault:
-            raise IntegrityError(f"{where}: {'.'.join(map(_shown_key, place)) or 'the whole'}: {fault}")
+    open_ones: list[tuple[Any, _Place]] = [(tree, ())]  # no recursion, which a deep tree would exhaust
+    count = 0
+    while open_ones:
+        value, place = open_ones.pop()
+        count += 1
+        fault = f"more than {MOST_VALUES:,} values" if count > MOST_VALUES else _fault(value)
+        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        depth = place[0] + 1 if place else 1
+        if fault or (inner and depth > MOST_DEPTH):
+            raise IntegrityError(f"{where}: {_named(place)}: {fault or f'nested deeper than {MOST_DEPTH}'}")
+        open_ones += [(one, (depth, key, place)) for key, one in inner]
 
 
-def _fault(value: Any, depth: int) -> str:
-    if depth > MOST_DEPTH:
-        return f"nested deeper than {MOST_DEPTH}"
+def _fault(value: Any) -> str:
     if isinstance(value, str) and len(value) > MOST_TEXT:
         return f"a text of {len(value):,} characters, at most {MOST_TEXT:,}"
+    if isinstance(value, dict) and any(isinstance(key, str) and len(key) > MOST_TEXT for key in value):
+        return f"a name of more than {MOST_TEXT:,} characters"
+    if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+        return "a name that is no text"
     if isinstance(value, float) and not math.isfinite(value):
         return f"got {value}, need a finite number"
     if isinstance(value, int) and not -MOST_WHOLE <= value < MOST_WHOLE:
@@ -91,17 +101,12 @@ def _fault(value: Any, depth: int) -> str:
     return ""
 
 
-def _walk(tree: Any) -> Iterator[tuple[tuple[Any, ...], Any, int]]:
-    """Yield (place, value, depth) of all that is in a tree, without recursion, which a deep one would exhaust."""
-    open_ones: list[tuple[tuple[Any, ...], Any]] = [((), tree)]
-    while open_ones:
-        place, value = open_ones.pop()
-        yield place, value, len(place)
-        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        for key, one in inner:
-            if isinstance(key, str) and len(key) > MOST_TEXT:
-                yield place, key, len(place)
-            open_ones.append(((*place, key), one))
+def _named(place: _Place) -> str:
+    keys: list[str] = []
+    while place:
+        keys.append(_shown_key(place[1]))
+        place = place[2]
+    return ".".join(reversed(keys)) or "the whole"
 
 
 def _require_plain(path: Path, what: str) -> None:

@@ -153,7 +153,7 @@ def load(path: Path) -> Manifest:
 
 def _checked(path: Path, table: Any, tree: Any) -> Manifest:
     version = tree.get("version") if isinstance(tree, dict) else None
-    if version != _VERSION:
+    if isinstance(version, bool) or version != _VERSION:
         raise IntegrityError(f"manifest: {path} has version {version!r}, this leansort reads {_VERSION}")
     if not table.schema.remove_metadata().equals(_schema(_arrow()[0])):
         raise IntegrityError(f"manifest: {path} lacks columns of a manifest; it was changed")

@@ -249,12 +249,13 @@ def _records(trials: Sequence[Any]) -> list[Record]:
 
 def _record(one: Any, first: Any) -> Record:
     where = f"trial {one.number}"
+    params = documents.checked(one.params, dict[str, str | int | float | bool | None], f"{where}: parameters")
     values = documents.checked(list(one.values or ()), list[float], f"{where}: values")
     recipe = documents.checked(one.user_attrs.get("recipe", {}), dict[str, Any], f"{where}: recipe")
     if one.datetime_complete is None or first is None:
         raise IntegrityError(f"{where}: it is finished, but has no time")
     return Record(
-        number=one.number, params=one.params, recipe=recipe, digest=_digest(one),
+        number=one.number, params=params, recipe=recipe, digest=_digest(one),
         outcome=Outcome.of_json(one.user_attrs["outcome"], where), values=tuple(values),
         feasible=all(over <= 0 for over in one.constraints.values()),
         ended_s=(one.datetime_complete - first).total_seconds(),

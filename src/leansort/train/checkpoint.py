@@ -115,7 +115,7 @@ def resume(path: Path, state: State, identity: str, ranks: int = 1) -> Progress:
     tensors, meta = load_tensors(path, "checkpoint")
     _require_same(path, meta, identity)
     progress = documents.checked(meta, Progress, f"checkpoint: {path}")
-    plain = documents.checked(meta.get("plain"), dict[str, dict[str, Any]], f"checkpoint: {path}: plain")
+    plain = documents.checked(meta.get("plain"), dict[str, dict[str, float | int | bool]], f"checkpoint: {path}: plain")
     if progress.ranks != ranks:
         raise UserError(f"resume: {path} is of {progress.ranks} processes, here are {ranks}; start as many again")
     try:
@@ -160,6 +160,16 @@ def _changes(value: Any) -> bool:
     return isinstance(value, Tensor) or (isinstance(value, int | float) and math.isfinite(value))
 
 
+def _fitting(kept: dict[str, Any], group: dict[str, Any], number: int) -> dict[str, Any]:
+    """A group's values from a checkpoint, once they are of the kind that the recipe's optimizer has."""
+    for name, value in kept.items():
+        fresh = group.get(name)
+        same = value == fresh if isinstance(fresh, bool) else _changes(fresh) and not isinstance(value, bool)
+        if not same:
+            raise ValueError(f"{name} of {_GROUP}{number} is {value!r}, the recipe's {fresh!r}")
+    return kept
+
+
 def _load_optimizer(
     optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], plain: dict[str, dict[str, Any]]
 ) -> None:
@@ -168,7 +178,7 @@ def _load_optimizer(
         holder, _, name = key.partition(".")
         holders.setdefault(holder, {})[name] = value
     fresh = enumerate(optimizer.state_dict()["param_groups"])
-    groups = [group | holders.pop(f"{_GROUP}{number}", {}) for number, group in fresh]
+    groups = [group | _fitting(holders.pop(f"{_GROUP}{number}", {}), group, number) for number, group in fresh]
     state = {int(index): values for index, values in holders.items()}
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     for parameter, values in optimizer.state.items():

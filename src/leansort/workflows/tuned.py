@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from leansort.core import documents, store, strict, text_files
 from leansort.core import manifest as manifests
-from leansort.core import store, strict, text_files
-from leansort.core.errors import UserError, not_one_of
+from leansort.core.errors import IntegrityError, UserError, not_one_of
 from leansort.report import search as report
 from leansort.report.search import Found
 from leansort.search import founding, parsing
@@ -18,7 +18,7 @@ from leansort.search import space as spaces
 from leansort.search import storage as storages
 from leansort.search import study as studies
 from leansort.search.config import SearchConfig
-from leansort.search.objectives import COSTS, F1
+from leansort.search.objectives import COSTS, F1, Objectives
 from leansort.search.records import Record, limited
 from leansort.workflows import claims, repeat, several
 from leansort.workflows import recipe as recipes
@@ -56,7 +56,25 @@ def looked_at(where: Place) -> Found:
         config = SearchConfig.model_validate(made["search"])
         objectives = config.wanted(recipes.validated(made["recipe"], "of the study").contest)
         study = optuna.load_study(study_name=where.name, storage=opened)
-        return Found(config, objectives, studies.records(opened, where.name), _importances(study, objectives.names))
+        records = studies.records(opened, where.name)
+        _require_whole(records, objectives, [one.name.lower() for one in study.directions], where.name)
+        return Found(config, objectives, records, _importances(study, objectives.names))
+
+
+def _require_whole(records: Sequence[Record], objectives: Objectives, directions: Sequence[str], name: str) -> None:
+    """Refuse a study whose trials do not have what its search asks for, as one that was changed.
+
+    Raises:
+        IntegrityError: naming the trial.
+    """
+    if list(directions) != list(objectives.directions):
+        raise IntegrityError(f"tune: study {name!r} has directions {directions}, its search {objectives.directions}")
+    for record in records:
+        if len(record.values) not in (0, len(directions)) or (record.counts and not record.values):
+            raise IntegrityError(f"tune: study {name!r}: trial {record.number}: got {len(record.values)} values")
+        lacking = [cost for cost in objectives.costs if cost not in record.outcome.costs]
+        if record.values and lacking:
+            raise IntegrityError(f"tune: study {name!r}: trial {record.number}: costs: {lacking[0]} is missing")
 
 
 def _importances(study: Any, names: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -70,7 +88,7 @@ def _importances(study: Any, names: Sequence[str]) -> dict[str, dict[str, float]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # it says which values it takes for good
                 shares[name] = optuna.importance.get_param_importances(study, target=partial(_value, at, sign))
-        except (ValueError, RuntimeError, ZeroDivisionError):
+        except Exception:  # whatever it is that Optuna cannot judge
             continue
     return shares
 
@@ -83,6 +101,8 @@ def reported(where: Place) -> dict[str, Any]:
     """Write `tune.html`, `tune.json` and `tune.md` into the study's folder; return what `tune.json` holds."""
     seen = looked_at(where)
     tree = seen.to_json()
+    pages = [where.out / f"tune.{ending}" for ending in ("json", "md", "html")]
+    documents.require_within(where.out, *pages)
     store.write_json(where.out / "tune.json", tree)
     store.write_text(where.out / "tune.md", report.text(seen) + "\n")
     store.write_text(where.out / "tune.html", report.page(seen))
