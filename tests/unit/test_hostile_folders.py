@@ -19,13 +19,14 @@ from leansort.core import documents
 from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, LeansortError, UserError
 from leansort.measure.contest import Baselines
+from leansort.report.card import facts
 from leansort.runtime.predictor import Classifier
 from leansort.search import founding
 from leansort.search import storage as storages
 from leansort.search.study import Study
 from leansort.train import checkpoint
+from leansort.workflows import passed, report, run_files, tuned
 from leansort.workflows import recipe as recipes
-from leansort.workflows import report, run_files, tuned
 from tests import jobs
 from tests.mutations import mutated, sample, survived
 from tests.study_worker import config_of, work
@@ -167,6 +168,15 @@ def test_networks_that_would_take_any_memory(network: Any, spec: dict[str, Any],
     with_header(path, {**header, "__metadata__": {"leansort": json.dumps(changed)}}, body)
     with pytest.raises(IntegrityError, match=said):
         trained.load(path)
+
+
+@pytest.mark.parametrize("most", [FEW, MANY])
+def test_a_card_of_a_network_whose_origin_was_changed(run: Path, network: Any, most: int) -> None:
+    _, header, meta, body = network
+    for what, tree in sample(list(mutated(meta["provenance"])), most):
+        changed = json.dumps({**meta, "provenance": tree})
+        with_header(run / "train" / "model.safetensors", {**header, "__metadata__": {"leansort": changed}}, body)
+        survived(lambda: facts(passed.of_training(run / "train").plain), f"provenance: {what}")
 
 
 @pytest.mark.parametrize("length", [0, 7, 2**63, 2**64 - 1, 1 << 25])

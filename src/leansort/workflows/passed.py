@@ -78,7 +78,7 @@ def of_bundle(path: Path) -> Passed:
     known = bundle.meta.provenance
     if recipe.digest == known.get("recipe"):
         return Passed(bundle, tree, "run recipe.json", _spread(above[0].parent / "best.json", "claims", "macro_f1"))
-    if recipe.digest == known.get("compressed", {}).get("recipe"):
+    if recipe.digest == _part(known, "compressed").get("recipe"):
         return Passed(bundle, tree, "compress recipe.json NETWORK", None)
     raise UserError(f"card: {path} was not made by the recipe in {above[0]}")
 
@@ -101,10 +101,10 @@ def _network(model: TrainedModel) -> dict[str, Any]:
 
 def _bundle(bundle: Bundle) -> dict[str, Any]:
     meta, size = bundle.meta, len(bundle.to_bytes())
-    whole = meta.provenance.get("half", {}).get("weights", "32-bit")
-    kind = meta.provenance.get("quantized", {}).get("weights", whole)
+    whole = _part(meta.provenance, "half").get("weights", "32-bit")
+    kind = _part(meta.provenance, "quantized").get("weights", whole)
     return {
-        **_origin(meta.provenance.get("spec", {"base": "unknown", "width": 1.0}), meta.provenance),
+        **_origin(_part(meta.provenance, "spec"), meta.provenance),
         "parameters": meta.parameters, "macs": meta.macs, "labels": meta.labels,
         "preprocess": meta.preprocess.model_dump(mode="json"),
         "weights": f"{size / 1e6:.1f} MB, {kind}, model.leansort ({bundle.format})",
@@ -112,12 +112,20 @@ def _bundle(bundle: Bundle) -> dict[str, Any]:
 
 
 def _origin(spec: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    versions = {key: known["versions"][key] for key in ("leansort", "torch") if key in known.get("versions", {})}
+    listed, width = _part(known, "versions"), spec.get("width")
+    versions = {key: listed[key] for key in ("leansort", "torch") if key in listed}
     return {
-        "base": spec["base"] + (f", width {spec['width']:g}" if spec["width"] != 1 else ""),
+        "base": str(spec.get("base", "unknown"))
+        + (f", width {width:g}" if isinstance(width, float) and width != 1 else ""),
         "data": known.get("data", "unknown"),
         "versions": ", ".join(f"{key} {value}" for key, value in versions.items()),
     }
+
+
+def _part(provenance: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object in a provenance, where anything may stand; empty where there is none."""
+    found = provenance.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _spread(path: Path, runs: str, score: str) -> Spread | None:
