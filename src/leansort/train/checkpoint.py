@@ -163,9 +163,9 @@ def _changes(value: Any) -> bool:
 def _fitting(kept: dict[str, Any], group: dict[str, Any], number: int) -> dict[str, Any]:
     """A group's values from a checkpoint, once they are of the kind that the recipe's optimizer has."""
     for name, value in kept.items():
-        fresh = group.get(name)
-        same = value == fresh if isinstance(fresh, bool) else _changes(fresh) and not isinstance(value, bool)
-        if not same:
+        fresh = group.get(name)  # none of what some of timm's count only once they step
+        same = value == fresh if isinstance(fresh, bool) else not isinstance(value, bool)
+        if not same or not (fresh is None or _changes(fresh)):
             raise ValueError(f"{name} of {_GROUP}{number} is {value!r}, the recipe's {fresh!r}")
     return kept
 
