@@ -18,6 +18,7 @@ from leansort.core.folder_walk import UNREADABLE, PassedOver, passed_over
 from leansort.core.image_files import SHOWN, image_files, summary
 
 BESIDE = "not in a class folder"
+LISTED = "; photos with a list of their labels are read by: leansort data import table LIST --images FOLDER"
 Place = tuple[Parts, str | None]
 Meaning = tuple[str, str | None]
 
@@ -76,8 +77,8 @@ def class_folders(root: Path, named: Collection[str] = ()) -> ClassFolders:
     passed = (*listed.passed, *beside)
     _require_readable(listed.passed, places, root)
     if len(beside) == len(files):
-        why = summary(passed)
-        raise UserError(f"data folder: {root} holds no pictures ({SHOWN}) in class folders{'; ' * bool(why)}{why}")
+        why = "; " * bool(passed) + summary(passed) + LISTED * bool(beside)
+        raise UserError(f"data folder: {root} holds no pictures ({SHOWN}) in class folders{why}")
     pictures = tuple(Placed(file, *meanings[p[:-1]]) for p, file in files.items() if p[:-1] in meanings)
     folders = [(*place, name) for place, split in places for name in _classes(tree, place, split)]
     empty = tuple("/".join(folder) for folder in folders if not tree.holds_pictures(folder))

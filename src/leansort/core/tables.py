@@ -123,9 +123,18 @@ def find_columns(head: Sequence[str], needed: Sequence[str], optional: Sequence[
             raise UserError(f"{where} has the column {name!r} {names.count(name)} times; it has {has}")
     missing = [name for name in needed if name not in names]
     if missing:
-        hint = did_you_mean(missing[0], names) or f"; the first row must name the columns, e.g. {','.join(needed)}"
+        hint = did_you_mean(missing[0], names) or _header_hint(head, needed)
         raise UserError(f"{where} lacks the column {missing[0]!r}; it has {has}{hint}")
     return {name: names.index(name) for name in wanted if name in names}
+
+
+def _header_hint(head: Sequence[str], needed: Sequence[str]) -> str:
+    """What to do about a list without a header, as ImageNet and its kin come."""
+    names = ",".join(needed)
+    if len(head) == 1 and len(head[0].split()) > 1:
+        return f"; put a comma or tab between the values, and a row above them that names the columns, e.g. {names}"
+    more = "" if len(head) <= len(needed) else f" and a name, or nothing, for each of the {len(head)} columns"
+    return f"; the first row must name the columns, e.g. {names}{more}; put such a row above where there is none"
 
 
 def _require_fields(fields: list[str], head: Sequence[str], where: str, separator: str) -> None:

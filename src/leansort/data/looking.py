@@ -74,6 +74,22 @@ def look(path: Path, watch: Watch) -> Look:
     return Look(tuple(findings), hashlib.sha256(data).hexdigest()[:32], width, height, thumbnail(bgr))
 
 
+def exif_turn(data: bytes) -> int:
+    """How EXIF says that a picture is to be turned and mirrored, 1 to 8; 1, as it is, where it says nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _pillow().open(io.BytesIO(data)) as image:
+                return _turn(image)
+    except (OSError, ValueError, SyntaxError, OverflowError, _pillow().DecompressionBombError):
+        return 1
+
+
+def _turn(image: Any) -> int:
+    turn = image.getexif().get(_ORIENTATION, 1)
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+
+
 def _header(data: bytes, ending: str, width: int, height: int) -> tuple[list[tuple[str, str]], tuple[int, int]]:
     """What Pillow reads from the header alone; a picture that OpenCV reads and Pillow does not keeps its given size."""
     try:
@@ -94,7 +110,7 @@ def _unusual(image: Any, ending: str) -> list[tuple[str, str]]:
         (mode in ("1", "L", "LA") or mode.startswith("I"), GREY, ""),
         (any("16" in str(tile[-1]) for tile in image.tile), DEEP, ""),  # 16-bit colour opens as 8 bits
         ("A" in bands or palette_alpha, ALPHA, ""),
-        (image.getexif().get(_ORIENTATION, 1) not in (0, 1), TURNED, ""),
+        (_turn(image) != 1, TURNED, ""),
         (image.format != "MPO" and getattr(image, "n_frames", 1) > 1, MOVING, ""),
     )
     return [(kind, detail) for met, kind, detail in checks if met]
@@ -102,7 +118,7 @@ def _unusual(image: Any, ending: str) -> list[tuple[str, str]]:
 
 def _seen_size(image: Any) -> tuple[int, int]:
     width, height = image.size
-    return (height, width) if image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8) else (width, height)
+    return (height, width) if _turn(image) in (5, 6, 7, 8) else (width, height)
 
 
 def _pillow() -> Any:

@@ -81,6 +81,8 @@ def read(path: Path, split: str = "test", labels: LabelSet | None = None) -> Tru
         return _from_csv(path, labels)
     if path.is_dir() and not (path / "manifest.parquet").exists():
         return _from_folders(path, split, labels)
+    if path.is_file() and path.suffix.lower() == ".txt":
+        raise UserError(f"truth: {path} is no table by its name; give a .csv or .tsv whose first row is image,label")
     found = manifests.load(path)
     rows = found.split(split)
     pairs = [(found.path(row), row.label) for row in rows]

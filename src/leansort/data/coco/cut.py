@@ -22,12 +22,14 @@ from leansort.data.coco.photos import Photo
 from leansort.data.coco.plan import Plan
 from leansort.data.faults import Faults
 from leansort.data.items import Item
+from leansort.data.looking import exif_turn
 from leansort.data.names import plain_name
 
 QUALITY = 95
 MISSING, UNREADABLE, DAMAGED = "photo is missing", "photo cannot be read", "photo is damaged"
 OTHER_SIZE = "photo has another size than its annotations say"
 UNTURNED, SCALED = "photo with boxes from before its EXIF turn", "photo smaller or larger than annotated, boxes scaled"
+EITHER = "photo with an EXIF turn that its annotated size does not tell of, boxes taken as after it"
 CLIPPED = "box clipped to the frame"
 MOST_JPEG = 65_500
 TOO_LONG = "box longer than a JPEG can be"
@@ -126,6 +128,8 @@ def _opened(path: Path, photo: Photo, faults: Faults, watch: Watch) -> tuple[Ima
         return None
     height, width = pixels.shape[:2]
     if np.isnan(photo.width) or np.isnan(photo.height) or (width, height) == (photo.width, photo.height):
+        if _turn_is_open(data, photo):
+            faults.add(EITHER, photo.name)
         return pixels, 1.0
     if (height, width) == (photo.width, photo.height):
         raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -138,6 +142,12 @@ def _opened(path: Path, photo: Photo, faults: Faults, watch: Watch) -> tuple[Ima
         return pixels, across
     faults.add(OTHER_SIZE, f"{photo.name} ({width}x{height}, annotated {photo.width:g}x{photo.height:g})")
     return None
+
+
+def _turn_is_open(data: bytes, photo: Photo) -> bool:
+    """Whether EXIF turns or mirrors a photo in a way that leaves its annotated size as it is, or no size is known."""
+    turn = exif_turn(data)
+    return turn in (2, 3, 4) or (turn in (5, 6, 7, 8) and (photo.width == photo.height or np.isnan(photo.width)))
 
 
 def _write(path: Path, pixels: Image) -> None:

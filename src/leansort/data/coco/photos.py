@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.folder_tree import split_of
@@ -49,11 +50,12 @@ class Photos:
     Attributes:
         photos: what was taken up, in the order of the files.
         missing: how many of them are not there.
+        quoted: how many are there by the name that theirs, written as in a URL, stands for.
     """
 
     def __init__(self, files: Sequence[AnnotationFile], *, bare_names: bool = False) -> None:
         self.photos: list[Photo] = []
-        self.missing = 0
+        self.missing = self.quoted = 0
         self._bare = bare_names
         self._numbers: dict[Any, int] = {}  # by the file on disk
         self._split_by: dict[int, Path] = {}  # the annotation file that put a photo into its split
@@ -78,6 +80,7 @@ class Photos:
             name = self._name(image.file_name, file, bare)
             disk = _on_disk(f"{folder}/{name}")
             if disk is None and (there := _there(named, name)) != name:
+                self.quoted += there.count("%") < name.count("%")
                 name, disk = there, _on_disk(f"{folder}/{there}")
             made = Photo(
                 prefix + name, f"{folder}/{name}", _split_of(image, file), _side(image.width), _side(image.height)
@@ -130,16 +133,20 @@ class Photos:
 def _there(named: NamedFiles, name: str) -> str:
     """The file that a name means, below its folder; the name itself where there is none.
 
-    The folder's own name in front (`images/a.jpg` in `images`) is left out where that is what is there.
+    The folder's own name in front (`images/a.jpg` in `images`) is left out where that is what is there; a name that is
+    written as in a URL (`a%20b.jpg`) means what it stands for.
     """
-    above, parts = named.root.parts, name.split("/")
-    repeated = [count for count in range(1, len(parts)) if list(above[-count:]) == parts[:count]]
-    if name.isascii() and not repeated:
-        return name
-    for one in (name, *("/".join(parts[count:]) for count in repeated)):
-        path = named.path(one)
-        if os.path.lexists(path):
-            return path.relative_to(named.root).as_posix()
+    plain = unquote(name)
+    inside = plain != name and not {"..", ""} & set(plain.split("/")) and not {"\\", "\0"} & set(plain)
+    for form in (name, plain) if inside else (name,):
+        above, parts = named.root.parts, form.split("/")
+        repeated = [count for count in range(1, len(parts)) if list(above[-count:]) == parts[:count]]
+        if form.isascii() and not repeated and form == name:
+            continue
+        for one in (form, *("/".join(parts[count:]) for count in repeated)):
+            path = named.path(one)
+            if os.path.lexists(path):
+                return path.relative_to(named.root).as_posix()
     return name
 
 

@@ -16,6 +16,7 @@ from leansort.data.category_map import DROPPED, CategoryMap
 from leansort.data.classes import RESPELLED
 from leansort.data.coco import records
 from leansort.data.coco.annotation_files import AnnotationFile
+from leansort.data.coco.box_forms import Part, require_pixels
 from leansort.data.coco.frames import NOT_A_BOX, Boxes, Frames, box_of, frames
 from leansort.data.coco.photos import Photo, Photos
 from leansort.data.coco.records import Coco
@@ -24,6 +25,7 @@ from leansort.data.faults import Faults
 CROWD, DOUBLED = "crowd, not one object (--crowds takes it as one)", "same box twice"
 TWO_LABELS, TWO_SIZES = "one box with two labels", "photo has another size in an earlier record"
 MERGED, EMPTY = "categories of one name, taken as one", "annotation files without annotations"
+QUOTED = "photos whose names are written as in a URL (%20), taken as meant"
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,7 @@ class Plan:
 
     def frames(self, margin: float, least: int) -> Frames:
         """Rectangles at the photos' annotated sizes."""
-        sizes = np.array([(photo.width, photo.height) for photo in self.photos], np.float64).reshape(-1, 2)
-        return frames(self.boxes, sizes[self.photo], margin, least)
+        return frames(self.boxes, _sizes(self.photos)[self.photo], margin, least)
 
 
 class _Found:
@@ -85,6 +86,7 @@ class _Found:
         self.label: list[int] = []
         self.box: list[tuple[float, float, float, float]] = []
         self.ids: list[str] = []
+        self.parts: list[Part] = []  # which boxes are of which file
         self.dropped = Counter[str]()
         self.written = Counter[str]()  # boxes of each category, as the files spell it
         self.faults = Faults()
@@ -100,6 +102,7 @@ class _Found:
             photos: all photos.
         """
         categories = {category.id: category.name for category in coco.categories}
+        start = len(self.box)
         for annotation in coco.annotations:
             category = categories[annotation.category_id]
             if self._chosen[category] == DROPPED:
@@ -117,6 +120,7 @@ class _Found:
             self.label.append(self._chosen[category])
             self.box.append(box)
             self.ids.append(str(annotation.id))
+        self.parts.append((coco.path, slice(start, len(self.box))))
 
 
 def plan(files: Sequence[AnnotationFile], category_map: CategoryMap | None, where: str, reading: Reading) -> Plan:
@@ -130,7 +134,8 @@ def plan(files: Sequence[AnnotationFile], category_map: CategoryMap | None, wher
 
     Raises:
         UserError: not COCO, ids are doubled or dangling, a file name leaves the folder of the photos, two files put
-            a photo on two splits, two categories differ in case only, or the map does not fit.
+            a photo on two splits, two categories differ in case only, all boxes of a file are no x, y, width, height
+            in pixels, or the map does not fit.
     """
     read = [records.read(file.path) for file in files]
     names = {category.name: None for coco in read for category in sorted(coco.categories, key=_by_id)}
@@ -149,6 +154,7 @@ def plan(files: Sequence[AnnotationFile], category_map: CategoryMap | None, wher
     require_distinct((classes[k] for k in sorted(set(found.label))), f"annotations: categories of {shown}")
     told = [f"{one}, {times} boxes" for one, times in retold(found.written.elements()).items()]
     notes |= {RESPELLED: told} if told else {}
+    notes |= {QUOTED: photos.quoted} if photos.quoted else {}
     empty = [str(coco.path) for coco in read if not coco.annotations]
     notes |= {EMPTY: empty} if empty else {}
     return _sorted(photos, labels, found, sum(len(coco.annotations) for coco in read), notes)
@@ -185,10 +191,15 @@ def _merge_names(coco: Coco, refuse: bool, notes: dict[str, Any]) -> None:
         notes.setdefault(MERGED, {})[name] = ", ".join(f"id {one}" for one in ids)
 
 
+def _sizes(photos: Sequence[Photo]) -> Boxes:
+    return np.array([(photo.width, photo.height) for photo in photos], np.float64).reshape(-1, 2)
+
+
 def _sorted(photos: Photos, labels: LabelSet, found: _Found, total: int, notes: dict[str, Any]) -> Plan:
     """Order by photo, and take out boxes that are there twice."""
     photo, label = np.asarray(found.photo, np.int64), np.asarray(found.label, np.int64)
     boxes = np.asarray(found.box, np.float64).reshape(-1, 4)
+    require_pixels(found.parts, boxes, _sizes(photos.photos)[photo], found.ids)
     kind = _doubled(photo, label, boxes)
     for index in np.flatnonzero(kind):
         place = f"annotation {found.ids[index]} in {photos.photos[photo[index]].name}"

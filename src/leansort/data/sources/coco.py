@@ -7,7 +7,7 @@ pixels, JPEG noise included, that `predict` will see.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def items(config: Config, progress: Progress | None = None) -> Items:
     if len(lost) > config.tolerate * photos:
         raise UserError(
             f"photos: {len(lost)} of {photos} cannot be used, at most {100 * config.tolerate:g} % are left out "
-            f"(--tolerate); first: {lost[0]}; looked in {_folders(files)} (--images)"
+            f"(--tolerate); first: {lost[0]}; looked in {_folders(files)} (--images)" + _bare(files, planned)
         )
     notes: dict[str, Any] = {"photos": photos, "annotations": planned.annotations, **faults.counts, **planned.notes}
     if planned.dropped:
@@ -129,6 +129,13 @@ def survey(config: Config) -> dict[str, Any]:
 def _folders(files: Sequence[AnnotationFile], most: int = 3) -> str:
     names = list(dict.fromkeys(str(file.images) for file in files))
     return ", ".join(names[:most]) + ", …" * (len(names) > most)
+
+
+def _bare(files: Sequence[AnnotationFile], planned: Plan) -> str:
+    """A way out where the photos lie in the folder itself and their names have folders in front."""
+    lost = [PurePosixPath(photo.name) for photo in planned.photos if not Path(photo.path).exists()]
+    there = [one.name for one in lost if any((file.images / one.name).exists() for file in files)]
+    return f"; {there[0]} is there: --bare-names takes the last part of every name" if there else ""
 
 
 def _planned(config: Config, files: Sequence[AnnotationFile]) -> Plan:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.archives import require_unpacked
-from leansort.core.class_folders import Placed, class_folders
+from leansort.core.class_folders import LISTED, Placed, class_folders
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet, tidy
 from leansort.data import category_map
@@ -54,6 +54,10 @@ def items(config: Config) -> Items:
     if layout and layout.kind != layouts.SINGLE:
         raise UserError(f"data folder: {config.path} is {layout.kind}, not class folders; read it with the source coco")
     found = class_folders(config.path, _named(config))
+    if len(found.classes) < 2 and not config.labels:
+        raise UserError(
+            f"data folder: {config.path} has one class folder, {found.classes[0]!r}, a classifier needs two{LISTED}"
+        )
     classes = map(tidy, config.labels) if config.labels else sorted({tidy(name) for name in found.classes})
     labels = LabelSet.of(classes, f"class folders of {config.path}")
     for name in dict.fromkeys(one.label for one in found.pictures):
