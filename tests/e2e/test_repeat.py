@@ -115,14 +115,10 @@ def test_ablation_and_one_more_seed(tiny_recipe: Path, tmp_path: Path, cli: Cli)
     [
         ("x: [train.emma=0]\ny: [train.lr=-1]\n", ["2 faults", "x: ", "did you mean 'ema'", "train.lr: got -1"]),
         (
-            "base: [train.ema=0]\nx: [train.ema=0]\nx: [train.clip=0]\ny: train.ema=0\n",
-            [
-                "3 faults",
-                "'x' is there more than once",
-                "'base' is the recipe itself",
-                "y: got 'train.ema=0', need a list",
-            ],
+            "base: [train.ema=0]\nx: [train.ema=0]\ny: train.ema=0\n",
+            ["2 faults", "'base' is the recipe itself", "y: got 'train.ema=0', need a list"],
         ),
+        ("x: [train.ema=0]\nx: [train.clip=0]\n", ["gives a key twice: 'x' in line 1 and in line 2"]),
     ],
 )
 def test_variants_that_cannot_be_used(
