@@ -31,8 +31,8 @@ LOGITS = ("logits", TensorProto.FLOAT, ["b", len(LABELS)])
 
 
 def node(kind: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto:
-    """An operator; several inputs or outputs are parted by blanks."""
-    return helper.make_node(kind, inputs.split(), output.split(), f"{kind}_{output.split()[0]}", **attributes)
+    """An operator; several inputs or outputs are parted by blanks, one that is left out is between two."""
+    return helper.make_node(kind, inputs.split(" "), output.split(), f"{kind}_{output.split()[0]}", **attributes)
 
 
 def mean_colour() -> list[onnx.NodeProto]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ class Bundle:
         meta: everything but the graph.
         files: the serialized network by file name, those of one format: uint8 (b, h, w, 3) RGB in, (b, classes)
             logits out. Never changed in place.
+        numbers: of 32 bits, that the graph holds at once for one picture; 0 where it was not asked yet.
 
     Raises:
         IntegrityError: the files are not those of one format.
@@ -76,6 +77,7 @@ class Bundle:
 
     meta: BundleMeta
     files: Mapping[str, bytes]
+    numbers: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
         if not _format(self.files):
@@ -136,17 +138,16 @@ def load(path: Path) -> Bundle:
         raise IntegrityError(f"bundle: {path} was changed after it was written (its container differs)")
     files = {name: content for name, content in members.items() if name not in (_META, _HASHES)}
     bundle = Bundle(_meta(members[_META], path), files)
-    _require_sound(bundle, f"bundle: {path}:")
-    return bundle
+    return replace(bundle, numbers=_require_sound(bundle, f"bundle: {path}:"))
 
 
-def _require_sound(bundle: Bundle, where: str) -> None:
-    """Refuse what has the right hashes and is hostile all the same."""
+def _require_sound(bundle: Bundle, where: str) -> int:
+    """Refuse what has the right hashes and is hostile all the same; return the numbers that the graph holds."""
     meta = bundle.meta
     try:
         require_printable(meta.name, "name", NAME_CHARACTERS)
         require_distinct(LabelSet(meta.labels).names, "labels")
-        sound.require(bundle.format, bundle.files, meta.preprocess.size, len(meta.labels))
+        return sound.require(bundle.format, bundle.files, meta.preprocess.size, len(meta.labels))
     except sound.UnsoundGraphError as error:
         raise IntegrityError(f"{where} its graph {error}") from None
     except UserError as error:

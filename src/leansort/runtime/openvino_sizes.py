@@ -20,13 +20,16 @@ _TURNED = {"ConvolutionBackpropData": 1, "GroupConvolutionBackpropData": 2}  # l
 _DIVIDED = {"Divide", "Mod", "FloorMod"}
 
 
-def require(model: Any, classes: int, weights: int) -> None:
+def require(model: Any, classes: int, weights: int) -> int:
     """Refuse a graph that asks for too much, or does not give so many logits.
 
     Args:
         model: an `openvino.Model` for a fixed number of pictures.
         classes: number of labels.
         weights: bytes of the bundle's files.
+
+    Returns:
+        Numbers of 32 bits that it holds at once for one picture.
 
     Raises:
         IntegrityError: why it must not be compiled.
@@ -41,8 +44,9 @@ def require(model: Any, classes: int, weights: int) -> None:
     if dynamic is not None:
         raise _refused(f"has a {_kind(dynamic)} layer that makes a shape that only running it would tell")
     pictures = _sides(model.inputs[0].get_node())[0]
-    _Sizes(operators, pictures, weights).require_few()
+    held = _Sizes(operators, pictures, weights).require_few()
     _require_logits(model, pictures, classes)
+    return -(-held // pictures)
 
 
 class _Sizes:
@@ -65,19 +69,19 @@ class _Sizes:
         self._made: dict[str, int] = {}  # numbers that each node makes; 0 of what is made of constants
         self._fixed: set[str] = set()
 
-    def require_few(self) -> None:
-        """Walk.
+    def require_few(self) -> int:
+        """Walk; return the numbers held at once, at most.
 
         Raises:
             IntegrityError: it is too much.
         """
-        live = work = folded = 0
+        live = work = folded = held = 0
         for at, node in enumerate(self._operators):
             kind, name = _kind(node), node.get_friendly_name()
             if kind == "Constant":
                 self._fixed.add(name)
                 continue
-            made = sum(math.prod(_sides(node, number)) for number in range(node.get_output_size()))
+            made = sum(_numbers(node, number) for number in range(node.get_output_size()))
             work += max(made, _work(node, kind, made))
             if self._reads[at] and self._fixed.issuperset(self._reads[at]):
                 self._fixed.add(name)
@@ -85,14 +89,15 @@ class _Sizes:
             else:
                 self._made[name] = made
                 live += made
-            needed = live + _scratch(node, kind)
-            for (what, most), count in zip(self._most.items(), (needed, work, folded), strict=True):
+            held = max(held, live + _scratch(node, kind))
+            for (what, most), count in zip(self._most.items(), (held, work, folded), strict=True):
                 if count > most:
                     raise _refused(f"needs {count:,} {what} at its {kind} layer, at most {most:,} are allowed")
             _require_divisor(node, kind)
             for one in {*self._reads[at], name}:
                 if self._last.get(one, at) <= at:
                     live -= self._made.get(one, 0)
+        return held
 
 
 def _kind(node: Any) -> str:
@@ -102,6 +107,11 @@ def _kind(node: Any) -> str:
 def _sides(node: Any, number: int = 0) -> list[int]:
     shape = node.get_output_shape(number)
     return [shape[at] for at in range(len(shape))]  # a list of it takes fifteen times as long
+
+
+def _numbers(node: Any, number: int) -> int:
+    """How many an output has, those of 64 bits counted twice."""
+    return math.prod(_sides(node, number)) * (2 if node.get_output_element_type(number).bitwidth == 64 else 1)
 
 
 def _read(node: Any, number: int) -> list[int]:

@@ -29,11 +29,21 @@ class Pace:
     batch: int
 
 
-def paces(threads: int, batch: int) -> list[Pace]:
-    """What is tried: what is given is taken as it is, a zero stands for what is to be found."""
+def paces(threads: int, batch: int, most: int = 0) -> list[Pace]:
+    """What is tried: what is given is taken as it is, a zero stands for what is to be found.
+
+    Args:
+        threads: that decode and run, or 0.
+        batch: pictures an engine call, or 0.
+        most: pictures that fit into memory at once, over all threads; batches are no larger. 0: as many as you like.
+    """
     cores = usable_cores()
-    among = [threads] if threads else sorted({1, cores})
-    return [Pace(one, each) for one, each in product(among, [batch] if batch else BATCHES)]
+    among = [threads] if threads else sorted({1, min(cores, most or cores)})
+    fitting = {
+        Pace(one, min(each, max(1, most // one)) if most else each)
+        for one, each in product(among, [batch] if batch else BATCHES)
+    }
+    return sorted(fitting, key=lambda pace: (pace.threads, pace.batch))
 
 
 def paced(

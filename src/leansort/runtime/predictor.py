@@ -22,6 +22,7 @@ import numpy.typing as npt
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
+from leansort.core.graphs.limits import NUMBERS
 from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
@@ -63,6 +64,8 @@ class Classifier:
         self._temperature = bundle.meta.temperature
         self._threshold = bundle.meta.reject_below
         self.preprocess = bundle.meta.preprocess
+        numbers = getattr(engine, "numbers", bundle.numbers)  # that one picture takes, as far as it is known
+        self._most = max(1, NUMBERS // numbers) if numbers else 0
 
     @classmethod
     def load(cls, path: str | Path, *, engine: str = "", threads: int = 1) -> Classifier:
@@ -120,7 +123,8 @@ class Classifier:
     def predict_many(self, pictures: Iterable[Picture], *, batch: int = 1, threads: int = 1) -> Iterator[Prediction]:
         """Classify pictures in order; one that cannot be read gives a Prediction with `error`, the rest go on.
 
-        Several threads decode and run batches side by side, so that some decode while others compute.
+        Several threads decode and run batches side by side, so that some decode while others compute. Batches of a
+        large network are cut smaller, so that all of them together take no more memory than one picture may.
 
         Args:
             pictures: may be endless; at most a few batches a thread are held at once.
@@ -136,7 +140,7 @@ class Classifier:
         """
         if batch < 0 or threads < 0:
             raise UserError(f"predict: got batch {batch}, threads {threads}; allowed: 0, which chooses, or more")
-        yield from paced(iter(pictures), paces(threads, batch), self._work)
+        yield from paced(iter(pictures), paces(threads, batch, self._most), self._work)
 
     def _work(self, pictures: Iterator[Picture], pace: Pace) -> Iterator[Prediction]:
         groups = _batched(pictures, pace.batch)

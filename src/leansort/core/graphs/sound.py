@@ -9,7 +9,7 @@ from leansort.core.graphs.faults import UnsoundGraphError
 __all__ = ["UnsoundGraphError", "require"]
 
 
-def require(graph_format: str, files: Mapping[str, bytes], size: int, classes: int) -> None:
+def require(graph_format: str, files: Mapping[str, bytes], size: int, classes: int) -> int:
     """Refuse a graph that is not one uint8 image in and logits out, or that has or needs what no bundle may.
 
     Args:
@@ -18,14 +18,17 @@ def require(graph_format: str, files: Mapping[str, bytes], size: int, classes: i
         size: side of the pictures in pixels.
         classes: number of labels.
 
+    Returns:
+        Numbers of 32 bits that it holds at once for one picture; 0 where only an engine can tell.
+
     Raises:
         UnsoundGraphError: why it must not be run; the text goes on after "its graph".
     """
     if graph_format == "onnx":
         from leansort.core.graphs import onnx  # a robot loads the reader of its own format only
 
-        onnx.check(files["graph.onnx"], size, classes)
-    elif graph_format == "openvino":
+        return onnx.check(files["graph.onnx"], size, classes).numbers
+    if graph_format == "openvino":
         from leansort.core.graphs import openvino
 
         openvino.check(files["graph.xml"], len(files["graph.bin"]), size)
@@ -33,3 +36,4 @@ def require(graph_format: str, files: Mapping[str, bytes], size: int, classes: i
         from leansort.core.graphs import safetensors
 
         safetensors.check(files["network.safetensors"])
+    return 0

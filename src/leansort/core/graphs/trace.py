@@ -19,6 +19,7 @@ from leansort.core.graphs.limits import FOLDED, NUMBERS, RANK, WORK
 from leansort.core.graphs.model import Model, Node, Shape, Tensor
 
 Array = npt.NDArray[Any]
+_WIDE = (7, 11, 13)  # types of 64 bits
 
 
 class Traced:
@@ -28,7 +29,7 @@ class Traced:
         shape: of it.
         type: of its elements, ONNX's number.
         fixed: whether it is made of constants alone.
-        elements: how many.
+        elements: how many, those of 64 bits counted twice.
     """
 
     __slots__ = ("_known", "_tensor", "elements", "fixed", "shape", "type")
@@ -36,7 +37,8 @@ class Traced:
     def __init__(
         self, shape: Shape, kind: int, known: Array | None = None, *, fixed: bool = False, tensor: Tensor | None = None
     ) -> None:
-        self.shape, self.type, self.fixed, self.elements = shape, kind, fixed, math.prod(shape)
+        self.shape, self.type, self.fixed = shape, kind, fixed
+        self.elements = math.prod(shape) * (2 if kind in _WIDE else 1)
         self._known, self._tensor = known, tensor
 
     @property

@@ -87,18 +87,18 @@ class OpenVinoEngine:
         core: an `openvino.Core`.
         model: an `openvino.Model` of any batch.
         properties: how it is compiled.
-        require_few: refuses a model of a fixed batch that asks for too much.
+        require_few: refuses a model of a fixed batch that asks for too much, and counts the numbers that it holds.
 
     Raises:
         IntegrityError: this version of OpenVINO cannot compile it.
     """
 
-    def __init__(self, core: Any, model: Any, properties: dict[str, Any], require_few: Callable[[Any], object]) -> None:
+    def __init__(self, core: Any, model: Any, properties: dict[str, Any], require_few: Callable[[Any], int]) -> None:
         self._core, self._properties, self._model = core, properties, model
         self._shape = pixels_of([(one.element_type.get_type_name(), _sides(one.partial_shape)) for one in model.inputs])
         self._reshaping = threading.Lock()
         self._idle: defaultdict[int, deque[_Lane]] = defaultdict(deque)  # by pictures of a call
-        require_few(self._fixed(1))
+        self.numbers = require_few(self._fixed(1))
         self._idle[1].append(self._lane(1))
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -164,9 +164,10 @@ def load(bundle: Bundle, config: Config) -> OpenVinoEngine:
     return OpenVinoEngine(core, model, config.properties(), partial(_require_few, bundle))
 
 
-def _require_few(bundle: Bundle, single: Any) -> None:
-    if bundle.format == "openvino":  # the shapes of ONNX graphs were told when the bundle was opened
-        openvino_sizes.require(single, len(bundle.meta.labels), sum(map(len, bundle.files.values())))
+def _require_few(bundle: Bundle, single: Any) -> int:
+    if bundle.format != "openvino":  # the shapes of ONNX graphs were told when the bundle was opened
+        return bundle.numbers
+    return openvino_sizes.require(single, len(bundle.meta.labels), sum(map(len, bundle.files.values())))
 
 
 def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs: int) -> list[LayerTime]:
