@@ -19,7 +19,7 @@ Shape = tuple[int, ...]
 OWN_DOMAINS = ("", "ai.onnx")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Tensor:
     """A constant; its numbers stay where they are in the file.
 
@@ -54,7 +54,7 @@ class Tensor:
         return whole.astype(DTYPES[self.type]).reshape(self.shape)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """One operator.
 
@@ -112,7 +112,7 @@ class Node:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Value:
     """What goes in or comes out: name, type of its elements, and sides: -1 where one is not told, None where none."""
 
@@ -121,7 +121,7 @@ class Value:
     shape: Shape | None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Model:
     """A whole file.
 

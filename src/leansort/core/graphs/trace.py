@@ -49,7 +49,7 @@ class Traced:
         return self._known
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Reading:
     """A node and what it reads, as rules are given it.
 
@@ -111,7 +111,7 @@ Rule = Callable[[Reading], list[Shape]]
 Kind = Callable[[Reading, int], int]  # the type of an output, by its number
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Needs:
     """What a graph takes for the pictures that it was traced with.
 

@@ -25,7 +25,7 @@ def tag(number: int, wire: int = LENGTH) -> int:
     return number << 3 | wire
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Message:
     """The fields that a kind of message may have.
 
