@@ -20,9 +20,12 @@ from leansort.arch.build import build, is_of_own_blocks, parameters
 from leansort.arch.fusing import fused
 from leansort.arch.initial import classifiers
 from leansort.arch.trained import TrainedModel
+from leansort.core import bundle as bundles
 from leansort.core import plugins
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, LeansortError, UserError
+from leansort.core.graphs import limits
+from leansort.core.graphs import onnx as onnx_graphs
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
@@ -173,9 +176,20 @@ def test_export_says_what_the_network_says(name: str) -> None:
         assert parity.check(model, sketch(model), pixels).gap < 1e-4
 
 
+@each
+def test_a_bundle_of_it_opens_within_the_limits(name: str, tmp_path: Path) -> None:
+    bundle = bundle_of(name)
+    bundle.save(tmp_path / "m")
+    read = bundles.load(tmp_path / "m")
+    assert read == bundle
+    needs = onnx_graphs.check(read.graph, 64, 6)
+    assert 0 < read.numbers == needs.numbers < limits.NUMBERS / 50
+    assert 1 < needs.work / bundle.meta.macs < 2  # the rest is what has no multiply-adds
+
+
 @pytest.mark.parametrize("name", ["tiny_s", "lean_v4", "mobilenetv3_small", "timm:repvit_m0_9"])
 @pytest.mark.parametrize("graph_format", FORMATS)
-def test_every_format_says_the_same(name: str, graph_format: str) -> None:
+def test_every_format_says_the_same(name: str, graph_format: str, tmp_path: Path) -> None:
     pytest.importorskip(graph_format)
     model = model_of(name)
     bundle = in_format(model, graph_format)  # and not the one kept: two must be the same
@@ -183,6 +197,8 @@ def test_every_format_says_the_same(name: str, graph_format: str) -> None:
     assert bundle.meta == bundle_of(name).meta
     again = bundle_of(name) if graph_format == "onnx" else in_format(model, graph_format)
     assert bundle.digest == again.digest
+    bundle.save(tmp_path / "m")
+    assert bundles.load(tmp_path / "m") == bundle
     same = parity.check(model, bundle, np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8))
     assert (same.agreement, same.gap < 1e-4) == (1.0, True)
     with pytest.raises(UserError, match=r"format: got 'onx', allowed: .*; did you mean 'onnx'"):

@@ -85,6 +85,9 @@ def deployed(bundle: Bundle) -> nn.Module:
         raise MissingExtraError("torch", "train") from None
     try:
         model = trained.loads(bundle.graph, bundle.meta.name)
+        if model.spec.classes != len(bundle.meta.labels):
+            raise IntegrityError(f"it has {model.spec.classes} outputs, its labels are {len(bundle.meta.labels)}")
+        model.require_fit(bundle.meta.name)  # before memory is taken for what the architecture asks for
         return Deployed(model.network(), bundle.meta.preprocess).eval()
     except LeansortError as error:
         raise IntegrityError(f"bundle: its network cannot be loaded by PyTorch ({error})") from None
