@@ -119,6 +119,8 @@ def _child(folder: Path, first: int, end: int, seed: int, seconds: float) -> Ite
             else:
                 running, started = record, time.perf_counter()
     _, said = process.communicate()
+    if running.get("what") == "start":
+        raise RuntimeError(f"the child did not start: {said.decode(errors='replace')[-2000:]}")
     if hung or process.returncode or running:
         ended = "no end" if hung else f"crash ({_signal(process.returncode)})"
         tail = said.decode(errors="replace")[-300:]
@@ -153,7 +155,7 @@ def child(report: int, folder: Path, first: int, cases: int, seed: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     found = bundle_mutations.read_bases(folder)
     pictures = _pictures(folder)
-    path, output = folder / f"case-{os.getpid()}.leansort", folder / f"output-{os.getpid()}"
+    path, output = folder / f"case-{os.getpid()}", folder / f"output-{os.getpid()}"
     for number in range(first, first + cases):
         what, data, arguments = bundle_mutations.case(found, seed, number)
         path.write_bytes(data)
