@@ -202,6 +202,7 @@ def test_predict_keeps_the_lines_that_are_done(
             1,
             "failed (RuntimeError: no kernel for this) on a batch of 3, after 6 pictures, whose lines are",
         ),
+        ("load 0 exit", 2, "ended its process (exit status 3) on loading; use --engine onnxruntime"),
         ("load 0 raise", 2, "failed (RuntimeError: no kernel for this) on loading; use --engine onnxruntime"),
         ("load 0 hang", 2, "did not answer for 2 s"),
     ],

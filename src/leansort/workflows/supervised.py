@@ -88,8 +88,6 @@ def run(work: Callable[[], int], board: Board) -> int:
         os.close(reader)
     board.read()
     if not told:
-        if code > 0 and not hung:
-            raise SystemExit(code)  # it has told why itself
         raise Ended(code, hung=hung)
     return _given(json.loads(told))
 
@@ -97,30 +95,32 @@ def run(work: Callable[[], int], board: Board) -> int:
 def _child(work: Callable[[], int], writer: int, handler: Any, parent: int) -> None:
     """Work, tell the parent, end. Never returns, for what called this belongs to the parent."""
     global _watched
-    _watched, code = True, 1
+    _watched = True
+    told: dict[str, Any] = {"exit": 1}
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         signal.signal(signal.SIGTERM, handler)  # what the work begins it also clears away
         if os.getppid() == parent:
-            told = json.dumps(_done(work)).encode()
-            sys.stdout.flush()
-            os.write(writer, told)
-            code = 0
+            told = _done(work)
     except SystemExit as stopped:
-        code = stopped.code if isinstance(stopped.code, int) else 1
+        told = {"exit": stopped.code if isinstance(stopped.code, int) else 1}
     except KeyboardInterrupt:
-        code = 130
+        told = {"exit": 130}
     except BaseException:
         with suppress(BaseException):
             traceback.print_exc()
             sys.stderr.flush()
     finally:
-        os._exit(code)
+        with suppress(BaseException):
+            os.write(writer, json.dumps(told).encode())
+        os._exit(0)
 
 
 def _done(work: Callable[[], int]) -> dict[str, Any]:
     try:
-        return {"result": work()}
+        result = work()
+        sys.stdout.flush()
+        return {"result": result}
     except LeansortError as error:
         return {"error": str(error), "code": error.exit_code, "trace": traceback.format_exc()}
     except EngineRaised as error:
@@ -136,6 +136,8 @@ def _done(work: Callable[[], int]) -> dict[str, Any]:
 
 
 def _given(told: dict[str, Any]) -> int:
+    if "exit" in told:
+        raise SystemExit(told["exit"])  # it has said why itself, or was asked to end
     if "raised" in told:
         raise Ended(0, raised=told["raised"], trace=told["trace"])
     if "errno" in told:
