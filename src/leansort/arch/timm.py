@@ -82,9 +82,25 @@ def sized(spec: ArchSpec, size: int) -> ArchSpec:
 
 def _fixed(base: str, size: int) -> bool:
     """Whether a model takes pictures of one size, and that is another."""
-    _timm()
-    config: Any = import_torchvision("timm.models").get_pretrained_cfg(_known(base), allow_unregistered=False)
+    config = _config(base)
     return bool(config and config.fixed_input_size and config.input_size[-1] != size)
+
+
+def published_size(base: str) -> int:
+    """Side in pixels of the pictures that a timm model was published with.
+
+    Raises:
+        UserError: timm has no such model.
+        MissingExtraError: timm is not installed.
+    """
+    config = _config(base)
+    return int(config.input_size[-1]) if config else 224
+
+
+def _config(base: str) -> Any:
+    """What timm knows of a model's published weights; None where there are none."""
+    _timm()
+    return import_torchvision("timm.models").get_pretrained_cfg(_known(base), allow_unregistered=False)
 
 
 def statistics(base: str) -> tuple[Statistics, Statistics]:
@@ -94,8 +110,7 @@ def statistics(base: str) -> tuple[Statistics, Statistics]:
         UserError: timm has no such model.
         MissingExtraError: timm is not installed.
     """
-    _timm()
-    config: Any = import_torchvision("timm.models").get_pretrained_cfg(_known(base), allow_unregistered=False)
+    config = _config(base)
     mean, std = (config.mean, config.std) if config else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     return tuple(mean), tuple(std)
 
@@ -122,12 +137,11 @@ def published(base: str) -> Published:
         UserError: timm has no such model.
         MissingExtraError: timm is not installed.
     """
-    _timm()
-    config: Any = import_torchvision("timm.models").get_pretrained_cfg(_known(base), allow_unregistered=False)
-    classes, size = (config.num_classes, config.input_size[-1]) if config else (1000, 224)
+    config = _config(base)
+    classes = config.num_classes if config else 1000
     mean, std = statistics(base)
     made = network(ArchSpec(base=base, classes=classes))
-    return Published(made, Preprocess(size=size, mean=mean, std=std), classes)
+    return Published(made, Preprocess(size=published_size(base), mean=mean, std=std), classes)
 
 
 def synced(network: nn.Module) -> nn.Module:
