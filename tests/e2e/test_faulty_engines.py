@@ -254,7 +254,7 @@ def test_a_stopped_predict_leaves_nothing_behind(
     command = [sys.executable, "-m", "leansort", "predict", str(tiny_run / "model.leansort"), str(folders / "val")]
     command += ["--engine", "faulty", "--batch", "1", "--threads", "1", "--out", str(tmp_path / "labels.csv")]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while "fault" not in traced(tmp_path) and time.monotonic() < until:
             time.sleep(0.05)
         process.terminate()
