@@ -56,7 +56,7 @@ def items(config: Config) -> Items:
     found = class_folders(config.path, _named(config))
     if len(found.classes) < 2 and not config.labels:
         raise UserError(
-            f"data folder: {config.path} has one class folder, {found.classes[0]!r}, a classifier needs two{LISTED}"
+            f"data folder: {config.path} has one class folder, {found.classes[0]!r}, need at least two{LISTED}"
         )
     classes = map(tidy, config.labels) if config.labels else sorted({tidy(name) for name in found.classes})
     labels = LabelSet.of(classes, f"class folders of {config.path}")
