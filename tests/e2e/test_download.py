@@ -254,7 +254,7 @@ def test_retry_after_goes_before_the_back_off(server: Server, tmp_path: Path) ->
         (hangs_up(PHOTO, len(PHOTO) + 5), f"cut short, {len(PHOTO)} of {len(PHOTO) + 5} bytes", 3),
         (sends(PHOTO[:9000]), "is cut short", 3),
         (sends(photo(suffix=".png")[:-500]), "is not a picture that can be decoded", 3),
-        (sends(PAGE), "is not a picture that can be decoded", 3),
+        (sends(PAGE), "is no picture but an HTML page", 3),
         (sends(photo(WIDTH, HEIGHT + 1)), "is 200 x 151 px, its record says 200 x 150", 1),
         (hangs_up(b"", 200_000_000), "is 200000000 bytes, the limit is 100000000", 1),
         (status(302, Location="file:///etc/passwd"), "redirected to file:///etc/passwd, which is not http", 1),

@@ -146,7 +146,7 @@ def test_a_changed_manifest_is_refused(cli: Cli, imported: Path) -> None:
     path = imported / "manifest.parquet"
     table = pq.read_table(path)
     pq.write_table(table.drop_columns(["box"]), path)
-    refused(cli("data", "check", imported), "lacks columns or notes")
+    refused(cli("data", "check", imported), "lacks columns of a manifest")
     pq.write_table(table.replace_schema_metadata({b"leansort": b"[1]"}), path)
     refused(cli("data", "check", imported), "has version None")
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from leansort.core.class_folders import class_folders
 from leansort.core.errors import UserError
 from leansort.core.image_files import ImageFiles, image_files
+from leansort.data.classes import RESPELLED
 from leansort.data.sources import folder as source
 from leansort.measure import truth
 
@@ -141,7 +142,7 @@ def check(files: list[tuple[str, str, bytes | None]], links: list[tuple[str, str
             require_one_line(error)
             outcomes["refused: " + next((part for part in REASONS if part in str(error)), "other")] += 1
             return
-        left = sum(count for kind, count in found.faults.counts.items() if kind != source.EMPTY)
+        left = sum(count for kind, count in found.faults.counts.items() if kind not in (source.EMPTY, RESPELLED))
         assert len(found.items) + left == everything
         require_no_leak(root, [(item.image, item.split) for item in found.items])
         outcomes["imported, with given splits" if any(item.split for item in found.items) else "imported"] += 1

@@ -44,6 +44,7 @@ from tests.unit import test_compression_page, test_report_page
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egpj.exe"
 HOSTILE = f'=HYPERLINK("http://x")<script>alert(1)</script>"\'&|`[a](http://x)![i](x)<b>*b*{ESCAPES}\r\n# head\n| c |'
+CLASS = "".join(c for c in HOSTILE if c.isprintable())[:99]  # a class's name is printable, and at most 100 long
 PLAIN = "a/b"  # a name of a file may be broken after a slash; HOSTILE has more of these
 Make = Callable[[str], str]
 
@@ -258,7 +259,7 @@ def test_data_with_hostile_names_are_checked_and_shown(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
     rows = tuple(Row(name, at % 2, ("train", "val")[at // 2], name, str(at), name) for at, name in enumerate(names))
-    labels = LabelSet.of([HOSTILE, f"{HOSTILE}2"])
+    labels = LabelSet.of([CLASS, f"{CLASS}2"])
     checked = check(rows, labels, tmp_path)
     text, shown = data_check.table(checked), data_check.page(checked, tmp_path, HOSTILE)
     assert printable_lines(text) == text

@@ -43,6 +43,17 @@ def test_every_library_that_an_extra_brings_is_named_where_it_is_missing() -> No
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
     names += [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
-    base = {"numpy", "PIL", "onnxruntime", "pydantic", "pydantic_core", "typer", "click", "rich", "leansort"}
+    base = {
+        "numpy",
+        "PIL",
+        "onnxruntime",
+        "pydantic",
+        "pydantic_core",
+        "typer",
+        "click",
+        "rich",
+        "leansort",
+        "typing_extensions",
+    }
     foreign = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - base
     assert {"torch", "cv2", "optuna"} <= foreign <= EXTRAS.keys()

@@ -107,15 +107,20 @@ class TrainedModel:
         return _serialized(self.weights, meta)
 
 
-def load(path: Path) -> TrainedModel:
+def load(path: Path, *, fitting: bool = True) -> TrainedModel:
     """Read a trained model, or `model.safetensors` of a run folder.
+
+    Args:
+        path: the file or folder.
+        fitting: refuse weights that are not the architecture's. A network that trains for int8 has others until it is
+            done, and only who trains it reads them.
 
     Raises:
         UserError: no such file.
         IntegrityError: the file is damaged or of another version.
     """
     path = path / "model.safetensors" if path.is_dir() else path
-    return _model(*load_tensors(path, "model"), str(path))
+    return _model(*load_tensors(path, "model"), str(path), fitting)
 
 
 def loads(data: bytes, where: str) -> TrainedModel:
@@ -127,13 +132,14 @@ def loads(data: bytes, where: str) -> TrainedModel:
     return _model(*_read(data, "model", where), where)
 
 
-def _model(tensors: dict[str, Tensor], meta: dict[str, Any], where: str) -> TrainedModel:
+def _model(tensors: dict[str, Tensor], meta: dict[str, Any], where: str, fitting: bool = True) -> TrainedModel:
     if meta.get("version") != _VERSION:
         raise IntegrityError(f"model: {where} has version {meta.get('version')!r}, this leansort reads {_VERSION}")
     found = documents.checked(meta, _Header, f"model: {where}: header")
     labels = LabelSet.of(found["labels"], f"model: {where}")
     model = TrainedModel(found["spec"], tensors, found["preprocess"], labels, found["provenance"])
-    model.require_fit(where)
+    if fitting:
+        model.require_fit(where)
     return model
 
 

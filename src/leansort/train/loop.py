@@ -97,7 +97,7 @@ def train(
             fabric.barrier()
         if run._any(stop):  # while val was scored the last time; what comes behind this training is not wanted either
             raise Interrupted("training is finished and saved; stopped before what comes next")
-    return trained_models.load(folder)
+    return trained_models.load(folder, fitting=False)  # what was just written
 
 
 def synced(student: Student, device: torch.device) -> Student:
