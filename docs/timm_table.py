@@ -196,8 +196,8 @@ def line(row: Row) -> str:
     )
 
 
-def page(found: Sequence[Row]) -> str:
-    """The whole of `docs/timm.md`."""
+def page(found: Sequence[Row], wanted: int) -> str:
+    """The whole of `docs/timm.md`; `wanted` networks are in the selection, of which not all may have been tried."""
     import torch
 
     from leansort.arch.torchvision_shim import import_torchvision
@@ -211,6 +211,7 @@ def page(found: Sequence[Row]) -> str:
         "name. Pictures have the smallest of a few sizes that the network takes. It is trained for one step and",
         "exported, and graph and network are compared on pictures of noise: the last column is the largest difference",
         "of any probability, of which 0.001 is allowed, or the line that it is refused with.", "",
+        *([] if len(found) == wanted else [f"This table is not whole: {len(found)} of {wanted} were tried.", ""]),
         summary(found), "",
         "| network `timm:` | million weights | px | million MACs | trains | exports | largest difference, or why not |",
         "|---|---:|---:|---:|---|---|---|",
@@ -232,7 +233,7 @@ def main() -> None:
         print(line(row), flush=True)
     print(summary(found))
     if not given.names:
-        given.out.write_text(page(found), encoding="utf-8")
+        given.out.write_text(page(found, len(wanted)), encoding="utf-8")
         print(given.out)
 
 

@@ -47,7 +47,9 @@ def test_a_network_that_kills_its_process_is_a_row(monkeypatch: pytest.MonkeyPat
 def test_the_page_holds_every_row() -> None:
     pytest.importorskip("huggingface_hub", reason="timm is not installed")
     found = [Row("x", "m", 1_500_000, 64, 2_000_000, True, True, 1e-6), Row("y", "n", refusal="cannot | be")]
-    text = page(found)
+    assert "This table is not whole: 2 of 5 were tried." in page(found, 5)
+    text = page(found, 2)
+    assert "not whole" not in text
     assert "2 networks of 2 modules of timm: 1 train a step, export and agree" in text
     assert line(found[0]) == "| `x` | 1.50 | 64 | 2 | yes | yes | 1.0e-06 |"
     assert "| `y` | 0.00 | 0 | 0 | no | no | cannot \\| be |" in text

@@ -19,8 +19,8 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from leansort.compress.between import Node, left_in_float
-from leansort.compress.quieting import quiet
 from leansort.core import store
+from leansort.core.quieting import quiet
 from leansort.runtime.engine import Pixels
 from leansort.runtime.probing import LAYERS
 

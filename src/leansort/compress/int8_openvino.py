@@ -10,9 +10,9 @@ import numpy as np
 
 from leansort.compress import half
 from leansort.compress.between import Node, left_in_float
-from leansort.compress.quieting import quiet
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError
+from leansort.core.quieting import quiet
 from leansort.runtime import openvino_graph, openvino_library
 from leansort.runtime.engine import Pixels
 from leansort.runtime.openvino_graph import layers, weight

@@ -49,6 +49,8 @@ def _reason(error: BaseException) -> str:
     """The innermost of a chain of errors, its first lines alone: the exporter appends pages of advice."""
     while error.__cause__ is not None:
         error = error.__cause__
+    if type(error).__name__ == "GuardOnDataDependentSymNode":  # whose own words are of symbols
+        return "what it does depends on the values of its input, which no graph can follow"
     text = " ".join(str(error).replace("\n\n", "\n").split("\n", 3)[:3]) or type(error).__name__
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

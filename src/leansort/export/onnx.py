@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
-import warnings
 from typing import Any
 
 import torch
@@ -14,6 +12,7 @@ from leansort.arch.deployed import Deployed
 from leansort.arch.trained import TrainedModel
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError
+from leansort.core.quieting import quiet
 from leansort.export.describing import described
 from leansort.export.failing import failure
 
@@ -42,12 +41,7 @@ def to_bundle(model: TrainedModel, *, name: str = "", temperature: float = 1.0, 
 def _graph(network: nn.Module, size: int) -> bytes:
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     shapes = ({0: torch.export.Dim("batch", min=1, max=4096)},)
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations, which no user can mend
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
+    with torch.no_grad(), quiet(errors=True):  # of its own deprecations, and of graphs that it could not finish
         try:
             program = torch.onnx.export(
                 network,
@@ -61,9 +55,6 @@ def _graph(network: nn.Module, size: int) -> bytes:
             )
         except (RuntimeError, ValueError, TypeError, AssertionError, LookupError, AttributeError) as error:
             raise LeansortError(f"export: {failure(network, example, shapes, error)}") from None
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
     return _serialized(program)
 
 

@@ -70,9 +70,10 @@ def check(
     same = parity.gap <= MAX_PROBABILITY_GAP and (untrained or parity.agreement >= MIN_AGREEMENT)  # NaN fails too
     if not same and not (untrained and parity.gap <= 10 * _rounding(model, pixels, reference)):
         where = first_difference(model, bundle, np.asarray(pixels[:PICTURES]))
+        looked_at = f"{parity.crops} {'pictures of noise' if untrained else 'val crops'}"
         raise LeansortError(
             f"export: refused, the graph differs from the network: labels agree on {parity.agreement:.2%} of "
-            f"{parity.crops} val crops (need {MIN_AGREEMENT:.1%}), largest probability gap {parity.gap:.2g} "
+            f"{looked_at} (need {MIN_AGREEMENT:.1%}), largest probability gap {parity.gap:.2g} "
             f"(at most {MAX_PROBABILITY_GAP}){where and '; '}{where}"
         )
     return parity
