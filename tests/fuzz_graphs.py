@@ -80,7 +80,7 @@ def fuzz(first: int, cases: int, *, seed: int = 0, seconds: float = 20.0, chunk:
         first: number of the first case.
         cases: how many.
         seed: of the changes.
-        seconds: that a case may take.
+        seconds: of the processor that a case may take.
         chunk: cases to a child.
     """
     found = Found()
@@ -107,7 +107,7 @@ def _child(folder: Path, first: int, end: int, seed: int, seconds: float) -> Ite
     running: Record = {"case": first, "what": "start"}
     started, hung = time.perf_counter(), False
     with os.fdopen(read, "rb", buffering=0) as pipe:
-        for line in _lines(pipe, 60 + seconds, seconds):
+        for line in _lines(pipe, process.pid, seconds):
             if not line:
                 hung = True
                 process.kill()
@@ -132,21 +132,35 @@ def _signal(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit {code}"
 
 
-def _lines(pipe: Any, first: float, seconds: float) -> Iterator[bytes]:
-    """Lines as they come; an empty one where none came for too long."""
-    rest, wait = b"", first
+def _lines(pipe: Any, pid: int, seconds: float) -> Iterator[bytes]:
+    """Lines as they come; an empty one where none comes though the child computes, or long after it stopped to.
+
+    Time is the processor's, for on a busy machine a child may wait for its turn; what stands still is given ten times
+    as long.
+    """
+    rest, since, computed = b"", time.monotonic(), 0.0
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while True:
-            if not selector.select(wait):
+            if selector.select(1.0):
+                data = os.read(pipe.fileno(), 1 << 16)
+                if not data:
+                    return
+                *whole, rest = (rest + data).split(b"\n")
+                yield from whole
+                since, computed = time.monotonic(), _computed(pid)
+            elif _computed(pid) - computed > seconds or time.monotonic() - since > 10 * seconds:
                 yield b""
                 return
-            data = os.read(pipe.fileno(), 1 << 16)
-            if not data:
-                return
-            *whole, rest = (rest + data).split(b"\n")
-            yield from whole
-            wait = seconds
+
+
+def _computed(pid: int) -> float:
+    """Seconds that a process and those of its children that ended have computed."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def child(report: int, folder: Path, first: int, cases: int, seed: int) -> None:
@@ -242,7 +256,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=20.0, help="that a case may take")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of the processor that a case may take")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
