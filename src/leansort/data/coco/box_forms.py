@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.core.errors import UserError
-from leansort.data.coco.frames import Boxes
+from leansort.data.coco.frames import FARTHEST, Boxes
 
 FEWEST = 4  # boxes of two corners; fewer may leave their photos by chance
 SLACK, FAR = 1.0, 0.05  # pixels that rounding explains; share of a photo's side that it does not
@@ -57,7 +57,8 @@ def _are_shares(boxes: Boxes, sizes: Boxes) -> bool:
 
 def _beyond(boxes: Boxes, sizes: Boxes) -> npt.NDArray[np.bool_]:
     """(n,) whether a box leaves its photo to the right or below by far more than rounding; never where nobody knows."""
-    over = boxes[:, :2] + boxes[:, 2:] - sizes
+    kept = np.clip(boxes, -FARTHEST, FARTHEST)
+    over = kept[:, :2] + kept[:, 2:] - sizes
     return np.asarray((over > np.maximum(SLACK, FAR * sizes)).any(axis=1))
 
 
