@@ -163,7 +163,7 @@ REASONS = (
 
 
 def require_one_line(error: UserError) -> None:
-    assert str(error).startswith(("data folder: ", "class folder", "truth: ")), error
+    assert str(error).startswith(("data folder: ", "data: ", "class folder", "truth: ")), error
 
 
 def require_no_leak(root: Path, pictures: list[tuple[Path, str | None]]) -> None:

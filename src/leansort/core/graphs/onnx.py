@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from leansort.core.graphs import indexing, layers, layouts, model, small
@@ -12,7 +14,7 @@ from leansort.core.graphs.schema import BOOL, FLOAT, INT8, INT32, INT64, UINT8
 from leansort.core.graphs.trace import Kind, Needs, Reading, Rule, Trace, Traced, first_type
 
 _FLATBUFFER = b"ORTM"  # ONNX Runtime's own format, which it would take such bytes for
-_XML = b"<net"  # OpenVINO would take it for a graph of its own
+_XML = re.compile(rb"<net[\s/>]")  # OpenVINO would take it for a graph of its own
 _QUANTIZED = ("QuantizeLinear", "DequantizeLinear")  # also in the domain of ONNX Runtime's own operators
 _ASKING = ("Shape", "Size")  # how large something is; all else is the same whatever the number of pictures
 _UNARY = (
@@ -101,7 +103,7 @@ def check(graph: bytes, size: int, classes: int) -> Needs:
     Raises:
         UnsoundGraphError: why it must not be run.
     """
-    if graph[4:8] == _FLATBUFFER or _XML in graph[:8192]:
+    if graph[4:8] == _FLATBUFFER or _XML.search(graph, 0, 8192):
         raise UnsoundGraphError("is no ONNX graph")
     read = model.read(graph)
     _require_ends(read, size)
