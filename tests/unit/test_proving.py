@@ -9,16 +9,19 @@ import pytest
 
 from leansort.arch.archspec import ArchSpec, Resize
 from leansort.arch.build import build
-from leansort.arch.trained import TrainedModel
+from leansort.arch.trained import TrainedModel, logits
 from leansort.compress.config import HealConfig
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.preprocess import Preprocess
+from leansort.data.loader import eval_batches
+from leansort.export import parity
 from leansort.workflows import proving
 from leansort.workflows.data import import_data
 from leansort.workflows.finetuning import Finetuning
 from leansort.workflows.recipe import Recipe, validated
 from leansort.workflows.train import exportable
+from leansort.workflows.untrained import noise, untrained
 
 CODE = """
 import torch
@@ -135,3 +138,15 @@ def test_a_network_that_a_pass_has_changed_is_asked_again_before_it_is_trained_o
     with pytest.raises(LeansortError, match=r"layer 'body' \(Body\) cannot be exported"):
         training(model, HealConfig(epochs=1, teachers=()), tmp_path / "heal")
     assert not (tmp_path / "heal").exists()
+
+
+@pytest.mark.parametrize("base", ["mnasnet", "tiny_s", "timm:fbnetv3_b"])
+def test_untrained_outputs_show_a_difference_and_no_rounding(base: str) -> None:
+    if base.startswith("timm:"):  # so deep that rounding is magnified to a tenth of a probability where it can be
+        pytest.importorskip("huggingface_hub", reason="timm is not installed")
+    model, pixels = untrained(ArchSpec(base=base, classes=6), Preprocess(size=64)), noise(64)
+    assert parity.rounding(model, pixels) < 1e-4
+    values = logits(model.network(), model.preprocess, eval_batches(pixels, 3))
+    assert values.shape == (3, 2)
+    assert float(values.std(0).max()) > 0.1  # from picture to picture
+    assert 0.5 < float(values.std()) < 2.0

@@ -10,23 +10,14 @@ from __future__ import annotations
 import importlib.metadata
 from typing import Any
 
-import numpy as np
-import torch
-from torch.nn.modules.batchnorm import _BatchNorm
-
 from leansort.arch.anatomy import UNFIT
 from leansort.arch.archspec import ArchSpec
-from leansort.arch.build import build, is_of_own_blocks
-from leansort.arch.initial import classifiers
+from leansort.arch.build import is_of_own_blocks
 from leansort.arch.timm import is_timm
-from leansort.arch.trained import TrainedModel, logits
+from leansort.arch.trained import TrainedModel
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, MissingExtraError, UserError
-from leansort.core.labels import LabelSet
-from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import versions
-from leansort.core.seeds import Seeds
-from leansort.data.loader import eval_batches
 from leansort.export import parity
 from leansort.export.formats import in_format
 from leansort.export.parity import Parity
@@ -36,11 +27,9 @@ from leansort.runtime import openvino_graph
 from leansort.runtime.engine import Pixels
 from leansort.workflows.progress import say
 from leansort.workflows.recipe import Recipe
+from leansort.workflows.untrained import CLASSES, noise, untrained
 
 KIND = "exportable"
-_CLASSES = LabelSet(("a", "b"))
-_PICTURES = 3  # and not the number that graphs are traced with
-_BATCH = 4
 _proven: set[str] = set()  # in this process
 
 
@@ -77,9 +66,9 @@ def proof(spec: ArchSpec, recipe: Recipe) -> Parity:
     """
     graph_format = _format(recipe)
     try:
-        model = _drawn(spec.model_copy(update={"classes": len(_CLASSES)}), recipe.preprocess)
+        model = untrained(spec, recipe.preprocess)
         bundle = provisional(model, graph_format, quick=is_of_own_blocks(spec))
-        return parity.check(model, bundle, _noise(recipe.preprocess.size), untrained=True)
+        return parity.check(model, bundle, noise(recipe.preprocess.size), untrained=True)
     except MissingExtraError:
         raise
     except (LeansortError, *UNFIT) as error:
@@ -128,38 +117,12 @@ def provisional(model: TrainedModel, graph_format: str, *, quick: bool) -> Bundl
     return bundle if graph_format == "onnx" else Bundle(bundle.meta, openvino_graph.files(openvino_graph.read(bundle)))
 
 
-def _drawn(spec: ArchSpec, preprocess: Preprocess) -> TrainedModel:
-    """A network as if trained for a few steps: zeros would hide whole branches, and the classifier's all outputs."""
-    network, size = build(spec, Seeds(0)), preprocess.size
-    generator = torch.Generator().manual_seed(Seeds(0).child("proving").value)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # of dropout
-        for weights in network.parameters():
-            if weights.numel() and bool((weights == weights.flatten()[0]).all()):
-                weights.add_(torch.randn(weights.shape, generator=generator), alpha=0.1)
-        for module in network.modules():
-            if isinstance(module, _BatchNorm):
-                module.momentum = 1.0
-        network.train()(torch.randn(_BATCH, 3, size, size, generator=generator))
-        spread = float(logits(network.eval(), preprocess, eval_batches(_noise(size), _PICTURES)).std())
-        for head in classifiers(network, spec.classes):  # probabilities that are all 0 and 1 would hide a difference
-            head.weight.div_(max(spread, 1e-6))
-            if head.bias is not None:
-                head.bias.zero_()
-    return TrainedModel(spec, network.state_dict(), preprocess, _CLASSES)
-
-
-def _noise(size: int) -> Pixels:
-    rng = Seeds(0).child("proving/pixels").numpy()
-    return rng.integers(0, 256, (_PICTURES, size, size, 3)).astype(np.uint8)
-
-
 def _format(recipe: Recipe) -> str:
     return "onnx" if recipe.compress.steps else recipe.export.format  # what passes start from
 
 
 def _name(spec: ArchSpec, size: int, graph_format: str) -> str:
-    return f"{graph_format} {size} {spec.model_copy(update={'classes': len(_CLASSES)}).model_dump_json()}"
+    return f"{graph_format} {size} {spec.model_copy(update={'classes': len(CLASSES)}).model_dump_json()}"
 
 
 def _key(name: str) -> Any:
