@@ -8,6 +8,8 @@ import pytest
 from docs import timm_table
 from docs.timm_table import Row, line, page, rows, summary
 
+from leansort.export import parity
+
 FAST = ("test_vit", "tf_mixnet_s", "test_nfnet", "levit_128s")  # fixed size, padding, weights of every call, a cache
 SLOW = (
     "mobilevit_xxs", "edgenext_xx_small", "fastvit_t8", "ghostnetv3_050", "starnet_s050", "xcit_nano_12_p16_224",
@@ -20,7 +22,7 @@ def require_whole(names: tuple[str, ...]) -> None:
     found = list(rows([("", name) for name in names]))
     assert [row.name for row in found] == list(names)
     assert [(row.name, row.refusal) for row in found if not (row.trains and row.exports)] == []
-    assert all(row.gap is not None for row in found)  # how far apart a graph may be is the export's own check
+    assert all(row.gap is not None and row.gap <= parity.MAX_PROBABILITY_GAP for row in found)
 
 
 def test_a_few_of_all_kinds() -> None:
