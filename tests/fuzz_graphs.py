@@ -226,6 +226,8 @@ def judged(code: int | str, said: str) -> str:
         return "label"
     if code == 1 and len(lines) == 2 and any("\terror: " in line for line in lines):
         return "error of a picture"
+    if len(lines) == 1 and lines[0].startswith("error: predict: engine "):
+        return "an engine's fault in a watched child"  # told in a line, and yet a fault that the checks let pass
     if code == 2 and len(lines) == 1 and lines[0].startswith("error: "):
         return "one line"
     return f"exit {code} with {len(lines)} lines"

@@ -102,6 +102,8 @@ XML: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
         b"</edges>", b'<edge from-layer="3" from-port="9" to-layer="2" to-port="9" /></edges>')),
     "a layer that is not there": ("does not fit", lambda xml: xml.replace(
         b"</edges>", b'<edge from-layer="77" to-layer="2" to-port="9" /></edges>')),
+    "a layer without its inputs": ("layer with 1 inputs", lambda xml: xml.replace(
+        b'type="Convert"', b'type="Broadcast"')),
     "another size": ("need one uint8", lambda xml: xml.replace(b"16,16,3", b"32,32,3")),
     "a float image": ("need one uint8", lambda xml: xml.replace(b'element_type="u8"', b'element_type="f32"')),
     "two results": ("gives 2", lambda xml: xml.replace(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from leansort.core.graphs.layouts import together
+from leansort.core.graphs.limits import SPAN
 from leansort.core.graphs.model import Shape
 from leansort.core.graphs.trace import Reading, Rule
 
@@ -42,7 +43,7 @@ def transposed(one: Reading) -> list[Shape]:
     strides, dilations, pads = _spans(one, rank)
     more = one.node.wholes("output_padding") or [0] * rank
     sides = one.node.wholes("output_shape")
-    if len(more) != rank or min(more) < 0 or (sides is not None and len(sides) != rank):
+    if len(more) != rank or not 0 <= min(more) <= max(more) <= SPAN or (sides is not None and len(sides) != rank):
         raise one.fault("pads what comes out along axes that it does not have")
     if sides is None and one.node.text("auto_pad", "NOTSET").startswith("SAME"):
         sides = [side * stride for side, stride in zip(shape[2:], strides, strict=True)]
@@ -62,7 +63,7 @@ def transposed(one: Reading) -> list[Shape]:
 def pooled(one: Reading) -> list[Shape]:
     """One number for each window."""
     shape, kernel = one.shape(), one.node.wholes("kernel_shape") or []
-    if len(shape) < 3 or len(kernel) != len(shape) - 2 or min(kernel) < 1:
+    if len(shape) < 3 or len(kernel) != len(shape) - 2 or not 1 <= min(kernel) <= max(kernel) <= SPAN:
         raise one.fault(f"pools {list(shape)} by {kernel[:9]}")
     out = (*shape[:2], *_windows(one, shape[2:], kernel, up=bool(one.node.whole("ceil_mode"))))
     one.work = math.prod(out) * math.prod(kernel)
@@ -75,8 +76,8 @@ def _spans(one: Reading, rank: int) -> tuple[list[int], list[int], list[int]]:
     pads = one.node.wholes("pads") or [0] * 2 * rank
     if (len(strides), len(dilations), len(pads)) != (rank, rank, 2 * rank) or min(*strides, *dilations, 1) < 1:
         raise one.fault(f"has strides {strides[:9]}, dilations {dilations[:9]} and pads {pads[:9]}")
-    if min(pads) < 0:
-        raise one.fault(f"has pads {pads[:9]}")
+    if min(pads) < 0 or max(*pads, *strides, *dilations) > SPAN:
+        raise one.fault(f"has strides {strides[:9]}, dilations {dilations[:9]} and pads {pads[:9]}")
     return strides, dilations, pads
 
 

@@ -20,6 +20,7 @@ LABELS = 10_000
 NODES = 20_000
 TEXT_BYTES = 4096  # of any name in it; longer ones are no names
 RANK = 8  # dimensions of a tensor
+SPAN = 65_535  # of a stride, a dilation, a window or its padding; engines count some of them in 32 bits, or fewer
 NUMBERS = 100_000_000  # of 32 bits, held at once for one picture, the weights aside: 400 MB
 WORK = 100_000_000_000  # multiply-adds for one picture; for other operators, numbers that they read or write
 FOLDED = 4  # numbers made of constants alone, which engines compute as they load: so many for each byte of the file

@@ -13,23 +13,38 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from leansort.core.graphs.faults import UnsoundGraphError, shown
-from leansort.core.graphs.limits import NODES, RANK, XML_ELEMENTS
+from leansort.core.graphs.limits import NODES, RANK, SPAN, XML_ELEMENTS
 
-_NAMES = """
-    Abs Acos Acosh AdaptiveAvgPool AdaptiveMaxPool Add Asin Asinh Atan Atanh AvgPool BatchNormInference BitwiseAnd
-    BitwiseNot BitwiseOr BitwiseXor Broadcast Ceiling Clamp Concat Const Convert ConvertLike Convolution
-    ConvolutionBackpropData Cos Cosh CumSum DepthToSpace Divide Einsum Elu Equal Erf Exp FakeQuantize Floor FloorMod
-    GRUSequence Gather GatherElements GatherND Gelu Greater GreaterEqual GridSample GroupConvolution
-    GroupConvolutionBackpropData GroupNormalization HSigmoid HSwish HardSigmoid Identity Interpolate IsFinite IsInf
-    IsNaN LRN LSTMSequence Less LessEqual Log LogSoftmax LogicalAnd LogicalNot LogicalOr LogicalXor MVN MatMul MaxPool
-    Maximum Minimum Mish Mod Multiply Negative NormalizeL2 NotEqual OneHot PReLU Pad Parameter Power RMS RNNSequence
-    Range ReLU ReduceL1 ReduceL2 ReduceLogicalAnd ReduceLogicalOr ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
-    Reshape Result Reverse ReverseSequence Roll Round ScaledDotProductAttention ScatterElementsUpdate ScatterNDUpdate
-    ScatterUpdate Select Selu ShapeOf ShuffleChannels Sigmoid Sign Sin Sinh Slice SoftMax SoftPlus SoftSign Softmax
-    SpaceToDepth Split Sqrt SquaredDifference Squeeze StridedSlice Subtract Swish Tan Tanh Tile TopK Transpose
-    Unsqueeze VariadicSplit
-"""
-LAYERS = frozenset(_NAMES.split())
+_FEW = {  # layers by how many inputs they read; OpenVINO's reader does not ask, and crashes
+    (0, 0): "Const Parameter",
+    (1, 1): """
+        Abs Acos Acosh Asin Asinh Atan Atanh AvgPool BitwiseNot Ceiling Clamp Convert Cos Cosh DepthToSpace Elu Erf Exp
+        Floor Gelu HSigmoid HSwish Identity IsFinite IsInf IsNaN Log LogSoftmax LogicalNot MaxPool Mish Negative ReLU
+        Result Round ShapeOf ShuffleChannels Sigmoid Sign Sin Sinh SoftMax SoftPlus SoftSign Softmax SpaceToDepth Sqrt
+        Tan Tanh
+    """,
+    (1, 2): "MVN Squeeze Swish Transpose",
+    (2, 2): """
+        AdaptiveAvgPool AdaptiveMaxPool Add BitwiseAnd BitwiseOr BitwiseXor ConvertLike Convolution CumSum Divide Equal
+        FloorMod GatherElements GatherND Greater GreaterEqual GridSample GroupConvolution LRN Less LessEqual LogicalAnd
+        LogicalOr LogicalXor MatMul Maximum Minimum Mod Multiply NormalizeL2 NotEqual PReLU Power ReduceL1 ReduceL2
+        ReduceLogicalAnd ReduceLogicalOr ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Reshape Reverse
+        ReverseSequence Split SquaredDifference Subtract Tile TopK Unsqueeze
+    """,
+    (1, 999): "Concat Einsum",
+    (2, 3): "Broadcast ConvolutionBackpropData GroupConvolutionBackpropData RMS",
+    (2, 4): "Interpolate",
+    (3, 3): "Gather GroupNormalization HardSigmoid Range Roll ScatterNDUpdate Select Selu VariadicSplit",
+    (3, 4): "Pad StridedSlice",
+    (3, 6): "ScaledDotProductAttention",
+    (4, 4): "OneHot ScatterElementsUpdate ScatterUpdate",
+    (4, 5): "Slice",
+    (5, 5): "BatchNormInference FakeQuantize",
+    (6, 7): "GRUSequence LSTMSequence RNNSequence",
+}
+_INPUTS = {name: few for few, names in _FEW.items() for name in names.split()}
+LAYERS = frozenset(_INPUTS)
+_SPANS = ("strides", "dilations", "kernel", "pads_begin", "pads_end", "output_padding")
 _BITS = {
     "boolean": 8, "u1": 1, "u2": 2, "u3": 3, "u4": 4, "u6": 6, "u8": 8, "u16": 16, "u32": 32, "u64": 64, "i4": 4,
     "i8": 8, "i16": 16, "i32": 32, "i64": 64, "nf4": 4, "f4e2m1": 4, "f8e4m3": 8, "f8e5m2": 8, "f8e8m0": 8, "f16": 16,
@@ -62,6 +77,8 @@ def check(graph: bytes, weights: int, size: int) -> None:
         kinds[name] = _kind(layer)
         if kinds[name] == "Const":
             _require_inside(layer, weights)
+        else:
+            _require_spans(layer)
     _require_ends(layers, size)
     _require_edges(edges, kinds)
 
@@ -92,6 +109,15 @@ def _kind(layer: Element) -> str:
             f"has a {shown(kind)} layer of {shown(version)}, which is not among those that a bundle may have"
         )
     return kind
+
+
+def _require_spans(layer: Element) -> None:
+    """Strides and the like are whole numbers that every library can count."""
+    data = layer.find("data")
+    for name in _SPANS if data is not None and data.get("strides") is not None else ():
+        spans = [span.strip() for span in data.get(name, "").split(",") if span.strip()] if data is not None else []
+        if not all(span.isdecimal() and int(span) <= SPAN for span in spans):
+            raise UnsoundGraphError(f"has a {shown(layer.get('type', ''))} layer with {name} {shown(str(spans))}")
 
 
 def _require_inside(layer: Element, weights: int) -> None:
@@ -135,6 +161,10 @@ def _require_edges(edges: list[Element], kinds: dict[str, str]) -> None:
         ends.add((end, edge.get("to-port", "")))
         into[start].append(end)
     waiting = Counter(end for end, _ in ends)
+    for name, kind in kinds.items():
+        least, most = _INPUTS[kind]
+        if not least <= waiting[name] <= most:
+            raise UnsoundGraphError(f"has a {shown(kind)} layer with {waiting[name]} inputs")
     ready = [name for name in kinds if not waiting[name]]
     for name in ready:  # which grows as it goes
         for after in into[name]:
