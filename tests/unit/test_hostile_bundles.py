@@ -98,8 +98,7 @@ XML: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "weights behind the file": ("graph.bin has", lambda xml: xml.replace(b'offset="0"', b'offset="9000000"')),
     "weights before the file": ("not in graph.bin", lambda xml: xml.replace(b'offset="0"', b'offset="-8"')),
     "more numbers than bytes": ("graph.bin has", lambda xml: xml.replace(b'shape="2" ', b'shape="2000000" ')),
-    "a circle": ("circle", lambda xml: xml.replace(
-        b"</edges>", b'<edge from-layer="3" from-port="9" to-layer="2" to-port="9" /></edges>')),
+    "a circle": ("circle", lambda xml: xml.replace(b'from-layer="0"', b'from-layer="3"')),
     "a layer that is not there": ("does not fit", lambda xml: xml.replace(
         b"</edges>", b'<edge from-layer="77" to-layer="2" to-port="9" /></edges>')),
     "a layer without its inputs": ("layer with 1 inputs", lambda xml: xml.replace(
