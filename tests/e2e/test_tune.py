@@ -20,6 +20,7 @@ from leansort.search import space as spaces
 from leansort.workflows import recipe as recipes
 from leansort.workflows.train import buildable
 from tests.conftest import ROOT, Cli
+from tests.unit.test_proving import FICKLE, backbone
 from tests.unit.test_search_space import random_ask
 
 SEARCH = """\
@@ -104,6 +105,16 @@ def test_the_winner_is_a_complete_recipe_that_trains_to_the_same(
     assert json.loads((tmp_path / "best" / "archspec.json").read_text())["base"] == "tiny_s"
     none = cli("tune", "best", study, "--budget", "model_p50_ms=0.0001", "--seeds", "0", "--out", tmp_path / "none")
     assert (none.returncode, "was trained to its end within model_p50_ms=0.0001" in none.stderr) == (2, True)
+
+
+def test_a_winner_changed_to_what_cannot_be_exported_is_refused(
+    study: Path, tiny_run: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone(FICKLE, tmp_path, monkeypatch)
+    given = ["arch.base=odd", "arch.width=1", "--seeds", "1", "--manifest", tiny_run, "--out", tmp_path / "best"]
+    done = cli("tune", "best", study, *given)
+    assert (done.returncode, "layer 'body' (Body) cannot be exported" in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "best").exists()
 
 
 def test_killed_in_a_trial_it_goes_on_there(search: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
