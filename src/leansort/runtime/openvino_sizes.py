@@ -40,7 +40,7 @@ def require(model: Any, classes: int, weights: int) -> int:
     unknown = next((node for node in operators if _kind(node) not in LAYERS | _CALLED), None)
     if unknown is not None:
         raise _refused(f"has a {_kind(unknown)} layer, which is not among those that a bundle may have")
-    dynamic = next((node for node in operators if node.is_dynamic()), None) if model.is_dynamic() else None
+    dynamic = next(filter(_open, operators), None) if model.is_dynamic() else None
     if dynamic is not None:
         raise _refused(f"has a {_kind(dynamic)} layer that makes a shape that only running it would tell")
     pictures = _sides(model.inputs[0].get_node())[0]
@@ -98,6 +98,11 @@ class _Sizes:
                 if self._last.get(one, at) <= at:
                     live -= self._made.get(one, 0)
         return held
+
+
+def _open(node: Any) -> bool:
+    """Whether a shape of its is not known."""
+    return any(node.get_output_partial_shape(number).is_dynamic for number in range(node.get_output_size()))
 
 
 def _kind(node: Any) -> str:
