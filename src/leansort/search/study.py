@@ -63,11 +63,19 @@ class Study:
     def __init__(
         self, storage: Any, config: SearchConfig, objectives: Objectives, *, patience: float = alive.PATIENCE_S
     ) -> None:
+        """Take part in a study.
+
+        Raises:
+            IntegrityError: the storage does not hold it, as where its journal was changed.
+        """
         import optuna
 
         self.config, self.objectives = config, objectives
         proposing = samplers.sampler(config.sampler, Seeds(config.seed))
-        self._study = optuna.load_study(study_name=config.name, storage=storage, sampler=proposing)
+        try:
+            self._study = optuna.load_study(study_name=config.name, storage=storage, sampler=proposing)
+        except KeyError:
+            raise IntegrityError(f"study {config.name}: the storage does not hold it any more") from None
         self._node = parsing.parsed(config.space)
         self._worker = alive.identity()
         self._silence = alive.Silence(patience)

@@ -93,7 +93,8 @@ def _headline(
     figures = [Figure("macro-F1", f"{f1.value:.3f}", f"{over}, 95 % interval {f1.low:.3f} – {f1.high:.3f}")]
     for one in latency:
         if one.name.endswith(("decode to label", "model alone")):
-            note = f"median, p99 {one.percentiles['p99']:.2f} ms, {one.threads} thread"
+            tail = f"median, p99 {one.percentiles['p99']:.2f} ms, " if one.percentiles else ""
+            note = f"{tail}{one.threads} thread"
             figures.append(Figure(one.name.rpartition(": ")[2], f"{one.value:.2f} ms", note))
     figures.append(Figure("bundle size", f"{size / 1e6:.1f} MB", "one file, no PyTorch needed"))
     for row in scored["contest"]:
