@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 import torch
 
-from leansort.core import store
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
-from leansort.data.augment import augmentation, transforms
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.augmenting.affine import FILL, Pixels
-from leansort.data.drawing.scene import draw_scene
+from leansort.data.augmentation.affine import FILL, Pixels
+from leansort.data.augmentation.augment import augmentation, transforms
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.synthetic.scene import draw_scene
 
 CROPS, ENLARGED, SIZE, BATCH, ROUNDS = 256, 147, 128, 64, 9
 CLAIMED = 5.0
@@ -90,7 +90,7 @@ def main() -> None:
                        "ratio": float(np.median(ratios)), "ratios": ratios.tolist()}  # fmt: skip
     holds = bool(np.median(found[CLAIM]["ratios"]) >= CLAIMED)
     print(f"{CLAIM} at least {CLAIMED:g} times torchvision: {'holds' if holds else 'MISSED'}")
-    store.write_json(
+    atomic_io.write_json(
         Path(__file__).parent / "out" / "augmentation.json", {"policies": found, "holds": holds, "host": host()}
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leansort.core import store
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 
 ANNOTATIONS, IMAGES, CATEGORIES = 1_000_000, 150_000, 60
@@ -89,7 +89,7 @@ def main() -> None:
     ours = rows["leansort"]
     holds = ours["median_s"] < LIMIT_S and ours["peak_gb"] < LIMIT_GB
     print(f"under {LIMIT_S:g} s and {LIMIT_GB:g} GB: {'holds' if holds else 'MISSED'}")
-    store.write_json(
+    atomic_io.write_json(
         Path(__file__).parent / "out" / "coco_import.json",
         {"rows": rows, "json_mb": size, "holds": holds, "host": host()},
     )

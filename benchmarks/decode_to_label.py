@@ -20,21 +20,21 @@ import torch
 
 from benchmarks.old_way import OldWay
 from benchmarks.pictures import photos
-from leansort.arch import trained
-from leansort.arch.archspec import ArchSpec
+from leansort.arch import trained_model
 from leansort.arch.build import build
-from leansort.arch.trained import TrainedModel
-from leansort.compress.int8 import quantize_onnx
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.quantization.post_training import quantize_onnx
 from leansort.core import bundle as bundles
-from leansort.core import store
 from leansort.core.bundle import Bundle
+from leansort.core.files import atomic_io
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
-from leansort.export.onnx import to_bundle
-from leansort.measure import latency
-from leansort.measure.machine import Watch
+from leansort.export.onnx import export_onnx
+from leansort.measure.timing import latency
+from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime import engine as engines
 from leansort.runtime.predictor import Classifier
 
@@ -62,20 +62,20 @@ def compare(
     title: str, model: TrainedModel, seconds: float, paths: list[Path], pruned: Bundle | None = None
 ) -> dict[str, Any]:
     """Time the old way and every way of ours with one network, and with what pruning left of it."""
-    graph = to_bundle(model)
+    graph = export_onnx(model)
     small = quantize_onnx(graph, np.stack([model.preprocess(path) for path in paths]))
     calls = {"old way": partial(_next, OldWay(model).predict, itertools.cycle(paths))}
     for name, (quantized, engine) in WAYS.items():
-        if engines.parsed(engine)[0] in engines.installed():
+        if engines.parse_engine(engine)[0] in engines.installed_engines():
             bundle = small if quantized else graph
-            ours = Classifier(bundle, engines.load(bundle, engine))
+            ours = Classifier(bundle, engines.load_engine(bundle, engine))
             calls[name] = partial(_next, ours.predict, itertools.cycle(paths))
-    if pruned and "openvino" in engines.installed():
+    if pruned and "openvino" in engines.installed_engines():
         calls[PRUNED] = partial(
-            _next, Classifier(pruned, engines.load(pruned, "openvino")).predict, itertools.cycle(paths)
+            _next, Classifier(pruned, engines.load_engine(pruned, "openvino")).predict, itertools.cycle(paths)
         )
-    times = latency.interleaved(calls, seconds=seconds)
-    found = {name: latency.ratio(times["old way"], taken) for name, taken in times.items()}
+    times = latency.time_interleaved(calls, seconds=seconds)
+    found = {name: latency.speed_ratio(times["old way"], taken) for name, taken in times.items()}
     for name, (ratio, low, high) in found.items():
         ms = 1e3 * float(np.median(times[name]))
         print(f"{title}, {name}: {ms:.2f} ms, {ratio:.2f} times (95 % {low:.2f} – {high:.2f})")
@@ -98,11 +98,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     seconds = parser.parse_args().seconds
     torch.set_num_threads(1)
-    watch = Watch()
-    with store.scratch() as folder:
+    watch = LoadWatch()
+    with atomic_io.scratch() as folder:
         paths = photos(folder / "photos", 64)
         rows = [compare(f"MnasNet {size} px", mnasnet(size), seconds, paths) for size in (128, 224)]
-        rows.append(compare("models/trashnet", trained.load(COMMITTED), seconds, paths, bundles.load(COMPRESSED)))
+        rows.append(compare("models/trashnet", trained_model.load(COMMITTED), seconds, paths, bundles.load(COMPRESSED)))
     print(watch.warning() or "nothing else ran")
     reached = {"float": best(rows[0], quantized=False), "int8": best(rows[2], quantized=True)}
     for name, least in (("float", FLOAT_AT_LEAST), ("int8", INT8_AT_LEAST)):
@@ -110,7 +110,7 @@ def main() -> None:
         print(f"{name}: {reached[name]:.2f} times, {verdict}")
     holds = reached["float"] >= FLOAT_AT_LEAST and reached["int8"] >= INT8_AT_LEAST
     tree = {"rows": rows, "reached": reached, "holds": holds, "host": host()}
-    store.write_json(HERE / "out" / "decode_to_label.json", tree)
+    atomic_io.write_json(HERE / "out" / "decode_to_label.json", tree)
 
 
 if __name__ == "__main__":

@@ -17,24 +17,24 @@ import numpy as np
 import torch
 
 from benchmarks.pictures import photos
-from leansort.arch import trained
-from leansort.arch.trained import TrainedModel
-from leansort.compress.int8 import quantize_onnx, quantize_openvino
-from leansort.compress.outliers import typical
-from leansort.core import store
+from leansort.arch import trained_model
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.quantization.calibration_outliers import select_typical
+from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core.bundle import Bundle, load
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
-from leansort.data.crops import Crops
-from leansort.export.formats import in_format
-from leansort.measure import latency
-from leansort.measure.accuracy import macro_f1
-from leansort.measure.machine import Watch
+from leansort.data.loading.crops import Crops
+from leansort.export.formats import export_to_format
+from leansort.measure.accuracy.metrics import macro_f1
+from leansort.measure.timing import latency
+from leansort.measure.timing.machine import LoadWatch
 from leansort.report import markdown
 from leansort.runtime import engine as engines
 from leansort.runtime.engine import Engine
-from leansort.workflows.data import import_data
-from leansort.workflows.train import crops
+from leansort.workflows.data.import_data import import_data
+from leansort.workflows.training.train import load_crops
 
 ROOT = Path(__file__).parent.parent
 MODELS = ("trashnet", "trashnet-small")
@@ -59,9 +59,9 @@ COMPRESSED = {"trashnet": ROOT / "models" / "trashnet-compressed" / "model.leans
 
 def bundles_of(model: TrainedModel, pixels: Any) -> dict[tuple[str, bool], Bundle]:
     """The network in every format, and quantized for both engines."""
-    found = {(one, False): in_format(model, one) for one in ("onnx", "openvino", "torch")}
+    found = {(one, False): export_to_format(model, one) for one in ("onnx", "openvino", "torch")}
     graph = found["onnx", False]
-    calm = pixels[typical(graph, pixels, 0.01)]
+    calm = pixels[select_typical(graph, pixels, 0.01)]
     return found | {("onnx", True): quantize_onnx(graph, calm), ("openvino", True): quantize_openvino(graph, calm)}
 
 
@@ -72,29 +72,30 @@ def data_of(model: TrainedModel, folder: Path) -> tuple[Any, Crops | None]:
         return np.stack([model.preprocess(path) for path in photos(folder / "photos", 64)]), None
     out = folder / model.spec.base
     manifest = import_data({"source": "folder", "path": data}, out, seed=0)
-    train, val = (crops(manifest, split, model.preprocess, out) for split in ("train", "val"))
+    train, val = (load_crops(manifest, split, model.preprocess, out) for split in ("train", "val"))
     order = Seeds(0).child("calibration").numpy().permutation(len(train.labels))[:CALIBRATION]
     return np.ascontiguousarray(np.asarray(train.pixels)[np.sort(order)]), val
 
 
 def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
-    model = trained.load(ROOT / "models" / name)
+    model = trained_model.load(ROOT / "models" / name)
     pixels, val = data_of(model, folder)
     bundles = bundles_of(model, pixels)
     loaded = {
-        way: engines.load(bundles[graph, quantized], engine, threads=1, **settings)
+        way: engines.load_engine(bundles[graph, quantized], engine, threads=1, **settings)
         for way, (graph, quantized, engine, settings) in WAYS.items()
     }
     sizes = {way: len(bundles[WAYS[way][:2]].to_bytes()) / 1e6 for way in WAYS}
     if name in COMPRESSED:
         way, bundle = "pruned, onnxruntime's int8 graph by openvino", load(COMPRESSED[name])
-        loaded[way], sizes[way] = engines.load(bundle, "openvino", threads=1), len(bundle.to_bytes()) / 1e6
+        loaded[way], sizes[way] = engines.load_engine(bundle, "openvino", threads=1), len(bundle.to_bytes()) / 1e6
     calls: dict[str, Callable[[], object]] = {way: partial(one.run, pixels[:1]) for way, one in loaded.items()}
-    times = latency.interleaved(calls, seconds=SECONDS)
+    times = latency.time_interleaved(calls, seconds=SECONDS)
     return [
         {
             "network": name, "way": way, "mb": sizes[way],
-            "latency": latency.latency(way, taken).model_dump(mode="json"), "ratio": latency.ratio(times[BASE], taken),
+            "latency": latency.summarize_latency(way, taken).model_dump(mode="json"),
+            "ratio": latency.speed_ratio(times[BASE], taken),
             "macro_f1": f1_of(loaded[way], val) if val else None,
         }
         for way, taken in times.items()
@@ -102,7 +103,7 @@ def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def f1_of(engine: Engine, val: Crops) -> float:
-    said = engines.scores(engine, np.asarray(val.pixels)).argmax(1)
+    said = engines.compute_logits(engine, np.asarray(val.pixels)).argmax(1)
     return macro_f1(np.asarray(val.labels, np.int64), said, int(max(val.labels)) + 1)
 
 
@@ -116,13 +117,13 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    watch = Watch()
-    with store.scratch() as folder:
+    watch = LoadWatch()
+    with atomic_io.scratch() as folder:
         rows = [row for name in MODELS for row in rows_of(name, folder)]
     print(watch.warning() or "nothing else ran")
     head = ["network", "engine", "ms, median (95 %)", "p99", f"times {BASE} (95 %)", "MB", "val macro-F1"]
     print(markdown.table(head, [cells(row) for row in rows]))
-    store.write_json(Path(__file__).parent / "out" / "engines.json", {"rows": rows, "host": host()})
+    atomic_io.write_json(Path(__file__).parent / "out" / "engines.json", {"rows": rows, "host": host()})
 
 
 if __name__ == "__main__":

@@ -21,16 +21,17 @@ import torch
 
 from benchmarks.old_way import OldWay
 from benchmarks.pictures import photos
-from leansort.arch import trained
+from leansort.arch import trained_model
 from leansort.core import bundle as bundles
-from leansort.core import preprocess, store
+from leansort.core import preprocess
 from leansort.core.bundle import Bundle
-from leansort.core.image_files import image_files
+from leansort.core.files import atomic_io
+from leansort.core.folders.image_files import image_files
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
-from leansort.measure import latency
-from leansort.measure.accuracy import macro_f1
-from leansort.measure.machine import Watch
+from leansort.measure.accuracy.metrics import macro_f1
+from leansort.measure.timing import latency
+from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime import engine as engines
 from leansort.runtime.predictor import Classifier
 
@@ -53,7 +54,7 @@ def smaller(bundle: Bundle, size: int) -> Bundle:
 
 def label(bundle: Bundle, near: float = preprocess.NEAR) -> Label:
     """Label a photo, resizing linearly up to a factor of `near`."""
-    classifier = Classifier(bundle, engines.load(bundle, "openvino"))
+    classifier = Classifier(bundle, engines.load_engine(bundle, "openvino"))
 
     def one(path: Path) -> str:
         preprocess.NEAR = near
@@ -75,31 +76,31 @@ def _next(one: Label, paths: Iterator[Path]) -> str:
 def main() -> None:
     torch.set_num_threads(1)
     committed = bundles.load(MODELS / "trashnet-compressed" / "model.leansort")
-    old = OldWay(trained.load(MODELS / "trashnet"))
+    old = OldWay(trained_model.load(MODELS / "trashnet"))
     ways: dict[str, Label] = {
         "as it is": label(committed),
         "linear interpolation": label(committed, near=2.0),
         "a quarter of the photo, 128 px": label(smaller(committed, 128)),
     }
-    watch = Watch()
-    with store.scratch() as folder:
+    watch = LoadWatch()
+    with atomic_io.scratch() as folder:
         paths = photos(folder / "photos", 64)
         turns = {name: itertools.cycle(paths) for name in ("old way", *ways)}
         calls: dict[str, Callable[[], Any]] = {"old way": lambda: old.predict(next(turns["old way"]))}
         calls |= {name: partial(_next, one, turns[name]) for name, one in ways.items()}
-        times = latency.interleaved(calls, seconds=SECONDS)
+        times = latency.time_interleaved(calls, seconds=SECONDS)
     print(watch.warning() or "nothing else ran")
     pictures = image_files(DATA).files if DATA.is_dir() else ()
     rows: list[dict[str, Any]] = []
     for name, one in ways.items():
-        ratio, low, high = latency.ratio(times["old way"], times[name])
+        ratio, low, high = latency.speed_ratio(times["old way"], times[name])
         ms, f1 = 1e3 * float(np.median(times[name])), f1_of(one, pictures, committed.meta.labels) if pictures else None
         judged = "" if f1 is None else f", val macro-F1 {f1:.4f}"
         print(f"{name}: {ms:.3f} ms, {ratio:.2f} times (95 % {low:.2f} – {high:.2f}){judged}")
         rows.append({"way": name, "ms": ms, "ratio": [ratio, low, high], "macro_f1": f1})
     best = max(row["ratio"][0] for row in rows)
     print(f"best {best:.2f} times, {'holds' if best >= GOAL else f'MISSED: below {GOAL}'}")
-    store.write_json(HERE / "out" / "fifteen_times.json", {"rows": rows, "holds": best >= GOAL, "host": host()})
+    atomic_io.write_json(HERE / "out" / "fifteen_times.json", {"rows": rows, "holds": best >= GOAL, "host": host()})
 
 
 if __name__ == "__main__":

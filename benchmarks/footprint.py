@@ -16,10 +16,11 @@ import numpy as np
 
 from benchmarks.pictures import photos
 from leansort.core import bundle as bundles
-from leansort.core import pixels, preprocess, store
+from leansort.core import pixels, preprocess
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
-from leansort.measure import latency
-from leansort.measure.machine import Watch
+from leansort.measure.timing import latency
+from leansort.measure.timing.machine import LoadWatch
 
 HERE = Path(__file__).parent
 BUNDLE = HERE.parent / "models" / "trashnet-compressed" / "model.leansort"
@@ -46,7 +47,7 @@ def brought() -> float:
 
 def main() -> None:
     shown = bundles.load(BUNDLE).meta.preprocess
-    with store.scratch() as folder:
+    with atomic_io.scratch() as folder:
         data = [path.read_bytes() for path in photos(folder / "photos", 64)]
         size = installed(folder)
     print(
@@ -60,12 +61,12 @@ def main() -> None:
 
     first, second = ([made(name, one).astype(int) for one in data] for name in pixels.BACKENDS)
     off = max(int(np.abs(a - b).max()) for a, b in zip(first, second, strict=True))
-    watch = Watch()
+    watch = LoadWatch()
     calls = {name: lambda name=name: made(name, next(pictures[name])) for name in pixels.BACKENDS}
-    times = latency.interleaved(calls, seconds=SECONDS)
+    times = latency.time_interleaved(calls, seconds=SECONDS)
     print(watch.warning() or "nothing else ran")
     ms = {name: 1e3 * float(np.median(taken)) for name, taken in times.items()}
-    value, low, high = latency.ratio(times["pillow"], times["opencv"])
+    value, low, high = latency.speed_ratio(times["pillow"], times["opencv"])
     print(f"from JPEG to {shown.size} px: opencv {ms['opencv']:.3f} ms, pillow {ms['pillow']:.3f} ms (medians)")
     print(f"pillow takes {value:.2f} times as long (95 % {low:.2f} – {high:.2f}); pixels differ by {off} at most")
     tree = {
@@ -77,7 +78,7 @@ def main() -> None:
         "off": off,
         "host": host(),
     }
-    store.write_json(HERE / "out" / "footprint.json", tree)
+    atomic_io.write_json(HERE / "out" / "footprint.json", tree)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from leansort.arch.trained import TrainedModel, logits
-from leansort.core import store
+from leansort.arch.trained_model import TrainedModel, compute_logits
+from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.provenance import host
-from leansort.data.loader import eval_batches
-from leansort.measure.accuracy import macro_f1, per_class
-from leansort.workflows import recipe as recipes
-from leansort.workflows.data import import_data
-from leansort.workflows.train import crops, train_model
+from leansort.data.loading.loader import eval_batches
+from leansort.measure.accuracy.metrics import macro_f1, per_class
+from leansort.recipe import schema as recipes
+from leansort.workflows.data.import_data import import_data
+from leansort.workflows.training.train import load_crops, train_model
 
 SEEDS, RARE, GAIN = 3, 3, 0.05
 BASE = {
@@ -42,8 +42,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def scores(model: TrainedModel, manifest: Manifest, recipe: recipes.Recipe, cache: Path) -> tuple[float, float]:
     """Recall of the rarest classes, and macro-F1, on test."""
-    test = crops(manifest, "test", recipe.preprocess, cache)
-    said = logits(model.network(), model.preprocess, eval_batches(test.pixels, 64)).argmax(1).numpy()
+    test = load_crops(manifest, "test", recipe.preprocess, cache)
+    said = compute_logits(model.network(), model.preprocess, eval_batches(test.pixels, 64)).argmax(1).numpy()
     truth = np.asarray(test.labels)
     counts = np.bincount([row.label for row in manifest.split("train")], minlength=len(manifest.labels))
     rare = np.argsort(counts)[:RARE]
@@ -56,7 +56,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         threads = int(os.environ.get("THREADS", "0"))
-        base = recipes.validated({**BASE, "train": {**BASE["train"], "threads": threads}}, "imbalance")  # type: ignore[dict-item]
+        base = recipes.validate_recipe({**BASE, "train": {**BASE["train"], "threads": threads}}, "imbalance")  # type: ignore[dict-item]
         manifest = import_data(base.data, root / "data", seed=0)
         for seed in range(SEEDS):
             for variant, change in VARIANTS.items():
@@ -73,7 +73,7 @@ def main() -> None:
         print(f"{variant:22s} rare recall {recall:+.3f}, macro-F1 {f1:+.3f}")
     holds = any(recall >= GAIN and f1 >= 0 for recall, f1 in gains.values())
     print(f"{GAIN:g} more recall of rare classes at no loss of macro-F1: {'holds' if holds else 'MISSED'}")
-    store.write_json(
+    atomic_io.write_json(
         Path(__file__).parent / "out" / "imbalance.json",
         {"pairs": {one: pairs.tolist() for one, pairs in table.items()}, "holds": holds, "host": host()},
     )

@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from leansort.arch import trained
-from leansort.compress.int8 import quantize_onnx, quantize_openvino
-from leansort.compress.judging import predicted
-from leansort.compress.outliers import typical
-from leansort.core import store
+from leansort.arch import trained_model
+from leansort.compress.evaluation import predict_classes
+from leansort.compress.quantization.calibration_outliers import select_typical
+from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core.bundle import Bundle
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
-from leansort.export.onnx import to_bundle
-from leansort.measure.accuracy import macro_f1
-from leansort.workflows.data import import_data
-from leansort.workflows.train import crops
+from leansort.export.onnx import export_onnx
+from leansort.measure.accuracy.metrics import macro_f1
+from leansort.workflows.data.import_data import import_data
+from leansort.workflows.training.train import load_crops
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "models" / "trashnet"
@@ -51,19 +51,19 @@ def main() -> None:
     if not data.exists():
         print(f"{data} is not here: not measured")
         return
-    model = trained.load(MODEL)
+    model = trained_model.load(MODEL)
     with tempfile.TemporaryDirectory() as name:
         manifest = import_data({"source": "folder", "path": data}, Path(name), seed=0)
-        train, val = (crops(manifest, split, model.preprocess, Path(name)) for split in ("train", "val"))
-        bundle, truth = to_bundle(model), np.asarray(val.labels, np.int64)
-        before = macro_f1(truth, predicted(bundle, val), len(model.labels))
+        train, val = (load_crops(manifest, split, model.preprocess, Path(name)) for split in ("train", "val"))
+        bundle, truth = export_onnx(model), np.asarray(val.labels, np.int64)
+        before = macro_f1(truth, predict_classes(bundle, val), len(model.labels))
         falls: dict[str, list[float]] = {way: [] for way in WAYS}
         for draw in range(DRAWS):
             order = Seeds(draw).child("calibration").numpy().permutation(len(train.labels))[:CROPS]
             pixels = np.ascontiguousarray(np.asarray(train.pixels)[np.sort(order)])
             for way, (quantize, share) in WAYS.items():
-                made = quantize(bundle, pixels[typical(bundle, pixels, share)])
-                falls[way].append(before - macro_f1(truth, predicted(made, val), len(model.labels)))
+                made = quantize(bundle, pixels[select_typical(bundle, pixels, share)])
+                falls[way].append(before - macro_f1(truth, predict_classes(made, val), len(model.labels)))
     report(before, falls)
 
 
@@ -74,7 +74,7 @@ def report(before: float, falls: dict[str, list[float]]) -> None:
     holds = all(np.mean(falls[way]) <= MOST for way in ("onnxruntime", "openvino"))
     print(f"at most {100 * MOST:g} points on either engine: {'holds' if holds else 'MISSED'}")
     tree: dict[str, Any] = {"float": before, "falls": falls, "holds": holds, "host": host()}
-    store.write_json(Path(__file__).parent / "out" / "int8_calibration.json", tree)
+    atomic_io.write_json(Path(__file__).parent / "out" / "int8_calibration.json", tree)
 
 
 if __name__ == "__main__":

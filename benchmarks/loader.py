@@ -21,20 +21,20 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.arch.trained import normalized
-from leansort.core import store
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import normalize
+from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
-from leansort.data.augment import augmentation
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.cache import cached
-from leansort.data.drawing.scene import draw_scene
-from leansort.data.importing import to_manifest
-from leansort.data.loader import AugmentedCrops, train_loader
+from leansort.data.augmentation.augment import augmentation
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.importing.manifest_builder import build_manifest
+from leansort.data.loading.decoded_cache import load_decoded
+from leansort.data.loading.loader import AugmentedCrops, train_loader
 from leansort.data.sources import folder
+from leansort.data.synthetic.scene import draw_scene
 
 PHOTOS, SIZE, BATCH, WORKERS, ROUNDS = 1024, 128, 64, 2, 5
 ENLARGED = 147  # of training crops, for random resized crops to cut from
@@ -63,7 +63,7 @@ def draw(root: Path) -> None:
     for number in range(PHOTOS):
         scene, _ = draw_scene(Seeds(0).child(f"loader/{number % 64}").numpy())
         path = root / "train" / "ab"[number % 2] / f"{number}.jpg"
-        store.write_bytes(
+        atomic_io.write_bytes(
             path, cv2.imencode(".jpg", cv2.resize(scene, (512, 384)), [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
         )
 
@@ -86,7 +86,7 @@ def training() -> Callable[[], float]:
     def step() -> float:
         started = time.perf_counter()
         for _ in range(4):
-            loss = cross_entropy(model(normalized(x_bchw, Preprocess(size=SIZE))), target)
+            loss = cross_entropy(model(normalize(x_bchw, Preprocess(size=SIZE))), target)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -96,7 +96,7 @@ def training() -> Callable[[], float]:
 
 
 def loaders(root: Path) -> dict[str, Callable[[], float]]:
-    manifest, _ = to_manifest(folder.items(folder.Config(path=root)))
+    manifest, _ = build_manifest(folder.items(folder.Config(path=root)))
     labels = [row.label for row in manifest.rows]
     seeds = Seeds(0)
     made: dict[str, Callable[[], float]] = {}
@@ -104,7 +104,7 @@ def loaders(root: Path) -> dict[str, Callable[[], float]]:
         ("leansort, as cached", SIZE, None),
         ("leansort, augmented", ENLARGED, augmentation(AugmentConfig(randaugment=2, erase=0.1), SIZE)),
     ):
-        pixels = cached(manifest, manifest.rows, Preprocess(size=side), root / "cache")
+        pixels = load_decoded(manifest, manifest.rows, Preprocess(size=side), root / "cache")
         ours, _ = train_loader(AugmentedCrops(pixels, labels, augment, seeds), BATCH, WORKERS, seeds)
         made[name] = lambda loader=ours: rate(loader)  # type: ignore[misc]
     opened = Opened([manifest.path(row) for row in manifest.rows])
@@ -137,7 +137,7 @@ def main() -> None:
     print(
         f"{OVER_LOADER:g} times the usual loader and {OVER_TRAINING:g} times training: {'holds' if holds else 'MISSED'}"
     )
-    store.write_json(
+    atomic_io.write_json(
         Path(__file__).parent / "out" / "loader.json",
         {
             "median_images_per_s": {one: float(np.median(runs)) for one, runs in rates.items()},

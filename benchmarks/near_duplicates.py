@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core import store
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
-from leansort.data.duplicates import Hashes, near_pairs
+from leansort.data.quality.near_duplicates import Hashes, near_pairs
 
 SIZES = (25_000, 50_000, 100_000, 200_000)
 REFERENCE = 25_000  # all pairs of more take too long to repeat
@@ -70,7 +70,7 @@ def main() -> None:
     holds = medians[CLAIMED] < LIMIT_S and power <= LIMIT_POWER
     print(f"growth n^{power:.2f}; {CLAIMED:,} under {LIMIT_S:g} s and no worse than n^{LIMIT_POWER:g}: "
           f"{'holds' if holds else 'MISSED'}")  # fmt: skip
-    store.write_json(
+    atomic_io.write_json(
         Path(__file__).parent / "out" / "near_duplicates.json",
         {"median_s": medians, "power": power, "ratio": float(np.median(ratios)), "holds": holds, "host": host()},
     )

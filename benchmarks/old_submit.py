@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.old_way import OldWay
-from leansort.arch import trained
+from leansort.arch import trained_model
 
 LOADERS = 8
 
@@ -38,7 +38,7 @@ class Pictures(Dataset[Any]):
 def main() -> None:
     started = time.perf_counter()
     model, folder, out = (Path(one) for one in sys.argv[1:4])
-    way = OldWay(trained.load(model))
+    way = OldWay(trained_model.load(model))
     paths = sorted(folder.glob("*.jpg"))
     with torch.no_grad(), torch.profiler.profile() as profile:
         way.model(way.tensor(paths[0]))

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from leansort.arch.trained import TrainedModel
+from leansort.arch.trained_model import TrainedModel
 from leansort.core.preprocess import Preprocess
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.pictures import photos
-from leansort.arch import trained
-from leansort.core import store
+from leansort.arch import trained_model
 from leansort.core.bundle import Bundle
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
-from leansort.export.onnx import to_bundle
-from leansort.measure import latency
-from leansort.measure.machine import Watch
+from leansort.export.onnx import export_onnx
+from leansort.measure.timing import latency
+from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime.predictor import Classifier
 
 HERE = Path(__file__).parent
@@ -47,26 +47,26 @@ def by_hand(bundle: Bundle) -> Callable[[bytes], int]:
 
 
 def main() -> None:
-    with store.scratch() as folder:
+    with atomic_io.scratch() as folder:
         data = [path.read_bytes() for path in photos(folder / "photos", 64)]
-        bundle = to_bundle(trained.load(MODEL))
+        bundle = export_onnx(trained_model.load(MODEL))
         bundle.save(folder / "m.leansort")
         classifier, bare = Classifier.load(folder / "m.leansort"), by_hand(bundle)
         assert [classifier.predict(one).label for one in data] == [bundle.meta.labels[bare(one)] for one in data]
         first, second = itertools.cycle(data), itertools.cycle(data)
-        watch = Watch()
-        times = latency.interleaved(
+        watch = LoadWatch()
+        times = latency.time_interleaved(
             {"by hand": lambda: bare(next(first)), "predict": lambda: classifier.predict(next(second))}, seconds=SECONDS
         )
     print(watch.warning() or "nothing else ran")
     ms = {name: 1e3 * float(np.median(taken)) for name, taken in times.items()}
     over = ms["predict"] / ms["by hand"] - 1
-    value, low, high = latency.ratio(times["predict"], times["by hand"])
+    value, low, high = latency.speed_ratio(times["predict"], times["by hand"])
     print(f"by hand {ms['by hand']:.3f} ms, predict {ms['predict']:.3f} ms (medians): {over:+.1%}")
     print(f"of means {value - 1:+.1%} (95 % {low - 1:+.1%} – {high - 1:+.1%})")
     print("holds" if over <= MOST else f"MISSED: above {MOST:.0%}")
     tree = {"ms": ms, "over": over, "means": [value, low, high], "holds": over <= MOST, "host": host()}
-    store.write_json(HERE / "out" / "overhead.json", tree)
+    atomic_io.write_json(HERE / "out" / "overhead.json", tree)
 
 
 if __name__ == "__main__":

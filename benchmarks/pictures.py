@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from leansort.core.seeds import Seeds
-from leansort.data.drawing.scene import draw_scene
+from leansort.data.synthetic.scene import draw_scene
 
 
 def photos(folder: Path, count: int, different: int = 64) -> list[Path]:

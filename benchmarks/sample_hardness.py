@@ -19,14 +19,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from leansort.core import store
+from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.data.cache import cached
-from leansort.data.importing import to_manifest
+from leansort.data.importing.manifest_builder import build_manifest
+from leansort.data.loading.decoded_cache import load_decoded
 from leansort.data.sources import sample
-from leansort.measure.accuracy import macro_f1
+from leansort.measure.accuracy.metrics import macro_f1
 
 LINEAR_BELOW, NETWORK_ABOVE = 0.75, 0.90
 Floats = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 def split(manifest: Manifest, name: str, folder: Path) -> Split:
     rows = manifest.split(name)
-    pixels = cached(manifest, rows, Preprocess(size=64), folder)
+    pixels = load_decoded(manifest, rows, Preprocess(size=64), folder)
     return np.array(pixels), np.array([row.label for row in rows])
 
 
@@ -95,8 +95,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    with store.scratch() as folder:
-        manifest, _ = to_manifest(sample.items(sample.Config(path=folder, seed=arguments.seed)))
+    with atomic_io.scratch() as folder:
+        manifest, _ = build_manifest(sample.items(sample.Config(path=folder, seed=arguments.seed)))
         train, test = (split(manifest, name, folder) for name in ("train", "test"))
     scores = {f"linear, {name}": linear(name, train, test) for name in ("joint RGB", "RGB and HSV channels")}
     scores["small network"] = network(train, test, Seeds(arguments.seed).child("hardness"))
@@ -105,7 +105,7 @@ def main() -> None:
     holds = max(value for name, value in scores.items() if "linear" in name) < LINEAR_BELOW
     holds &= scores["small network"] > NETWORK_ABOVE
     out = Path(__file__).parent / "out" / "sample_hardness.json"
-    store.write_json(out, {"scores": scores, "bounds": [LINEAR_BELOW, NETWORK_ABOVE], "holds": bool(holds)})
+    atomic_io.write_json(out, {"scores": scores, "bounds": [LINEAR_BELOW, NETWORK_ABOVE], "holds": bool(holds)})
     sys.exit(0 if holds else 1)
 
 

@@ -22,15 +22,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from leansort.core import store, strict
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
-from leansort.report import plots
-from leansort.search import dominance
+from leansort.core.text import yaml_config
+from leansort.recipe import schema as recipes
+from leansort.report.charts import plots
+from leansort.search import pareto
 from leansort.search import storage as storages
 from leansort.search import study as studies
-from leansort.search.records import Record
-from leansort.workflows import recipe as recipes
-from leansort.workflows.data import import_data
+from leansort.search.trial_records import TrialRecord
+from leansort.workflows.data.import_data import import_data
 
 ROOT = Path(__file__).parent.parent
 OUT = Path(__file__).parent / "out"
@@ -52,18 +53,18 @@ OLD = {"constraints": {}, "halving": {"rungs": 0}, "objectives": ["macro_f1", "p
 
 def searches(folder: Path) -> dict[str, Path]:
     """Both searches' files: the contest's space with small pictures."""
-    tree = strict.yaml_tree(ROOT / "configs" / "search" / "contest.yaml", "search", "space")
+    tree = yaml_config.read_yaml(ROOT / "configs" / "search" / "contest.yaml", "search", "space")
     tree["recipe"] = str(ROOT / "configs" / "sample.yaml")
     tree["space"]["preprocess.size"] = {"choice": [32, 48, 64]}
     tree["constraints"] = {"stride": 32, "label_p50_ms": BUDGET_MS}
     tree["trials"] = 1000
     found = {"ours": tree, "old": {**tree, **OLD}}
     for name, one in found.items():
-        store.write_text(folder / f"{name}.yaml", strict.yaml_text(one))
+        atomic_io.write_text(folder / f"{name}.yaml", yaml_config.to_yaml(one))
     return {name: folder / f"{name}.yaml" for name in found}
 
 
-def ran(folder: Path, manifest: Path, seed: int, minutes: float) -> dict[str, list[Record]]:
+def ran(folder: Path, manifest: Path, seed: int, minutes: float) -> dict[str, list[TrialRecord]]:
     """Both searches at once; their trials."""
     started = []
     for name, path in searches(folder).items():
@@ -78,35 +79,35 @@ def ran(folder: Path, manifest: Path, seed: int, minutes: float) -> dict[str, li
     if any(one.wait() not in (0, 130, -15) for one in started):
         raise SystemExit((folder / "ours.log").read_text()[-2000:] + (folder / "old.log").read_text()[-2000:])
     return {
-        name: studies.records(storages.opened(str(folder / name / storages.JOURNAL)), "contest")
+        name: studies.records(storages.open_storage(str(folder / name / storages.JOURNAL)), "contest")
         for name in ("ours", "old")
     }
 
 
-def volumes(records: list[Record], seconds: float) -> list[tuple[float, float]]:
+def volumes(records: list[TrialRecord], seconds: float) -> list[tuple[float, float]]:
     """(minutes, hypervolume) after each trial that ended in time."""
     ordered = sorted((one for one in records if one.counts and one.ended_s <= seconds), key=lambda one: one.ended_s)
     points = [(-one.outcome.f1, one.outcome.costs["label_p50_ms"]) for one in ordered]
     return [
-        (one.ended_s / 60, dominance.hypervolume(points[: at + 1], (0.0, BUDGET_MS))) for at, one in enumerate(ordered)
+        (one.ended_s / 60, pareto.hypervolume(points[: at + 1], (0.0, BUDGET_MS))) for at, one in enumerate(ordered)
     ]
 
 
 def record(folder: Path, manifest: Path) -> None:
     """Random networks of the space, each trained to its end: what early stopping is tested against."""
     path = searches(folder)["ours"]
-    tree = strict.yaml_tree(path, "search", "space")
+    tree = yaml_config.read_yaml(path, "search", "space")
     tree |= {"sampler": {"kind": "random"}, "halving": {"rungs": 0}, "trials": RECORDED}
-    store.write_text(path, strict.yaml_text(tree))
+    atomic_io.write_text(path, yaml_config.to_yaml(tree))
     command = [sys.executable, "-m", "leansort", "tune", str(path), *SMALL, "--manifest", str(manifest)]
     subprocess.run([*command, "--workers", "2", "--out", str(folder / "all")], check=True, stdout=subprocess.DEVNULL)
     found = []
-    for one in studies.records(storages.opened(str(folder / "all" / storages.JOURNAL)), "contest"):
+    for one in studies.records(storages.open_storage(str(folder / "all" / storages.JOURNAL)), "contest"):
         metrics = folder / "all" / "trials" / one.digest[:16] / "train" / "metrics.jsonl"
         if one.counts:
             f1 = [json.loads(line)["val_macro_f1"] for line in metrics.read_text().splitlines()]
             found.append({"ms": round(one.outcome.costs["label_p50_ms"], 4), "f1": [round(value, 4) for value in f1]})
-    store.write_json(CURVES, {"origin": "python -m benchmarks.search --record", "trials": found})
+    atomic_io.write_json(CURVES, {"origin": "python -m benchmarks.search --record", "trials": found})
     print(f"{len(found)} trials: {CURVES}")
 
 
@@ -167,8 +168,8 @@ def main() -> None:
     whole = sums["ours"] / sums["old"] if sums["old"] else None
     print(f"ours over old, sums of all seeds: {times(whole)}, goal {GOAL}")
     tree = {"minutes": given.minutes, "ratios": ratios, "ratio": whole, "goal": GOAL, "seeds": rows, "host": host()}
-    store.write_json(OUT / "search.json", tree)
-    store.write_text(OUT / "search.svg", picture(rows, given.minutes))
+    atomic_io.write_json(OUT / "search.json", tree)
+    atomic_io.write_text(OUT / "search.svg", picture(rows, given.minutes))
 
 
 if __name__ == "__main__":

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.pictures import photos
-from leansort.arch import trained
-from leansort.core import store
+from leansort.arch import trained_model
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
-from leansort.export.onnx import to_bundle
-from leansort.measure import latency
-from leansort.measure.machine import Watch
-from leansort.report import plots
+from leansort.export.onnx import export_onnx
+from leansort.measure.timing import latency
+from leansort.measure.timing.machine import LoadWatch
+from leansort.report.charts import plots
 from leansort.runtime.predictor import Classifier
 
 HERE = Path(__file__).parent
@@ -68,14 +68,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200_000)
     count = parser.parse_args().count
-    with store.scratch() as folder:
+    with atomic_io.scratch() as folder:
         paths = folder_of(folder / "photos")
-        to_bundle(trained.load(MODEL)).save(folder / "m.leansort")
-        watch = Watch()
+        export_onnx(trained_model.load(MODEL)).save(folder / "m.leansort")
+        watch = LoadWatch()
         with Classifier.load(folder / "m.leansort") as classifier:
             memory, ms, bad = soak(classifier, paths, count)
             good = itertools.cycle([path.read_bytes() for path in paths[1:BAD]])
-            alone = latency.interleaved({"predict": lambda: classifier.predict(next(good))}, seconds=1.0, least=SINGLE)
+            alone = latency.time_interleaved(
+                {"predict": lambda: classifier.predict(next(good))}, seconds=1.0, least=SINGLE
+            )
     print(watch.warning() or "nothing else ran")
     p50, p99 = np.quantile(alone["predict"], [0.5, 0.99])
     grown, slower, tail = growth(memory), growth(ms), float(p99 / p50)
@@ -86,9 +88,9 @@ def main() -> None:
     print(
         ("holds" if holds else "MISSED: not flat") + ("" if tail <= MOST_TAIL else f"; MISSED: p99/p50 > {MOST_TAIL}")
     )
-    store.write_text(HERE / "out" / "soak.html", page(memory, ms))
+    atomic_io.write_text(HERE / "out" / "soak.html", page(memory, ms))
     tree = {"memory_mb": memory, "ms": ms, "bad": bad, "tail": tail, "holds": holds, "host": host()}
-    store.write_json(HERE / "out" / "soak.json", tree)
+    atomic_io.write_json(HERE / "out" / "soak.json", tree)
 
 
 def page(memory: list[float], ms: list[float]) -> str:

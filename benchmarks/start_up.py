@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.pictures import photos
-from leansort.arch import trained
-from leansort.compress.int8 import quantize_onnx
-from leansort.core import store
+from leansort.arch import trained_model
+from leansort.compress.quantization.post_training import quantize_onnx
+from leansort.core.files import atomic_io
 from leansort.core.provenance import host
-from leansort.export.onnx import to_bundle
-from leansort.measure import starting
-from leansort.measure.machine import Watch
+from leansort.export.onnx import export_onnx
+from leansort.measure.timing import cold_start
+from leansort.measure.timing.machine import LoadWatch
 
 HERE = Path(__file__).parent
 MODEL = HERE.parent / "models" / "trashnet-small"
@@ -35,7 +35,7 @@ with Classifier.load(sys.argv[1]) as classifier:
 def commands(folder: Path) -> dict[str, tuple[list[str], float | None]]:
     """What is started, and the most seconds it may take to its first line."""
     [photo] = photos(folder / "photos", 1)
-    bundle, path = to_bundle(trained.load(MODEL)), str(folder / "m.leansort")
+    bundle, path = export_onnx(trained_model.load(MODEL)), str(folder / "m.leansort")
     quantize_onnx(bundle, bundle.meta.preprocess(photo)[None]).save(folder / "m.leansort")
     run, script = [sys.executable, "-c"], str(Path(sys.executable).parent / "leansort")
     predict = [script, "predict", path, str(photo), "--threads", "1", "--batch", "1"]
@@ -50,12 +50,12 @@ def commands(folder: Path) -> dict[str, tuple[list[str], float | None]]:
 
 
 def main() -> None:
-    with store.scratch() as folder:
-        given, watch = commands(folder), Watch()
+    with atomic_io.scratch() as folder:
+        given, watch = commands(folder), LoadWatch()
         taken: dict[str, list[float]] = {name: [] for name in given}
         for _ in range(ROUNDS):
             for name, (command, _) in given.items():
-                taken[name] += starting.to_first_line(command, times=1)[0].tolist()
+                taken[name] += cold_start.time_cold_start(command, times=1)[0].tolist()
     print(watch.warning() or "nothing else ran")
     rows = {}
     for name, (_, limit) in given.items():
@@ -64,7 +64,7 @@ def main() -> None:
         spread = f"median {middle:.3f} s (5 – 95 %: {low:.3f} – {high:.3f})"
         print(f"{name}: {spread}" + ("" if holds else f" MISSED {limit}"))
         rows[name] = {"median_s": middle, "low_s": low, "high_s": high, "limit_s": limit, "holds": holds}
-    store.write_json(HERE / "out" / "start_up.json", {"rows": rows, "host": host()})
+    atomic_io.write_json(HERE / "out" / "start_up.json", {"rows": rows, "host": host()})
 
 
 if __name__ == "__main__":

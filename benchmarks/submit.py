@@ -16,18 +16,19 @@ import numpy as np
 import torch
 
 from benchmarks.pictures import photos
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.arch.trained import TrainedModel
-from leansort.compress.int8 import quantize_onnx
-from leansort.core import store, text_files
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.quantization.post_training import quantize_onnx
+from leansort.core.files import atomic_io
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
-from leansort.export.onnx import to_bundle
-from leansort.measure import latency
-from leansort.measure.machine import Watch
+from leansort.core.text import text_files
+from leansort.export.onnx import export_onnx
+from leansort.measure.timing import latency
+from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime import engine as engines
 
 PICTURES, SIZE, ROUNDS, AT_LEAST = 5217, 128, 3, 12.0
@@ -39,7 +40,7 @@ def commands(folder: Path, pictures: list[Path]) -> dict[str, list[str]]:
     spec, preprocess = ArchSpec(classes=6), Preprocess(size=SIZE)
     model = TrainedModel(spec, build(spec, Seeds(0)).state_dict(), preprocess, LabelSet(CONTEST))
     model.save(folder / "model.safetensors")
-    bundle = to_bundle(model)
+    bundle = export_onnx(model)
     bundle.save(folder / "f32.leansort")
     quantize_onnx(bundle, np.stack([preprocess(path) for path in pictures[:64]])).save(folder / "int8.leansort")
     run = [sys.executable, "-m"]
@@ -53,16 +54,16 @@ def commands(folder: Path, pictures: list[Path]) -> dict[str, list[str]]:
         "leansort, float": ours("f32.leansort", "a.json"),
         "leansort, int8": ours("int8.leansort", "b.json"),
     }
-    if "openvino" in engines.installed():
+    if "openvino" in engines.installed_engines():
         found["leansort, int8 by openvino"] = ours("int8.leansort", "c.json", "--engine", "openvino")
     return found
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    with store.scratch() as folder:
+    with atomic_io.scratch() as folder:
         given = commands(folder, photos(folder / "test", PICTURES))
-        watch, taken = Watch(), {name: list[float]() for name in given}
+        watch, taken = LoadWatch(), {name: list[float]() for name in given}
         for _ in range(ROUNDS):
             for name, command in given.items():
                 started = time.perf_counter()
@@ -73,14 +74,14 @@ def main() -> None:
     assert len(answers[0]) == len(answers[1]) == PICTURES
     rows: dict[str, Any] = {}
     for name, each in taken.items():
-        value, low, high = latency.ratio(np.array(taken["old way"]), np.array(each))
+        value, low, high = latency.speed_ratio(np.array(taken["old way"]), np.array(each))
         rows[name] = {"seconds": each, "ratio": value, "low": low, "high": high}
         spread = ", ".join(f"{one:.2f}" for one in each)
         print(f"{name}: {np.mean(each):.2f} s ({spread}), {value:.1f} times (95 % {low:.1f} – {high:.1f})")
     holds = max(row["ratio"] for row in rows.values()) >= AT_LEAST
     print("holds" if holds else f"MISSED: below {AT_LEAST}")
     tree = {"claim": f">= {AT_LEAST}", "rows": rows, "holds": holds, "host": host(), "warning": watch.warning()}
-    store.write_json(HERE / "out" / "submit.json", tree)
+    atomic_io.write_json(HERE / "out" / "submit.json", tree)
 
 
 if __name__ == "__main__":

@@ -22,21 +22,21 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from benchmarks.loader import draw
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.arch.torchvision_shim import import_torchvision
-from leansort.core import store
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.workarounds.torchvision_import import import_torchvision
+from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.cache import cached
-from leansort.data.crops import Crops
-from leansort.data.importing import to_manifest
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.importing.manifest_builder import build_manifest
+from leansort.data.loading.crops import Crops
+from leansort.data.loading.decoded_cache import load_decoded
 from leansort.data.sources import folder
-from leansort.train.config import TrainConfig
-from leansort.train.job import Job
+from leansort.train.job import TrainingJob
 from leansort.train.loop import train
+from leansort.train.train_config import TrainConfig
 
 SIZE, BATCH, WORKERS, ROUNDS = 128, 64, 2, 4
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -137,9 +137,9 @@ def serve(pipe: Any, make: Callable[[Path, str], Epoch], root: Path, base: str, 
 
 
 def compare(root: Path, base: str) -> dict[str, list[float]]:
-    manifest, _ = to_manifest(folder.items(folder.Config(path=root)))
+    manifest, _ = build_manifest(folder.items(folder.Config(path=root)))
     started = time.perf_counter()
-    pixels = cached(manifest, manifest.rows, Preprocess(size=147), root / "cache")
+    pixels = load_decoded(manifest, manifest.rows, Preprocess(size=147), root / "cache")
     print(f"decoding {len(manifest.rows)} photos once: {time.perf_counter() - started:.1f} s")
     labels = [row.label for row in manifest.rows]
     val = Crops(np.zeros((8, SIZE, SIZE, 3), np.uint8), [0, 1] * 4)
@@ -152,7 +152,7 @@ def compare(root: Path, base: str) -> dict[str, list[float]]:
         for name, epoch in others.items():
             rates[name].append(epoch.run())
 
-    job = Job(
+    job = TrainingJob(
         spec=ArchSpec(base=base, classes=2), preprocess=Preprocess(size=SIZE), labels=manifest.labels,
         train=Crops(pixels, labels), val=val, config=TrainConfig(epochs=ROUNDS + 1, batch=BATCH, workers=WORKERS),
         augment=AugmentConfig(randaugment=2, erase=0.1), seeds=Seeds(0), provenance={},
@@ -183,7 +183,7 @@ def main() -> None:
                 )
                 report[f"{base} over {one}"] = float(np.median(ratio))
             report[base] = {one: float(np.median(runs)) for one, runs in rates.items()}
-    store.write_json(Path(__file__).parent / "out" / "training.json", report | {"holds": holds})
+    atomic_io.write_json(Path(__file__).parent / "out" / "training.json", report | {"holds": holds})
 
 
 if __name__ == "__main__":

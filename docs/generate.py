@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from leansort.compress.config import Step
+from leansort.compress.compress_config import Step
 from leansort.core import plugins
-from leansort.search.config import SearchConfig
-from leansort.workflows.recipe import Recipe
+from leansort.recipe.schema import Recipe
+from leansort.search.search_config import SearchConfig
 
 COMMANDS = (
     ["data", "sample"], ["data", "download"], ["data", "import"], ["data", "split"], ["data", "check"],
@@ -34,10 +34,10 @@ def reference() -> str:
         )
         parts += [f"### leansort {' '.join(command)}", "", "```text", done.stdout.rstrip(), "```", ""]
     parts += ["## Recipe", "", *_table(Recipe, "")]
-    for name in sorted(plugins.found("sources")):
+    for name in sorted(plugins.list_plugins("sources")):
         parts += [f"### data, source: {name}", "", *_table(plugins.load("sources", name).Config, "data.")]
     parts += ["### compress.steps, every pass", "", *_table(Step, "", leave_out=("name", "settings"))]
-    for name in sorted(plugins.found("passes")):
+    for name in sorted(plugins.list_plugins("passes")):
         module = plugins.load("passes", name)
         first = " ".join((module.__doc__ or "").split("\n\n")[0].split())
         parts += [f"### compress.steps, pass: {name}", "", first, "", *_table(module.Config, "")]

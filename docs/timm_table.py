@@ -70,7 +70,7 @@ def small(*, every: bool = False) -> list[tuple[str, str]]:
     """
     import torch
 
-    from leansort.arch.torchvision_shim import import_torchvision
+    from leansort.arch.workarounds.torchvision_import import import_torchvision
 
     timm: Any = import_torchvision("timm", "timm")
     found = []
@@ -105,19 +105,19 @@ def tried(family: str, name: str) -> Row:
 
 
 def _at_some_size(name: str) -> tuple[Any, int]:
-    from leansort.arch import timm
+    from leansort.arch.timm_models import networks
     from leansort.core.errors import UserError
-    from leansort.workflows.train import buildable
+    from leansort.workflows.training.train import buildable_spec
 
-    own = timm.published_size(f"timm:{name}")
+    own = networks.published_size(f"timm:{name}")
     for size in sorted({*SIZES, own}):
         with contextlib.suppress(UserError):
-            return buildable(_recipe(name, size), CLASSES), size
-    return buildable(_recipe(name, own), CLASSES), own  # to be refused in its own words
+            return buildable_spec(_recipe(name, size), CLASSES), size
+    return buildable_spec(_recipe(name, own), CLASSES), own  # to be refused in its own words
 
 
 def _recipe(name: str, size: int) -> Any:
-    from leansort.workflows.recipe import validated
+    from leansort.recipe.schema import validate_recipe
 
     tree = {
         "name": "timm",
@@ -125,7 +125,7 @@ def _recipe(name: str, size: int) -> Any:
         "arch": {"base": f"timm:{name}"},
         "preprocess": {"size": size},
     }
-    return validated(tree, name)
+    return validate_recipe(tree, name)
 
 
 def _step(network: Any, size: int) -> bool:
@@ -140,7 +140,7 @@ def _step(network: Any, size: int) -> bool:
 
 
 def _gap(spec: Any, size: int) -> float:
-    from leansort.workflows.proving import proof
+    from leansort.workflows.training.export_check import proof
 
     return proof(spec, _recipe(spec.base.removeprefix("timm:"), size)).gap
 
@@ -200,7 +200,7 @@ def page(found: Sequence[Row], wanted: int) -> str:
     """The whole of `docs/timm.md`; `wanted` networks are in the selection, of which not all may have been tried."""
     import torch
 
-    from leansort.arch.torchvision_shim import import_torchvision
+    from leansort.arch.workarounds.torchvision_import import import_torchvision
 
     timm: Any = import_torchvision("timm", "timm")
     made, limit = f"timm {timm.__version__} and PyTorch {torch.__version__}", f"{LARGEST / 1e6:.0f} million weights"

@@ -16,9 +16,9 @@ from typing import Any
 import onnx
 
 from leansort.core import bundle as bundles
-from leansort.core import store
 from leansort.core.bundle import Bundle
-from leansort.core.graphs.openvino import LAYERS
+from leansort.core.files import atomic_io
+from leansort.core.graphs.openvino_ir import LAYERS
 from tests.graph_changes import CHANGES, FLOATS, NAMES, NUMBERS, many_operators
 from tests.graphs import LABELS, bundle_of, colour_bundle
 
@@ -51,15 +51,15 @@ def read_bases(folder: Path) -> dict[str, Bundle]:
 
 def _network() -> tuple[Bundle, Bundle]:
     """A small network, exported to both formats that a robot runs."""
-    from leansort.arch.archspec import ArchSpec
     from leansort.arch.build import build
-    from leansort.arch.trained import TrainedModel
+    from leansort.arch.spec.spec import ArchSpec
+    from leansort.arch.trained_model import TrainedModel
     from leansort.core.preprocess import Preprocess
-    from leansort.export.formats import in_format
+    from leansort.export.formats import export_to_format
 
     spec = ArchSpec(base="tiny_s", classes=len(LABELS), width=0.5)
     model = TrainedModel(spec, build(spec).state_dict(), Preprocess(size=32), LABELS)
-    return in_format(model, "onnx"), in_format(model, "openvino")
+    return export_to_format(model, "onnx"), export_to_format(model, "openvino")
 
 
 def case(found: Mapping[str, Bundle], seed: int, number: int) -> tuple[str, bytes, list[str]]:
@@ -97,7 +97,7 @@ def case(found: Mapping[str, Bundle], seed: int, number: int) -> tuple[str, byte
 
 
 def _zipped(one: Bundle, files: Mapping[str, bytes], text: bytes = b"") -> bytes:
-    meta = text or store.canonical_json(one.meta.model_dump(mode="json"), indent=1).encode()
+    meta = text or atomic_io.canonical_json(one.meta.model_dump(mode="json"), indent=1).encode()
     members = {**one.files, **files, "bundle.json": meta}
     return bundles._zipped(members | {"hashes.json": bundles._hashes(members)})
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from leansort.core.graphs.onnx import RULES
+from leansort.core.graphs.onnx_shapes import RULES
 from tests.graphs import ending, node
 
 NUMBERS = (

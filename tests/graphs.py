@@ -13,9 +13,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.arch.trained import TrainedModel
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel
 from leansort.core import bundle as bundles
 from leansort.core.bundle import FORMATS, Bundle, BundleMeta
 from leansort.core.errors import IntegrityError
@@ -44,9 +44,14 @@ def mean_colour() -> list[onnx.NodeProto]:
 
 
 def onnx_graph(
-    nodes: Nodes, constants: Mapping[str, Any] | None = None, *, given: Any = IMAGE, out: Any = LOGITS,
-    opset: int = 18, functions: Sequence[Any] = (),
-) -> onnx.ModelProto:  # fmt: skip
+    nodes: Nodes,
+    constants: Mapping[str, Any] | None = None,
+    *,
+    given: Any = IMAGE,
+    out: Any = LOGITS,
+    opset: int = 18,
+    functions: Sequence[Any] = (),
+) -> onnx.ModelProto:
     """A model of nodes; `sides` are the axes of a picture's height and width."""
     whole: dict[str, Any] = {"sides": np.array([1, 2]), **(constants or {})}
     made = helper.make_graph(

@@ -14,17 +14,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from leansort.arch.archspec import ArchSpec
-from leansort.arch.trained import TrainedModel, load_tensors
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel, load_tensors
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.crops import Crops
-from leansort.data.loader import Pixels
-from leansort.train.config import DistillConfig, TrainConfig
-from leansort.train.job import Job
-from leansort.train.loop import Interrupted, train
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.loading.crops import Crops
+from leansort.data.loading.loader import Pixels
+from leansort.train.job import TrainingJob
+from leansort.train.loop import TrainingInterrupted, train
+from leansort.train.train_config import DistillConfig, TrainConfig
 
 LABELS = LabelSet.of(["a", "b", "c"])
 PLAIN: list[dict[str, Any]] = [  # without batch norms, so that a batch may be split; it sees the mean colour
@@ -51,19 +51,25 @@ def crops(count: int, *, size: int = 20, seed: int = 0) -> Crops:
 
 
 def job(
-    rows: Sequence[dict[str, Any]] = NORMED, *, count: int = 60, size: int = 16, augment: AugmentConfig | None = None,
-    distill: DistillConfig | None = None, seed: int = 0, **fields: Any,
-) -> Job:  # fmt: skip
+    rows: Sequence[dict[str, Any]] = NORMED,
+    *,
+    count: int = 60,
+    size: int = 16,
+    augment: AugmentConfig | None = None,
+    distill: DistillConfig | None = None,
+    seed: int = 0,
+    **fields: Any,
+) -> TrainingJob:
     """A training of three epochs; `fields` are those of the `train` section that matter."""
     settings = {"epochs": 3, "batch": 8, "lr": 0.01, "warmup": 1, "workers": 0, "threads": 1, "ema": 0.9, **fields}
-    return Job(
+    return TrainingJob(
         ArchSpec(base="x", model={"rows": list(rows)}, classes=3), Preprocess(size=size), LABELS,
         crops(count, size=size + 4), crops(24, size=size, seed=1), TrainConfig(**settings),
         augment or AugmentConfig(randaugment=2, erase=0.1), Seeds(seed), {"seed": seed}, distill or DistillConfig(),
     )  # fmt: skip
 
 
-def trained(one: Job, folder: Path, **more: Any) -> tuple[TrainedModel, list[Record]]:
+def trained(one: TrainingJob, folder: Path, **more: Any) -> tuple[TrainedModel, list[Record]]:
     """Train; return the model and what the epochs gave, without what the clock says."""
     records: list[Record] = []
     model = train(one, folder, on_epoch=records.append, **more)
@@ -87,13 +93,13 @@ class Pressed:
         return cast(Pixels, self.pixels[index])
 
 
-def pressed(one: Job, after: int) -> Job:
+def pressed(one: TrainingJob, after: int) -> TrainingJob:
     return replace(one, train=Crops(cast(Pixels, Pressed(one.train.pixels, after)), one.train.labels))
 
 
-def stopped(one: Job, folder: Path, after: int, **more: Any) -> None:
+def stopped(one: TrainingJob, folder: Path, after: int, **more: Any) -> None:
     """Train until Ctrl-C comes, while crop number `after` of this start is fetched."""
-    with pytest.raises(Interrupted, match="--resume"):
+    with pytest.raises(TrainingInterrupted, match="--resume"):
         train(pressed(one, after), folder, **more)
 
 

@@ -9,11 +9,11 @@ import sys
 import time
 from typing import Any
 
-from leansort.search import founding
 from leansort.search import storage as storages
-from leansort.search.config import SearchConfig
-from leansort.search.records import Outcome
-from leansort.search.study import Lost, Study, Trial
+from leansort.search import study_setup
+from leansort.search.search_config import SearchConfig
+from leansort.search.study import Study, StudyTrial, TrialLost
+from leansort.search.trial_records import TrialOutcome
 
 SPACE = {
     "x": {"float": [0.0, 1.0]},
@@ -26,17 +26,17 @@ def config_of(name: str, **more: Any) -> SearchConfig:
     return SearchConfig.model_validate(given)
 
 
-def outcome_of(trial: Trial) -> Outcome:
+def outcome_of(trial: StudyTrial) -> TrialOutcome:
     x, kind = trial.values["x"], trial.values["kind"]
     size = float(kind["deep"]) if isinstance(kind, dict) else float(kind)
-    return Outcome("trained", {"size_mb": size}, f1=min(1.0, x * size / 8), epochs=1)
+    return TrialOutcome("trained", {"size_mb": size}, f1=min(1.0, x * size / 8), epochs=1)
 
 
 def work(storage: Any, name: str, seconds: float = 0.0, patience: float = 2.0) -> int:
     """Do trials until there are enough; returns how many."""
-    made = founding.require(storage, name)
+    made = study_setup.require(storage, name)
     config = SearchConfig.model_validate(made["search"])
-    from leansort.measure.contest import Baselines
+    from leansort.contest.formulas import Baselines
 
     study, done = Study(storage, config, config.wanted(Baselines()), patience=patience), 0
     while True:
@@ -52,11 +52,11 @@ def work(storage: Any, name: str, seconds: float = 0.0, patience: float = 2.0) -
                 time.sleep(seconds)
                 study.tell(trial, outcome_of(trial))
             done += 1
-        except Lost:
+        except TrialLost:
             continue
 
 
 if __name__ == "__main__":
     storages.quiet()
-    with storages.closing(storages.opened(sys.argv[1])) as opened:
+    with storages.closing(storages.open_storage(sys.argv[1])) as opened:
         print(work(opened, sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 0.0))

@@ -10,7 +10,7 @@ Importing this package loads nothing else; names are fetched at first use.
 import os
 from typing import TYPE_CHECKING, Any
 
-from leansort.core import telemetry
+from leansort.core.process import telemetry
 
 # OpenCV allocates whatever a picture's header promises, up to this many pixels, and a PNG of 100 KB may promise
 # gigabytes. It reads the limit once, as it is imported, so this stands before all of leansort that does.

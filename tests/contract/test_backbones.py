@@ -14,27 +14,27 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from leansort.arch import trained
-from leansort.arch.archspec import ArchSpec, Factorize, Factorized
+from leansort.arch import trained_model
 from leansort.arch.build import build, is_of_own_blocks, parameters
-from leansort.arch.fusing import fused
-from leansort.arch.initial import classifiers
-from leansort.arch.trained import TrainedModel
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.initialization import find_classifiers
+from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
+from leansort.arch.trained_model import TrainedModel
 from leansort.core import bundle as bundles
 from leansort.core import plugins
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, LeansortError, UserError
 from leansort.core.graphs import limits
-from leansort.core.graphs import onnx as onnx_graphs
+from leansort.core.graphs import onnx_shapes as onnx_graphs
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.export import parity
-from leansort.export.differing import first_difference
-from leansort.export.formats import in_format
-from leansort.export.onnx import to_bundle
-from leansort.export.sketch import sketch
-from leansort.runtime.probing import LAYERS
+from leansort.export.fast_export import export_for_timing
+from leansort.export.formats import export_to_format
+from leansort.export.mismatch_location import find_first_mismatch
+from leansort.export.onnx import export_onnx
+from leansort.runtime.layer_outputs import LAYERS
 
 TIMM = ("mnasnet_100", "mobilenetv4_conv_small", "lcnet_050", "ghostnet_100", "repvit_m0_9")
 SIZES = [(64, 64), (96, 96), (128, 128), (192, 192), (224, 224), (64, 96)]
@@ -43,7 +43,7 @@ SIZES = [(64, 64), (96, 96), (128, 128), (192, 192), (224, 224), (64, 96)]
 def cases() -> dict[str, ArchSpec]:
     """Every backbone found, small; code backbones in the settings they name as examples; five of timm's families."""
     specs = {}
-    for name, path in sorted(plugins.found("backbones").items()):
+    for name, path in sorted(plugins.list_plugins("backbones").items()):
         examples = getattr(plugins.load("backbones", name), "EXAMPLES", {"": {}}) if path.suffix == ".py" else {"": {}}
         for example, options in examples.items():
             specs["-".join(filter(None, (name, example)))] = ArchSpec(base=name, classes=6, width=0.5, options=options)
@@ -62,7 +62,7 @@ def model_of(name: str, size: int = 64) -> TrainedModel:
     network = build(spec, Seeds(3))
     with torch.no_grad():
         drawn = torch.Generator().manual_seed(1)
-        for head in classifiers(network, 6):
+        for head in find_classifiers(network, 6):
             head.weight.normal_(0.0, 0.1, generator=drawn)
         for module in network.modules():  # batch norms take on what they see, so that signals do not fade on the way
             if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
@@ -77,7 +77,7 @@ def model_of(name: str, size: int = 64) -> TrainedModel:
 @cache
 def bundle_of(name: str) -> Bundle:
     """Tracing a network takes seconds, so it is done once."""
-    return to_bundle(model_of(name))
+    return export_onnx(model_of(name))
 
 
 def needed(name: str) -> ArchSpec:
@@ -99,7 +99,7 @@ def test_forward_at_every_size(name: str) -> None:
 def test_every_parameter_gets_a_finite_gradient(name: str, batch: int) -> None:
     network = build(needed(name)).train()
     with torch.no_grad():
-        for head in classifiers(network, 6):  # of zeros, it would let no gradient through
+        for head in find_classifiers(network, 6):  # of zeros, it would let no gradient through
             head.weight.normal_()
     out = network(torch.randn(batch, 3, 64, 64))
     assert out.shape == (batch, 6)
@@ -126,7 +126,7 @@ def test_factorized_and_saved_it_is_rebuilt_strictly(name: str, tmp_path: Path) 
         tmp_path / "m.safetensors"
     )
     x = torch.randn(2, 3, 64, 64)
-    assert torch.equal(trained.load(tmp_path / "m.safetensors").network()(x), factorized(x))
+    assert torch.equal(trained_model.load(tmp_path / "m.safetensors").network()(x), factorized(x))
 
 
 @each
@@ -143,12 +143,12 @@ def test_same_seed_same_weights_and_no_side_effect(name: str) -> None:
 def test_fused_equals_unfused_and_its_spec_rebuilds_it(name: str) -> None:
     model = model_of(name)
     network = model.network()
-    fast, spec = fused(network, model.spec)
+    fast, spec = fold_batch_norms(network, model.spec)
     x = torch.randn(2, 3, 64, 64)
     assert not [m for m in fast.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
     # In double precision: these drawn weights, unlike trained ones, magnify the rounding of single precision.
     exact = deepcopy(network).double()
-    torch.testing.assert_close(fused(exact, model.spec)[0](x.double()), exact(x.double()), atol=1e-5, rtol=0)
+    torch.testing.assert_close(fold_batch_norms(exact, model.spec)[0](x.double()), exact(x.double()), atol=1e-5, rtol=0)
     again = TrainedModel(spec, fast.state_dict(), model.preprocess, model.labels).network()
     assert torch.equal(again(x), fast(x))
     assert ArchSpec.model_validate(spec.to_json()) == spec
@@ -158,7 +158,7 @@ def test_fused_equals_unfused_and_its_spec_rebuilds_it(name: str) -> None:
 def test_save_load_gives_the_same_outputs_bit_for_bit(name: str, tmp_path: Path) -> None:
     model = model_of(name)
     model.save(tmp_path / "model.safetensors")
-    read = trained.load(tmp_path)
+    read = trained_model.load(tmp_path)
     x = torch.randn(2, 3, 64, 64)
     assert torch.equal(read.network()(x), model.network()(x))
     assert (read.spec, read.preprocess, read.labels) == (model.spec, model.preprocess, model.labels)
@@ -169,11 +169,11 @@ def test_export_says_what_the_network_says(name: str) -> None:
     model = model_of(name)
     bundle = bundle_of(name)
     pixels = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8)
-    same = parity.check(model, bundle, pixels)
+    same = parity.check_parity(model, bundle, pixels)
     assert same.agreement == 1.0
     assert same.gap < 1e-4
     if is_of_own_blocks(model.spec):  # whose quick export is believed before training
-        assert parity.check(model, sketch(model), pixels).gap < 1e-4
+        assert parity.check_parity(model, export_for_timing(model), pixels).gap < 1e-4
 
 
 @each
@@ -192,35 +192,39 @@ def test_a_bundle_of_it_opens_within_the_limits(name: str, tmp_path: Path) -> No
 def test_every_format_says_the_same(name: str, graph_format: str, tmp_path: Path) -> None:
     pytest.importorskip(graph_format)
     model = model_of(name)
-    bundle = in_format(model, graph_format)  # and not the one kept: two must be the same
+    bundle = export_to_format(model, graph_format)  # and not the one kept: two must be the same
     assert bundle.format == graph_format
     assert bundle.meta == bundle_of(name).meta
-    again = bundle_of(name) if graph_format == "onnx" else in_format(model, graph_format)
+    again = bundle_of(name) if graph_format == "onnx" else export_to_format(model, graph_format)
     assert bundle.digest == again.digest
     bundle.save(tmp_path / "m")
     assert bundles.load(tmp_path / "m") == bundle
-    same = parity.check(model, bundle, np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8))
+    same = parity.check_parity(
+        model, bundle, np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8)
+    )
     assert (same.agreement, same.gap < 1e-4) == (1.0, True)
     with pytest.raises(UserError, match=r"format: got 'onx', allowed: .*; did you mean 'onnx'"):
-        in_format(model, "onx")
+        export_to_format(model, "onx")
 
 
 @pytest.mark.parametrize("graph_format", FORMATS)
 def test_the_parity_gate_refuses_a_wrong_normalization(graph_format: str) -> None:
     pytest.importorskip("openvino")
     model = model_of("mnasnet")
-    wrong = in_format(replace(model, preprocess=Preprocess(size=64, mean=(0, 0, 0), std=(1, 1, 1))), graph_format)
+    wrong = export_to_format(
+        replace(model, preprocess=Preprocess(size=64, mean=(0, 0, 0), std=(1, 1, 1))), graph_format
+    )
     pixels = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8)
     with pytest.raises(
         LeansortError, match=r"refused, the graph differs.* first layer that differs is '0.0', number 1 of"
     ):
-        parity.check(model, wrong, pixels)
+        parity.check_parity(model, wrong, pixels)
 
 
 @pytest.mark.parametrize("name", ["tiny_s", "mobilenetv3_small", "timm:repvit_m0_9"])
 def test_the_parity_gate_names_the_first_layer_that_differs(name: str) -> None:
     model = model_of(name)
-    network, _ = fused(model.network(), model.spec)
+    network, _ = fold_batch_norms(model.network(), model.spec)
     layers = [one for one, part in network.named_modules() if isinstance(part, torch.nn.Conv2d | torch.nn.Linear)]
     given = onnx.load_from_string(bundle_of(name).graph)
     nodes = [node for node in given.graph.node if node.op_type in LAYERS]
@@ -230,10 +234,10 @@ def test_the_parity_gate_names_the_first_layer_that_differs(name: str) -> None:
     weight.CopyFrom(numpy_helper.from_array(2 * numpy_helper.to_array(weight), weight.name))
     wrong = Bundle(bundle_of(name).meta, {"graph.onnx": given.SerializeToString()})
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
-    said = first_difference(model, wrong, pixels)
+    said = find_first_mismatch(model, wrong, pixels)
     assert said.endswith(f"number {at + 1} of {len(layers)}")
     assert repr(layers[at]) in said or "timm" in name  # what timm merges is listed as it was built, not as it runs
-    assert first_difference(model, bundle_of(name), pixels) == "no layer differs, what comes after the last one does"
+    assert find_first_mismatch(model, bundle_of(name), pixels) == "no layer differs, what comes after the last one does"
 
 
 def test_weights_of_another_width_are_refused() -> None:
@@ -245,9 +249,9 @@ def test_weights_of_another_width_are_refused() -> None:
 def test_a_damaged_model_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      rest")
     with pytest.raises(IntegrityError, match="damaged or not a leansort file"):
-        trained.load(tmp_path)
+        trained_model.load(tmp_path)
     with pytest.raises(UserError, match="is not there"):
-        trained.load(tmp_path / "none")
+        trained_model.load(tmp_path / "none")
 
 
 @pytest.mark.parametrize(

@@ -17,23 +17,23 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.arch.trained import TrainedModel
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel
 from leansort.core import plugins
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.export.formats import in_format
-from leansort.export.onnx import to_bundle
+from leansort.export.formats import export_to_format
+from leansort.export.onnx import export_onnx
 from leansort.runtime import engine as engines
 from leansort.runtime import openvino_graph, openvino_library
 from leansort.runtime.engine import Engine
 from leansort.runtime.predictor import Classifier
 
-ENGINES = sorted(plugins.found("engines"))
+ENGINES = sorted(plugins.list_plugins("engines"))
 CASES = [(name, one) for name in ENGINES for one in plugins.load("engines", name).FORMATS]
 every = pytest.mark.parametrize(("name", "graph_format"), CASES)
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
@@ -51,7 +51,7 @@ def model() -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def bundle(model: TrainedModel) -> Bundle:
-    return to_bundle(model)
+    return export_onnx(model)
 
 
 def needs(library: str) -> None:
@@ -67,7 +67,7 @@ def files(model: TrainedModel) -> Callable[[str], Bundle]:
     def of(graph_format: str) -> Bundle:
         if graph_format == "openvino":
             needs("openvino")
-        return in_format(model, graph_format)
+        return export_to_format(model, graph_format)
 
     return of
 
@@ -75,7 +75,7 @@ def files(model: TrainedModel) -> Callable[[str], Bundle]:
 @pytest.fixture
 def loaded(name: str, graph_format: str, files: Callable[[str], Bundle]) -> Engine:
     needs(plugins.load("engines", name).REQUIRES)
-    return engines.load(files(graph_format), name, threads=1)
+    return engines.load_engine(files(graph_format), name, threads=1)
 
 
 @every
@@ -83,7 +83,7 @@ def test_any_batch_gives_the_rows_of_the_whole(loaded: Engine, bundle: Bundle) -
     kept, whole = PIXELS.copy(), loaded.run(PIXELS)
     assert whole.shape == (7, 6)
     assert whole.dtype == np.float32
-    np.testing.assert_allclose(whole, engines.load(bundle).run(PIXELS), atol=1e-4)
+    np.testing.assert_allclose(whole, engines.load_engine(bundle).run(PIXELS), atol=1e-4)
     for batch in (3, 1, 7, 2, 6, 4, 5):
         np.testing.assert_allclose(loaded.run(PIXELS[:batch]), whole[:batch], atol=1e-4)
         np.testing.assert_array_equal(loaded.run(PIXELS[:batch]), loaded.run(PIXELS[:batch]))
@@ -139,14 +139,14 @@ def test_rubbish_for_a_graph_is_one_line(name: str, graph_format: str, bundle: B
     needs(plugins.load("engines", name).REQUIRES)
     for rubbish in (b"not a graph", b""):
         with pytest.raises(IntegrityError, match="cannot be loaded") as caught:
-            engines.load(Bundle(bundle.meta, dict.fromkeys(FORMATS[graph_format], rubbish)), name)
+            engines.load_engine(Bundle(bundle.meta, dict.fromkeys(FORMATS[graph_format], rubbish)), name)
         assert "\n" not in str(caught.value)
 
 
 @every
 def test_more_threads_say_the_same(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
     needs(plugins.load("engines", name).REQUIRES)
-    one, two = (engines.load(files(graph_format), name, threads=threads) for threads in (1, 2))
+    one, two = (engines.load_engine(files(graph_format), name, threads=threads) for threads in (1, 2))
     np.testing.assert_allclose(one.run(PIXELS), two.run(PIXELS), atol=1e-4)
 
 
@@ -154,7 +154,7 @@ def test_more_threads_say_the_same(name: str, graph_format: str, files: Callable
 def test_a_profile_tells_every_layer(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
     needs(plugins.load("engines", name).REQUIRES)
     one = files(graph_format)
-    found = engines.profile(one, PIXELS[:1], name, runs=3)
+    found = engines.profile_layers(one, PIXELS[:1], name, runs=3)
     if not hasattr(plugins.load("engines", name), "profile"):
         assert found == []
         return
@@ -170,8 +170,8 @@ def test_every_format_runs_where_no_engine_is_named(
     graph_format: str, files: Callable[[str], Bundle], tmp_path: Path
 ) -> None:
     one = files(graph_format)
-    assert engines.default_for(one) in engines.reading(graph_format)
-    assert engines.default_for(one) in engines.installed()
+    assert engines.default_engine(one) in engines.engines_reading(graph_format)
+    assert engines.default_engine(one) in engines.installed_engines()
     one.save(tmp_path / "m")
     with Classifier.load(tmp_path / "m") as classifier:
         assert classifier.predict(PIXELS[0]).label in CONTEST
@@ -180,23 +180,23 @@ def test_every_format_runs_where_no_engine_is_named(
 def test_a_format_that_an_engine_does_not_read_names_the_one_that_does(bundle: Bundle) -> None:
     other = Bundle(bundle.meta, {"graph.xml": b"", "graph.bin": b""})
     with pytest.raises(UserError, match="onnxruntime: reads onnx bundles, this one is openvino; engines for it: openv"):
-        engines.load(other, "onnxruntime")
+        engines.load_engine(other, "onnxruntime")
 
 
 def test_a_missing_library_is_one_line(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    assert "openvino" not in engines.installed()
-    assert "onnxruntime" in engines.installed()
+    assert "openvino" not in engines.installed_engines()
+    assert "onnxruntime" in engines.installed_engines()
     with pytest.raises(MissingExtraError, match=r"pip install 'leansort\[openvino\]'"):
-        engines.load(bundle, "openvino")
+        engines.load_engine(bundle, "openvino")
 
 
 def test_openvino_computes_in_single_precision_unless_told(bundle: Bundle) -> None:
     needs("openvino")
-    reference = engines.load(bundle).run(PIXELS)
-    np.testing.assert_allclose(engines.load(bundle, "openvino").run(PIXELS), reference, atol=1e-4)
+    reference = engines.load_engine(bundle).run(PIXELS)
+    np.testing.assert_allclose(engines.load_engine(bundle, "openvino").run(PIXELS), reference, atol=1e-4)
     for precision in ("bf16", "auto"):
-        out = engines.load(bundle, f"openvino:precision={precision},threads=2").run(PIXELS)
+        out = engines.load_engine(bundle, f"openvino:precision={precision},threads=2").run(PIXELS)
         np.testing.assert_allclose(out, reference, atol=0.05 * float(np.abs(reference).max()))
 
 
@@ -218,7 +218,7 @@ def test_openvino_never_runs_a_graph_of_any_batch(bundle: Bundle, monkeypatch: p
 
     monkeypatch.setattr(adapter, "shared_core", lambda library: Watched())
     monkeypatch.setattr(openvino_graph, "shared_core", lambda library: Watched())
-    loaded = engines.load(bundle, "openvino")
+    loaded = engines.load_engine(bundle, "openvino")
     many = np.concatenate([PIXELS] * 10)
     whole = np.concatenate([loaded.run(many[at : at + 1]) for at in range(len(many))])
     for batch in (*range(20), 64, 70):
@@ -241,16 +241,16 @@ def test_a_batch_goes_in_powers_of_eight() -> None:
 
 def test_unknown_engine_and_setting(bundle: Bundle) -> None:
     with pytest.raises(UserError, match="did you mean 'onnxruntime'"):
-        engines.load(bundle, "onnx-runtime")
+        engines.load_engine(bundle, "onnx-runtime")
     with pytest.raises(UserError, match="no setting 'thread'"):
-        engines.load(bundle, "onnxruntime", thread=1)
+        engines.load_engine(bundle, "onnxruntime", thread=1)
     with pytest.raises(UserError, match="no setting 'precision'"):
-        engines.load(bundle, "onnxruntime:precision=bf16")
+        engines.load_engine(bundle, "onnxruntime:precision=bf16")
     for wrong in ("threads", "threads=", "=2", "threads=2,"):
         with pytest.raises(UserError, match=f"got '{wrong}', need settings such as"):
-            engines.load(bundle, f"onnxruntime:{wrong}")
+            engines.load_engine(bundle, f"onnxruntime:{wrong}")
     with pytest.raises(UserError, match="engine onnxruntime: threads: got 'two'"):
-        engines.load(bundle, "onnxruntime:threads=two")
+        engines.load_engine(bundle, "onnxruntime:threads=two")
 
 
 DROPPED = """

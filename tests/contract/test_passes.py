@@ -15,28 +15,29 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from leansort.arch import trained
-from leansort.arch.archspec import ArchSpec
-from leansort.arch.trained import TrainedModel
-from leansort.compress import keeping, protocol
-from leansort.compress.budget import Budget, judge
-from leansort.compress.config import CompressConfig, HealConfig
-from leansort.compress.judging import predicted, scores
-from leansort.compress.protocol import Context, Outcome, Pass, Prepare
-from leansort.compress.trial import Trial
+from leansort.arch import trained_model
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress import passes_api
+from leansort.compress.compress_config import CompressConfig, FinetuneConfig
+from leansort.compress.evaluation import artifact_logits, predict_classes
+from leansort.compress.passes_api import Pass, PassContext, PassOutcome, Prepare
+from leansort.compress.pipeline import artifact_store
+from leansort.compress.pipeline.accuracy_budget import Budget, judge
+from leansort.compress.pipeline.step_search import StepSearch
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.crops import Crops
-from leansort.export.onnx import to_bundle
-from leansort.export.sketch import sketch
-from leansort.measure import latency
-from leansort.train.config import TrainConfig
-from leansort.train.job import Job
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.loading.crops import Crops
+from leansort.export.fast_export import export_for_timing
+from leansort.export.onnx import export_onnx
+from leansort.measure.timing import latency
+from leansort.train.job import TrainingJob
 from leansort.train.loop import train
-from leansort.workflows.compress import time_bundles, time_layers
+from leansort.train.train_config import TrainConfig
+from leansort.workflows.compression.compress import time_bundles, time_layers
 from tests.contract.test_backbones import CASES, model_of
 
 SETTINGS: dict[str, dict[str, Any]] = {  # of passes that need some; the others are tried as they come
@@ -46,7 +47,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of passes that need some; the others 
     "qat": {"epochs": 1},
     "quantize": {"crops": 8},
 }
-PASSES = sorted(plugins.found("passes"))
+PASSES = sorted(plugins.list_plugins("passes"))
 MODEL_PASSES = [name for name in PASSES if plugins.load("passes", name).STAGE == "model"]
 GRAPH_PASSES = [name for name in PASSES if name not in MODEL_PASSES]
 FEW = ("mnasnet", "mobilenetv3_small", "tiny_s", "timm:lcnet_050")
@@ -64,46 +65,46 @@ def crops(count: int, seed: int) -> Crops:
     return Crops(rng.integers(0, 256, (count, 64, 64, 3)).astype(np.uint8), [at % 6 for at in range(count)])
 
 
-def finetune(model: TrainedModel, heal: HealConfig, folder: Path, prepare: Prepare | None = None) -> TrainedModel:
+def finetune(model: TrainedModel, heal: FinetuneConfig, folder: Path, prepare: Prepare | None = None) -> TrainedModel:
     config = TrainConfig(epochs=heal.epochs, batch=8, lr=1e-3, workers=0, threads=1, warmup=0, ema=0.5)
-    job = Job(
+    job = TrainingJob(
         model.spec, model.preprocess, model.labels, crops(16, 0), crops(12, 1), config, AugmentConfig(), Seeds(0), {}
     )
     network = model.network()
     return train(job, folder, network=prepare(network) if prepare else network)
 
 
-def context(folder: Path) -> Context:
-    return Context(
-        train=crops(24, 0), val=crops(24, 1), seeds=Seeds(5), folder=folder, finetune=finetune, export=to_bundle,
+def context(folder: Path) -> PassContext:
+    return PassContext(
+        train=crops(24, 0), val=crops(24, 1), seeds=Seeds(5), folder=folder, finetune=finetune, export=export_onnx,
         time_bundles=partial(time_bundles, QUICK), time_layers=partial(time_layers, QUICK), say=lambda text: None,
     )  # fmt: skip
 
 
 def load(name: str) -> Pass:
-    return protocol.load(name, SETTINGS.get(name, {}))
+    return passes_api.load(name, SETTINGS.get(name, {}))
 
 
 @cache
 def bundle_of(name: str) -> Bundle:
-    return to_bundle(model_of(name))
+    return export_onnx(model_of(name))
 
 
 def unchanged(weights: Mapping[str, torch.Tensor], model: TrainedModel) -> bool:
     return all(torch.equal(weights[key], model.weights[key]) for key in weights)
 
 
-def require_rebuilt(outcome: Outcome, folder: Path) -> None:
+def require_rebuilt(outcome: PassOutcome, folder: Path) -> None:
     """What was made says the same once it was written and read."""
-    keeping.save(outcome.artifact, folder)
-    stage: protocol.Stage = "graph" if isinstance(outcome.artifact, Bundle) else "model"
-    again = keeping.load(folder, stage)
+    artifact_store.save(outcome.artifact, folder)
+    stage: passes_api.Stage = "graph" if isinstance(outcome.artifact, Bundle) else "model"
+    again = artifact_store.load(folder, stage)
     val = crops(6, 3)
-    made = scores(outcome.artifact, val)
+    made = artifact_logits(outcome.artifact, val)
     assert np.isfinite(made).all()
-    np.testing.assert_array_equal(scores(again, val), made)
+    np.testing.assert_array_equal(artifact_logits(again, val), made)
     if isinstance(again, TrainedModel):
-        assert ArchSpec.model_validate(again.spec.to_json()) == again.spec == trained.load(folder).spec
+        assert ArchSpec.model_validate(again.spec.to_json()) == again.spec == trained_model.load(folder).spec
 
 
 def by_pass(names: list[str]) -> list[Any]:
@@ -157,10 +158,10 @@ def test_a_graph_that_a_pass_made_is_read_again(name: str, backbone: str, tmp_pa
 def test_settings_are_strict_and_documented(name: str) -> None:
     module = plugins.load("passes", name)
     with pytest.raises(UserError, match=r"steps\.1\.no_such_key: unknown key"):
-        protocol.load(name, {**SETTINGS.get(name, {}), "no_such_key": 1}, "steps.1.")
+        passes_api.load(name, {**SETTINGS.get(name, {}), "no_such_key": 1}, "steps.1.")
     text = module.Config.__doc__ or ""
     assert module.__doc__
-    own = set(module.Config.model_fields) - set(HealConfig.model_fields)
+    own = set(module.Config.model_fields) - set(FinetuneConfig.model_fields)
     assert [field for field in own if f"{field}:" not in text] == []
 
 
@@ -188,17 +189,19 @@ def faster_passes() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "backbone"), faster_passes())
 def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) -> None:
     """Through a step of a pipeline, timed on the engine; a busy machine may leave more alone, never fewer."""
-    model, tools = model_of(backbone), replace(context(tmp_path), export=sketch)
-    said = predicted(model, tools.val)
+    model, tools = model_of(backbone), replace(context(tmp_path), export=export_for_timing)
+    said = predict_classes(model, tools.val)
     truth = np.asarray(tools.val.labels)
-    record = Trial(
-        given=model, bundle=sketch(model), one=load(name), heal=HealConfig(), faster=True, retries=0,
-        judge=lambda made: judge(truth, said, predicted(made, tools.val), model.labels.names, Budget(1, 1, sure=False)),
+    record = StepSearch(
+        given=model, bundle=export_for_timing(model), one=load(name), heal=FinetuneConfig(), faster=True, retries=0,
+        judge=lambda made: judge(
+            truth, said, predict_classes(made, tools.val), model.labels.names, Budget(1, 1, sure=False)
+        ),
         context=tools,
     ).run()  # fmt: skip
     if record["state"] == "accepted":
         assert record["speed"]["low"] > 1.0
-        require_rebuilt(Outcome(keeping.load(tmp_path, "model")), tmp_path / "made")
+        require_rebuilt(PassOutcome(artifact_store.load(tmp_path, "model")), tmp_path / "made")
     else:
         assert record["state"] == "left alone"
         assert "left alone" in record["reason"]
@@ -208,7 +211,7 @@ def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["tucker", "cp"])
 def test_given_ranks_are_at_most_what_a_layer_can_have(name: str, ranks: list[int], tmp_path: Path) -> None:
     """A stem that reads three channels has no rank of eight."""
-    one = protocol.load(name, {"ranks": ranks, "measured": False})
+    one = passes_api.load(name, {"ranks": ranks, "measured": False})
     outcome = one.apply(model_of("tiny_s"), context(tmp_path))
     assert bool(outcome.left_alone) == (ranks == [100_000])
     require_rebuilt(outcome, tmp_path / "made")

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from leansort.core import image_kinds, pixels
+from leansort.core import pixels
+from leansort.core.folders import image_kinds
 from leansort.core.pixels import Image
 from tests.conftest import draw
 
@@ -135,10 +136,10 @@ def test_without_the_first_the_next_one_is_taken(monkeypatch: pytest.MonkeyPatch
         for broken in (None, ModuleType("cv2")):  # not installed, or an empty folder of that name
             monkeypatch.setitem(sys.modules, "cv2", broken)
             monkeypatch.delitem(sys.modules, "leansort.core.pixels.opencv", raising=False)
-            pixels.chosen.cache_clear()
+            pixels.default_backend.cache_clear()
             assert pixels.load() is OTHERS[0]
     finally:
-        pixels.chosen.cache_clear()
+        pixels.default_backend.cache_clear()
 
 
 @others

@@ -19,7 +19,7 @@ from leansort.core import plugins
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import decode
-from leansort.data.importing import to_manifest
+from leansort.data.importing.manifest_builder import build_manifest
 from tests.conftest import draw
 
 NAMES = ("glass", "paper")
@@ -98,7 +98,7 @@ MAKERS = [(source, maker) for source, makers in CASES.items() for maker in maker
 
 
 def test_every_source_is_held_to_the_contract() -> None:
-    assert set(CASES) == set(plugins.found("sources"))
+    assert set(CASES) == set(plugins.list_plugins("sources"))
 
 
 @pytest.mark.parametrize(("source", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
@@ -116,7 +116,7 @@ def test_source_contract(source: str, maker: Callable[[Path], dict[str, Any]], t
         assert item.source
     assert len({item.image for item in found.items}) == len(found.items)
     json.dumps(found.notes, allow_nan=False)
-    manifest, faults = to_manifest(found)
+    manifest, faults = build_manifest(found)
     assert len(manifest.rows) == len(found.items)
     assert not faults.counts
     assert {"train", "val"} <= {row.split for row in manifest.rows}
@@ -125,7 +125,7 @@ def test_source_contract(source: str, maker: Callable[[Path], dict[str, Any]], t
 @pytest.mark.parametrize(("source", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
 def test_equal_data_give_equal_manifests(source: str, maker: Callable[[Path], dict[str, Any]], tmp_path: Path) -> None:
     module = plugins.load("sources", source)
-    one, two = (to_manifest(module.items(module.Config(**maker(tmp_path / name))))[0] for name in "ab")
+    one, two = (build_manifest(module.items(module.Config(**maker(tmp_path / name))))[0] for name in "ab")
     assert one.digest == two.digest
     assert [row.image for row in one.rows] == [row.image for row in two.rows]
 

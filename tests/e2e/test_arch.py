@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from leansort.arch import trained
+from leansort.arch import trained_model
 from tests.conftest import Cli
 from tests.golden.test_grammar import EXAMPLE, V3
 
@@ -58,7 +58,7 @@ def test_a_recipe_trains_a_model_file_and_the_model_keeps_it(cli: Cli, tiny_reci
     )
     assert done.returncode == 0, done.stderr
     (tmp_path / "example.yaml").unlink()
-    model = trained.load(tmp_path / "run" / "train")
+    model = trained_model.load(tmp_path / "run" / "train")
     assert model.spec.base == "example"
     assert model.network() is not None
 
@@ -93,7 +93,7 @@ def test_a_backbone_added_in_one_file_trains(
     chosen = [tiny_recipe, "arch.base=brought", "train.epochs=1"]
     done = cli("run", *chosen, "arch.options={hidden: 12}", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    assert trained.load(tmp_path / "run" / "train").weights["0.weight"].shape == (12, 3, 3, 3)
+    assert trained_model.load(tmp_path / "run" / "train").weights["0.weight"].shape == (12, 3, 3, 3)
     assert "brought" in cli("arch", "list", "--size", "64").stdout
     wrong = cli("run", *chosen, "arch.options={hiden: 12}", "--out", tmp_path / "other")
     assert (wrong.returncode, "options.hiden: unknown key" in wrong.stderr) == (2, True)
@@ -107,7 +107,7 @@ def test_training_begins_with_the_weights_a_recipe_names(cli: Cli, tiny_recipe: 
     done = cli("run", tiny_recipe, *chosen, "--out", tmp_path / "second")
     assert done.returncode == 0, done.stderr
     assert "tensor by tensor" in done.stderr + done.stdout
-    one, two = (trained.load(tmp_path / name / "train").weights for name in ("first", "second"))
+    one, two = (trained_model.load(tmp_path / name / "train").weights for name in ("first", "second"))
     assert torch.allclose(one["0.0.weight"], two["0.0.weight"], atol=1e-6)
     listed = json.loads((tmp_path / "second" / "train" / "weights.json").read_text())
     assert len(listed["pairs"]) == len(one)

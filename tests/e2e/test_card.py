@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from leansort.arch import trained
+from leansort.arch import trained_model
 from leansort.core import bundle as bundles
 from tests.conftest import Cli
 
@@ -30,7 +30,7 @@ def test_it_can_be_used_from_its_new_folder(
     assert f"Macro-F1 {told['macro_f1']:.4f} on " in text
     assert "Drawn pictures." in text
     if what == "train":
-        assert trained.load(out).spec == trained.load(tiny_run / what).spec
+        assert trained_model.load(out).spec == trained_model.load(tiny_run / what).spec
     else:
         assert bundles.load(out / what).digest == bundles.load(tiny_run / what).digest
 

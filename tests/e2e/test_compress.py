@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from leansort.arch import trained
+from leansort.arch import trained_model
 from leansort.core import bundle as bundles
 from tests.conftest import Cli
 
@@ -89,7 +89,7 @@ def test_the_network_of_a_step_can_be_passed_on(recipe: Path, tiny_run: Path, tm
     step = tmp_path / "small" / "steps" / "1-prune"
     card = cli("card", step, "--manifest", tiny_run, "--out", tmp_path / "passed")
     assert card.returncode == 0, card.stderr
-    assert trained.load(tmp_path / "passed").spec == trained.load(step).spec
+    assert trained_model.load(tmp_path / "passed").spec == trained_model.load(step).spec
     text = (tmp_path / "passed" / "README.md").read_text()
     assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
 
@@ -100,7 +100,7 @@ def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path,
     plugins.mkdir(parents=True)
     (plugins / "sleep.py").write_text(
         "import time\nfrom pathlib import Path\nfrom pydantic import BaseModel\n"
-        "from leansort.compress.protocol import Outcome\nSTAGE = 'model'\n"
+        "from leansort.compress.passes_api import Outcome\nSTAGE = 'model'\n"
         "class Config(BaseModel):\n    '''None.'''\n"
         "def apply(model, config, context):\n"
         f"    here = Path({str(tmp_path / 'here')!r})\n"

@@ -88,12 +88,12 @@ def test_show_and_cache_name_the_file(cli: Cli, pictures: Path, tiny_recipe: Pat
     bad = damage(pictures / "train" / "Metal" / "train_Metal_03.jpg")
     # A manifest that was written before damage was looked for knows the damaged file's own hash.
     from leansort.core import manifest as manifests
-    from leansort.core import store
+    from leansort.core.files import atomic_io
 
     whole = manifests.load(tmp_path / "m")
     rows = [
         row if row.image.endswith(bad.name) is False
-        else type(row)(row.image, row.label, row.split, row.group, store.sha256(bad.read_bytes())[:32], row.source)
+        else type(row)(row.image, row.label, row.split, row.group, atomic_io.sha256(bad.read_bytes())[:32], row.source)
         for row in whole.rows
     ]  # fmt: skip
     manifests.Manifest(tuple(rows), whole.labels, whole.root).save(tmp_path / "m" / "manifest.parquet")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from docs.generate import reference
 
-from leansort.workflows import compress as compression
-from leansort.workflows import recipe as recipes
-from leansort.workflows import variants
+from leansort.recipe import schema as recipes
+from leansort.workflows.compression import compress as compression
+from leansort.workflows.training import ablation_variants
 from tests.conftest import ROOT, Cli
 
 
@@ -77,13 +77,13 @@ def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tiny_ru
 @pytest.mark.parametrize("recipe", sorted((ROOT / "configs" / "compress").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_compression_begins_with_the_committed_network(recipe: Path) -> None:
     resolved = recipes.load(recipe, [])
-    model = compression.begin(resolved, ROOT / "models" / "trashnet", explain=False)
-    assert [one.name for _, one in compression.steps_of(resolved)][-1] in ("quantize", "distill")
+    model = compression.network_to_compress(resolved, ROOT / "models" / "trashnet", explain=False)
+    assert [one.name for _, one in compression.read_steps(resolved)][-1] in ("quantize", "distill")
     assert (resolved.arch.base, resolved.preprocess.size) == (model.spec.base, model.preprocess.size)
     assert resolved.preprocess.fit == model.preprocess.fit
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_ablation_is_of_the_recipe_of_its_name(path: Path) -> None:
-    found, _ = variants.resolved(ROOT / "configs" / path.name, path)
+    found, _ = ablation_variants.resolve_variants(ROOT / "configs" / path.name, path)
     assert found.keys() > {"base"}

@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 from leansort.core.errors import LeansortError, MissingExtraError, UserError
-from leansort.data import fetching
-from leansort.data.download import Fetched, Wanted, download, wanted
+from leansort.data.download import fetcher
+from leansort.data.download.photo_downloads import DownloadResult, PhotoRequest, download, list_photos
 from tests.conftest import listening
 
 Answer = Callable[["Handler"], None]
@@ -82,10 +82,10 @@ class Server(ThreadingHTTPServer):
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}{path}"
 
-    def give(self, name: str, *answers: Answer, exact: bool = True) -> Wanted:
+    def give(self, name: str, *answers: Answer, exact: bool = True) -> PhotoRequest:
         """Answer for a photo, and return what asks for it."""
         self.answers[f"/{name}"] = list(answers)
-        return Wanted(name, (self.url(f"/{name}"),), WIDTH, HEIGHT, exact)
+        return PhotoRequest(name, (self.url(f"/{name}"),), WIDTH, HEIGHT, exact)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def endless(handler: Handler) -> None:
         handler.wfile.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
 
 
-def fetch(photos: list[Wanted], out: Path, **settings: Any) -> Fetched:
+def fetch(photos: list[PhotoRequest], out: Path, **settings: Any) -> DownloadResult:
     return download(photos, out, **{"jobs": 4, "retries": 2, "timeout_s": 5.0, "backoff_s": 0.01, **settings})
 
 
@@ -174,8 +174,8 @@ def parts(out: Path) -> list[Path]:
     return sorted(out.rglob("*.part"))
 
 
-def leave_part(out: Path, one: Wanted, data: bytes) -> None:
-    part = fetching.part_of(out / one.name, one.urls[0])
+def leave_part(out: Path, one: PhotoRequest, data: bytes) -> None:
+    part = fetcher.partial_path(out / one.name, one.urls[0])
     part.parent.mkdir(parents=True, exist_ok=True)
     part.write_bytes(data)
 
@@ -183,12 +183,14 @@ def leave_part(out: Path, one: Wanted, data: bytes) -> None:
 def test_all_good_and_a_second_call_fetches_nothing(server: Server, tmp_path: Path) -> None:
     photos = [server.give(f"batch_{n % 3}/{n:06}.jpg", sends(photo(seed=n))) for n in range(12)]
     steps: list[tuple[int, int]] = []
-    assert fetch(photos, tmp_path, progress=lambda done, total: steps.append((done, total))) == Fetched(12, 0, [])
+    assert fetch(photos, tmp_path, progress=lambda done, total: steps.append((done, total))) == DownloadResult(
+        12, 0, []
+    )
     assert steps == [(n, 12) for n in range(1, 13)]
     for n, one in enumerate(photos):
         assert (tmp_path / one.name).read_bytes() == photo(seed=n)
     before = server.asked.total()
-    assert fetch(photos, tmp_path) == Fetched(0, 12, [])
+    assert fetch(photos, tmp_path) == DownloadResult(0, 12, [])
     assert server.asked.total() == before == 12
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [f"{n:06}.jpg" for n in range(12)]
 
@@ -198,7 +200,7 @@ def test_only_broken_and_wrong_photos_are_fetched_again(server: Server, tmp_path
     fetch(photos, tmp_path)
     (tmp_path / "0.jpg").write_bytes(PHOTO[:-1000])
     (tmp_path / "1.jpg").write_bytes(photo(64, 48))
-    assert fetch(photos, tmp_path) == Fetched(2, 1, [])
+    assert fetch(photos, tmp_path) == DownloadResult(2, 1, [])
     assert {(tmp_path / f"{n}.jpg").read_bytes() for n in range(3)} == {PHOTO}
 
 
@@ -213,8 +215,8 @@ def test_a_missing_photo_is_named_and_the_rest_arrives(server: Server, tmp_path:
 
 def test_the_next_url_is_tried(server: Server, tmp_path: Path) -> None:
     server.give("b.jpg", sends(PHOTO))
-    both = Wanted("a.jpg", (server.url("/gone.jpg"), server.url("/b.jpg")), WIDTH, HEIGHT)
-    assert fetch([both], tmp_path) == Fetched(1, 0, [])
+    both = PhotoRequest("a.jpg", (server.url("/gone.jpg"), server.url("/b.jpg")), WIDTH, HEIGHT)
+    assert fetch([both], tmp_path) == DownloadResult(1, 0, [])
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_the_next_url_is_tried(server: Server, tmp_path: Path) -> None:
 )
 def test_passing_trouble_is_waited_out(trouble: list[Answer], server: Server, tmp_path: Path) -> None:
     one = server.give("a.jpg", *trouble, sends(PHOTO))
-    assert fetch([one], tmp_path) == Fetched(1, 0, [])
+    assert fetch([one], tmp_path) == DownloadResult(1, 0, [])
     assert (tmp_path / "a.jpg").read_bytes() == PHOTO
     assert server.asked["/a.jpg"] == len(trouble) + 1
     assert not parts(tmp_path)
@@ -274,7 +276,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/a.jpg"
-        got = fetch([Wanted("a.jpg", (url,), None, None)], tmp_path)
+        got = fetch([PhotoRequest("a.jpg", (url,), None, None)], tmp_path)
     assert "refused" in got.failed[0]
     assert "3 attempts" in got.failed[0]
 
@@ -297,7 +299,7 @@ def test_slow_servers_are_given_up(answer: Answer, reason: str, server: Server, 
 
 
 def test_an_endless_body_is_given_up(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(fetcher, "MAX_BYTES", 1_000_000)
     got = fetch([server.give("a.jpg", endless)], tmp_path)
     assert "is over the limit of 1000000 bytes" in got.failed[0]
     assert server.asked["/a.jpg"] == 1
@@ -309,9 +311,9 @@ def test_a_broken_transfer_goes_on_where_it_broke(server: Server, tmp_path: Path
     assert fetch([one], tmp_path, retries=0).done == 0
     assert [part.read_bytes() for part in parts(tmp_path)] == [PHOTO[:9000]]
     assert not (tmp_path / "a.jpg").exists()
-    assert fetch([one], tmp_path, retries=0) == Fetched(1, 0, [])
+    assert fetch([one], tmp_path, retries=0) == DownloadResult(1, 0, [])
     assert (tmp_path / "a.jpg").read_bytes() == PHOTO
-    assert server.ranges == ["", f"bytes={9000 - fetching.OVERLAP}-"]
+    assert server.ranges == ["", f"bytes={9000 - fetcher.OVERLAP}-"]
     assert not parts(tmp_path)
 
 
@@ -334,7 +336,7 @@ def test_whatever_is_kept_the_photo_comes_out_right(
 ) -> None:
     one = server.give("b/a.jpg", answer)
     leave_part(tmp_path, one, kept)
-    assert fetch([one], tmp_path, retries=0) == Fetched(1, 0, [])
+    assert fetch([one], tmp_path, retries=0) == DownloadResult(1, 0, [])
     assert (tmp_path / "b" / "a.jpg").read_bytes() == PHOTO
     assert not parts(tmp_path)
 
@@ -343,7 +345,7 @@ def test_redirects_are_followed(server: Server, tmp_path: Path) -> None:
     server.give("there.jpg", sends(PHOTO))
     one = server.give("a.jpg", status(302, Location="/b.jpg"))
     server.give("b.jpg", status(308, Location=server.url("/there.jpg")))
-    assert fetch([one], tmp_path) == Fetched(1, 0, [])
+    assert fetch([one], tmp_path) == DownloadResult(1, 0, [])
 
 
 @pytest.mark.parametrize(
@@ -378,7 +380,7 @@ NAMES = ["/etc/a.jpg", "../a.jpg", "b/../../a.jpg", "C:\\a.jpg", "c:a.jpg", "..\
 def test_bad_names_are_refused_before_anything_is_fetched(name: str, server: Server, tmp_path: Path) -> None:
     good = server.give("good.jpg", sends(PHOTO))
     with pytest.raises(UserError, match="file name"):
-        fetch([good, Wanted(name, good.urls, None, None)], tmp_path / "out")
+        fetch([good, PhotoRequest(name, good.urls, None, None)], tmp_path / "out")
     assert not server.asked
     assert not (tmp_path / "out").exists()
 
@@ -387,7 +389,7 @@ def test_bad_names_are_refused_before_anything_is_fetched(name: str, server: Ser
 def test_other_urls_are_refused_by_name(url: str, server: Server, tmp_path: Path) -> None:
     good = server.give("good.jpg", sends(PHOTO))
     with pytest.raises(UserError, match=r"bad\.jpg") as caught:
-        fetch([good, Wanted("bad.jpg", (url,), None, None)], tmp_path)
+        fetch([good, PhotoRequest("bad.jpg", (url,), None, None)], tmp_path)
     assert url in str(caught.value)
     assert not server.asked
 
@@ -395,7 +397,7 @@ def test_other_urls_are_refused_by_name(url: str, server: Server, tmp_path: Path
 def test_one_name_twice_is_refused(server: Server, tmp_path: Path) -> None:
     one = server.give("b/a.jpg", sends(PHOTO))
     with pytest.raises(UserError, match=r"b/a\.jpg"):
-        fetch([one, Wanted("b//./a.jpg", one.urls, None, None)], tmp_path)
+        fetch([one, PhotoRequest("b//./a.jpg", one.urls, None, None)], tmp_path)
     assert not server.asked
 
 
@@ -407,7 +409,7 @@ def test_settings_out_of_range_are_refused(setting: dict[str, Any], tmp_path: Pa
 
 def test_a_full_disk_is_one_error(server: Server, tmp_path: Path) -> None:
     one = server.give("a.jpg", sends(PHOTO))
-    fetching.part_of(tmp_path / "a.jpg", one.urls[0]).symlink_to("/dev/full")
+    fetcher.partial_path(tmp_path / "a.jpg", one.urls[0]).symlink_to("/dev/full")
     with pytest.raises(LeansortError, match="No space left"):
         fetch([one, *(server.give(f"{n}.jpg", stalls) for n in range(3))], tmp_path)
 
@@ -415,7 +417,7 @@ def test_a_full_disk_is_one_error(server: Server, tmp_path: Path) -> None:
 def test_ctrl_c_ends_at_once_and_leaves_no_half_photo(server: Server, tmp_path: Path) -> None:
     urls = [server.give("a.jpg", stalls_after(9000)).urls[0], server.give("b.jpg", stalls).urls[0]]
     code = (
-        "import sys; from pathlib import Path; from leansort.data.download import Wanted, download\n"
+        "import sys; from pathlib import Path; from leansort.data.download.photo_downloads import Wanted, download\n"
         "download([Wanted(u[-5:], (u,), None, None) for u in sys.argv[2:]], Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", code, str(tmp_path), *urls]
@@ -433,7 +435,7 @@ def test_ctrl_c_ends_at_once_and_leaves_no_half_photo(server: Server, tmp_path: 
 
 def test_without_urllib3_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "urllib3", None)
-    monkeypatch.delitem(sys.modules, "leansort.data.fetching")
+    monkeypatch.delitem(sys.modules, "leansort.data.download.fetcher")
     with pytest.raises(MissingExtraError, match=r"leansort\[train\]"):
         fetch([], tmp_path)
 
@@ -461,7 +463,7 @@ def test_the_urls_of_a_record(
     more: dict[str, Any], size: Literal["original", "640"], urls: tuple[str, ...], tmp_path: Path
 ) -> None:
     path = write(tmp_path / "annotations.json", {**RECORD, **more})
-    assert wanted(path, size) == [Wanted("batch_1/a.jpg", urls, 4, 3, exact=size == "original")]
+    assert list_photos(path, size) == [PhotoRequest("batch_1/a.jpg", urls, 4, 3, exact=size == "original")]
 
 
 @pytest.mark.parametrize(
@@ -478,11 +480,11 @@ def test_the_urls_of_a_record(
 )
 def test_unusable_annotations_are_refused(images: list[Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=said):
-        wanted(write(tmp_path / "annotations.json", *images))
+        list_photos(write(tmp_path / "annotations.json", *images))
 
 
 def test_the_photos_of_taco_all_have_a_url(taco: Path) -> None:
     for size in ("original", "640"):
-        listed = wanted(taco / "annotations.json", size)
+        listed = list_photos(taco / "annotations.json", size)
         assert len(listed) == 1500
         assert all(len(one.urls) == 1 for one in listed)

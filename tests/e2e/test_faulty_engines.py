@@ -14,11 +14,11 @@ import pytest
 
 from leansort.core import bundle as bundles
 from leansort.core.errors import EngineError, UserError
-from leansort.measure import fastest as choosing
-from leansort.measure import trial
-from leansort.measure.remembered import folder
+from leansort.measure import engine_trial
+from leansort.measure.engine_selection import fastest_engine as choosing
+from leansort.measure.measurement_cache import cache_folder
 from leansort.runtime import engine as engines
-from leansort.runtime import trying
+from leansort.runtime import engine_trial_child
 from tests.conftest import Cli
 
 # ONNX Runtime, but for what FAULT says: where (load, the batch of so many, the call of that number), and what then.
@@ -104,9 +104,9 @@ def test_a_trial_tells_what_an_engine_does(
     fault: str, said: str, faulty: Callable[[str], None], tiny_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faulty(fault)
-    monkeypatch.setenv(trying.LIMIT, "2")
+    monkeypatch.setenv(engine_trial_child.LIMIT, "2")
     with pytest.raises(EngineError) as caught:
-        trial.require(bundles.load(tiny_run / "model.leansort"), "faulty")
+        engine_trial.require(bundles.load(tiny_run / "model.leansort"), "faulty")
     assert str(caught.value).startswith(said)
     assert "; use --engine onnxruntime" in str(caught.value)
 
@@ -121,11 +121,11 @@ def test_how_a_trial_went_is_remembered_where_it_would_go_so_again(
         plugin = tmp_path / "plugins" / "engines" / "faulty.py"
         plugin.write_text(f"{PLUGIN}# version {number}\n")  # another version is tried anew
         before = traced(tmp_path).count("load")
-        first, again = (trial.faults([(one, "faulty")]) for _ in range(2))
+        first, again = (engine_trial.faults([(one, "faulty")]) for _ in range(2))
         assert first == again
         assert bool(first[0]) == (fault != "never 0 none")
         assert traced(tmp_path).count("load") - before == loads
-    assert len(list(folder(trial.KIND).iterdir())) == 2
+    assert len(list(cache_folder(engine_trial.KIND).iterdir())) == 2
 
 
 def test_pairs_behind_one_that_crashes_are_tried_all_the_same(
@@ -134,40 +134,42 @@ def test_pairs_behind_one_that_crashes_are_tried_all_the_same(
     faulty("batch 3 segv")
     one = bundles.load(tiny_run / "model.leansort")
     other = bundles.Bundle(one.meta.model_copy(update={"name": "other"}), one.files)
-    found = trial.faults([(one, "faulty"), (one, "onnxruntime"), (other, "faulty")])
+    found = engine_trial.faults([(one, "faulty"), (one, "onnxruntime"), (other, "faulty")])
     assert [bool(fault) for fault in found] == [True, False, True]
     assert "'other'" in found[2]
-    assert trial.faults([(other, "faulty")], batches=trial.SINGLES) == [""]  # what it is not used with does not matter
+    assert engine_trial.faults([(other, "faulty")], batches=engine_trial.SINGLES) == [
+        ""
+    ]  # what it is not used with does not matter
 
 
 def test_what_a_library_tells_by_itself_is_left_to_the_loading(faulty: Callable[[str], None], tiny_run: Path) -> None:
     one = bundles.load(tiny_run / "model.leansort")
     rubbish = bundles.Bundle(one.meta, {"graph.onnx": b"rubbish"})
-    assert trial.faults([(rubbish, "faulty")]) == [""]
+    assert engine_trial.faults([(rubbish, "faulty")]) == [""]
     with pytest.raises(UserError, match="cannot be loaded by ONNX Runtime"):
-        trial.load(rubbish, "faulty")
+        engine_trial.load(rubbish, "faulty")
     with pytest.raises(UserError, match="did you mean 'faulty'"):
-        trial.load(one, "faulti")
+        engine_trial.load(one, "faulti")
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan"])
 def test_a_time_limit_that_is_none_is_refused(seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(trying.LIMIT, seconds)
-    with pytest.raises(UserError, match=f"{trying.LIMIT}: got {seconds!r}, need seconds above 0"):
-        trying.limit()
+    monkeypatch.setenv(engine_trial_child.LIMIT, seconds)
+    with pytest.raises(UserError, match=f"{engine_trial_child.LIMIT}: got {seconds!r}, need seconds above 0"):
+        engine_trial_child.limit()
 
 
 def test_auto_leaves_a_crashing_engine_out_and_names_it(
     faulty: Callable[[str], None], tiny_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faulty("batch 4 segv")
-    monkeypatch.setattr(engines, "installed", lambda graph_format="": ["faulty", "onnxruntime"])
+    monkeypatch.setattr(engines, "installed_engines", lambda graph_format="": ["faulty", "onnxruntime"])
     one, said = bundles.load(tiny_run / "model.leansort"), list[str]()
-    assert choosing.fastest(one, seconds=0.01, say=said.append) == "onnxruntime"
+    assert choosing.choose_fastest_engine(one, seconds=0.01, say=said.append) == "onnxruntime"
     assert said == [f"left out: engine faulty: crashed (signal 11, SIGSEGV) on a batch of 4 of {one.meta.name!r}"]
-    monkeypatch.setattr(engines, "installed", lambda graph_format="": ["faulty"])
+    monkeypatch.setattr(engines, "installed_engines", lambda graph_format="": ["faulty"])
     with pytest.raises(EngineError, match="engine auto: no engine bears this bundle; engine faulty: crashed"):
-        choosing.fastest(one, threads=2)
+        choosing.choose_fastest_engine(one, threads=2)
 
 
 def test_predict_keeps_the_lines_that_are_done(
@@ -208,11 +210,18 @@ def test_predict_keeps_the_lines_that_are_done(
     ],
 )
 def test_predict_ends_with_a_line(
-    fault: str, code: int, said: str, faulty: Callable[[str], None], cli: Cli, tiny_run: Path, folders: Path,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    fault: str,
+    code: int,
+    said: str,
+    faulty: Callable[[str], None],
+    cli: Cli,
+    tiny_run: Path,
+    folders: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     faulty(fault)
-    monkeypatch.setenv(trying.LIMIT, "2")
+    monkeypatch.setenv(engine_trial_child.LIMIT, "2")
     out = tmp_path / "labels.csv"
     done = cli(
         "predict", tiny_run / "model.leansort", folders / "val", "--engine", "faulty", "--batch", "3", "--threads", "1",

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from leansort.arch import trained
+from leansort.arch import trained_model
 from leansort.core import bundle as bundles
 from leansort.core import manifest as manifests
 from tests.conftest import CLASSES, ROOT, Cli
@@ -64,7 +64,7 @@ def test_submission_is_strict_json_with_every_picture(tiny_run: Path) -> None:
 
 
 def test_score_agrees_with_training_and_with_the_bundle(tiny_run: Path, cli: Cli) -> None:
-    f1 = trained.load(tiny_run / "train").provenance["val_macro_f1"]
+    f1 = trained_model.load(tiny_run / "train").provenance["val_macro_f1"]
     by_file = strict(cli("score", tiny_run / "output.csv", "--truth", tiny_run, "--split", "val", "--json").stdout)
     by_bundle = strict(
         cli("score", tiny_run / "model.leansort", "--truth", tiny_run, "--split", "val", "--json").stdout
@@ -122,8 +122,8 @@ def test_kill_and_resume_end_as_an_unbroken_run(tiny_recipe: Path, tiny_run: Pat
     done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for name in ("model.safetensors", "last.safetensors"):
-        ours, _ = trained.load_tensors(out / "train" / name, name)
-        theirs, _ = trained.load_tensors(tiny_run / "train" / name, name)
+        ours, _ = trained_model.load_tensors(out / "train" / name, name)
+        theirs, _ = trained_model.load_tensors(tiny_run / "train" / name, name)
         assert ours.keys() == theirs.keys()
         assert all(bool((ours[key] == theirs[key]).all()) for key in ours)
 

@@ -53,7 +53,7 @@ def alone(home: Path) -> Lonely:
 
 def lonely_switches() -> tuple[str, ...]:
     """What this process has set for itself and its children, which a user's shell has not."""
-    from leansort.core.telemetry import SWITCHES
+    from leansort.core.process.telemetry import SWITCHES
 
     return tuple(SWITCHES)
 

@@ -280,15 +280,15 @@ def test_import_check_split_cache_and_sheets(drawn: Path, cli: Cli, tmp_path: Pa
 def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, tiny_recipe: Path) -> None:
     from leansort.core.damage.watch import watching
     from leansort.core.seeds import Seeds
-    from leansort.data.augment import augmentation
-    from leansort.data.cache import cached
-    from leansort.data.loader import AugmentedCrops
-    from leansort.workflows import recipe as recipes
-    from leansort.workflows.data_show import _augmented_view
+    from leansort.data.augmentation.augment import augmentation
+    from leansort.data.loading.decoded_cache import load_decoded
+    from leansort.data.loading.loader import AugmentedCrops
+    from leansort.recipe import schema as recipes
+    from leansort.workflows.data.contact_sheet import _augmented_view
 
     recipe, manifest = recipes.load(tiny_recipe), manifests.load(tiny_run)
     rows = manifest.split("train")
-    pixels = cached(manifest, rows, recipe.train_preprocess, tiny_run / "cache")
+    pixels = load_decoded(manifest, rows, recipe.train_preprocess, tiny_run / "cache")
     augment = augmentation(recipe.augment, recipe.preprocess.size)
     fed = AugmentedCrops(pixels, [row.label for row in rows], augment, Seeds(recipe.seed).child("train"))
     with watching() as watch:
@@ -299,15 +299,15 @@ def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, t
 
 
 def test_evaluation_and_predict_feed_the_same_bytes(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from leansort.data.cache import cached
-    from leansort.data.loader import eval_batches
+    from leansort.data.loading.decoded_cache import load_decoded
+    from leansort.data.loading.loader import eval_batches
+    from leansort.recipe import schema as recipes
     from leansort.runtime.predictor import Classifier
-    from leansort.workflows import recipe as recipes
 
     manifest = manifests.load(tiny_run)
     rows = manifest.split("val")
-    recipe = recipes.validated(json.loads((tiny_run / "recipe.json").read_text()), "recipe.json")
-    pixels = cached(manifest, rows, recipe.preprocess, tiny_run / "cache")
+    recipe = recipes.validate_recipe(json.loads((tiny_run / "recipe.json").read_text()), "recipe.json")
+    pixels = load_decoded(manifest, rows, recipe.preprocess, tiny_run / "cache")
     evaluated = np.concatenate([batch.numpy() for batch in eval_batches(pixels, 16)]).transpose(0, 2, 3, 1)
     classifier = Classifier.load(tiny_run / "model.leansort")
     fed: list[np.ndarray[Any, Any]] = []

@@ -16,10 +16,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from leansort.measure.contest import Baselines
-from leansort.search import founding
+from leansort.contest.formulas import Baselines
 from leansort.search import storage as storages
 from leansort.search import study as studies
+from leansort.search import study_setup
 from tests.conftest import ROOT
 from tests.study_worker import config_of
 
@@ -75,8 +75,8 @@ def test_two_hundred_trials_by_four_workers_one_killed_the_server_restarted(
     url, control = server
     config = config_of("many", trials=200, sampler={"kind": "tpe", "startup": 20})
     storages.quiet()
-    storage = storages.opened(url)
-    founding.create(storage, config, {"name": "r", "data": {}}, ["a", "b"], "data", config.wanted(Baselines()))
+    storage = storages.open_storage(url)
+    study_setup.create(storage, config, {"name": "r", "data": {}}, ["a", "b"], "data", config.wanted(Baselines()))
     command = [sys.executable, "-m", "tests.study_worker", url, "many"]
     workers = [
         subprocess.Popen([*command, seconds], cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from leansort.core import manifest as manifests
-from leansort.workflows import recipe as recipes
+from leansort.recipe import schema as recipes
 from tests.conftest import ROOT, Cli
 
 

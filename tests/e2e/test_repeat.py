@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from leansort.arch import trained
+from leansort.arch import trained_model
 from tests.conftest import Cli
 from tests.e2e.test_mistakes import refused
 
@@ -58,12 +58,12 @@ def test_seeds_and_a_final_fit(repeated: tuple[Path, str]) -> None:
     tree = json.loads(text)
     assert [(run["name"], run["seed"]) for run in tree["runs"]] == [("seed-0", 0), ("seed-1", 1)]
     for run in tree["runs"]:
-        assert trained.load(out / run["name"]).provenance["val_macro_f1"] == run["val_macro_f1"]
+        assert trained_model.load(out / run["name"]).provenance["val_macro_f1"] == run["val_macro_f1"]
     summary = tree["summary"]
     assert summary["low"] <= summary["mean"] <= summary["high"]
     assert json.loads((out / "repeat.json").read_text())["summary"] == summary
     assert tree["final"]["val_macro_f1"] is None
-    assert "val_macro_f1" not in trained.load(out / "final").provenance
+    assert "val_macro_f1" not in trained_model.load(out / "final").provenance
     assert "val_" not in (out / "final" / "metrics.jsonl").read_text()
     assert not (out / "final" / "unfinished").exists()
 
@@ -82,7 +82,7 @@ def test_resume_trains_what_is_missing_alone(
     assert again.stderr.count("epoch 1/1") == 2  # the second seed and the final fit
     first, second = json.loads(repeated[1]), json.loads(again.stdout)
     assert first["summary"] == second["summary"]
-    kept = [trained.load(folder / "final").weights for folder in (out, repeated[0])]
+    kept = [trained_model.load(folder / "final").weights for folder in (out, repeated[0])]
     assert all((kept[0][name] == kept[1][name]).all() for name in kept[0])
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from leansort.core import store
-from leansort.workflows import data as importing
-from leansort.workflows import recipe as recipes
+from leansort.core.files import atomic_io
+from leansort.recipe import schema as recipes
+from leansort.workflows.data import import_data as importing
 from tests.conftest import RECIPE, ROOT, Cli, draw
 
 MODEL = ROOT / "models" / "trashnet-cut"
@@ -38,7 +38,7 @@ class Begun:
 
     def begin(self) -> None:
         recipe = recipes.load(self.recipe)
-        store.write_json(self.out / "recipe.json", recipe.to_json())
+        atomic_io.write_json(self.out / "recipe.json", recipe.to_json())
         importing.import_data(recipe.data, self.out, seed=recipe.seed)
 
     def command(self, name: str) -> list[str | Path]:

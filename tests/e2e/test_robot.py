@@ -177,7 +177,7 @@ def test_labels_that_the_graph_does_not_have(tiny_run: Path, pictures: Path, tmp
         Classifier.load(tmp_path / "m")
     bundle = bundles.load(tiny_run / "model.leansort")  # and where a graph says so only when it runs
     more = bundle.meta.model_copy(update={"labels": (*bundle.meta.labels, "one more")})
-    with Classifier(Bundle(more, bundle.files), engines.load(bundle)) as classifier:
+    with Classifier(Bundle(more, bundle.files), engines.load_engine(bundle)) as classifier:
         with pytest.raises(IntegrityError, match="3 outputs, its labels are 4"):
             classifier.predict(pictures / "plain.jpg")
         with pytest.raises(IntegrityError, match="3 outputs, its labels are 4"):

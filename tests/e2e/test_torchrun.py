@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from leansort.arch.trained import load_tensors
+from leansort.arch.trained_model import load_tensors
 from leansort.core.errors import UserError
 from tests.conftest import ROOT, Cli, listening
 from tests.e2e.two_processes import STEPS_IN_TURN

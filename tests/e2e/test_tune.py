@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from leansort.core.errors import UserError
-from leansort.search import config as configs
-from leansort.search import parsing
+from leansort.recipe import schema as recipes
+from leansort.search import search_config as configs
 from leansort.search import space as spaces
-from leansort.workflows import recipe as recipes
-from leansort.workflows.train import buildable
+from leansort.search import space_parser
+from leansort.workflows.training.train import buildable_spec
 from tests.conftest import ROOT, Cli
 from tests.unit.test_proving import FICKLE, backbone
 from tests.unit.test_search_space import random_ask
@@ -203,14 +203,14 @@ def test_a_worker_with_other_data_is_refused(study: Path, folders: Path, tmp_pat
 def test_every_committed_space_gives_networks(path: Path) -> None:
     config = configs.load(path)
     base = recipes.load(config.recipe).to_json()
-    node, rng, built = parsing.parsed(config.space), random.Random(3), 0
+    node, rng, built = space_parser.parse_space(config.space), random.Random(3), 0
     ask = random_ask(rng)
     for number in range(12):
-        values = spaces.drawn(node, ask)
-        recipe = recipes.validated(spaces.merged(base, values), str(number))
+        values = spaces.draw_candidate(node, ask)
+        recipe = recipes.validate_recipe(spaces.merge_parameters(base, values), str(number))
         assert yaml.safe_load(yaml.safe_dump(recipe.to_json())) == recipe.to_json()
         try:
-            buildable(recipe, 6)
+            buildable_spec(recipe, 6)
             built += 1
         except UserError:
             continue

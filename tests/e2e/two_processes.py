@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from leansort.arch.build import build
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.crops import Crops
-from leansort.data.loader import Pixels
-from leansort.train.job import Job
-from leansort.train.loop import Interrupted, train
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.loading.crops import Crops
+from leansort.data.loading.loader import Pixels
+from leansort.train.job import TrainingJob
+from leansort.train.loop import TrainingInterrupted, train
 from tests.jobs import NORMED, job, pressed, trained
 
 STEPS_IN_TURN = job(NORMED, count=58, batch=4, accumulate=2, epochs=3, augment=AugmentConfig(mixup=0.4))
@@ -34,7 +34,7 @@ class Noted:
         return cast(Pixels, self.pixels[index])
 
 
-def noted(one: Job) -> tuple[Job, Noted]:
+def noted(one: TrainingJob) -> tuple[TrainingJob, Noted]:
     pixels = Noted(one.train.pixels)
     return replace(one, train=Crops(cast(Pixels, pixels), one.train.labels)), pixels
 
@@ -42,7 +42,7 @@ def noted(one: Job) -> tuple[Job, Noted]:
 def stopped_by_the_second(folder: Path, rank: int, after: int, **more: Any) -> str:
     try:
         train(pressed(STEPS_IN_TURN, after) if rank == 1 else STEPS_IN_TURN, folder, **more)
-    except Interrupted as error:
+    except TrainingInterrupted as error:
         return str(error)
     return "not stopped"
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
+from leansort.contest import formulas
+from leansort.contest.formulas import Baselines
 from leansort.core.errors import UserError
-from leansort.measure import accuracy, contest
-from leansort.measure.contest import Baselines
+from leansort.measure.accuracy import metrics
 
 BASE = Baselines()
 
 
 def test_time_edition_at_the_goal_line() -> None:
-    assert contest.time_score(0.70, 60.0, BASE) == pytest.approx(1.1950, abs=1e-4)
-    assert contest.time_score(0.7478, 61.26, BASE) == pytest.approx(0.9875, abs=2e-3)  # a published entry
+    assert formulas.time_score(0.70, 60.0, BASE) == pytest.approx(1.1950, abs=1e-4)
+    assert formulas.time_score(0.7478, 61.26, BASE) == pytest.approx(0.9875, abs=2e-3)  # a published entry
 
 
 @pytest.mark.parametrize(
@@ -32,12 +33,12 @@ def test_time_edition_at_the_goal_line() -> None:
     ],
 )
 def test_macs_edition_in_every_part(f1: float, part: float) -> None:
-    assert contest.macs_score(f1, 13_863_553, BASE) == pytest.approx(1.0 + part, abs=1e-12)
+    assert formulas.macs_score(f1, 13_863_553, BASE) == pytest.approx(1.0 + part, abs=1e-12)
 
 
 def test_baselines_are_parameters() -> None:
     base = Baselines(time_f1=0.5, time_s=10.0)
-    assert contest.time_score(0.5, 20.0, base) == pytest.approx(1.5)
+    assert formulas.time_score(0.5, 20.0, base) == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_baselines_are_parameters() -> None:
 )
 def test_values_out_of_range_are_refused(f1: float, seconds: float) -> None:
     with pytest.raises(UserError, match="contest score: got"):
-        contest.time_score(f1, seconds, BASE)
+        formulas.time_score(f1, seconds, BASE)
 
 
 def test_macro_f1_and_table_equal_scikit_learn() -> None:
@@ -54,10 +55,10 @@ def test_macro_f1_and_table_equal_scikit_learn() -> None:
         truth = np.array([rng.randrange(classes) for _ in range(200)])
         said = np.array([t if rng.random() < 0.6 else rng.randrange(classes) for t in truth])
         labels = list(range(classes))
-        assert accuracy.macro_f1(truth, said, classes) == pytest.approx(
+        assert metrics.macro_f1(truth, said, classes) == pytest.approx(
             f1_score(truth, said, average="macro", labels=labels)
         )
-        ours = accuracy.per_class(truth, said, [str(i) for i in labels])
+        ours = metrics.per_class(truth, said, [str(i) for i in labels])
         theirs = precision_recall_fscore_support(truth, said, labels=labels)
         for i, row in enumerate(ours):
             assert (row.precision, row.recall, row.f1, row.support) == pytest.approx([column[i] for column in theirs])
@@ -65,7 +66,7 @@ def test_macro_f1_and_table_equal_scikit_learn() -> None:
 
 def test_a_class_absent_from_truth_and_prediction_counts_as_zero() -> None:
     truth = np.array([0, 1, 0, 1])
-    assert accuracy.macro_f1(truth, truth, 4) == pytest.approx(0.5)
+    assert metrics.macro_f1(truth, truth, 4) == pytest.approx(0.5)
 
 
 def test_interval_holds_the_value_and_the_paired_test_sees_a_difference() -> None:
@@ -73,9 +74,9 @@ def test_interval_holds_the_value_and_the_paired_test_sees_a_difference() -> Non
     truth = rng.integers(0, 3, 600)
     good = np.where(rng.random(600) < 0.9, truth, (truth + 1) % 3)
     bad = np.where(rng.random(600) < 0.7, truth, (truth + 1) % 3)
-    interval = accuracy.macro_f1_interval(truth, good, 3)
+    interval = metrics.macro_f1_interval(truth, good, 3)
     assert interval.low < interval.value < interval.high
     assert interval.high - interval.low < 0.07
-    difference = accuracy.paired_difference(truth, bad, good, 3)
+    difference = metrics.paired_difference(truth, bad, good, 3)
     assert difference.low > 0.1
-    assert accuracy.paired_difference(truth, good, good, 3).high == 0
+    assert metrics.paired_difference(truth, good, good, 3).high == 0

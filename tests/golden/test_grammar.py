@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from leansort.arch import chain, grammar, rows
-from leansort.arch.anatomy import checked
-from leansort.arch.archspec import ArchSpec
+from leansort.arch.analysis.summary import require_input_size
 from leansort.arch.build import macs, parameters
+from leansort.arch.model_files import builder, list_grammar, rows
+from leansort.arch.spec.spec import ArchSpec
 from leansort.core.errors import UserError
 
 EXAMPLE = """
@@ -63,7 +63,7 @@ def built(text: str, classes: int = 6, **change: Any) -> nn.Module:
 
 
 def network_of(tree: dict[str, Any], classes: int = 6, width: float = 1.0) -> nn.Module:
-    return chain.network(rows.of(tree, "m.yaml"), ArchSpec(classes=classes, width=width))
+    return builder.build_network(rows.parse_model_file(tree, "m.yaml"), ArchSpec(classes=classes, width=width))
 
 
 def test_counts() -> None:
@@ -95,7 +95,7 @@ def test_repeats_place_the_stride_and_the_width_as_their_tool_does() -> None:
 
 
 def test_the_named_form_builds_the_same_network() -> None:
-    tree, _ = grammar.named(yaml.safe_load(V3), "m.yaml")
+    tree, _ = list_grammar.to_named_fields(yaml.safe_load(V3), "m.yaml")
     again = yaml.safe_load(yaml.safe_dump(tree))
     network = network_of(again)
     assert [(n, p.shape) for n, p in network.named_parameters()] == [
@@ -152,7 +152,7 @@ def test_rows_that_read_others() -> None:
     convs = 3 * 16 * 9 + 16 * 16 * 9 + 8 * 2 * 9 + (8 + 16 + 16) * 24
     assert parameters(network) == convs + 2 * (16 + 16 + 8 + 24) + 24 * 6 + 6
     assert network(torch.randn(2, 3, 33, 47)).shape == (2, 6)
-    named, numbers = grammar.named(yaml.safe_load(BRANCHES), "m.yaml")
+    named, numbers = list_grammar.to_named_fields(yaml.safe_load(BRANCHES), "m.yaml")
     assert numbers == [1, 2, 4, 5, 6, 7, 8, 9, 10]  # the row of Pass is gone
     again = network_of(yaml.safe_load(yaml.safe_dump(named))).eval()
     again.load_state_dict(network.state_dict())
@@ -191,7 +191,7 @@ def test_a_wrong_from_is_named(listed: list[Any], part: str) -> None:
 
 
 values = st.one_of(st.integers(-1, 40), st.sampled_from([None, True, 0.5, 2.5, "ReLU", "HardSwish", "x", [1]]))
-modules = st.sampled_from(sorted(grammar.SIGNATURES))
+modules = st.sampled_from(sorted(list_grammar.SIGNATURES))
 sources = st.one_of(st.integers(-3, 3), st.lists(st.integers(-3, 3), max_size=3), st.just(-1))
 good_rows = st.one_of(
     st.tuples(st.integers(1, 2), st.just("Conv"), st.tuples(st.integers(1, 40), st.sampled_from([1, 3])).map(list)),
@@ -214,7 +214,7 @@ files = st.one_of(st.lists(random_rows, min_size=1, max_size=4), st.lists(good_r
 def test_random_files_run_or_name_what_is_wrong(listed: list[Any], whole: bool) -> None:
     end: list[Any] = [[1, "GlobalAvgPool", []], [1, "Flatten", []], [1, "Linear", [6]]]
     try:
-        network = checked(network_of({"backbone": listed + end * whole}, width=0.5), 32)
+        network = require_input_size(network_of({"backbone": listed + end * whole}, width=0.5), 32)
     except UserError as error:
         refusal = str(error)
     else:
@@ -225,8 +225,8 @@ def test_random_files_run_or_name_what_is_wrong(listed: list[Any], whole: bool) 
 
 
 def test_a_file_in_the_plugin_folder_is_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from leansort.arch.archspec import ArchSpec
     from leansort.arch.build import build
+    from leansort.arch.spec.spec import ArchSpec
 
     (tmp_path / "backbones").mkdir()
     (tmp_path / "backbones" / "brought.yaml").write_text(V3)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build, macs, parameters
+from leansort.arch.spec.spec import ArchSpec
 
 
 def test_mnasnet_counts() -> None:

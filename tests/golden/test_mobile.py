@@ -10,10 +10,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build, macs, parameters
-from leansort.arch.mobile import MobileResidual, SqueezeExcite, make_divisible
-from leansort.arch.torchvision_shim import import_torchvision
+from leansort.arch.layers.mobile_blocks import MobileResidual, SqueezeExcite, make_divisible
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.workarounds.torchvision_import import import_torchvision
 
 AUTHORS_MOGA = 4_712_976
 COUNTS = {

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.backbones.robnet import EXAMPLES, FREE, LARGE, Config, spec
 from leansort.arch.build import build, macs, parameters
-from leansort.arch.robnet import CODES, Cell, FactorizedReduction, Genotype, Node, RobNet, Unread
+from leansort.arch.layers.robnet_cells import CODES, Cell, FactorizedReduction, Genotype, Node, RobNet, UnreadCell
+from leansort.arch.spec.spec import ArchSpec
 from leansort.core.errors import UserError
 
 Stem = Literal["small", "large"]
@@ -137,7 +137,7 @@ def test_only_what_is_read_is_built(stem: Stem) -> None:
     newer = (1, 3, 6, 10)  # the edges from the newer input
     older_only: Genotype = (tuple("00" if edge in newer else "11" for edge in range(14)),)
     network = RobNet(classes=3, channels=4, layers=3, genotype=older_only, stem=stem)
-    assert [type(cell) for cell in network.cells] == [Cell, Unread, Cell]
+    assert [type(cell) for cell in network.cells] == [Cell, UnreadCell, Cell]
     assert len(network.deeper) == 0  # nobody reads its output
     check_gradients(network, (32, 32))
     zeros = RobNet(classes=3, channels=4, layers=3, genotype=(ZERO,), stem=stem).eval()

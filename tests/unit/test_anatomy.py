@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leansort.arch.anatomy import checked, parts
-from leansort.arch.archspec import ArchSpec
+from leansort.arch.analysis.summary import require_input_size, summarize_parts
 from leansort.arch.build import build, macs, parameters
+from leansort.arch.spec.spec import ArchSpec
 from leansort.core.errors import UserError
 
 SMALL = [
@@ -27,7 +27,7 @@ def small() -> nn.Module:
 
 def test_shapes_fields_and_costs() -> None:
     """Receptive field: 3; then 5 at step 2: 3 + 4 * 2; pool of 2 at step 2: + 2; 3x3 at step 4: + 8."""
-    taken = parts(small(), 32)
+    taken = summarize_parts(small(), 32)
     assert [part.out for part in taken] == [[8, 16, 16], [8, 16, 16], [8, 8, 8], [16, 8, 8], [16], [3]]
     assert [part.receptive for part in taken] == [3, 11, 13, 21, None, None]
     assert [part.downsampling for part in taken] == [2, 2, 4, 4, None, None]
@@ -44,7 +44,7 @@ def test_sums_agree_with_the_whole(base: str) -> None:
         pytest.importorskip("huggingface_hub", reason="timm is not installed")
     options = {"layers": 3, "channels": 16} if base == "robnet" else {}
     network = build(ArchSpec(base=base, classes=6, options=options))
-    taken = parts(network, 64)
+    taken = summarize_parts(network, 64)
     assert sum(part.parameters for part in taken) == parameters(network)
     assert sum(part.macs for part in taken) == macs(network, 64)
     assert taken[-1].out == [6]
@@ -53,7 +53,7 @@ def test_sums_agree_with_the_whole(base: str) -> None:
 def test_rows_that_read_others_say_so() -> None:
     rows = [{"block": "conv", "out": 4, "name": "a"}, {"block": "conv", "out": 4},
             {"block": "concat", "from": ["a", -1]}, {"block": "pool"}, {"block": "linear"}]  # fmt: skip
-    taken = parts(build(ArchSpec(base="x", classes=3, model={"rows": rows})), 16)
+    taken = summarize_parts(build(ArchSpec(base="x", classes=3, model={"rows": rows})), 16)
     assert [part.reads for part in taken][2] == ["rows.0", "rows.1"]
     assert taken[2].memory == 4 * 16 * 16 * (4 + 4 + 8)
 
@@ -61,8 +61,8 @@ def test_rows_that_read_others_say_so() -> None:
 def test_too_small_an_input_names_the_row() -> None:
     rows = [{"block": "conv", "out": 4}, {"block": "max_pool", "kernel": 9}, {"block": "pool"}, {"block": "linear"}]
     network = build(ArchSpec(base="x", classes=3, model={"rows": rows}))
-    assert checked(network, 16) is network
-    for look in (checked, parts):
+    assert require_input_size(network, 16) is network
+    for look in (require_input_size, summarize_parts):
         with pytest.raises(UserError, match="x row 2, max_pool: "):
             look(network, 8)
 
@@ -70,7 +70,7 @@ def test_too_small_an_input_names_the_row() -> None:
 def test_pooling_what_is_flat_already_names_the_row() -> None:
     rows = [{"block": "flatten"}, {"block": "pool"}, {"block": "linear"}]
     network = build(ArchSpec(base="x", classes=3, model={"rows": rows}))
-    for look in (checked, parts):
+    for look in (require_input_size, summarize_parts):
         with pytest.raises(UserError, match="x row 2, pool: "):
             look(network, 8)
 
@@ -81,5 +81,5 @@ def test_what_depends_on_values_cannot_be_traced() -> None:
             return x if x.sum() > 0 else -x
 
     with pytest.raises(UserError, match="Fickle cannot be traced"):
-        parts(Fickle(), 16)
+        summarize_parts(Fickle(), 16)
     assert torch.equal(Fickle()(torch.ones(1)), torch.ones(1))

@@ -15,26 +15,26 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from leansort.core.seeds import Seeds
-from leansort.data.augment import augmentation, transforms
-from leansort.data.augment_config import PAPER, AugmentConfig, Operator
-from leansort.data.augmenting.affine import (
+from leansort.data.augmentation.affine import (
     FILL,
     GEOMETRIC,
     Affine,
     Pixels,
-    after,
-    framed,
+    compose,
     is_shift,
-    resized,
-    rotated,
-    shifted,
+    resize_and_flip,
+    resize_and_flip_map,
+    rotation,
+    shift_image,
     warp,
 )
-from leansort.data.augmenting.draws import Draws, draw
-from leansort.data.augmenting.operators import LEVELS, SIGNED, done, steps, strengths
-from leansort.data.augmenting.streams import uniforms
-from leansort.data.drawing.scene import draw_scene
-from leansort.data.loader import AugmentedCrops, train_loader
+from leansort.data.augmentation.augment import augmentation, transforms
+from leansort.data.augmentation.augment_config import PAPER, AugmentConfig, Operator
+from leansort.data.augmentation.draws import AugmentationDraws, draw_augmentation
+from leansort.data.augmentation.operators import LEVELS, SIGNED, apply_step, compile_steps, strengths
+from leansort.data.augmentation.per_sample_rng import uniforms
+from leansort.data.loading.loader import AugmentedCrops, train_loader
+from leansort.data.synthetic.scene import draw_scene
 
 SIZE = 96
 STILL: dict[str, Any] = {"min_scale": 1.0, "flip_horizontal": 0.0, "flip_vertical": 0.0, "randaugment": 0, "erase": 0.0}
@@ -66,8 +66,8 @@ def usual(picture: Pixels, name: str, value: float) -> Pixels:
 
 
 def ours(picture: Pixels, drawn: Sequence[tuple[str, float]]) -> Pixels:
-    for step in steps(drawn, len(picture)):
-        picture = done(picture, step)
+    for step in compile_steps(drawn, len(picture)):
+        picture = apply_step(picture, step)
     return picture
 
 
@@ -135,11 +135,11 @@ def through(source: Affine, points: Floats) -> Floats:
 
 @given(st.lists(drawn_maps, min_size=2, max_size=5), st.tuples(st.booleans(), st.booleans()))
 def test_maps_in_a_row_are_one_map(maps: list[Affine], flips: tuple[bool, bool]) -> None:
-    chain = [framed(120, 70, flips, SIZE), *maps]
+    chain = [resize_and_flip_map(120, 70, flips, SIZE), *maps]
     points = np.random.default_rng(0).uniform(0, SIZE, (20, 2))
     one = chain[0]
     for following in chain[1:]:
-        one = after(one, following)
+        one = compose(one, following)
     for source in reversed(chain):  # a point of the outcome goes back through the last operator first
         points = through(source, points)
     assert through(one, np.random.default_rng(0).uniform(0, SIZE, (20, 2))) == pytest.approx(points, abs=1e-6)
@@ -148,9 +148,9 @@ def test_maps_in_a_row_are_one_map(maps: list[Affine], flips: tuple[bool, bool])
 @given(st.integers(-200, 200), st.integers(-200, 200))
 def test_a_shift_is_a_warp_by_whole_pixels(right: int, down: int) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    source = after(GEOMETRIC["TranslateX"](right, 32), GEOMETRIC["TranslateY"](down, 32))
+    source = compose(GEOMETRIC["TranslateX"](right, 32), GEOMETRIC["TranslateY"](down, 32))
     assert is_shift(source)
-    assert (shifted(picture, source) == warp(picture, source, 32)).all()
+    assert (shift_image(picture, source) == warp(picture, source, 32)).all()
 
 
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True), (True, True)])
@@ -164,9 +164,9 @@ def test_a_crop_flipped_turned_and_sheared_is_torchvisions_step_by_step(flips: t
     chosen = [("Rotate", 20.0), ("ShearX", 0.2)]
     for name, value in chosen:
         theirs = usual(theirs, name, value)
-    turn = after(rotated(20.0, SIZE), GEOMETRIC["ShearX"](0.2, SIZE))
-    mine = warp(crop[10:100, 20:100], after(framed(90, 80, flips, SIZE), turn), SIZE)
-    where = inside(mine, rotated(20.0, SIZE), GEOMETRIC["ShearX"](0.2, SIZE), turn)
+    turn = compose(rotation(20.0, SIZE), GEOMETRIC["ShearX"](0.2, SIZE))
+    mine = warp(crop[10:100, 20:100], compose(resize_and_flip_map(90, 80, flips, SIZE), turn), SIZE)
+    where = inside(mine, rotation(20.0, SIZE), GEOMETRIC["ShearX"](0.2, SIZE), turn)
     assert where.mean() > 0.5
     assert np.abs(mine.astype(int) - theirs)[where].mean() < 1.0
 
@@ -193,7 +193,7 @@ def test_a_config_that_varies_nothing_resizes() -> None:
 
 def test_what_shrinks_much_is_averaged() -> None:
     checks = np.indices((128, 128)).sum(0)[..., None].repeat(3, 2) % 2 * 255
-    made = resized(checks.astype(np.uint8), (False, False), 64)
+    made = resize_and_flip(checks.astype(np.uint8), (False, False), 64)
     assert made.min() >= 127
     assert made.max() <= 128
     turning = AugmentConfig(**STILL, rotation=30.0)
@@ -255,8 +255,8 @@ def test_streams_are_philox_and_pinned() -> None:
     assert fresh[0] == pytest.approx(0.4234466355863712)  # from this code; a change breaks resume
 
 
-def many(config: AugmentConfig, count: int = 4000) -> Draws:
-    return draw(config, 9, [(0, index) for index in range(count)], (147, 147), 128)
+def many(config: AugmentConfig, count: int = 4000) -> AugmentationDraws:
+    return draw_augmentation(config, 9, [(0, index) for index in range(count)], (147, 147), 128)
 
 
 def test_probabilities_and_ranges() -> None:

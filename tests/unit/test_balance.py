@@ -6,20 +6,20 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from leansort.arch import trained
-from leansort.arch.archspec import ArchSpec
-from leansort.arch.trained import logits
+from leansort.arch import trained_model
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import compute_logits
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.balance import Balance, class_weights
-from leansort.data.crops import Crops
-from leansort.data.loader import EpochSampler, eval_batches
-from leansort.measure.accuracy import per_class
-from leansort.train.config import TrainConfig
-from leansort.train.job import Job
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.loading.class_balance import Balance, class_weights
+from leansort.data.loading.crops import Crops
+from leansort.data.loading.loader import EpochSampler, eval_batches
+from leansort.measure.accuracy.metrics import per_class
+from leansort.train.job import TrainingJob
 from leansort.train.loop import train
+from leansort.train.train_config import TrainConfig
 
 
 @pytest.mark.parametrize("kind", get_args(Balance))
@@ -80,11 +80,11 @@ def minority_recall(tmp_path: Path, **balance: Any) -> float:
     preprocess, labels = Preprocess(size=32), LabelSet.of(["common", "rare"])
     data, val = crops([300, 60], 0), crops([150, 150], 1)
     spec = ArchSpec(base="mnasnet", classes=2, width=0.25, dropout=0.0)
-    job = Job(spec, preprocess, labels, data, val, config, plain, Seeds(0), {})
+    job = TrainingJob(spec, preprocess, labels, data, val, config, plain, Seeds(0), {})
     records: list[dict[str, Any]] = []
     train(job, tmp_path, on_epoch=records.append)
-    model = trained.load(tmp_path).network()
-    out = logits(model, preprocess, eval_batches(val.pixels, 64)).argmax(1).numpy()
+    model = trained_model.load(tmp_path).network()
+    out = compute_logits(model, preprocess, eval_batches(val.pixels, 64)).argmax(1).numpy()
     rare = next(one for one in per_class(np.asarray(val.labels), out, labels.names) if one.name == "rare")
     return float(rare.recall)
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from leansort.arch import trained
-from leansort.arch.archspec import ArchSpec, Remove
-from leansort.arch.blocks import Residual
-from leansort.arch.fusing import fused
-from leansort.arch.trained import TrainedModel
-from leansort.compress.blocks import removable, without
-from leansort.compress.channels import pruned
+from leansort.arch import trained_model
+from leansort.arch.layers.blocks import Residual
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.spec import ArchSpec, Remove
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.pruning.channel_pruning import prune_channels
+from leansort.compress.pruning.residual_block_removal import find_removable_blocks, remove_blocks
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 from tests.contract.test_backbones import CASES
@@ -40,9 +40,9 @@ REMOVABLE = {
 def test_residual_blocks_are_found_and_leave(name: str, tmp_path: Path) -> None:
     model = model_of(name)
     given = {key: tensor.clone() for key, tensor in model.weights.items()}
-    found = removable(model)
+    found = find_removable_blocks(model)
     assert found == REMOVABLE[name]
-    short = without(model, found)
+    short = remove_blocks(model, found)
     assert all(torch.equal(model.weights[key], given[key]) for key in given)
     if not found:
         assert short is model
@@ -50,10 +50,10 @@ def test_residual_blocks_are_found_and_leave(name: str, tmp_path: Path) -> None:
     assert short.spec.edits[-1] == Remove(layers=tuple(found))
     assert ArchSpec.model_validate(json.loads(json.dumps(short.spec.to_json()))) == short.spec
     assert short.weights.keys() == {key for key in given if not key.startswith(tuple(f"{one}." for one in found))}
-    assert removable(short) == []
+    assert find_removable_blocks(short) == []
     short.save(tmp_path / "short.safetensors")
     x = torch.randn(2, 3, 32, 32)
-    assert torch.equal(trained.load(tmp_path / "short.safetensors").network()(x), short.network()(x))
+    assert torch.equal(trained_model.load(tmp_path / "short.safetensors").network()(x), short.network()(x))
 
 
 def test_the_rows_own_residual_blocks_are_those_found() -> None:
@@ -76,8 +76,8 @@ def test_what_is_left_is_the_shortcut(name: str, block: str, last: list[str]) ->
             nn.init.zeros_(network.get_parameter(f"{norm}.{part}"))
     silent = replace(model, weights=network.state_dict())
     x = torch.randn(2, 3, 32, 32)
-    torch.testing.assert_close(without(silent, [block]).network()(x), silent.network()(x), atol=1e-6, rtol=1e-6)
-    assert not torch.allclose(without(model, [block]).network()(x), model.network()(x), atol=1e-3)
+    torch.testing.assert_close(remove_blocks(silent, [block]).network()(x), silent.network()(x), atol=1e-6, rtol=1e-6)
+    assert not torch.allclose(remove_blocks(model, [block]).network()(x), model.network()(x), atol=1e-3)
 
 
 def test_blocks_whose_sum_is_activated_and_blocks_of_a_stage_are_found_one_by_one(
@@ -85,23 +85,23 @@ def test_blocks_whose_sum_is_activated_and_blocks_of_a_stage_are_found_one_by_on
 ) -> None:
     pytest.importorskip("huggingface_hub", reason="timm is not installed")
     monkeypatch.setitem(CASES, "timm:resnet10t", ArchSpec(base="timm:resnet10t", classes=6))
-    assert removable(model_of("timm:resnet10t")) == ["layer1.0"]
+    assert find_removable_blocks(model_of("timm:resnet10t")) == ["layer1.0"]
 
 
 def test_blocks_leave_fused_and_pruned_networks_and_channels_leave_shorter_ones() -> None:
     model = model_of("mobilenetv3_small")
-    network, spec = fused(model.network(), model.spec)
+    network, spec = fold_batch_norms(model.network(), model.spec)
     merged = TrainedModel(spec, network.state_dict(), model.preprocess, model.labels)
-    assert removable(merged) == REMOVABLE["mobilenetv3_small"]
+    assert find_removable_blocks(merged) == REMOVABLE["mobilenetv3_small"]
 
     def cut(one: TrainedModel) -> TrainedModel:
-        return pruned(
+        return prune_channels(
             one, amount=0.5, importance="l1", scope="local", round_to=4, gradients=None, seeds=Seeds(0)
         )  # fmt: skip
 
-    both = without(cut(without(merged, ["5"])), ["3", "11"])
+    both = remove_blocks(cut(remove_blocks(merged, ["5"])), ["3", "11"])
     assert [edit.op for edit in both.spec.edits] == ["fuse_batch_norm", "remove", "resize", "remove"]
-    assert removable(both) == ["6", "7", "8", "10"]
+    assert find_removable_blocks(both) == ["6", "7", "8", "10"]
     assert both.network()(torch.randn(1, 3, 32, 32)).shape == (1, 6)
 
 
@@ -109,5 +109,5 @@ def test_a_block_that_is_none_is_said_with_those_that_are() -> None:
     model = model_of("tiny_s")
     for name in ("2", "1.body", "nothing"):
         with pytest.raises(UserError, match=f"block to drop: got '{name}', allowed: 1, 4, 6"):
-            without(model, ["1", name])
-    assert without(model, []) is model
+            remove_blocks(model, ["1", name])
+    assert remove_blocks(model, []) is model

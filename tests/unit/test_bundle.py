@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leansort.core import bundle as bundles
-from leansort.core import store
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, UserError
+from leansort.core.files import atomic_io
 from tests.graphs import colour_bundle
 
 each_format = pytest.mark.parametrize("graph_format", FORMATS)
@@ -24,7 +24,7 @@ made = colour_bundle
 
 
 def refused(content: bytes) -> None:
-    with store.scratch() as folder:
+    with atomic_io.scratch() as folder:
         (folder / "m").write_bytes(content)
         with pytest.raises(IntegrityError):
             bundles.load(folder / "m")

@@ -12,8 +12,8 @@ import pytest
 
 from leansort.core import manifest as manifests
 from leansort.core.preprocess import Preprocess
-from leansort.data.cache import cached, size_bytes
-from leansort.data.importing import to_manifest
+from leansort.data.importing.manifest_builder import build_manifest
+from leansort.data.loading.decoded_cache import load_decoded, size_bytes
 from leansort.data.sources import folder
 
 BUILD = """
@@ -36,7 +36,7 @@ print("built" if built else "found", int(pixels.sum()))
 
 @pytest.fixture
 def imported(folders: Path, tmp_path: Path) -> Path:
-    manifest, _ = to_manifest(folder.items(folder.Config(path=folders)))
+    manifest, _ = build_manifest(folder.items(folder.Config(path=folders)))
     manifest.save(tmp_path / "manifest.parquet")
     return tmp_path / "manifest.parquet"
 
@@ -48,13 +48,13 @@ def build(imported: Path, out: Path, delay: float = 0.0) -> subprocess.Popen[str
 
 def test_the_cache_holds_what_preprocessing_gives(imported: Path, tmp_path: Path) -> None:
     manifest, preprocess = manifests.load(imported), Preprocess(size=32)
-    pixels = cached(manifest, manifest.rows, preprocess, tmp_path / "cache")
+    pixels = load_decoded(manifest, manifest.rows, preprocess, tmp_path / "cache")
     for row, crop in zip(manifest.rows, pixels, strict=True):
         assert np.array_equal(crop, preprocess(manifest.path(row)))
     assert not pixels.flags.writeable
     [file] = (tmp_path / "cache").glob("*.npy")
     assert file.stat().st_size == size_bytes(len(manifest.rows), preprocess) + 128
-    other = cached(manifest, manifest.rows, Preprocess(size=32, fit="crop"), tmp_path / "cache")
+    other = load_decoded(manifest, manifest.rows, Preprocess(size=32, fit="crop"), tmp_path / "cache")
     assert len(list((tmp_path / "cache").glob("*.npy"))) == 2
     assert not np.array_equal(other, pixels)
 

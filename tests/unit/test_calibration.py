@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leansort.measure.calibration import (
+from leansort.measure.accuracy.calibration import (
     calibrate,
     expected_calibration_error,
     fit_temperature,

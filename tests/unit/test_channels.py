@@ -14,16 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from leansort.arch import trained
-from leansort.arch.archspec import ArchSpec, Factorize, Factorized, FuseBatchNorm, Resize
+from leansort.arch import trained_model
 from leansort.arch.build import build
-from leansort.arch.fusing import fused
-from leansort.arch.initial import classifiers
-from leansort.arch.trained import TrainedModel
-from leansort.compress.channels import macs_of, parameters_of, pruned, pruned_to
-from leansort.compress.choosing import chosen
-from leansort.compress.coupling import Coupled, coupled
-from leansort.compress.importance import Importance
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.initialization import find_classifiers
+from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized, FuseBatchNorm, Resize
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.pruning.channel_groups import ChannelGroup, find_channel_groups
+from leansort.compress.pruning.channel_pruning import count_macs, count_parameters, prune_channels, prune_to_target
+from leansort.compress.pruning.channel_selection import select_channels
+from leansort.compress.pruning.importance import Importance
 from leansort.core.errors import UserError
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
@@ -62,14 +62,14 @@ def rows_model() -> TrainedModel:
         for module in network.modules():
             if isinstance(module, _BatchNorm):
                 module.momentum = 1.0
-        for head in classifiers(network, 6):
+        for head in find_classifiers(network, 6):
             head.weight.normal_()
         network.train()(torch.randn(16, 3, 32, 32))
     return of_network(ROWS, network)
 
 
 def fused_of(model: TrainedModel) -> TrainedModel:
-    network, spec = fused(model.network(), model.spec)
+    network, spec = fold_batch_norms(model.network(), model.spec)
     return of_network(spec, network)
 
 
@@ -106,7 +106,7 @@ def counts(network: nn.Module) -> dict[str, tuple[int, int, int]]:
 def test_half_of_the_channels_leave_every_network(name: str, scope: Literal["local", "global"], tmp_path: Path) -> None:
     model = model_of(name)
     given = {key: tensor.clone() for key, tensor in model.weights.items()}
-    small = pruned(model, amount=0.5, importance="l2", scope=scope, round_to=4, **ROBUST)
+    small = prune_channels(model, amount=0.5, importance="l2", scope=scope, round_to=4, **ROBUST)
     assert same(model.weights, given)
     assert ArchSpec.model_validate(json.loads(json.dumps(small.spec.to_json()))) == small.spec
     before, after = counts(model.network()), counts(small.network())
@@ -118,7 +118,7 @@ def test_half_of_the_channels_leave_every_network(name: str, scope: Literal["loc
     x = torch.randn(2, 3, 32, 32)
     out = small.network()(x)
     assert out.shape == (2, 6)
-    assert torch.equal(trained.load(tmp_path / "small.safetensors").network()(x), out)
+    assert torch.equal(trained_model.load(tmp_path / "small.safetensors").network()(x), out)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_half_of_the_channels_leave_every_network(name: str, scope: Literal["loc
 )
 def test_channels_without_a_signal_are_the_ones_that_leave(name: str, merged: bool) -> None:
     silenced = silence(fused_of(model_of(name)) if merged else model_of(name))
-    small = pruned(silenced, amount=0.5, importance="l1", scope="local", round_to=1, **ROBUST)
+    small = prune_channels(silenced, amount=0.5, importance="l1", scope="local", round_to=1, **ROBUST)
     assert size(small) < 0.45 * size(silenced)
     x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
     torch.testing.assert_close(
@@ -138,7 +138,7 @@ def test_channels_without_a_signal_are_the_ones_that_leave(name: str, merged: bo
 def silence(model: TrainedModel) -> TrainedModel:
     """Half of every width, drawn, is made to put out zeros; what reads it is not told."""
     network, drawn = model.network(), torch.Generator().manual_seed(5)
-    for one in coupled(network, classifiers(network, 6), 32):
+    for one in find_channel_groups(network, find_classifiers(network, 6), 32):
         units = torch.randperm(one.units, generator=drawn)[: (one.units + 1) // 2 if one.units > 1 else 0]
         quiet = one.of_units(units.tolist())
         for touch in one.touches:
@@ -155,18 +155,18 @@ def mute(layer: nn.Module, channels: list[int]) -> None:
 
 def test_grouped_convolutions_lose_the_same_places_of_every_group() -> None:
     model = rows_model()
-    small = pruned(model, amount=0.5, importance="l1", scope="local", round_to=1, **ROBUST)
+    small = prune_channels(model, amount=0.5, importance="l1", scope="local", round_to=1, **ROBUST)
     shapes = list(counts(small.network()).values())
     assert (8, 12, 4) in shapes  # from 16, 24 in 4 groups
     assert (20, 20, 20) in shapes  # from 40, 60 in 20 groups: of two in a group one, of three out
     x = torch.randn(1, 3, 32, 32, dtype=torch.float64)
     silenced = silence(model)
-    quiet = pruned(silenced, amount=0.5, importance="l1", scope="local", round_to=1, **ROBUST)
+    quiet = prune_channels(silenced, amount=0.5, importance="l1", scope="local", round_to=1, **ROBUST)
     torch.testing.assert_close(quiet.network().double()(x), silenced.network().double()(x), atol=1e-9, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["mobilenetv3_small", "timm:lcnet_050"])
-@pytest.mark.parametrize(("target", "scope"), [(macs_of, "global"), (parameters_of, "local")])
+@pytest.mark.parametrize(("target", "scope"), [(count_macs, "global"), (count_parameters, "local")])
 def test_as_few_channels_leave_as_reach_the_target(
     name: str, target: Callable[[TrainedModel], float], scope: Literal["local", "global"]
 ) -> None:
@@ -176,7 +176,7 @@ def test_as_few_channels_leave_as_reach_the_target(
         asked.append(target(one))
         return asked[-1]
 
-    small, amount = pruned_to(
+    small, amount = prune_to_target(
         model, target=counted, share=0.6, importance="l2", scope=scope, round_to=4, largest=0.9, **ROBUST
     )
     assert 0.55 * target(model) < target(small) <= 0.6 * target(model)
@@ -188,17 +188,17 @@ def test_as_few_channels_leave_as_reach_the_target(
 def test_a_target_out_of_reach_gives_the_smallest_model_and_one_that_is_met_the_same() -> None:
     model = model_of("tiny_s")
     rest: dict[str, Any] = {"importance": "l1", "scope": "global", "round_to": 8, "largest": 0.5, **ROBUST}
-    small, amount = pruned_to(model, target=macs_of, share=0.001, **rest)
+    small, amount = prune_to_target(model, target=count_macs, share=0.001, **rest)
     assert amount == 1.0
-    assert 0.001 * macs_of(model) < macs_of(small) < 0.7 * macs_of(model)
-    assert pruned_to(model, target=macs_of, share=1.0, **rest) == (model, 0.0)
-    assert pruned(model, amount=0.0, **rest) is model
+    assert 0.001 * count_macs(model) < count_macs(small) < 0.7 * count_macs(model)
+    assert prune_to_target(model, target=count_macs, share=1.0, **rest) == (model, 0.0)
+    assert prune_channels(model, amount=0.0, **rest) is model
 
 
 def test_no_width_loses_more_than_the_cap() -> None:
     model = model_of("mobilenetv3_small")
     before = counts(model.network())
-    small = pruned(
+    small = prune_channels(
         model, amount=0.9, importance="random", scope="global", round_to=1, largest=0.6, **ROBUST
     )  # fmt: skip
     for layer, (_, out, _) in last_edit(small).layers.items():
@@ -218,12 +218,12 @@ def gradients(network: nn.Module) -> None:
 def test_the_same_channels_leave_again(importance: Importance) -> None:
     model, state = model_of("mobilenetv3_small"), torch.random.get_rng_state()
     rest: dict[str, Any] = {"amount": 0.4, "scope": "global", "round_to": 2, "gradients": gradients}
-    a, b, c = (pruned(model, importance=importance, seeds=Seeds(seed), **rest) for seed in (1, 1, 2))
+    a, b, c = (prune_channels(model, importance=importance, seeds=Seeds(seed), **rest) for seed in (1, 1, 2))
     assert a.spec == b.spec
     assert same(a.weights, b.weights)
     assert (importance != "random") == same(a.weights, c.weights)
     assert torch.equal(torch.random.get_rng_state(), state)
-    other = pruned(model, importance="l2", seeds=Seeds(1), **rest)
+    other = prune_channels(model, importance="l2", seeds=Seeds(1), **rest)
     assert not same(a.weights, other.weights)
 
 
@@ -236,7 +236,7 @@ def test_taylor_keeps_what_the_loss_hangs_on() -> None:
         head = network.get_parameter("11.weight")
         head.grad = torch.zeros_like(head).index_fill_(1, torch.arange(1, head.shape[1], 2), 1.0)  # but for every other
 
-    small = pruned(
+    small = prune_channels(
         model, amount=0.5, importance="taylor", scope="local", round_to=1, gradients=leave, seeds=Seeds(0)
     )  # fmt: skip
     before, after = (counts(one.network())["8.0"] for one in (model, small))
@@ -248,24 +248,24 @@ def test_what_cannot_be_scored_is_said_in_one_line() -> None:
     model = model_of("tiny_s")
     rest: dict[str, Any] = {"amount": 0.5, "scope": "local", "round_to": 1, "seeds": Seeds(0)}
     with pytest.raises(UserError, match="reads the factors of batch norms, and this network has none"):
-        pruned(fused_of(model), importance="bn_scale", gradients=None, **rest)
+        prune_channels(fused_of(model), importance="bn_scale", gradients=None, **rest)
     with pytest.raises(ValueError, match="taylor needs gradients"):
-        pruned(model, importance="taylor", gradients=None, **rest)
+        prune_channels(model, importance="taylor", gradients=None, **rest)
     with pytest.raises(ValueError, match="left no gradient"):
-        pruned(model, importance="taylor", gradients=lambda _network: None, **rest)
+        prune_channels(model, importance="taylor", gradients=lambda _network: None, **rest)
     with pytest.raises(ValueError, match="need amount"):
-        pruned(model, importance="l1", gradients=None, **{**rest, "amount": 1.5})
+        prune_channels(model, importance="l1", gradients=None, **{**rest, "amount": 1.5})
 
 
 @pytest.mark.parametrize("name", ["mobilenetv4_conv_small", "timm:repvit_m0_9"])
 def test_cut_fused_and_cut_again(name: str) -> None:
     rest: dict[str, Any] = {"amount": 0.25, "scope": "local", "importance": "l1", "round_to": 4, **ROBUST}
-    once = pruned(model_of(name), **rest)
-    twice = pruned(fused_of(pruned(once, **rest)), **rest)
+    once = prune_channels(model_of(name), **rest)
+    twice = prune_channels(fused_of(prune_channels(once, **rest)), **rest)
     assert [edit.op for edit in twice.spec.edits] == ["resize", "resize", "fuse_batch_norm", "resize"]
     assert ArchSpec.model_validate(json.loads(json.dumps(twice.spec.to_json()))) == twice.spec
     assert isinstance(twice.spec.edits[2], FuseBatchNorm)
-    assert macs_of(twice) < 0.6 * macs_of(once)
+    assert count_macs(twice) < 0.6 * count_macs(once)
     assert twice.network()(torch.randn(1, 3, 32, 32)).shape == (1, 6)
 
 
@@ -278,8 +278,8 @@ def test_factorized_layers_shrink_inside_and_out() -> None:
     )
     network = build(spec, Seeds(3))
     with torch.no_grad():
-        classifiers(network, 6)[0].weight.normal_()
-    small = pruned(of_network(spec, network), amount=0.5, importance="l1", scope="local", round_to=2, **ROBUST)
+        find_classifiers(network, 6)[0].weight.normal_()
+    small = prune_channels(of_network(spec, network), amount=0.5, importance="l1", scope="local", round_to=2, **ROBUST)
     shapes = counts(small.network())
     assert shapes["12.0.0"][1] == shapes["12.0.1"][0] == 12
     assert shapes["0.0.1"] == (2, 4, 1)  # a rank of 2 cannot be halved to a multiple of 2
@@ -318,17 +318,17 @@ def test_channels_that_cannot_be_followed_stay_and_the_rest_goes(
         with torch.no_grad():
             network.get_parameter("head.weight").normal_()
         if sound:
-            small = pruned(of_network(spec, network), **rest)
+            small = prune_channels(of_network(spec, network), **rest)
             assert last_edit(small).layers == {
                 "inner": (8, 4, 1), "scaled": (4, 8, 1), "last": (8, 4, 1), "head": (16, 6, 1),
             }  # fmt: skip
         else:
             with pytest.raises(UserError, match=r"^odd cannot be pruned: with fewer channels it gives outputs off"):
-                pruned(of_network(spec, network), **rest)
+                prune_channels(of_network(spec, network), **rest)
 
 
-def width(name: str, units: int, groups: int = 1) -> Coupled:
-    return Coupled(name, units * groups, groups, ())
+def width(name: str, units: int, groups: int = 1) -> ChannelGroup:
+    return ChannelGroup(name, units * groups, groups, ())
 
 
 def test_which_channels_are_chosen() -> None:
@@ -338,7 +338,7 @@ def test_which_channels_are_chosen() -> None:
     def choose(
         amount: float, scope: Literal["local", "global"], round_to: int, largest: float = 1.0
     ) -> dict[str, set[int]]:
-        return chosen(sets, scores, amount, scope, round_to, largest)
+        return select_channels(sets, scores, amount, scope, round_to, largest)
 
     halves = {"a": {0, 1, 2, 3}, "b": set(range(8)), "c": {1, 5, 3, 7}}
     assert choose(0.5, "local", 1) == halves  # d has no score; channels of c go two at a time

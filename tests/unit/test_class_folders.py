@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from leansort.core.class_folders import BESIDE, ClassFolders, class_folders
 from leansort.core.errors import UserError
+from leansort.core.folders.class_folders import BESIDE, ClassFolders, class_folders
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(40)
 

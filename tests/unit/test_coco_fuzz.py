@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from leansort.core.errors import UserError
 from leansort.data.coco.annotation_files import AnnotationFile
-from leansort.data.coco.plan import Plan, Reading, plan
+from leansort.data.coco.plan import CropPlan, Reading, plan_crops
 from leansort.data.coco.survey import survey
 
 CASES = 10_000
@@ -89,7 +89,7 @@ def read(folder: Path, data: bytes) -> dict[str, Any] | None:
     path = folder / "annotations.json"
     path.write_bytes(data)
     try:
-        planned = plan([AnnotationFile(path, None, folder)], None, "", Reading(polygons=len(data) % 2 == 0))
+        planned = plan_crops([AnnotationFile(path, None, folder)], None, "", Reading(polygons=len(data) % 2 == 0))
         surveyed = survey(planned, 0.1, 8)
     except UserError as error:
         refusal = str(error)
@@ -100,7 +100,7 @@ def read(folder: Path, data: bytes) -> dict[str, Any] | None:
     return None
 
 
-def counted(planned: Plan, surveyed: dict[str, Any]) -> dict[str, Any]:
+def counted(planned: CropPlan, surveyed: dict[str, Any]) -> dict[str, Any]:
     """Check that every annotation is in one of the counts."""
     parts = ("classes", "dropped categories", "dropped boxes")
     assert sum(sum(surveyed[part].values()) for part in parts) == surveyed["annotations"]

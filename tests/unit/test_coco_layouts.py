@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from leansort.core.errors import UserError
-from leansort.data.importing import to_manifest
+from leansort.data.importing.manifest_builder import build_manifest
 from leansort.data.sources import coco, folder
 from tests.coco_files import cvat, label_studio, own, put, roboflow, tree, world
 
 
 def counts(tmp_path: Path, path: Any, **more: Any) -> dict[str, int]:
-    manifest, faults = to_manifest(coco.items(coco.Config(path=path, out=tmp_path / "out", **more)))
+    manifest, faults = build_manifest(coco.items(coco.Config(path=path, out=tmp_path / "out", **more)))
     assert not [kind for kind in faults.counts if "photo" in kind or "box" in kind]
     found = {split: sum(manifest.counts(split)) for split in ("train", "val", "test")}
     return {split: count for split, count in found.items() if count}
@@ -33,7 +33,7 @@ def test_roboflow(tmp_path: Path) -> None:
         "valid/_annotations.coco.json (val, photos beside it); test/_annotations.coco.json (test, photos beside it)"
     )
     assert counts(tmp_path, root) == {"train": 8, "val": 4, "test": 4}
-    manifest, faults = to_manifest(coco.items(coco.Config(path=root, out=tmp_path / "again")))
+    manifest, faults = build_manifest(coco.items(coco.Config(path=root, out=tmp_path / "again")))
     assert manifest.labels.names == ("glass", "paper")
     assert [places for kind, places in faults.examples.items() if "class without a crop" in kind] == [["trash"]]
 

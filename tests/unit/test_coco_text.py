@@ -37,7 +37,7 @@ def written(folder: Path, data: bytes) -> Path:
     ],
 )
 def test_every_utf_is_read_alike(data: bytes, tmp_path: Path) -> None:
-    found = records.read(written(tmp_path, data))
+    found = records.read_coco(written(tmp_path, data))
     assert [one.file_name for one in found.images] == ["müll.jpg"]
     assert [len(part) for part in (found.annotations, found.categories)] == [1, 1]
 
@@ -47,7 +47,7 @@ def test_a_part_given_twice_is_refused_with_both_lines(part: str, tmp_path: Path
     second = f'{{\n"{part}": [],\n{TEXT[1:]}'
     line = second[: second.rindex(f'\n "{part}"') + 2].count("\n") + 1
     with pytest.raises(UserError, match=f"gives a key twice: '{part}' in line 2 and in line {line}; merge"):
-        records.read(written(tmp_path, second.encode()))
+        records.read_coco(written(tmp_path, second.encode()))
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_a_part_given_twice_is_refused_with_both_lines(part: str, tmp_path: Path
 )
 def test_a_parts_name_inside_other_parts_is_no_double(more: dict[str, Any], tmp_path: Path) -> None:
     text = json.dumps({**more, **TREE}) if "info" in more else json.dumps({**TREE, **more})
-    assert len(records.read(written(tmp_path, text.encode())).annotations) == 1
+    assert len(records.read_coco(written(tmp_path, text.encode())).annotations) == 1
 
 
 def test_an_old_encoding_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"is not UTF-8 text \(byte 0xFC in line 5; it seems to be Windows-1252"):
-        records.read(written(tmp_path, TEXT.encode("latin-1")))
+        records.read_coco(written(tmp_path, TEXT.encode("latin-1")))

@@ -13,8 +13,8 @@ import cv2
 import pytest
 
 from leansort.core.errors import UserError
-from leansort.data.importing import to_manifest
-from leansort.data.items import Items
+from leansort.data.importing.items import Items
+from leansort.data.importing.manifest_builder import build_manifest
 from leansort.data.sources import coco
 from tests.coco_files import BOX, label_studio, photos, put, tree, world
 
@@ -48,7 +48,7 @@ def test_photos_of_one_name_in_two_folders_are_two_photos(tmp_path: Path) -> Non
 
 def test_the_same_names_in_two_splits_do_not_leak(tmp_path: Path) -> None:
     paths = {"train": world(tmp_path / "a"), "valid": world(tmp_path / "b", 4)}
-    manifest, _ = to_manifest(cut(tmp_path / "out", paths))
+    manifest, _ = build_manifest(cut(tmp_path / "out", paths))
     assert [sum(manifest.counts(split)) for split in ("train", "val", "test")] == [8, 4, 0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from leansort.report import compression
+from leansort.report import compression_page
 
 F1 = {"value": 0.9, "low": 0.85, "high": 0.95}
 
@@ -31,7 +31,7 @@ def tree(*records: dict[str, Any]) -> dict[str, Any]:
 
 
 def headline(given: dict[str, Any]) -> list[str]:
-    return re.findall(r'class="big">([^<]*)<', compression.page(given))
+    return re.findall(r'class="big">([^<]*)<', compression_page.page(given))
 
 
 def test_a_refused_step_is_in_the_table_and_not_in_the_headline() -> None:
@@ -43,4 +43,4 @@ def test_a_refused_step_is_in_the_table_and_not_in_the_headline() -> None:
         == ["0.8950", "4.00 MB", "1000.0 M", "1.00 ms"]
     )
     assert headline(tree(start, refused)) == ["0.9000", "8.00 MB", "2000.0 M", "2.00 ms"]
-    assert "0.7000" in compression.text(tree(start, refused))
+    assert "0.7000" in compression_page.text(tree(start, refused))

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leansort.core import manifest as manifests
-from leansort.core import plugins, store
+from leansort.core import plugins
 from leansort.core.errors import IntegrityError, LeansortError, UserError, not_one_of
+from leansort.core.files import atomic_io
 from leansort.core.labels import LONGEST, LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.core.seeds import Seeds
@@ -61,10 +62,10 @@ def test_differing_labels_show_both_orders() -> None:
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "f"
-    store.write_text(path, "old")
+    atomic_io.write_text(path, "old")
 
     def fail() -> None:
-        with store.replacing(path) as temporary:
+        with atomic_io.replace_file(path) as temporary:
             temporary.write_text("half")
             raise RuntimeError("killed")
 
@@ -77,18 +78,18 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 def test_an_unwritable_place_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LeansortError, match="cannot write"):
-        store.write_text(tmp_path / "file" / "x", "a")
+        atomic_io.write_text(tmp_path / "file" / "x", "a")
 
 
 def test_json_is_strict(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        store.write_json(tmp_path / "f", {"a": float("inf")})
+        atomic_io.write_json(tmp_path / "f", {"a": float("inf")})
     assert not (tmp_path / "f").exists()
 
 
 def test_plugins_are_found_by_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "mnasnet" in plugins.found("backbones")
-    assert {"folder", "coco", "sample"} <= set(plugins.found("sources"))
+    assert "mnasnet" in plugins.list_plugins("backbones")
+    assert {"folder", "coco", "sample"} <= set(plugins.list_plugins("sources"))
     (tmp_path / "engines").mkdir()
     (tmp_path / "engines" / "mine.py").write_text("VALUE = 7\n")
     monkeypatch.setenv("LEANSORT_PLUGINS", str(tmp_path))

@@ -11,9 +11,9 @@ import pytest
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
-from leansort.data import category_map, classes
-from leansort.data.importing import to_manifest
-from leansort.data.items import Item, Items, count
+from leansort.data.importing import category_map, classes
+from leansort.data.importing.items import Item, Items, count_items
+from leansort.data.importing.manifest_builder import build_manifest
 from leansort.data.sources import coco as coco_source
 from leansort.data.sources import folder, table
 from tests.conftest import draw
@@ -35,7 +35,7 @@ def items(root: Path, wanted: dict[str, dict[str, int]], names: tuple[str, ...])
 
 
 def imported(found: Items, **more: Any) -> tuple[Manifest, dict[str, list[str]]]:
-    manifest, faults = to_manifest(found, verify=False, **more)
+    manifest, faults = build_manifest(found, verify=False, **more)
     return manifest, faults.examples
 
 
@@ -84,7 +84,7 @@ def test_a_class_whose_pictures_all_cannot_be_read_is_left_out_too(tmp_path: Pat
             draw(tmp_path / name / f"{number}.png", 0, number, (16, 16))
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "x.png").write_bytes(b"no picture")
-    manifest, faults = to_manifest(folder.items(folder.Config(path=tmp_path)), tolerate=0.1)
+    manifest, faults = build_manifest(folder.items(folder.Config(path=tmp_path)), tolerate=0.1)
     assert manifest.labels.names == ("a", "b")
     assert faults.examples[classes.EMPTY] == ["c"]
 
@@ -139,7 +139,7 @@ def written(root: Path, names: list[str]) -> Path:
 def test_class_folders_in_two_spellings_are_one_class(tmp_path: Path) -> None:
     root = written(tmp_path, ["plastic", "paper"])
     draw(root / "train" / "plastic " / "more.png", 0, 9, (16, 16))
-    manifest, faults = to_manifest(folder.items(folder.Config(path=root)))
+    manifest, faults = build_manifest(folder.items(folder.Config(path=root)))
     assert manifest.labels.names == ("paper", "plastic")
     assert sum(manifest.counts(split)[1] for split in ALL) == 11
     assert faults.examples[classes.RESPELLED] == ["'plastic ' taken as 'plastic', 1 crop"]
@@ -176,10 +176,10 @@ def test_a_map_keeps_its_order_and_loses_the_class_that_nothing_shows(tmp_path: 
     path = tmp_path / "map.yaml"
     path.write_text("labels: [Metal, Battery, Bag]\nmap: {Metal: [can], Battery: [battery], Bag: [bag]}\ndrop: [cup]\n")
     found = folder.items(folder.Config(path=root, map=path))
-    manifest, faults = to_manifest(found)
+    manifest, faults = build_manifest(found)
     assert (manifest.labels.names, faults.examples[classes.EMPTY]) == (("Metal", "Bag"), ["Battery"])
-    assert to_manifest(found, keep=["Battery"])[0].labels.names == ("Metal", "Battery", "Bag")
-    assert count(found)["classes without a crop"] == ["Battery"]
+    assert build_manifest(found, keep=["Battery"])[0].labels.names == ("Metal", "Battery", "Bag")
+    assert count_items(found)["classes without a crop"] == ["Battery"]
 
 
 def test_labels_of_a_table_in_either_unicode_form_are_one_class(tmp_path: Path) -> None:
@@ -189,11 +189,11 @@ def test_labels_of_a_table_in_either_unicode_form_are_one_class(tmp_path: Path) 
         split = "train" if number < 10 else "val"
         lines.append(f"{number}.png,{('plástico', NFD, 'paper')[number % 3]},{split}")
     (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    manifest, faults = to_manifest(table.items(table.Config(path=tmp_path / "list.csv")))
+    manifest, faults = build_manifest(table.items(table.Config(path=tmp_path / "list.csv")))
     assert manifest.labels.names == ("paper", "plástico")
     assert [r"('pla\u0301stico') taken as" in line for line in faults.examples[classes.RESPELLED]] == [True]
     unused = table.Config(path=tmp_path / "list.csv", labels=("plástico", "glass", "paper"))
-    assert to_manifest(table.items(unused))[0].labels.names == ("plástico", "paper")
+    assert build_manifest(table.items(unused))[0].labels.names == ("plástico", "paper")
     assert json.dumps(manifest.notes)
 
 
@@ -215,14 +215,14 @@ def test_a_category_that_only_groups_the_others_is_no_class(tmp_path: Path) -> N
     """As Roboflow writes it: category 0 has the project's name, and may be spelled as a class is."""
     config = coco_source.Config(path=coco(tmp_path, ["plastic", "Plastic", "paper"], [1, 2] * 10), out=tmp_path)
     assert coco_source.survey(config)["classes without a crop"] == ["plastic"]
-    manifest, faults = to_manifest(coco_source.items(config))
+    manifest, faults = build_manifest(coco_source.items(config))
     assert (manifest.labels.names, faults.examples[classes.EMPTY]) == (("Plastic", "paper"), ["plastic"])
 
 
 def test_categories_in_several_spellings(tmp_path: Path) -> None:
     path = coco(tmp_path, ["plastic", "paper", "plastic "], [0, 1, 2, 1] * 5)
     config = coco_source.Config(path=path, out=tmp_path)
-    manifest, faults = to_manifest(coco_source.items(config))
+    manifest, faults = build_manifest(coco_source.items(config))
     assert manifest.labels.names == ("plastic", "paper")
     assert faults.examples[classes.RESPELLED] == ["'plastic ' taken as 'plastic', 5 boxes"]
     assert sum(coco_source.survey(config)["classes"].values()) == 20

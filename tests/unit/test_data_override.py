@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leansort.workflows.data_override import with_path
+from leansort.recipe.data_override import with_path
 from tests.coco_files import cvat, world
 from tests.conftest import draw
 

@@ -15,21 +15,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from leansort.arch import timm, weights
 from leansort.arch.build import build
-from leansort.arch.trained import TrainedModel, normalized
+from leansort.arch.pretrained import loading
+from leansort.arch.timm_models import networks
+from leansort.arch.trained_model import TrainedModel, normalize
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.crops import Crops
-from leansort.export.onnx import to_bundle
-from leansort.train import loop, teachers
-from leansort.train.config import DistillConfig
-from leansort.train.distill import Distillation, Features, Student, Teacher, resized
-from leansort.train.job import Job
-from leansort.train.teachers import NetworkTeacher
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.loading.crops import Crops
+from leansort.export.onnx import export_onnx
+from leansort.train import loop
+from leansort.train.distillation import teachers
+from leansort.train.distillation.teacher_loss import Distillation, Features, Student, Teacher, resize_crops
+from leansort.train.distillation.teachers import NetworkTeacher
+from leansort.train.job import TrainingJob
+from leansort.train.train_config import DistillConfig
 from tests.jobs import AS_THEY_ARE, LABELS, NORMED, PLAIN, job, kept, require_equal, stopped, trained
 
 NOTHING_ELSE = DistillConfig(weight=1.0)
@@ -65,7 +67,7 @@ def fixed(logits_bc: Tensor) -> Any:
     return Fixed()
 
 
-def model_of(one: Job, seed: int = 7) -> TrainedModel:
+def model_of(one: TrainingJob, seed: int = 7) -> TrainedModel:
     """A network with a classifier that tells something apart, as a stored model."""
     network = build(one.spec, Seeds(seed))
     torch.manual_seed(seed)
@@ -73,7 +75,7 @@ def model_of(one: Job, seed: int = 7) -> TrainedModel:
     return TrainedModel(one.spec, network.state_dict(), one.preprocess, one.labels)
 
 
-def teacher_of(one: Job, *, hints: bool = False) -> NetworkTeacher:
+def teacher_of(one: TrainingJob, *, hints: bool = False) -> NetworkTeacher:
     return NetworkTeacher(model_of(one).network(), one.preprocess, 3, hints=hints)
 
 
@@ -204,15 +206,15 @@ def test_what_is_kept_is_told_apart_by_its_name_and_the_same_the_first_time() ->
 # ---- features
 
 
-def distance(one: Job, folder: Path, teacher: NetworkTeacher) -> float:
+def distance(one: TrainingJob, folder: Path, teacher: NetworkTeacher) -> float:
     """How far the features of the student in a checkpoint are from the teacher's, over the training crops."""
     student = Student(build(one.spec), [teacher.width], 3)
     tensors = {name.removeprefix("model."): value for name, value in kept(folder)[0].items()}
     student.load_state_dict({name: tensors[name] for name in student.state_dict()})
-    x_bchw = resized(torch.from_numpy(np.asarray(one.train.pixels)).permute(0, 3, 1, 2), one.preprocess.size)
+    x_bchw = resize_crops(torch.from_numpy(np.asarray(one.train.pixels)).permute(0, 3, 1, 2), one.preprocess.size)
     _, theirs = teacher(x_bchw)
     assert theirs is not None
-    _, far = student.eval()(normalized(x_bchw, one.preprocess), [theirs])
+    _, far = student.eval()(normalize(x_bchw, one.preprocess), [theirs])
     assert far is not None
     return float(far.detach())
 
@@ -301,7 +303,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teachers")
     model = model_of(job(NORMED))
     model.save(folder / "model.safetensors")
-    to_bundle(model).save(folder / "model.leansort")
+    export_onnx(model).save(folder / "model.leansort")
     return folder
 
 
@@ -324,7 +326,7 @@ def test_a_network_teacher_sees_crops_at_its_own_size_in_evaluation_mode(stored:
     x_bchw = some(32)
     logits_bc, features_bf = teacher(x_bchw)
     small = F.interpolate(x_bchw.float(), (16, 16), mode="bilinear", antialias=True, align_corners=False)
-    wanted_bc = model_of(job(NORMED)).network()(normalized(small.round(), Preprocess(size=16)))
+    wanted_bc = model_of(job(NORMED)).network()(normalize(small.round(), Preprocess(size=16)))
     assert logits_bc is not None
     assert torch.allclose(logits_bc, wanted_bc, atol=1e-5)
     assert features_bf is not None
@@ -359,9 +361,9 @@ def test_a_bundle_and_a_network_teach_together(stored: Path, tmp_path: Path) -> 
 
 
 def test_a_published_network_gives_hints_alone(stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = timm.published("timm:lcnet_050")
+    made = networks.build_published("timm:lcnet_050")
     assert (made.classes, made.preprocess.size) == (1000, 224)
-    monkeypatch.setattr(weights, "fetch", lambda source: made.network.state_dict())
+    monkeypatch.setattr(loading, "read_weights", lambda source: made.network.state_dict())
     source = Path("timm:lcnet_050")
     with pytest.raises(UserError, match=r"timm:lcnet_050 knows other classes .* gives features alone"):
         teachers.load([source], LABELS, hints=False, threads=1)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from leansort.core.labels import CONTEST
-from leansort.data.drawing.dataset import draw_dataset
-from leansort.data.drawing.scene import HEIGHT, WIDTH
+from leansort.data.synthetic.dataset import draw_dataset
+from leansort.data.synthetic.scene import HEIGHT, WIDTH
 
 SCENES = {"train": 14, "val": 2, "test": 2}
 

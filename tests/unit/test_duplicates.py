@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leansort.data import aligning, duplicates
+from leansort.data.quality import image_alignment, near_duplicates
 
 
 @settings(max_examples=40, deadline=None)
@@ -25,18 +25,18 @@ def test_every_pair_within_the_radius_is_found(seed: int, count: int, radius: in
     i, j = np.triu_indices(len(hashes), 1)
     close = np.bitwise_count(hashes[i] ^ hashes[j]) <= radius
     expected = {(int(a), int(b)) for a, b in zip(i[close], j[close], strict=True)}
-    assert {(int(a), int(b)) for a, b in duplicates.near_pairs(hashes, radius)} == expected
+    assert {(int(a), int(b)) for a, b in near_duplicates.near_pairs(hashes, radius)} == expected
 
 
 def test_equal_hashes_are_paired_with_the_first() -> None:
     hashes = np.full(1000, 77, np.uint64)
-    pairs = duplicates.near_pairs(hashes, 10)
+    pairs = near_duplicates.near_pairs(hashes, 10)
     assert pairs.tolist() == [[0, index] for index in range(1, 1000)]
-    assert len(set(duplicates.clusters(1000, [(int(a), int(b)) for a, b in pairs]))) == 1
+    assert len(set(near_duplicates.clusters(1000, [(int(a), int(b)) for a, b in pairs]))) == 1
 
 
 def test_clusters_join_chains() -> None:
-    assert duplicates.clusters(6, [(4, 3), (1, 2), (2, 4)]) == [0, 1, 1, 1, 1, 5]
+    assert near_duplicates.clusters(6, [(4, 3), (1, 2), (2, 4)]) == [0, 1, 1, 1, 1, 5]
 
 
 def picture(seed: int) -> Any:
@@ -71,11 +71,11 @@ def test_the_same_scene_is_told_from_another(tmp_path: Path, change: Any, same: 
     first, second = tmp_path / "a.png", tmp_path / "b.jpg"
     cv2.imwrite(str(first), picture(1))
     cv2.imwrite(str(second), change(picture(1)), [cv2.IMWRITE_JPEG_QUALITY, 60])
-    [like] = aligning.same([(first, second)])
-    assert (like >= aligning.SAME) == same
+    [like] = image_alignment.show_same_object([(first, second)])
+    assert (like >= image_alignment.SAME) == same
     if same:
-        hashes = duplicates.perceptual_hashes(
-            np.stack([duplicates.thumbnail(cv2.imread(str(path))) for path in (first, second)])  # type: ignore[arg-type]
+        hashes = near_duplicates.perceptual_hashes(
+            np.stack([near_duplicates.thumbnail(cv2.imread(str(path))) for path in (first, second)])  # type: ignore[arg-type]
         )
         assert np.bitwise_count(hashes[0] ^ hashes[1]) <= 14
 
@@ -84,4 +84,4 @@ def test_even_pictures_are_the_same_only_in_colour(tmp_path: Path) -> None:
     for name, colour in (("a", (10, 200, 30)), ("b", (10, 200, 30)), ("c", (200, 10, 30))):
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((50, 60, 3), colour, np.uint8))
     a, b, c = (tmp_path / f"{name}.png" for name in "abc")
-    assert aligning.same([(a, b), (a, c), (a, tmp_path / "gone.png")]) == [1.0, 0.0, 0.0]
+    assert image_alignment.show_same_object([(a, b), (a, c), (a, tmp_path / "gone.png")]) == [1.0, 0.0, 0.0]

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from leansort.arch.archspec import ArchSpec, Factorize, Factorized, Norm, Remove, Resize
-from leansort.arch.blocks import DropPath
 from leansort.arch.build import build, parameters
-from leansort.arch.factored import factors
-from leansort.arch.fusing import fused
+from leansort.arch.layers.blocks import DropPath
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.factorized_layers import build_factor_chain
+from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized, Norm, Remove, Resize
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 
@@ -31,7 +31,7 @@ def again(spec: ArchSpec) -> ArchSpec:
 def fused_and_rebuilt(spec: ArchSpec, atol: float) -> tuple[nn.Module, nn.Module, ArchSpec]:
     """A network, its fused copy and the spec of that; checked to say the same, also built anew from the spec."""
     network = build(spec, Seeds(4)).eval()
-    fast, fused_spec = fused(network, spec)
+    fast, fused_spec = fold_batch_norms(network, spec)
     x = torch.randn(2, 3, 64, 96)
     torch.testing.assert_close(fast(x), network(x), atol=atol, rtol=0)
     rebuilt = build(again(fused_spec), Seeds(9)).eval()
@@ -95,7 +95,7 @@ def test_factors_keep_shapes(
     method: str, kernel: int | tuple[int, int], stride: int, padding: int, dilation: int
 ) -> None:
     layer = nn.Conv2d(6, 10, kernel, stride, padding, dilation)
-    chain = factors(layer, Factorized(method=method, ranks=(3, 4) if method == "tucker" else (3,)))  # type: ignore[arg-type]
+    chain = build_factor_chain(layer, Factorized(method=method, ranks=(3, 4) if method == "tucker" else (3,)))  # type: ignore[arg-type]
     x = torch.randn(2, 6, 17, 23)
     assert chain(x).shape == layer(x).shape
     last = list(chain.children())[-1]

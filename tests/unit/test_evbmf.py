@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leansort.compress.evbmf import evbmf
+from leansort.compress.low_rank.evbmf import evbmf
 
 Array = npt.NDArray[np.float64]
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from leansort.arch.archspec import Factorize, Factorized
-from leansort.arch.replay import replay
-from leansort.compress.factors import (
+from leansort.arch.spec.apply_edits import apply_edits
+from leansort.arch.spec.spec import Factorize, Factorized
+from leansort.compress.low_rank.decomposition import (
     Method,
-    factorized,
+    factorize_layer,
     method_for,
     ranks_by_energy,
     ranks_by_evbmf,
@@ -78,7 +78,7 @@ def test_at_full_rank_a_chain_does_what_the_layer_does(layer: nn.Conv2d, wanted:
     method = method_for(layer, wanted)
     assert method is not None
     assert method == ("svd" if layer.kernel_size == (1, 1) else wanted)
-    chain = factorized(layer, how(method, *full(layer, method)))
+    chain = factorize_layer(layer, how(method, *full(layer, method)))
     x = torch.randn(2, layer.in_channels, 13, 11, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         torch.testing.assert_close(chain(x), layer(x), atol=2e-5 * float(layer(x).abs().max()), rtol=0)
@@ -96,8 +96,8 @@ def test_shapes_with_one_mode_larger_than_all_others(shape: tuple[int, int, int,
     """Where fewer singular vectors exist than a mode has sizes; tensorly's own starts of `cp` fail there."""
     layer = drawn(nn.Conv2d(shape[1], shape[0], shape[2:]))
     most = full(layer, method)
-    assert reconstruction_error(layer, factorized(layer, how(method, *most))) < 2e-6
-    fewer = factorized(layer, how(method, *(max(1, rank - 1) for rank in most)))
+    assert reconstruction_error(layer, factorize_layer(layer, how(method, *most))) < 2e-6
+    fewer = factorize_layer(layer, how(method, *(max(1, rank - 1) for rank in most)))
     assert reconstruction_error(layer, fewer) < 1.0
 
 
@@ -105,7 +105,7 @@ def test_shapes_with_one_mode_larger_than_all_others(shape: tuple[int, int, int,
 @pytest.mark.parametrize("method", ["tucker", "cp"])
 def test_padding_in_words(padding: str, method: str) -> None:
     layer = drawn(nn.Conv2d(4, 6, (3, 5), padding=padding, dilation=2, groups=2))
-    chain = factorized(layer, how(method, *full(layer, method)))
+    chain = factorize_layer(layer, how(method, *full(layer, method)))
     x = torch.randn(2, 4, 13, 11, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(chain(x), layer(x), atol=1e-4, rtol=0)
 
@@ -114,7 +114,7 @@ def test_padding_in_words(padding: str, method: str) -> None:
 def test_a_linear_layer_too(bias: bool) -> None:
     layer = drawn(nn.Linear(9, 5, bias=bias))
     x = torch.randn(4, 9, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(factorized(layer, how("svd", 5))(x), layer(x), atol=1e-5, rtol=0)
+    torch.testing.assert_close(factorize_layer(layer, how("svd", 5))(x), layer(x), atol=1e-5, rtol=0)
     assert method_for(layer, "cp") == "svd"
 
 
@@ -140,7 +140,7 @@ def test_the_composed_kernel_is_what_outputs_show(layer: nn.Conv2d, wanted: Any,
     method = method_for(layer, wanted)
     assert method is not None
     layer.padding_mode = "zeros"  # an impulse far from the border; cheap
-    chain = factorized(layer, how(method, *(max(1, int(share * rank)) for rank in full(layer, method))))
+    chain = factorize_layer(layer, how(method, *(max(1, int(share * rank)) for rank in full(layer, method))))
     assert reconstruction_error(layer, chain) == pytest.approx(seen_from_outputs(layer, chain), rel=1e-3, abs=1e-5)
 
 
@@ -157,7 +157,7 @@ def test_the_error_falls_with_the_rank(name: str) -> None:
     layer, method = drawn(LAYERS[name]), name.split()[0]
     most = full(layer, method)
     steps = [tuple(max(1, round(share * rank)) for rank in most) for share in (0.01, 0.25, 0.5, 0.75, 1.0)]
-    errors = [reconstruction_error(layer, factorized(layer, how(method, *ranks))) for ranks in steps]
+    errors = [reconstruction_error(layer, factorize_layer(layer, how(method, *ranks))) for ranks in steps]
     assert all(less < max(0.95 * more, 2e-6) for more, less in pairwise(errors))
     assert errors[0] < 1.0
     assert errors[-1] < 2e-6
@@ -168,14 +168,14 @@ def test_twice_the_same_without_a_trace(name: str) -> None:
     layer, method = drawn(LAYERS[name]), name.split()[0]
     split = how(method, *(max(1, rank // 2) for rank in full(layer, method)))
     before, state = {key: value.clone() for key, value in layer.state_dict().items()}, torch.get_rng_state()
-    one = factorized(layer, split)
+    one = factorize_layer(layer, split)
     np.random.seed(3)
     torch.rand(1)
-    other = factorized(layer, split)
+    other = factorize_layer(layer, split)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
     assert all(torch.equal(value, before[key]) for key, value in layer.state_dict().items())
     torch.set_rng_state(state)
-    factorized(layer, split)
+    factorize_layer(layer, split)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -183,8 +183,8 @@ def test_twice_the_same_without_a_trace(name: str) -> None:
 def test_an_edit_and_strict_loading_make_it_again_and_it_learns(name: str) -> None:
     layer, method = drawn(LAYERS[name]), name.split()[0]
     split = how(method, *(max(1, rank // 2) for rank in full(layer, method)))
-    chain = factorized(layer, split)
-    again = replay(nn.Sequential(LAYERS[name]), (Factorize(layers={"0": split}),))
+    chain = factorize_layer(layer, split)
+    again = apply_edits(nn.Sequential(LAYERS[name]), (Factorize(layers={"0": split}),))
     again.load_state_dict({f"0.{key}": value for key, value in chain.state_dict().items()}, strict=True)
     x = torch.randn(2, 20) if isinstance(layer, nn.Linear) else torch.randn(2, layer.in_channels, 9, 9)
     assert torch.equal(again(x), chain(x))
@@ -202,7 +202,7 @@ def tails(kernel: Tensor, *ranks: int) -> list[float]:
 @pytest.mark.parametrize("rank", [1, 3, 7])
 def test_svd_is_the_nearest_of_its_rank(rank: int) -> None:
     layer = drawn(nn.Conv2d(12, 10, 1))
-    error = reconstruction_error(layer, factorized(layer, how("svd", rank)))
+    error = reconstruction_error(layer, factorize_layer(layer, how("svd", rank)))
     assert error == pytest.approx(math.sqrt(tails(layer.weight, rank, rank)[1]), rel=1e-5)
 
 
@@ -210,7 +210,7 @@ def test_svd_is_the_nearest_of_its_rank(rank: int) -> None:
 def test_tucker_is_between_its_bounds(ranks: tuple[int, int]) -> None:
     """No kernel of these ranks is nearer than either unfolding's truncation; HOSVD is within the sum of both."""
     layer = drawn(nn.Conv2d(8, 9, 3))
-    error = reconstruction_error(layer, factorized(layer, how("tucker", *ranks)))
+    error = reconstruction_error(layer, factorize_layer(layer, how("tucker", *ranks)))
     lost = tails(layer.weight, *ranks)
     assert math.sqrt(max(lost)) - 1e-6 <= error < math.sqrt(sum(lost)) + 1e-6
 
@@ -228,7 +228,7 @@ def sum_of_products(rank: int, groups: int, seed: int, out: int = 12, cin: int =
 @pytest.mark.parametrize(("rank", "groups"), [(1, 1), (3, 1), (4, 2)])
 def test_cp_finds_a_planted_sum_and_shares_the_scale(rank: int, groups: int, seed: int) -> None:
     layer = sum_of_products(rank, groups, seed)
-    chain = factorized(layer, how("cp", rank))
+    chain = factorize_layer(layer, how("cp", rank))
     assert reconstruction_error(layer, chain) < 1e-4
     first, high, wide, last, _ = (parameter.detach() for parameter in chain.parameters())
     last = last.reshape(groups, -1, rank).transpose(1, 2).flatten(0, 1)  # a row for each component, as the others have
@@ -324,7 +324,7 @@ def test_tucker_and_cp_are_for_kernels_larger_than_a_pixel(layer: nn.Module) -> 
 @pytest.mark.parametrize("layer", DEPTHWISE)
 def test_depthwise_layers_are_refused(layer: nn.Conv2d) -> None:
     with pytest.raises(ValueError, match="not depthwise, got 6 groups of one channel"):
-        factorized(layer, how("svd" if layer.kernel_size == (1, 1) else "cp", 1))
+        factorize_layer(layer, how("svd" if layer.kernel_size == (1, 1) else "cp", 1))
 
 
 @pytest.mark.parametrize(
@@ -339,11 +339,11 @@ def test_depthwise_layers_are_refused(layer: nn.Conv2d) -> None:
 )
 def test_ranks_that_do_not_fit_are_refused(layer: nn.Conv2d, split: Factorized, part: str) -> None:
     with pytest.raises(ValueError, match=part):
-        factorized(layer, split)
+        factorize_layer(layer, split)
 
 
 def test_the_error_of_another_chain_is_refused() -> None:
-    chain = factorized(drawn(nn.Conv2d(8, 6, 3)), how("cp", 4))
+    chain = factorize_layer(drawn(nn.Conv2d(8, 6, 3)), how("cp", 4))
     with pytest.raises(ValueError, match=r"is \(1, 6, 8, 3, 3\), need \(g, o, i, h, w\) \(1, 6, 8, 3, 5\)"):
         reconstruction_error(nn.Conv2d(8, 6, (3, 5)), chain)
 
@@ -353,11 +353,11 @@ def test_layers_and_groups_of_zeros_stay_zero_and_can_learn(split: Factorized) -
     layer = drawn(nn.Conv2d(8, 8, 3, groups=2))
     layer.weight.data[:4] = 0.0
     x = torch.randn(1, 8, 6, 6)
-    half = factorized(layer, split)
+    half = factorize_layer(layer, split)
     bias = layer.bias.detach()[:4, None, None]
     assert torch.equal(half(x)[0, :4], bias.expand(4, 4, 4))
     layer.weight.data[:] = 0.0
-    chain = factorized(layer, split)
+    chain = factorize_layer(layer, split)
     assert reconstruction_error(layer, chain) == 0.0
     assert reconstruction_error(layer, half) == math.inf
     chain(x).sum().backward()
@@ -366,7 +366,7 @@ def test_layers_and_groups_of_zeros_stay_zero_and_can_learn(split: Factorized) -
 
 def test_kind_mode_and_precision_stay() -> None:
     layer = drawn(nn.Conv2d(6, 8, 3).double().eval())
-    chain = factorized(layer, how("tucker", 6, 8))
+    chain = factorize_layer(layer, how("tucker", 6, 8))
     assert not any(module.training for module in chain.modules())
     x = torch.randn(1, 6, 7, 7, dtype=torch.float64)
     torch.testing.assert_close(chain(x), layer(x), atol=1e-11, rtol=0)
@@ -376,5 +376,5 @@ def test_kind_mode_and_precision_stay() -> None:
 def test_without_tensorly_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorly", None)
     with pytest.raises(MissingExtraError, match=r"leansort\[compress\]"):
-        factorized(nn.Conv2d(6, 8, 3), how("tucker", 2, 2))
-    assert len(factorized(nn.Conv2d(6, 8, 1), how("svd", 2))) == 2
+        factorize_layer(nn.Conv2d(6, 8, 3), how("tucker", 2, 2))
+    assert len(factorize_layer(nn.Conv2d(6, 8, 1), how("svd", 2))) == 2

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from leansort.core import text_files
 from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
-from leansort.measure import fastest as choosing
-from leansort.measure import trial
-from leansort.measure.fastest import KIND, fastest
-from leansort.measure.machine import Watch
-from leansort.measure.remembered import folder
+from leansort.core.text import text_files
+from leansort.measure import engine_trial
+from leansort.measure.engine_selection import fastest_engine as choosing
+from leansort.measure.engine_selection.fastest_engine import KIND, choose_fastest_engine
+from leansort.measure.measurement_cache import cache_folder
+from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime import engine as engines
 from tests.conftest import Cli
 
@@ -45,38 +45,38 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
         return {name: 3.0 - at for at, name in enumerate(names)}
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(choosing, "timed", timed)
-    monkeypatch.setattr(trial, "faults", lambda pairs, **how: [""] * len(pairs))  # of a graph that is none
-    monkeypatch.setattr(Watch, "warning", lambda watch: "")
-    monkeypatch.setattr(engines, "installed", lambda graph_format="": ["onnxruntime", "openvino"])
+    monkeypatch.setattr(choosing, "time_engines", timed)
+    monkeypatch.setattr(engine_trial, "faults", lambda pairs, **how: [""] * len(pairs))  # of a graph that is none
+    monkeypatch.setattr(LoadWatch, "warning", lambda watch: "")
+    monkeypatch.setattr(engines, "installed_engines", lambda graph_format="": ["onnxruntime", "openvino"])
     return found
 
 
 def test_it_is_measured_once_and_remembered(asked: list[int]) -> None:
-    assert [fastest(bundle()) for _ in range(3)] == ["openvino"] * 3
+    assert [choose_fastest_engine(bundle()) for _ in range(3)] == ["openvino"] * 3
     assert asked == [1]
-    fastest(bundle(), threads=2)
-    fastest(bundle("y"))
+    choose_fastest_engine(bundle(), threads=2)
+    choose_fastest_engine(bundle("y"))
     assert asked == [1, 2, 1]
-    assert len(list(folder(KIND).iterdir())) == 3
+    assert len(list(cache_folder(KIND).iterdir())) == 3
 
 
 def test_with_another_engine_installed_it_is_measured_again(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    fastest(bundle())
-    monkeypatch.setattr(engines, "installed", lambda graph_format="": ["onnxruntime"])
-    assert fastest(bundle()) == "onnxruntime"
+    choose_fastest_engine(bundle())
+    monkeypatch.setattr(engines, "installed_engines", lambda graph_format="": ["onnxruntime"])
+    assert choose_fastest_engine(bundle()) == "onnxruntime"
     assert asked == [1]  # one alone need not be timed
-    monkeypatch.setattr(engines, "installed", lambda graph_format="": list[str]())
+    monkeypatch.setattr(engines, "installed_engines", lambda graph_format="": list[str]())
     with pytest.raises(UserError, match="engine auto: none is installed that reads onnx bundles; there are"):
-        fastest(bundle())
+        choose_fastest_engine(bundle())
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"engine": 7}', b'{"engine": "tpu"}'])
 def test_a_damaged_note_is_measured_again(asked: list[int], damage: bytes) -> None:
-    fastest(bundle())
-    (kept,) = folder(KIND).iterdir()
+    choose_fastest_engine(bundle())
+    (kept,) = cache_folder(KIND).iterdir()
     kept.write_bytes(damage)
-    assert fastest(bundle()) == "openvino"
+    assert choose_fastest_engine(bundle()) == "openvino"
     assert asked == [1, 1]
     assert text_files.read_json(kept, "test")["engine"] == "openvino"
 
@@ -84,12 +84,12 @@ def test_a_damaged_note_is_measured_again(asked: list[int], damage: bytes) -> No
 def test_a_busy_machine_or_a_closed_folder_is_no_reason_to_stop(
     asked: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(Watch, "warning", lambda watch: "busy")
-    assert fastest(bundle()) == "openvino"
-    assert not folder(KIND).exists()
-    monkeypatch.setattr(Watch, "warning", lambda watch: "")
+    monkeypatch.setattr(LoadWatch, "warning", lambda watch: "busy")
+    assert choose_fastest_engine(bundle()) == "openvino"
+    assert not cache_folder(KIND).exists()
+    monkeypatch.setattr(LoadWatch, "warning", lambda watch: "")
     (tmp_path / "cache").write_text("a file where the folder would be")
-    assert fastest(bundle()) == "openvino"
+    assert choose_fastest_engine(bundle()) == "openvino"
     assert asked == [1, 1]
 
 

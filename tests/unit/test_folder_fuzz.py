@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leansort.core.class_folders import class_folders
 from leansort.core.errors import UserError
-from leansort.core.image_files import ImageFiles, image_files
-from leansort.data.classes import RESPELLED
+from leansort.core.folders.class_folders import class_folders
+from leansort.core.folders.image_files import ImageFiles, image_files
+from leansort.data.importing.classes import RESPELLED
 from leansort.data.sources import folder as source
-from leansort.measure import truth
+from leansort.measure.accuracy import ground_truth
 
 CASES = int(os.environ.get("LEANSORT_FUZZ", "2000"))
 WORDS = (
@@ -147,7 +147,7 @@ def check(files: list[tuple[str, str, bytes | None]], links: list[tuple[str, str
         require_no_leak(root, [(item.image, item.split) for item in found.items])
         outcomes["imported, with given splits" if any(item.split for item in found.items) else "imported"] += 1
         try:
-            answers = truth.read(root, "test")
+            answers = ground_truth.read_ground_truth(root, "test")
         except UserError as error:
             require_one_line(error)
             return

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leansort.core import bundle as bundles
-from leansort.core.graphs import model as models
-from leansort.core.graphs import onnx as checks
-from leansort.core.graphs import small
+from leansort.core.graphs import onnx_model as models
+from leansort.core.graphs import onnx_shapes as checks
 from leansort.core.graphs.faults import UnsoundGraphError
 from leansort.core.graphs.limits import NUMBERS
-from leansort.core.graphs.schema import UINT8
-from leansort.core.graphs.trace import Trace, Traced
-from leansort.runtime.pacing import Pace, paces
+from leansort.core.graphs.protobuf.messages import UINT8
+from leansort.core.graphs.shape_rules import small_tensors
+from leansort.core.graphs.shape_trace import Trace, Traced
+from leansort.runtime.autobatch import BatchPlan, candidate_plans
 from tests.graph_changes import many_operators
 from tests.graphs import SIZE, bundle_of, colour_bundle, ending, mean_colour, node, onnx_graph
 
@@ -32,7 +32,7 @@ ODD = np.arange(24, dtype=np.float32)
 def traced(graph: bytes, size: int, pictures: int) -> dict[str, Traced]:
     """Every value of a graph, as it is told before it runs."""
     read = models.read(graph)
-    trace = Trace(read, checks.RULES, checks.KINDS, small.KINDS, small.compute, pictures)
+    trace = Trace(read, checks.RULES, checks.KINDS, small_tensors.KINDS, small_tensors.compute, pictures)
     trace.run({read.inputs[0].name: Traced((pictures, size, size, 3), UINT8)})
     return trace.values
 
@@ -200,10 +200,10 @@ def test_typed_numbers_are_read_as_raw_ones() -> None:
 
 
 def test_batches_of_a_large_network_are_cut_to_what_fits(tmp_path: Path) -> None:
-    assert paces(0, 0, most=3)[-1].batch <= 3
-    assert paces(2, 16, most=8) == [Pace(2, 4)]
-    assert paces(5, 16, most=3) == [Pace(5, 1)]
-    assert paces(1, 16) == paces(1, 16, most=NUMBERS) == [Pace(1, 16)]
+    assert candidate_plans(0, 0, most=3)[-1].batch <= 3
+    assert candidate_plans(2, 16, most=8) == [BatchPlan(2, 4)]
+    assert candidate_plans(5, 16, most=3) == [BatchPlan(5, 1)]
+    assert candidate_plans(1, 16) == candidate_plans(1, 16, most=NUMBERS) == [BatchPlan(1, 16)]
     for one in (colour_bundle(), bundle_of(many_operators())):
         one.save(tmp_path / "m")
         assert bundles.load(tmp_path / "m").numbers > 0

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leansort.core.errors import UserError
-from leansort.search.dominance import dominates, front, hypervolume
-from leansort.search.halving import Curve, HalvingConfig, beaten, margin
 from leansort.search.objectives import Objectives
+from leansort.search.pareto import dominates, front, hypervolume
+from leansort.search.pareto_pruner import Curve, HalvingConfig, is_beaten, margin
 from tests.conftest import ROOT
 
 POINTS = st.lists(st.tuples(*[st.integers(0, 6).map(float)] * 3), max_size=12)
@@ -55,11 +55,11 @@ def test_the_margin_is_the_spread_of_what_is_gained_later() -> None:
 def test_only_what_costs_no_more_beats_and_only_by_more_than_the_margin() -> None:
     config = HalvingConfig(least=2)
     seen = curves([0.1, 0.12])  # margin 0.02
-    assert beaten(0.47, (1.0,), 0, seen, config) is not None
-    assert beaten(0.485, (1.0,), 0, seen, config) is None
-    assert beaten(0.1, (0.99,), 0, seen, config) is None  # cheaper than all that lead
+    assert is_beaten(0.47, (1.0,), 0, seen, config) is not None
+    assert is_beaten(0.485, (1.0,), 0, seen, config) is None
+    assert is_beaten(0.1, (0.99,), 0, seen, config) is None  # cheaper than all that lead
     running = Curve(7, (0.5,), {0: 0.6})  # one that has not finished beats as well
-    lost = beaten(0.5, (0.6,), 0, [*seen, running], config)
+    lost = is_beaten(0.5, (0.6,), 0, [*seen, running], config)
     assert lost is not None
     assert (lost.by, round(lost.lead, 6)) == (7, 0.1)
 
@@ -86,7 +86,7 @@ def replayed(order: list[Curve], epochs: int, config: HalvingConfig) -> tuple[li
         scores, stopped = dict[int, float](), 0
         for rung, epoch in rungs.items():
             scores[rung] = full.scores[epoch - 1]
-            if beaten(scores[rung], full.costs, rung, seen, config):
+            if is_beaten(scores[rung], full.costs, rung, seen, config):
                 stopped = epoch
                 break
         seen.append(Curve(full.number, full.costs, scores, None if stopped else full.final))

@@ -13,20 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from leansort.arch import trained
-from leansort.compress import keeping
-from leansort.core import documents
+from leansort.arch import trained_model
+from leansort.compress.pipeline import artifact_store
+from leansort.contest.formulas import Baselines
 from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, LeansortError, UserError
-from leansort.measure.contest import Baselines
-from leansort.report.card import facts
+from leansort.core.files import json_documents
+from leansort.recipe import schema as recipes
+from leansort.report.model_card_page import facts
 from leansort.runtime.predictor import Classifier
-from leansort.search import founding
 from leansort.search import storage as storages
+from leansort.search import study_setup
 from leansort.search.study import Study
 from leansort.train import checkpoint
-from leansort.workflows import passed, report, run_files, tuned
-from leansort.workflows import recipe as recipes
+from leansort.workflows import run_files
+from leansort.workflows.deploy import release_source, run_report
+from leansort.workflows.tuning import best_trial
 from tests import jobs
 from tests.mutations import mutated, sample, survived
 from tests.study_worker import config_of, work
@@ -62,7 +64,7 @@ def test_report_of_a_changed_file(run: Path, name: str, most: int) -> None:
     taken = 0
     for what, tree in sample(cases, most):
         path.write_text(json.dumps(tree))
-        taken += survived(lambda: report.report(run), f"{name}: {what}")
+        taken += survived(lambda: run_report.write_run_report(run), f"{name}: {what}")
     assert taken < min(most, len(cases))
 
 
@@ -72,7 +74,7 @@ def test_report_of_changed_epochs(run: Path, most: int) -> None:
     lines = path.read_text().splitlines()
     for what, tree in sample(list(mutated(json.loads(lines[0]))), most):
         path.write_text("\n".join([json.dumps(tree), *lines[1:]]))
-        survived(lambda: report.report(run), f"metrics.jsonl: {what}")
+        survived(lambda: run_report.write_run_report(run), f"metrics.jsonl: {what}")
 
 
 @pytest.mark.parametrize("name", ["score.json", "bench.json", "recipe.json", "train/metrics.jsonl", "manifest.parquet"])
@@ -85,10 +87,10 @@ def test_folders_pipes_and_links_in_place_of_files(run: Path, name: str, tmp_pat
         path.unlink()
         make()
         with pytest.raises(UserError, match=path.name):
-            report.report(run)
+            run_report.write_run_report(run)
         path.rmdir() if path.is_dir() else path.unlink()
         shutil.copy(outside, path)
-    assert report.report(run).exists()
+    assert run_report.write_run_report(run).exists()
 
 
 def test_a_report_is_not_written_through_a_link(run: Path, tmp_path: Path) -> None:
@@ -96,7 +98,7 @@ def test_a_report_is_not_written_through_a_link(run: Path, tmp_path: Path) -> No
     (run / "report.html").unlink()
     (run / "report.html").symlink_to(tmp_path / "mine")
     with pytest.raises(UserError, match="leads out of"):
-        report.report(run)
+        run_report.write_run_report(run)
     assert (tmp_path / "mine").read_text() == "mine"
 
 
@@ -105,7 +107,7 @@ def test_files_that_are_too_large_or_too_deep(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 30)
     with pytest.raises(UserError, match="at most"):
-        documents.read(path, dict[str, Any], "x")
+        json_documents.read(path, dict[str, Any], "x")
     for tree, said in (
         ({"a": {"b": "x" * (1 << 21)}}, r"a\.b: a text of 2,097,152 characters"),
         ({"a": [1, {"b": 2**64}]}, r"a\.1\.b: a whole number of more than 64 bits"),
@@ -113,11 +115,11 @@ def test_files_that_are_too_large_or_too_deep(tmp_path: Path) -> None:
         ({"a": [0] * 3_000_001}, "more than 3,000,000 values"),
     ):
         with pytest.raises(IntegrityError, match=said):
-            documents.checked(tree, dict[str, Any], "x")
+            json_documents.checked(tree, dict[str, Any], "x")
     part = {"crops": 1, "macro_f1": {"value": 1, "low": 0, "high": 1}, "confusion": [[1, -3]]}
     part["classes"] = [{"name": "a", "precision": 1, "recall": 1, "f1": 1, "support": 1}]
     with pytest.raises(IntegrityError, match=r"confusion\.0\.1: got -3, input should be greater than or equal to 0$"):
-        documents.checked(part, run_files.Part, "x")
+        json_documents.checked(part, run_files.Part, "x")
 
 
 def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -142,12 +144,12 @@ def test_networks_whose_header_was_changed(network: Any, most: int) -> None:
     path, header, meta, body = network
     for what, tree in sample(list(mutated(meta)), most):
         with_header(path, {**header, "__metadata__": {"leansort": json.dumps(tree)}}, body)
-        survived(lambda: trained.load(path).network(), f"model: {what}")
+        survived(lambda: trained_model.load(path).network(), f"model: {what}")
     few = {name: header[name] for name in list(header)[:5]}
     for what, tree in sample(list(mutated(few)), most):
         if isinstance(tree, dict):
             with_header(path, {**{name: at for name, at in header.items() if name not in few}, **tree}, body)
-            survived(lambda: trained.load(path).network(), f"model's tensors: {what}")
+            survived(lambda: trained_model.load(path).network(), f"model's tensors: {what}")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_networks_that_would_take_any_memory(network: Any, spec: dict[str, Any],
     changed = {**meta, "spec": {**meta["spec"], **spec}}
     with_header(path, {**header, "__metadata__": {"leansort": json.dumps(changed)}}, body)
     with pytest.raises(IntegrityError, match=said):
-        trained.load(path)
+        trained_model.load(path)
 
 
 @pytest.mark.parametrize("most", [FEW, MANY])
@@ -176,7 +178,7 @@ def test_a_card_of_a_network_whose_origin_was_changed(run: Path, network: Any, m
     for what, tree in sample(list(mutated(meta["provenance"])), most):
         changed = json.dumps({**meta, "provenance": tree})
         with_header(run / "train" / "model.safetensors", {**header, "__metadata__": {"leansort": changed}}, body)
-        survived(lambda: facts(passed.of_training(run / "train").plain), f"provenance: {what}")
+        survived(lambda: facts(release_source.source_of_training(run / "train").plain), f"provenance: {what}")
 
 
 @pytest.mark.parametrize("length", [0, 7, 2**63, 2**64 - 1, 1 << 25])
@@ -184,7 +186,7 @@ def test_header_lengths_that_cannot_be(network: Any, length: int) -> None:
     path, _, _, body = network
     path.write_bytes(length.to_bytes(8, "little") + body)
     with pytest.raises(IntegrityError, match=r"model\.safetensors is damaged"):
-        trained.load(path)
+        trained_model.load(path)
 
 
 def test_checkpoints_that_were_changed(tmp_path: Path) -> None:
@@ -272,10 +274,10 @@ def test_a_step_of_a_compression_that_was_changed(tmp_path: Path, most: int) -> 
             "tries": tries, "settings": {}, "notes": {}}  # fmt: skip
     path = tmp_path / "step.json"
     path.write_text(json.dumps(step))
-    assert keeping.step_record(path) == step
+    assert artifact_store.step_record(path) == step
     for what, tree in sample(list(mutated(step)), most):
         path.write_text(json.dumps(tree))
-        survived(lambda: keeping.step_record(path), f"step: {what}")
+        survived(lambda: artifact_store.step_record(path), f"step: {what}")
 
 
 @pytest.fixture
@@ -283,9 +285,9 @@ def study(tiny_recipe: Path, tmp_path: Path) -> Path:
     """The folder of a study of six trials."""
     storages.quiet()
     config = config_of("s", trials=6)
-    storage = storages.opened(str(tmp_path / "study.journal"))
+    storage = storages.open_storage(str(tmp_path / "study.journal"))
     recipe = recipes.load(tiny_recipe).to_json()
-    founding.create(storage, config, recipe, ["a", "b"], "data", config.wanted(Baselines()))
+    study_setup.create(storage, config, recipe, ["a", "b"], "data", config.wanted(Baselines()))
     work(storage, "s")
     return tmp_path
 
@@ -293,7 +295,7 @@ def study(tiny_recipe: Path, tmp_path: Path) -> Path:
 def _asked(folder: Path) -> None:
     """What a further worker does first."""
     config = config_of("s", trials=8)
-    one = Study(storages.opened(str(folder / "study.journal")), config, config.wanted(Baselines()))
+    one = Study(storages.open_storage(str(folder / "study.journal")), config, config.wanted(Baselines()))
     if trial := one.ask():
         one.curves(trial)
         one.give_back(trial, "enough")
@@ -305,7 +307,10 @@ def test_a_journal_that_was_changed(study: Path, most: int) -> None:
     lines = path.read_text().splitlines()
     cases = [(f"{at}: {what}", (at, tree)) for at, line in enumerate(lines) for what, tree in mutated(json.loads(line))]
     for what, (at, tree) in sample(cases, most):
-        for call in (lambda: tuned.reported(tuned.found(study, "", "s")), lambda: _asked(study)):
+        for call in (
+            lambda: best_trial.write_study_report(best_trial.find_study(study, "", "s")),
+            lambda: _asked(study),
+        ):
             path.write_text("\n".join([*lines[:at], json.dumps(tree), *lines[at + 1 :]]) + "\n")
             survived(call, f"line {what}")
 
@@ -315,9 +320,9 @@ def test_pipes_and_links_in_a_study(study: Path, tmp_path_factory: pytest.TempPa
     other.write_text("mine")
     (study / "tune.html").symlink_to(other)
     with pytest.raises(UserError, match="leads out of"):
-        tuned.reported(tuned.found(study, "", "s"))
+        best_trial.write_study_report(best_trial.find_study(study, "", "s"))
     assert other.read_text() == "mine"
     (study / "study.journal").unlink()
     os.mkfifo(study / "study.journal")
     with pytest.raises(UserError, match="no journal"):
-        tuned.found(study, "", "s")
+        best_trial.find_study(study, "", "s")

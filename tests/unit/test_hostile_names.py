@@ -19,27 +19,32 @@ import pytest
 from markdown_it import MarkdownIt
 
 from leansort import cli
-from leansort.arch import matching
+from leansort.arch.pretrained import matching
 from leansort.cli.options import printed, told
-from leansort.core import store, strict
 from leansort.core.errors import UserError
-from leansort.core.escaping import printable, printable_lines
+from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
-from leansort.data.checking import check
-from leansort.data.faults import Faults
-from leansort.measure.accuracy import ClassScore, Interval
+from leansort.core.process import console
+from leansort.core.text import yaml_config
+from leansort.core.text.escaping import printable, printable_lines
+from leansort.data.quality import dataset_check
+from leansort.data.quality.issues import Issues
+from leansort.measure.accuracy.metrics import ClassScore, Interval
+from leansort.measure.confidence import mean_interval
 from leansort.measure.measurement import Measurement
-from leansort.measure.spread import spread
-from leansort.report import architecture, card, compression, page, plots, scatter, search, sheets, speeds
+from leansort.report import architecture, compression_page, model_card_page, page, sheets, speeds, study_page
+from leansort.report.charts import plots, scatter
 from leansort.report.content import Figure, Mistake
 from leansort.runtime.engine import LayerTime
 from leansort.runtime.predictor import Prediction
-from leansort.search.config import SearchConfig
 from leansort.search.objectives import Objectives
-from leansort.search.records import Outcome, Record
-from leansort.workflows import ablate, data, data_check, data_show, predict, progress, score
+from leansort.search.search_config import SearchConfig
+from leansort.search.trial_records import TrialOutcome, TrialRecord
 from leansort.workflows import arch as arches
+from leansort.workflows.data import check, contact_sheet, import_data
+from leansort.workflows.deploy import predict, score
+from leansort.workflows.training import ablation
 from tests.unit import test_compression_page, test_report_page
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egpj.exe"
@@ -102,8 +107,8 @@ def compressed(name: str) -> dict[str, Any]:
     return {**tree, "title": name, "warning": name, "layers": [layer | dict.fromkeys(("prune", "rank", "int8"))]}
 
 
-def found(name: str) -> search.Found:
-    outcome = Outcome(
+def found(name: str) -> study_page.SearchReport:
+    outcome = TrialOutcome(
         "trained",
         {"macs": 1.0},
         0.9,
@@ -112,9 +117,11 @@ def found(name: str) -> search.Found:
         note=name,
         measurements=[{"name": name, "low": 1, "high": 2}],
     )
-    records = [Record(at, {name: name}, {}, "", outcome, (0.9, 1.0), True, float(at)) for at in range(3)]
+    records = [TrialRecord(at, {name: name}, {}, "", outcome, (0.9, 1.0), True, float(at)) for at in range(3)]
     config = SearchConfig.model_construct(name=name)
-    return search.Found(config, Objectives(("macro_f1", "macs"), {}), records, {"macro_f1": {name: 1.0}, "macs": {}})
+    return study_page.SearchReport(
+        config, Objectives(("macro_f1", "macs"), {}), records, {"macro_f1": {name: 1.0}, "macs": {}}
+    )
 
 
 def drawings(name: str) -> str:
@@ -127,7 +134,7 @@ def parts(name: str) -> list[dict[str, Any]]:
 
 
 def network(name: str) -> str:
-    return architecture.drawn(parts(name), {"parameters": 1, "macs": 1, "memory": 1}, name)
+    return architecture.draw_architecture(parts(name), {"parameters": 1, "macs": 1, "memory": 1}, name)
 
 
 def card_text(name: str) -> str:
@@ -141,29 +148,31 @@ def card_text(name: str) -> str:
         "labels": (name, name),
         "weights": name,
     }
-    facts = card.facts({**model, "data": name, "versions": name})
+    facts = model_card_page.facts({**model, "data": name, "versions": name})
     rows = [ClassScore(name, 0.5, 0.5, 0.5, 3)]
-    return card.text(card.Card(name, name, facts, "val", f1, 3, rows, spread([0.5, 0.6]), name, ()))
+    return model_card_page.text(
+        model_card_page.ModelCard(name, name, facts, "val", f1, 3, rows, mean_interval([0.5, 0.6]), name, ())
+    )
 
 
-def ablation(name: str) -> str:
-    row = {"name": name, "overrides": [name], "val_macro_f1": dataclasses.asdict(spread([0.5])), "seconds": 1.0}
-    return ablate.table({"variants": [row | {"difference": None, "verdict": name}]})
+def ablation_text(name: str) -> str:
+    row = {"name": name, "overrides": [name], "val_macro_f1": dataclasses.asdict(mean_interval([0.5])), "seconds": 1.0}
+    return ablation.ablation_table({"variants": [row | {"difference": None, "verdict": name}]})
 
 
 HTML: dict[str, Make] = {
     "report": report_page,
     "sheet": sheet_page,
-    "compression": lambda name: compression.page(compressed(name)),
-    "search": lambda name: search.page(found(name)),
+    "compression": lambda name: compression_page.page(compressed(name)),
+    "search": lambda name: study_page.page(found(name)),
     "drawings": drawings,
     "network": network,
 }
 MARKDOWN: dict[str, Make] = {
     "card": card_text,
-    "compression": lambda name: compression.text(compressed(name)),
-    "search": lambda name: search.text(found(name)),
-    "ablation": ablation,
+    "compression": lambda name: compression_page.text(compressed(name)),
+    "search": lambda name: study_page.text(found(name)),
+    "ablation": ablation_text,
 }
 
 
@@ -199,12 +208,12 @@ def scored(name: str) -> str:
     part = {"macro_f1": {"value": 1.0, "low": 1.0, "high": 1.0}, "accuracy": 1.0, "crops": 1}
     part |= {"macro_f1_classes": {"over": "", "note": ""}}
     row = {"name": name, "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
-    return score.table({"lists": {"all": {**part, "classes": [row]}}, "notes": [name], "contest": []})
+    return score.score_table({"lists": {"all": {**part, "classes": [row]}}, "notes": [name], "contest": []})
 
 
 def matched(name: str) -> str:
-    pair = matching.Pair(name, name, "order", (1,))
-    return matching.table(matching.Match((pair,), (pair,), (name,), (name,), 1.0))
+    pair = matching.TensorPair(name, name, "order", (1,))
+    return matching.match_table(matching.WeightMatch((pair,), (pair,), (name,), (name,), 1.0))
 
 
 def benched(name: str) -> str:
@@ -215,11 +224,13 @@ def benched(name: str) -> str:
 
 def predicted(name: str) -> str:
     results = [(Path(name), Prediction(name, 1.0, False, (1.0,))), (Path(name), Prediction("", 0.0, False, (), name))]
-    return "\n".join([*predict.formatted(results, [name], "text"), *predict.formatted(results, [name], "json")])
+    return "\n".join(
+        [*predict.format_predictions(results, [name], "text"), *predict.format_predictions(results, [name], "json")]
+    )
 
 
 def faults(name: str) -> str:
-    made = Faults()
+    made = Issues()
     made.add(name, name)
     return "\n".join(made.lines())
 
@@ -230,8 +241,8 @@ TEXTS: dict[str, Make] = {
     "bench": benched,
     "predict": predicted,
     "faults": faults,
-    "survey": lambda name: data.survey_table({"classes": {name: 1}, "split": 1}),
-    "arch": lambda name: arches.aligned([[name, name], ["x", name]], left=1),
+    "survey": lambda name: import_data.survey_table({"classes": {name: 1}, "split": 1}),
+    "arch": lambda name: arches.align_columns([[name, name], ["x", name]], left=1),
 }
 
 
@@ -245,7 +256,7 @@ def test_text_has_the_same_lines_whatever_names_it_shows(kind: str) -> None:
 
 def test_a_table_of_predictions_has_the_same_cells_and_no_formula() -> None:
     results = [(Path(HOSTILE), Prediction(HOSTILE, 1.0, True, (1.0,)))]
-    text = "".join(f"{line}\n" for line in predict.formatted(results, [HOSTILE], "csv"))
+    text = "".join(f"{line}\n" for line in predict.format_predictions(results, [HOSTILE], "csv"))
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     assert [len(row) for row in rows] == [6, 6]
     assert Path(rows[1][0]) == Path(HOSTILE)
@@ -260,8 +271,8 @@ def test_data_with_hostile_names_are_checked_and_shown(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
     rows = tuple(Row(name, at % 2, ("train", "val")[at // 2], name, str(at), name) for at, name in enumerate(names))
     labels = LabelSet.of([CLASS, f"{CLASS}2"])
-    checked = check(rows, labels, tmp_path)
-    text, shown = data_check.table(checked), data_check.page(checked, tmp_path, HOSTILE)
+    checked = dataset_check.check_dataset(rows, labels, tmp_path)
+    text, shown = check.table(checked), check.page(checked, tmp_path, HOSTILE)
     assert printable_lines(text) == text
     assert (
         len([line for line in text.splitlines() if "TWO LABELS" in line]) == sum(p.conflict for p in checked.pairs) > 0
@@ -271,13 +282,15 @@ def test_data_with_hostile_names_are_checked_and_shown(tmp_path: Path) -> None:
     Manifest(rows, labels, tmp_path).save(tmp_path / "m" / "manifest.parquet")
     for ending in (".html", ".png"):
         out = tmp_path / f"sheet{ending}"
-        data_show.show(tmp_path / "m", out, split=None, per_class=2, seed=0, recipe=None, augmented=False)
+        contact_sheet.write_contact_sheet(
+            tmp_path / "m", out, split=None, per_class=2, seed=0, recipe=None, augmented=False
+        )
         assert b"<script" not in out.read_bytes()
         assert out.stat().st_size > 1000
 
 
 def test_what_is_said_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    progress.say(HOSTILE)
+    console.say(HOSTILE)
     told(HOSTILE)
     told(HOSTILE, to_error=True)
     printed({}, False, HOSTILE.replace("\r\n", "").replace("\n", ""))
@@ -305,8 +318,8 @@ def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 
 def test_files_that_we_write_hold_no_escapes_and_come_back(tmp_path: Path) -> None:
-    store.write_json(tmp_path / "a.json", {HOSTILE: HOSTILE})
+    atomic_io.write_json(tmp_path / "a.json", {HOSTILE: HOSTILE})
     assert re.search(rb"[\x1b\x07\x9b]|\xe2\x80\xae", (tmp_path / "a.json").read_bytes()) is None
-    text = strict.yaml_text({"name": HOSTILE, HOSTILE: [HOSTILE]})
+    text = yaml_config.to_yaml({"name": HOSTILE, HOSTILE: [HOSTILE]})
     assert printable_lines(text) == text
-    assert strict.yaml_value(text, "x") == {"name": HOSTILE, HOSTILE: [HOSTILE]}
+    assert yaml_config.parse_yaml(text, "x") == {"name": HOSTILE, HOSTILE: [HOSTILE]}

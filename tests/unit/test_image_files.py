@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from leansort.core import folder_walk, image_files
-from leansort.core.class_folders import class_folders
 from leansort.core.errors import UserError
-from leansort.core.image_files import KnownNames, NamedFiles
+from leansort.core.folders import folder_walk, image_files
+from leansort.core.folders.class_folders import class_folders
+from leansort.core.folders.image_files import KnownNames, NamedFiles
 
 COMPOSED, DECOMPOSED = unicodedata.normalize("NFC", "é.jpg"), unicodedata.normalize("NFD", "é.jpg")
 JPEG, GIF = b"\xff\xd8\xff\xe0" + bytes(40), b"GIF89a" + bytes(40)
@@ -180,7 +180,10 @@ def test_an_equal_name_goes_first_and_two_others_are_refused() -> None:
 
 
 def test_listing_loads_neither_torch_nor_opencv() -> None:
-    code = "import sys, leansort.core.image_files as _; print([m for m in ('torch', 'cv2', 'PIL') if m in sys.modules])"
+    code = (
+        "import sys, leansort.core.folders.image_files as _; "
+        "print([m for m in ('torch', 'cv2', 'PIL') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

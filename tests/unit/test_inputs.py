@@ -14,8 +14,8 @@ from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, UserError
 from leansort.data import inputs
 from leansort.data.inputs import Inputs
-from leansort.workflows import data as importing
-from leansort.workflows import recipe as recipes
+from leansort.recipe import schema as recipes
+from leansort.workflows.data import import_data as importing
 from tests.conftest import draw
 from tests.unit.test_data_classes import coco, written
 
@@ -23,7 +23,7 @@ NAMES = ["can", "bag"]
 
 
 def recipe(data: dict[str, Any]) -> recipes.Recipe:
-    return recipes.validated({"name": "x", "data": data}, "here")
+    return recipes.validate_recipe({"name": "x", "data": data}, "here")
 
 
 def folder(root: Path) -> dict[str, Any]:

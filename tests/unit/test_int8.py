@@ -17,25 +17,30 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.arch.initial import classifiers
-from leansort.arch.trained import TrainedModel, normalized
-from leansort.compress.half import Half, half_weights
-from leansort.compress.int8 import quantizable, quantize_onnx, quantize_openvino, sensitivity
-from leansort.compress.int8_openvino import int8_layers
-from leansort.compress.int8_pixels import UNIT, around_grey
-from leansort.compress.outliers import extremes, typical
+from leansort.arch.spec.initialization import find_classifiers
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel, normalize
+from leansort.compress.quantization.calibration_outliers import layer_extremes, select_typical
+from leansort.compress.quantization.half_precision import Half, half_weights
+from leansort.compress.quantization.input_normalization import UNIT, fold_input_normalization
+from leansort.compress.quantization.openvino_backend import int8_layers
+from leansort.compress.quantization.post_training import (
+    quantizable_layers,
+    quantization_sensitivity,
+    quantize_onnx,
+    quantize_openvino,
+)
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import MissingExtraError, UserError
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.export.onnx import to_bundle
+from leansort.export.onnx import export_onnx
 from leansort.runtime import engine as engines
 from leansort.runtime import openvino_graph
-from leansort.runtime.probing import layer_outputs
+from leansort.runtime.layer_outputs import layer_outputs
 from tests.conftest import ROOT
 
 Pixels = npt.NDArray[np.uint8]
@@ -70,7 +75,7 @@ def bundle() -> Bundle:
     network = build(ArchSpec(base="tiny_s", classes=6), Seeds(3))
     drawn = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for head in classifiers(network, 6):
+        for head in find_classifiers(network, 6):
             head.weight.normal_(0.0, 0.1, generator=drawn)
             assert head.bias is not None
             head.bias.normal_(0.0, 0.1, generator=drawn)
@@ -78,10 +83,10 @@ def bundle() -> Bundle:
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = 1.0
                 module.weight.add_(torch.randn(module.weight.shape, generator=drawn), alpha=0.1)
-        network.train()(normalized(torch.from_numpy(CALIBRATION).permute(0, 3, 1, 2), Preprocess(size=SIZE)))
+        network.train()(normalize(torch.from_numpy(CALIBRATION).permute(0, 3, 1, 2), Preprocess(size=SIZE)))
     spec = ArchSpec(base="tiny_s", classes=6)
     model = TrainedModel(spec, network.state_dict(), Preprocess(size=SIZE), LabelSet(CONTEST), {"seed": 3})
-    return to_bundle(model, temperature=1.5, reject_below=0.25)
+    return export_onnx(model, temperature=1.5, reject_below=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +104,10 @@ def weight_bytes(bundle: Bundle) -> int:
 
 
 def distance(bundle: Bundle, other: Bundle, engine: str = "") -> float:
-    reference = engines.load(bundle).run(OTHERS)
-    return float(np.sqrt(np.square(engines.load(other, engine).run(OTHERS) - reference).mean()) / reference.std())
+    reference = engines.load_engine(bundle).run(OTHERS)
+    return float(
+        np.sqrt(np.square(engines.load_engine(other, engine).run(OTHERS) - reference).mean()) / reference.std()
+    )
 
 
 def float_layers(bundle: Bundle) -> list[str]:
@@ -114,7 +121,7 @@ def float_layers(bundle: Bundle) -> list[str]:
     return [node.name for node in graph.node if node.op_type in ("Conv", "Gemm") and node.input[1] not in int8]
 
 
-@pytest.mark.parametrize("engine", engines.installed("onnx"))
+@pytest.mark.parametrize("engine", engines.installed_engines("onnx"))
 @pytest.mark.parametrize("method", ["minmax", "percentile", "entropy"])
 def test_onnx_int8_is_close_to_float_in_every_engine(bundle: Bundle, method: str, engine: str) -> None:
     made = quantize_onnx(bundle, CALIBRATION, method=method)  # type: ignore[arg-type]
@@ -134,7 +141,7 @@ def test_the_onnx_graph_is_int8_from_the_first_layer_to_the_last(bundle: Bundle,
     onnx.checker.check_model(onnx.load_from_string(in_onnx.graph))
     kinds = [node.op_type for node in graph.node]
     assert float_layers(in_onnx) == []
-    assert quantizable(in_onnx) == quantizable(bundle)
+    assert quantizable_layers(in_onnx) == quantizable_layers(bundle)
     assert "Relu" not in kinds
     assert graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
     makers = {node.output[0]: node for node in graph.node}
@@ -144,7 +151,7 @@ def test_the_onnx_graph_is_int8_from_the_first_layer_to_the_last(bundle: Bundle,
         value = makers[value.input[0]]
     assert path == ["DequantizeLinear", "QuantizeLinear", "Mul", "Sub", "Cast"]
     assert makers["logits"].op_type == "Gemm"  # its output stays float
-    assert len(np.unique(engines.load(in_onnx).run(OTHERS))) > 300
+    assert len(np.unique(engines.load_engine(in_onnx).run(OTHERS))) > 300
     assert not [node for node in graph.node if node.doc_string or node.metadata_props]
     zero_points = [numpy_helper.to_array(value) for value in graph.initializer if value.name.endswith("zero_point")]
     assert {value.dtype for value in zero_points} == {np.dtype(np.uint8), np.dtype(np.int8)}
@@ -163,14 +170,16 @@ def precisions(bundle: Bundle) -> list[str]:
 
 @needs_nncf
 def test_the_openvino_graph_runs_in_int8(bundle: Bundle, in_openvino: Bundle) -> None:
-    assert int8_layers(openvino_graph.read(in_openvino)) == quantizable(bundle) == quantizable(in_openvino)
+    assert (
+        int8_layers(openvino_graph.read(in_openvino)) == quantizable_layers(bundle) == quantizable_layers(in_openvino)
+    )
     kinds = precisions(in_openvino)
     assert len(kinds) == 22
     assert set(kinds) <= {"u8", "i8"}
 
 
 def some(bundle: Bundle) -> list[str]:
-    names = quantizable(bundle)
+    names = quantizable_layers(bundle)
     return [names[0], names[5], names[-1]]
 
 
@@ -187,7 +196,7 @@ def test_layers_kept_in_float_are_float_in_onnx(bundle: Bundle) -> None:
 
 @needs_nncf
 def test_layers_kept_in_float_are_float_in_openvino(bundle: Bundle, partly: Bundle) -> None:
-    kept = [name for name in quantizable(bundle) if name not in int8_layers(openvino_graph.read(partly))]
+    kept = [name for name in quantizable_layers(bundle) if name not in int8_layers(openvino_graph.read(partly))]
     assert kept == some(bundle) == partly.meta.provenance["quantized"]["kept_float"]
     assert precisions(partly).count("f32") == 2  # and the classifier, which is no convolution
     assert distance(bundle, partly) < TOLERANCE
@@ -195,7 +204,7 @@ def test_layers_kept_in_float_are_float_in_openvino(bundle: Bundle, partly: Bund
 
 @needs_nncf
 def test_what_lies_between_float_layers_is_float(bundle: Bundle) -> None:
-    names = quantizable(bundle)
+    names = quantizable_layers(bundle)
     assert distance(bundle, quantize_onnx(bundle, CALIBRATION, keep_float=names)) == 0
     alone = quantize_openvino(bundle, CALIBRATION, keep_float=names, half_rest=False)
     assert distance(bundle, alone) < 1e-5
@@ -210,24 +219,24 @@ def test_pictures_that_stand_out_are_left_out(bundle: Bundle, in_onnx: Bundle, g
     usual = pictures(40, 2) // 8 + 112
     given = usual.copy()
     given[[3, 17]] = pictures(2, 5)  # eight times the contrast
-    assert typical(bundle, given, 0.05).tolist() == [at for at in range(40) if at not in (3, 17)]
-    assert typical(bundle, given, 0.03).tolist() in ([n for n in range(40) if n != out] for out in (3, 17))
-    assert typical(bundle, given, 0.01).tolist() == list(range(40))
-    found = extremes(bundle, given)
-    assert found.shape == (40, len(quantizable(bundle)))
+    assert select_typical(bundle, given, 0.05).tolist() == [at for at in range(40) if at not in (3, 17)]
+    assert select_typical(bundle, given, 0.03).tolist() in ([n for n in range(40) if n != out] for out in (3, 17))
+    assert select_typical(bundle, given, 0.01).tolist() == list(range(40))
+    found = layer_extremes(bundle, given)
+    assert found.shape == (40, len(quantizable_layers(bundle)))
     if graph_format == "onnx":  # the other format adds the bias behind
-        np.testing.assert_allclose(found[:, -1], np.abs(engines.load(bundle).run(given)).max(axis=1), rtol=1e-4)
+        np.testing.assert_allclose(found[:, -1], np.abs(engines.load_engine(bundle).run(given)).max(axis=1), rtol=1e-4)
 
 
 def test_without_what_stands_out_int8_loses_less(bundle: Bundle) -> None:
     usual = pictures(40, 2) // 8 + 112
     given = np.concatenate([usual, pictures(1, 5)])
-    reference = engines.load(bundle).run(usual)
+    reference = engines.load_engine(bundle).run(usual)
 
     def off(pixels: Pixels) -> float:
-        return float(np.square(engines.load(quantize_onnx(bundle, pixels)).run(usual) - reference).mean())
+        return float(np.square(engines.load_engine(quantize_onnx(bundle, pixels)).run(usual) - reference).mean())
 
-    assert off(given[typical(bundle, given, 0.03)]) < 0.7 * off(given)
+    assert off(given[select_typical(bundle, given, 0.03)]) < 0.7 * off(given)
 
 
 def test_sizes(bundle: Bundle, in_onnx: Bundle, in_openvino: Bundle, partly: Bundle) -> None:
@@ -298,8 +307,8 @@ def ranked(found: Sequence[tuple[str, float]]) -> list[str]:
 def test_sensitivity_finds_the_layers_whose_range_explodes(bundle: Bundle, measure: str) -> None:
     bad, names = exploding(bundle)
     assert distance(bundle, bad) < 1e-3
-    found = sensitivity(bad, CALIBRATION, measure=measure)  # type: ignore[arg-type]
-    assert [name for name, _ in found] == quantizable(bad)
+    found = quantization_sensitivity(bad, CALIBRATION, measure=measure)  # type: ignore[arg-type]
+    assert [name for name, _ in found] == quantizable_layers(bad)
     assert set(ranked(found)[:2]) == set(names)
     assert dict(found)[ranked(found)[1]] > 3 * dict(found)[ranked(found)[2]] >= 0
     if measure == "kl":
@@ -311,7 +320,7 @@ ROUNDED: list[tuple[Half, float]] = [("fp16", 0.01), ("bf16", 0.08)]  # 11 and 8
 
 
 @pytest.mark.parametrize(("kind", "most"), ROUNDED)
-@pytest.mark.parametrize("engine", engines.installed("onnx"))
+@pytest.mark.parametrize("engine", engines.installed_engines("onnx"))
 def test_half_weights_halve_an_onnx_bundle(
     bundle: Bundle, engine: str, kind: Half, most: float, tmp_path: Path
 ) -> None:
@@ -340,7 +349,9 @@ def test_half_weights_halve_an_openvino_bundle_and_leave_int8_alone(
 
 
 def test_half_weights_leave_int8_alone_in_onnx(in_onnx: Bundle) -> None:
-    np.testing.assert_array_equal(engines.load(half_weights(in_onnx)).run(OTHERS), engines.load(in_onnx).run(OTHERS))
+    np.testing.assert_array_equal(
+        engines.load_engine(half_weights(in_onnx)).run(OTHERS), engines.load_engine(in_onnx).run(OTHERS)
+    )
 
 
 def test_numbers_too_large_for_half_stay(bundle: Bundle) -> None:
@@ -366,7 +377,7 @@ def test_mistakes_are_named(bundle: Bundle, in_onnx: Bundle) -> None:
             quantize_onnx(bundle, wrong)
     other = Bundle(bundle.meta, {"graph.xml": b"", "graph.bin": b""})
     with pytest.raises(UserError, match="bundle in the openvino format, need onnx"):
-        sensitivity(other, CALIBRATION)
+        quantization_sensitivity(other, CALIBRATION)
 
 
 @needs_nncf
@@ -378,7 +389,7 @@ def test_a_missing_library_is_one_line(bundle: Bundle, monkeypatch: pytest.Monke
 
 
 def test_the_first_layer_reads_the_pixels_with_the_normalization_in_its_weights(bundle: Bundle) -> None:
-    grey = around_grey(bundle.graph)
+    grey = fold_input_normalization(bundle.graph)
     assert grey is not None
     assert [node.op_type for node in grey.model.graph.node][:5] == ["Transpose", "Cast", "Sub", "Mul", "Conv"]
     (_, ours), (_, theirs) = (layer_outputs(one) for one in (grey.model.SerializeToString(), bundle.graph))
@@ -394,7 +405,7 @@ def test_the_first_layer_reads_the_pixels_with_the_normalization_in_its_weights(
 
 
 def test_a_first_layer_that_stays_in_float_keeps_its_normalization(bundle: Bundle) -> None:
-    first = quantizable(bundle)[0]
+    first = quantizable_layers(bundle)[0]
     kept = onnx.load_from_string(quantize_onnx(bundle, CALIBRATION, keep_float=[first]).graph)
     assert {"Sub", "Div"} <= {node.op_type for node in kept.graph.node}
-    assert around_grey(quantize_onnx(bundle, CALIBRATION).graph) is None  # it is done already
+    assert fold_input_normalization(quantize_onnx(bundle, CALIBRATION).graph) is None  # it is done already

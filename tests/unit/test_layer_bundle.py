@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
-from leansort.export.layers import SIZE, Shape, layer_bundle
+from leansort.export.layer_bundles import SIZE, Shape, build_layer_bundle
 from leansort.runtime import engine as engines
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3)).astype(np.uint8)
@@ -40,25 +40,25 @@ def expected(layers: Sequence[nn.Module], shape: Shape) -> Tensor:
     return x.flatten(1).mean(1, keepdim=True) * torch.arange(1, 7)
 
 
-@pytest.mark.parametrize("engine", engines.installed("onnx"))
+@pytest.mark.parametrize("engine", engines.installed_engines("onnx"))
 @pytest.mark.parametrize("name", CHAINS)
 def test_it_says_what_pytorch_says(name: str, engine: str) -> None:
     layers, shape = CHAINS[name]
-    bundle = layer_bundle(layers, shape)
+    bundle = build_layer_bundle(layers, shape)
     with torch.inference_mode():
         right = expected(layers, shape).numpy()
     assert np.ptp(right[:, 0]) > 0
     for batch in (3, 1):
-        out = engines.load(bundle, engine).run(PIXELS[:batch])
+        out = engines.load_engine(bundle, engine).run(PIXELS[:batch])
         np.testing.assert_allclose(out, right[:batch], rtol=1e-3, atol=1e-5)
 
 
 def test_equal_layers_give_equal_bytes_and_the_file_is_a_bundle(tmp_path: Path) -> None:
     layers, shape = CHAINS["tucker"]
-    bundle = layer_bundle(layers, shape)
+    bundle = build_layer_bundle(layers, shape)
     bundle.save(tmp_path / "m")
     assert bundles.load(tmp_path / "m") == bundle
-    assert bundle.to_bytes() == layer_bundle(layers, shape).to_bytes()
+    assert bundle.to_bytes() == build_layer_bundle(layers, shape).to_bytes()
     onnx.checker.check_model(onnx.load_from_string(bundle.graph), full_check=True)
     assert bundle.meta.parameters == sum(p.numel() for layer in layers for p in layer.parameters())
     assert bundle.meta.macs == 36 * (16 * 4 + 4 * 5 * 9 + 5 * 16)
@@ -67,7 +67,7 @@ def test_equal_layers_give_equal_bytes_and_the_file_is_a_bundle(tmp_path: Path) 
 def test_the_work_around_chains_of_equal_shapes_is_equal() -> None:
     whole, split = ([nn.Conv2d(16, 16, 3, padding=1)], (16, 6, 6)), CHAINS["tucker"]
     kinds = [
-        Counter(node.op_type for node in onnx.load_from_string(layer_bundle(*chain).graph).graph.node)
+        Counter(node.op_type for node in onnx.load_from_string(build_layer_bundle(*chain).graph).graph.node)
         for chain in (whole, split)
     ]
     assert kinds[1] - kinds[0] == Counter(Conv=2)
@@ -78,7 +78,7 @@ def test_nothing_is_computed_beforehand() -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     layers, shape = CHAINS["svd"]
-    graph = layer_bundle(layers, shape).graph
+    graph = build_layer_bundle(layers, shape).graph
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     one, other = (session.run(None, {"image": np.full((1, SIZE, SIZE, 3), v, np.uint8)})[0] for v in (10, 200))
     assert not np.allclose(one, other)
@@ -97,4 +97,4 @@ def test_nothing_is_computed_beforehand() -> None:
 )
 def test_what_does_not_fit_is_named(layers: list[nn.Conv2d | nn.Linear], shape: Shape) -> None:
     with pytest.raises(UserError, match=r"layers: \w+\(.* cannot read an input of shape \(\d"):
-        layer_bundle(layers, shape)
+        build_layer_bundle(layers, shape)

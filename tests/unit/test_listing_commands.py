@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from leansort.core import image_kinds
 from leansort.core.errors import UserError
+from leansort.core.folders import image_kinds
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.data.sources import folder as source
-from leansort.measure import truth
-from leansort.workflows.data_check import opened
-from leansort.workflows.predict import expand
-from leansort.workflows.score import score
+from leansort.measure.accuracy import ground_truth
+from leansort.workflows.data.check import open_dataset
+from leansort.workflows.deploy.predict import list_inputs
+from leansort.workflows.deploy.score import score
 
 COMPOSED, DECOMPOSED = unicodedata.normalize("NFC", "é.jpg"), unicodedata.normalize("NFD", "é.jpg")
 LEFT = ("glass/._a.jpg", "glass/.ipynb_checkpoints/a-checkpoint.jpg", "@eaDir/paper/a.jpg", "paper/Thumbs.db")
@@ -40,14 +40,14 @@ def test_import_predict_score_and_check_take_the_same_files(tmp_path: Path, caps
     (root / "paper" / "notes.txt").write_text("notes")
     (root / "paper" / "again").symlink_to(root / "glass")
     paths = [root / name for name in wanted]
-    assert list(expand([str(root)])) == paths
+    assert list(list_inputs([str(root)])) == paths
     line = capsys.readouterr().err
     assert f"{root}: passed over 6 files: 4 left by a tool" in line
     assert "1 link to what is there already: paper/again" in line
     assert "1 no picture (.txt 1): paper/notes.txt" in line
     assert [item.image for item in source.items(source.Config(path=root)).items] == paths
-    assert [root / row.image for row in opened(root)[0]] == paths
-    assert list(truth.read(root).files.values()) == paths
+    assert [root / row.image for row in open_dataset(root)[0]] == paths
+    assert list(ground_truth.read_ground_truth(root).files.values()) == paths
 
 
 def test_score_counts_no_file_that_a_tool_left(tmp_path: Path) -> None:
@@ -59,14 +59,14 @@ def test_score_counts_no_file_that_a_tool_left(tmp_path: Path) -> None:
 
 
 def test_nothing_is_said_of_a_folder_of_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(list(expand([str(made(tmp_path, "glass/a.jpg", "b.png"))]))) == 2
+    assert len(list(list_inputs([str(made(tmp_path, "glass/a.jpg", "b.png"))]))) == 2
     assert capsys.readouterr().err == ""
 
 
 def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "a.jxl").write_bytes(b"\xff\x0a")
     with pytest.raises(UserError, match=r"holds no pictures .*1 JPEG XL, which is not read: a\.jxl"):
-        list(expand([str(tmp_path)]))
+        list(list_inputs([str(tmp_path)]))
 
 
 def test_heic_without_its_library_is_counted_with_what_to_install(
@@ -75,7 +75,7 @@ def test_heic_without_its_library_is_counted_with_what_to_install(
     monkeypatch.setattr(image_kinds, "is_read", lambda kind: kind != "HEIC")
     made(tmp_path, "a.jpg")
     (tmp_path / "IMG_1").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1")
-    assert len(list(expand([str(tmp_path)]))) == 1
+    assert len(list(list_inputs([str(tmp_path)]))) == 1
     assert "1 HEIC, which needs: pip install 'leansort[heif]': IMG_1" in capsys.readouterr().err
     with pytest.raises(UnreadableImage, match=r"is HEIC, which needs: pip install 'leansort\[heif\]'"):
         decode((tmp_path / "IMG_1").read_bytes())
@@ -98,9 +98,12 @@ def test_what_only_looks_like_a_picture_by_its_ending_is_named(data: bytes, why:
 
 def test_class_folders_that_give_splits_are_scored_by_the_one_that_is_asked_for(tmp_path: Path) -> None:
     root = made(tmp_path, *(f"{split}/{name}/{split}.jpg" for split in ("train", "test") for name in ("a", "b")))
-    assert [path.parent.parent.name for path in truth.read(root, "test").files.values()] == ["test", "test"]
+    assert [path.parent.parent.name for path in ground_truth.read_ground_truth(root, "test").files.values()] == [
+        "test",
+        "test",
+    ]
     with pytest.raises(UserError, match="no pictures of the split 'val'; it has test, train"):
-        truth.read(root, "val")
+        ground_truth.read_ground_truth(root, "val")
 
 
 @pytest.mark.parametrize(("stored", "named"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
@@ -112,7 +115,7 @@ def test_score_finds_pictures_in_either_unicode_form(tmp_path: Path, stored: str
     assert score(answers, root, public=tmp_path / "list.txt")["lists"]["public"]["crops"] == 1
     (root / "list.csv").write_text(f"image,label\nglass/{named},glass\npaper/b.jpg,paper\n")
     assert score(answers, root / "list.csv")["lists"]["all"]["accuracy"] == 1.0
-    assert all(path.is_file() for path in truth.read(root / "list.csv").files.values())
+    assert all(path.is_file() for path in ground_truth.read_ground_truth(root / "list.csv").files.values())
 
 
 def test_an_answer_to_one_of_two_forms_is_no_answer_to_the_other(tmp_path: Path) -> None:

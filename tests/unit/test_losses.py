@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from leansort.data.balance import class_weights
-from leansort.train.config import TrainConfig
-from leansort.train.losses import Objective
+from leansort.data.loading.class_balance import class_weights
+from leansort.train.losses import TrainingLoss
+from leansort.train.train_config import TrainConfig
 
 CPU = torch.device("cpu")
 COUNTS = [50, 30, 15, 5]
 LOSSES = ("cross_entropy", "focal", "bce")
 
 
-def objective(counts: list[int] = COUNTS, **fields: Any) -> Objective:
-    return Objective(TrainConfig(**{"label_smoothing": 0.0, **fields}), counts, CPU)
+def objective(counts: list[int] = COUNTS, **fields: Any) -> TrainingLoss:
+    return TrainingLoss(TrainConfig(**{"label_smoothing": 0.0, **fields}), counts, CPU)
 
 
 def batch(crops: int = 12, classes: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]:

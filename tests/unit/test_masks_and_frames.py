@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leansort.data.coco import masks
-from leansort.data.coco.frames import box_of, frames
+from leansort.data.coco.frames import box_of, crop_frames
 
 
 def runs_of(mask: np.ndarray[Any, Any]) -> list[int]:
@@ -48,13 +48,13 @@ def test_bounds_of_runs_are_those_of_the_pixels(height: int, width: int, seed: i
     if mask.any():
         ys, xs = np.nonzero(mask)
         expected = (xs.min(), ys.min(), xs.max() - xs.min() + 1, ys.max() - ys.min() + 1)
-    assert masks.bounds(size | {"counts": runs}) == expected
-    assert masks.bounds(size | {"counts": compressed(runs)}) == expected
+    assert masks.mask_bounds(size | {"counts": runs}) == expected
+    assert masks.mask_bounds(size | {"counts": compressed(runs)}) == expected
 
 
 def test_a_published_run_length_string() -> None:
     """Origin: worked by hand from COCO's format: 2 background, 3 foreground, 4 background pixels of a 3x3 mask."""
-    assert masks.bounds({"size": [3, 3], "counts": "234"}) == (0.0, 0.0, 2.0, 3.0)
+    assert masks.mask_bounds({"size": [3, 3], "counts": "234"}) == (0.0, 0.0, 2.0, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_a_published_run_length_string() -> None:
     ],
 )  # fmt: skip
 def test_damaged_segmentations_have_no_bounds(broken: Any) -> None:
-    assert masks.bounds(broken) is None
+    assert masks.mask_bounds(broken) is None
 
 
 def test_polygons_of_several_parts() -> None:
-    assert masks.bounds([[1, 2, 5, 2, 5, 9], [10, 4, 12, 4, 11, 3]]) == (1.0, 2.0, 11.0, 7.0)
+    assert masks.mask_bounds([[1, 2, 5, 2, 5, 9], [10, 4, 12, 4, 11, 3]]) == (1.0, 2.0, 11.0, 7.0)
 
 
 @settings(max_examples=300, deadline=None)
@@ -83,7 +83,7 @@ def test_polygons_of_several_parts() -> None:
 def test_what_can_be_cut_lies_in_the_photo(
     box: tuple[float, ...], width: int, height: int, margin: float, least: int
 ) -> None:
-    found = frames(np.array([box]), np.array([[width, height]], np.float64), margin, least)
+    found = crop_frames(np.array([box]), np.array([[width, height]], np.float64), margin, least)
     left, top, right, bottom = found.edges[0]
     if found.fault[0] == 0:
         assert 0 <= left < right <= width
@@ -110,13 +110,13 @@ def test_what_can_be_cut_lies_in_the_photo(
 def test_boxes_in_a_photo_of_100_by_100(
     box: tuple[float, ...], edges: tuple[int, ...] | None, clipped: bool, fault: int
 ) -> None:
-    found = frames(np.array([box], np.float64), np.array([[100.0, 100.0]]), 0.0, 8)
+    found = crop_frames(np.array([box], np.float64), np.array([[100.0, 100.0]]), 0.0, 8)
     assert (found.fault[0], found.clipped[0]) == (fault, clipped)
     assert edges is None or tuple(found.edges[0]) == edges
 
 
 def test_margin_is_a_share_of_the_longer_side_and_stops_at_the_frame() -> None:
-    found = frames(np.array([[40.0, 5, 20, 10]]), np.array([[100.0, 100.0]]), 0.5, 8)
+    found = crop_frames(np.array([[40.0, 5, 20, 10]]), np.array([[100.0, 100.0]]), 0.5, 8)
     assert tuple(found.edges[0]) == (30, 0, 70, 25)
     assert not found.clipped[0]
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from leansort.core.seeds import Seeds
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.augmenting.mixing import mixed
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.augmentation.mixing import mix_batch
 
 CLASSES = 6
 TARGET = torch.tensor([0, 1, 2, 3, 4, 5, 0, 1])
@@ -33,20 +33,20 @@ def generator(step: int) -> np.random.Generator:
 def test_targets_sum_to_one_and_the_batch_keeps_shape_type_and_place(config: AugmentConfig, step: int) -> None:
     for x_bchw in (flat(), flat().float().contiguous(memory_format=torch.channels_last)):
         before = x_bchw.clone()
-        made, soft_bc = mixed(x_bchw, TARGET, CLASSES, config, generator(step))
+        made, soft_bc = mix_batch(x_bchw, TARGET, CLASSES, config, generator(step))
         assert torch.equal(x_bchw, before)
         assert (made.shape, made.dtype) == (x_bchw.shape, x_bchw.dtype)
         assert soft_bc.shape == (8, CLASSES)
         assert soft_bc.min() >= 0
         assert torch.allclose(soft_bc.sum(1), torch.ones(8))
-        again, soft_again = mixed(x_bchw, TARGET, CLASSES, config, generator(step))
+        again, soft_again = mix_batch(x_bchw, TARGET, CLASSES, config, generator(step))
         assert torch.equal(made, again)
         assert torch.equal(soft_bc, soft_again)
 
 
 @pytest.mark.parametrize("step", range(20))
 def test_the_pasted_area_is_the_share_of_the_other_class(step: int) -> None:
-    made, soft_bc = mixed(flat(), TARGET, CLASSES, CUTMIX, generator(step))
+    made, soft_bc = mix_batch(flat(), TARGET, CLASSES, CUTMIX, generator(step))
     for number, picture in enumerate(made):
         own = picture == 20 * number + 10
         others = picture[~own].unique()
@@ -64,32 +64,32 @@ def test_the_pasted_area_is_the_share_of_the_other_class(step: int) -> None:
 def test_levels_are_blended_as_the_targets_are(step: int) -> None:
     levels = torch.arange(6).float()  # classes and levels alike, so that a blend's level is the mean of its target
     x_bchw = levels.view(6, 1, 1, 1).expand(6, 3, 4, 4)
-    made, soft_bc = mixed(x_bchw, levels.long(), CLASSES, MIXUP, generator(step))
+    made, soft_bc = mix_batch(x_bchw, levels.long(), CLASSES, MIXUP, generator(step))
     assert torch.allclose(made[:, 0, 0, 0], soft_bc @ levels, atol=1e-5)
     assert torch.allclose(made.mean((1, 2, 3)), made[:, 0, 0, 0], atol=1e-5)
 
 
 def test_bytes_are_blended_as_floats_are() -> None:
-    made, _ = mixed(flat(), TARGET, CLASSES, MIXUP, generator(4))
-    precise, _ = mixed(flat().float(), TARGET, CLASSES, MIXUP, generator(4))
+    made, _ = mix_batch(flat(), TARGET, CLASSES, MIXUP, generator(4))
+    precise, _ = mix_batch(flat().float(), TARGET, CLASSES, MIXUP, generator(4))
     assert (made.float() - precise).abs().max() <= 0.5
 
 
 def test_shares_are_betas_and_both_ways_are_taken_equally_often() -> None:
     blend, either = AugmentConfig(mixup=5.0), AugmentConfig(mixup=5.0, cutmix=5.0)
     x_bchw = flat()[..., :4, :4]
-    shares = [float(mixed(x_bchw, TARGET, CLASSES, blend, generator(step))[1][2, 2]) for step in range(400)]
+    shares = [float(mix_batch(x_bchw, TARGET, CLASSES, blend, generator(step))[1][2, 2]) for step in range(400)]
     mixed_ones = [share for share in shares if share < 1]  # by chance a picture meets itself
     assert len(mixed_ones) == pytest.approx(400 * 7 / 8, abs=25)
     assert np.mean(mixed_ones) == pytest.approx(0.5, abs=0.03)
     assert np.std(mixed_ones) == pytest.approx((1 / 44) ** 0.5, abs=0.02)  # of Beta(5, 5)
-    made = [mixed(x_bchw, TARGET, CLASSES, either, generator(step))[0] for step in range(400)]
+    made = [mix_batch(x_bchw, TARGET, CLASSES, either, generator(step))[0] for step in range(400)]
     assert np.mean([not torch.isin(one, x_bchw).all() for one in made]) == pytest.approx(0.5, abs=0.08)
 
 
 def test_the_loss_takes_them_and_off_is_the_loss_of_the_indices() -> None:
     out = torch.randn(8, CLASSES, generator=torch.Generator().manual_seed(0))
     weight = torch.linspace(0.5, 2, CLASSES)
-    _, soft_bc = mixed(flat(), TARGET, CLASSES, AugmentConfig(), generator(0))
+    _, soft_bc = mix_batch(flat(), TARGET, CLASSES, AugmentConfig(), generator(0))
     assert torch.allclose(cross_entropy(out, soft_bc), cross_entropy(out, TARGET))
     assert cross_entropy(out, soft_bc, weight=weight, label_smoothing=0.1).isfinite()

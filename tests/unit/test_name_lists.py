@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leansort.core.errors import UserError
-from leansort.core.name_lists import file_name, names_of, read_names, write_names
+from leansort.core.text.name_lists import file_name, names_of, read_names, write_names
 
 
 def test_names_are_known_by_what_was_meant(tmp_path: Path) -> None:

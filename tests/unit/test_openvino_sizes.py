@@ -12,7 +12,7 @@ import pytest
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError
-from leansort.core.graphs import onnx as checks
+from leansort.core.graphs import onnx_shapes as checks
 from leansort.runtime import engine as engines
 from leansort.runtime import openvino_graph, openvino_sizes
 from leansort.runtime.predictor import Classifier
@@ -74,6 +74,6 @@ def test_engines_know_what_a_picture_takes(tmp_path: Path) -> None:
     for one in (colour_bundle(), colour_bundle("openvino")):
         one.save(tmp_path / "m")
         opened = bundles.load(tmp_path / "m")
-        runner = engines.load(opened, "openvino")
+        runner = engines.load_engine(opened, "openvino")
         assert getattr(runner, "numbers", 0) >= SIZE * SIZE * 3
         assert runner.run(pixels(3)).shape == (3, len(LABELS))

@@ -8,32 +8,32 @@ from itertools import count, islice
 
 import pytest
 
-from leansort.runtime import pacing
-from leansort.runtime.pacing import ROUNDS, TRIAL, Pace, paced, paces
+from leansort.runtime import autobatch
+from leansort.runtime.autobatch import ROUNDS, TRIAL, BatchPlan, candidate_plans, run_at_fastest
 
-MANY = [Pace(1, 1), Pace(1, 4), Pace(2, 16)]
+MANY = [BatchPlan(1, 1), BatchPlan(1, 4), BatchPlan(2, 16)]
 
 
-def same(given: Iterator[int], pace: Pace) -> Iterator[int]:
+def same(given: Iterator[int], pace: BatchPlan) -> Iterator[int]:
     return given
 
 
 @pytest.mark.parametrize("length", [0, 1, TRIAL - 1, TRIAL, TRIAL + 1, 5 * TRIAL, 6 * TRIAL, 9 * TRIAL + 7])
 @pytest.mark.parametrize("tried", [MANY, MANY[:1]])
-def test_everything_comes_once_and_in_order(length: int, tried: list[Pace]) -> None:
-    assert list(paced(iter(range(length)), tried, same)) == list(range(length))
+def test_everything_comes_once_and_in_order(length: int, tried: list[BatchPlan]) -> None:
+    assert list(run_at_fastest(iter(range(length)), tried, same)) == list(range(length))
 
 
 def test_the_rest_goes_at_the_fastest_pace() -> None:
-    seen: list[Pace] = []
+    seen: list[BatchPlan] = []
 
-    def work(given: Iterator[int], pace: Pace) -> Iterator[int]:
+    def work(given: Iterator[int], pace: BatchPlan) -> Iterator[int]:
         seen.append(pace)
         if pace != MANY[1]:
             time.sleep(0.02)
         return given
 
-    assert list(islice(paced(count(), MANY, work), 500)) == list(range(500))
+    assert list(islice(run_at_fastest(count(), MANY, work), 500)) == list(range(500))
     assert seen == [*MANY * ROUNDS, MANY[1]]
 
 
@@ -45,16 +45,16 @@ def test_one_pace_takes_no_more_of_an_endless_stream_than_is_asked_for() -> None
             taken.append(number)
             yield number
 
-    said = paced(stream(), MANY[:1], same)
+    said = run_at_fastest(stream(), MANY[:1], same)
     assert [next(said), next(said)] == [0, 1]
     assert taken == [0, 1]
 
 
 def test_what_is_given_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacing, "usable_cores", lambda: 4)
-    assert paces(3, 8) == [Pace(3, 8)]
-    assert paces(0, 8) == [Pace(1, 8), Pace(4, 8)]
-    assert {pace.batch for pace in paces(2, 0)} == {1, 4, 16}
-    monkeypatch.setattr(pacing, "usable_cores", lambda: 1)
-    assert paces(0, 1) == [Pace(1, 1)]
-    assert all(TRIAL % batch == 0 for batch in pacing.BATCHES)
+    monkeypatch.setattr(autobatch, "usable_cores", lambda: 4)
+    assert candidate_plans(3, 8) == [BatchPlan(3, 8)]
+    assert candidate_plans(0, 8) == [BatchPlan(1, 8), BatchPlan(4, 8)]
+    assert {pace.batch for pace in candidate_plans(2, 0)} == {1, 4, 16}
+    monkeypatch.setattr(autobatch, "usable_cores", lambda: 1)
+    assert candidate_plans(0, 1) == [BatchPlan(1, 1)]
+    assert all(TRIAL % batch == 0 for batch in autobatch.BATCHES)

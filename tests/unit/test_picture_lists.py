@@ -15,10 +15,10 @@ from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.data.sources import table
 from leansort.data.splits import SplitConfig
-from leansort.measure import truth
-from leansort.workflows.data_split import split
-from leansort.workflows.predict import expand
-from leansort.workflows.score import score
+from leansort.measure.accuracy import ground_truth
+from leansort.workflows.data.split import split_manifest
+from leansort.workflows.deploy.predict import list_inputs
+from leansort.workflows.deploy.score import score
 from tests.conftest import draw
 
 PICTURES = {"a.jpg": "Metal", "b/c.jpg": "Paper, waxed", "=d.jpg": "Metal"}
@@ -52,7 +52,7 @@ def test_import_and_score_read_a_list_alike(name: str, photos: Path) -> None:
     (photos / name).write_bytes(SPELLINGS[name])
     found = table.items(table.Config(path=photos / name))
     assert {str(item.image.relative_to(photos)): item.label for item in found.items} == PICTURES
-    known = truth.read(photos / name)
+    known = ground_truth.read_ground_truth(photos / name)
     labelled = {str(known.files[key].relative_to(photos)): known.labels.names[at] for key, at in known.index.items()}
     assert labelled == PICTURES
 
@@ -78,7 +78,7 @@ def test_import_and_score_name_the_same_row(text: str | bytes, reason: str, phot
     with pytest.raises(UserError, match=f"^table: .*{reason}"):
         table.items(table.Config(path=photos / "l.csv"))
     with pytest.raises(UserError, match=f"^truth: .*{reason}"):
-        truth.read(photos / "l.csv")
+        ground_truth.read_ground_truth(photos / "l.csv")
 
 
 def test_a_backslash_in_a_files_name_stays(photos: Path) -> None:
@@ -123,20 +123,20 @@ def test_lists_of_splits_are_read_in_any_form(photos: Path) -> None:
     (photos / "t.txt").write_bytes("\ufeffa.jpg\r\n\r\n=d.jpg".encode("utf-16-le"))
     (photos / "v.txt").write_bytes(b"b\\c.jpg\r\n")
     lists = {"train": photos / "t.txt", "val": photos / "v.txt"}
-    split(photos / "m", photos / "new", config=SplitConfig(), seed=0, lists=lists)
+    split_manifest(photos / "m", photos / "new", config=SplitConfig(), seed=0, lists=lists)
     found = manifests.load(photos / "new")
     assert {row.image: row.split for row in found.rows} == {"a.jpg": "train", "b/c.jpg": "val", "=d.jpg": "train"}
     (photos / "v.txt").write_text("\nb/x.jpg\n")
     with pytest.raises(UserError, match=r"val list: .*v.txt row 2: 'b/x.jpg' is not in the manifest; did you mean"):
-        split(photos / "m", photos / "newer", config=SplitConfig(), seed=0, lists=lists)
+        split_manifest(photos / "m", photos / "newer", config=SplitConfig(), seed=0, lists=lists)
     assert not (photos / "newer").exists()
 
 
 @pytest.mark.parametrize("text", [b"\xef\xbb\xbfa.jpg\r\nb/c.jpg\r\n", b"a.jpg\0b/c.jpg\0", b"a.jpg\nb/c.jpg"])
 def test_lists_on_standard_input(text: bytes) -> None:
-    assert list(expand(["-"], io.BytesIO(text))) == [Path("a.jpg"), Path("b/c.jpg")]
+    assert list(list_inputs(["-"], io.BytesIO(text))) == [Path("a.jpg"), Path("b/c.jpg")]
 
 
 def test_a_list_in_utf16_on_standard_input_is_refused_by_name() -> None:
     with pytest.raises(UserError, match="standard input: the list is UTF-16"):
-        list(expand(["-"], io.BytesIO("a.jpg\nb.jpg\n".encode("utf-16"))))
+        list(list_inputs(["-"], io.BytesIO("a.jpg\nb.jpg\n".encode("utf-16"))))

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leansort.arch.trained import TrainedModel
-from leansort.compress import pipeline
-from leansort.compress.budget import Budget, judge
-from leansort.compress.config import CompressConfig
-from leansort.compress.protocol import Context, step_of
-from leansort.core import text_files
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.compress_config import CompressConfig
+from leansort.compress.passes_api import PassContext, read_step
+from leansort.compress.pipeline import runner
+from leansort.compress.pipeline.accuracy_budget import Budget, judge
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.seeds import Seeds
-from leansort.export.onnx import to_bundle
-from leansort.measure.latency import Seconds
-from leansort.workflows import finetuning
+from leansort.core.text import text_files
+from leansort.export.onnx import export_onnx
+from leansort.measure.timing.latency import Seconds
+from leansort.workflows.training import network_finetuning
 from tests import jobs
 
 HURT = '''
@@ -87,20 +87,20 @@ def untimed(bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
     return {name: np.linspace(1.0, 1.1, 50) for name in bundles}
 
 
-def context(folder: Path) -> Context:
+def context(folder: Path) -> PassContext:
     def never(*given: Any, **more: Any) -> Any:
         raise AssertionError("not in these tests")
 
     job = jobs.job()
-    return Context(
+    return PassContext(
         train=job.val, val=replace(job.val, labels=job.val.labels), seeds=Seeds(0), folder=folder, finetune=never,
-        export=to_bundle, time_bundles=untimed, time_layers=never, say=lambda text: None,
+        export=export_onnx, time_bundles=untimed, time_layers=never, say=lambda text: None,
     )  # fmt: skip
 
 
-def ran(model: TrainedModel, out: Path, steps: Sequence[dict[str, Any]], **config: Any) -> pipeline.Result:
-    read = [step_of(tree, f"steps.{number}.") for number, tree in enumerate(steps, 1)]
-    return pipeline.run(CompressConfig(**config), read, model, context(out), out)
+def ran(model: TrainedModel, out: Path, steps: Sequence[dict[str, Any]], **config: Any) -> runner.PipelineResult:
+    read = [read_step(tree, f"steps.{number}.") for number, tree in enumerate(steps, 1)]
+    return runner.run_pipeline(CompressConfig(**config), read, model, context(out), out)
 
 
 def test_an_accepted_step_is_what_comes_out(model: TrainedModel, tmp_path: Path, log: Path) -> None:
@@ -124,8 +124,8 @@ def test_what_a_verdict_rests_on_begins_the_steps_anew(model: TrainedModel, tmp_
     assert len(log.read_text().split()) > tried
     tried = len(log.read_text().split())
     other = replace(context(tmp_path / "out"), ground="other crops")
-    read = [step_of(tree, "steps.1.") for tree in steps]
-    pipeline.run(CompressConfig(max_f1_drop=0.02, retries=4, seconds=2.0), read, model, other, tmp_path / "out")
+    read = [read_step(tree, "steps.1.") for tree in steps]
+    runner.run_pipeline(CompressConfig(max_f1_drop=0.02, retries=4, seconds=2.0), read, model, other, tmp_path / "out")
     assert len(log.read_text().split()) > tried
 
 
@@ -137,10 +137,10 @@ def test_too_weak_to_be_faster_is_tried_stronger_again(model: TrainedModel, tmp_
         gain = next(timed)
         return {"before": np.linspace(1.0, 1.001, 50) * gain, "now": np.linspace(1.0, 1.001, 50)}
 
-    read = [step_of({"pass": "hurt", "faster": True}, "steps.1.")]
+    read = [read_step({"pass": "hurt", "faster": True}, "steps.1.")]
     tools = replace(context(tmp_path / "out"), time_bundles=time_bundles)
     config = CompressConfig(max_f1_drop=0.0, max_class_drop=0.0, retries=3)
-    record = pipeline.run(config, read, model, tools, tmp_path / "out").records[1]
+    record = runner.run_pipeline(config, read, model, tools, tmp_path / "out").records[1]
     assert [one["share"] for one in record["tries"]] == [1.0, 0.5, 0.75, 0.625]
     assert [one["state"] for one in record["tries"]][:2] == ["refused", "left alone"]
     assert record["state"] in ("refused", "accepted")
@@ -234,7 +234,7 @@ def test_a_budget_can_be_held_by_the_whole_interval() -> None:
 )
 def test_a_wrong_step_is_named(tree: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        step_of(tree, "steps.1.")
+        read_step(tree, "steps.1.")
 
 
 def test_there_is_no_way_back_from_a_graph(model: TrainedModel, tmp_path: Path, log: Path) -> None:
@@ -246,6 +246,6 @@ def test_there_is_no_way_back_from_a_graph(model: TrainedModel, tmp_path: Path, 
 def test_a_training_begun_with_another_network_begins_anew(tmp_path: Path) -> None:
     """As after a kill between cuts by measured latency, which the clock does not repeat."""
     jobs.trained(jobs.job(jobs.PLAIN, epochs=1), tmp_path / "train")
-    assert finetuning.begun(tmp_path / "train", jobs.job(jobs.PLAIN, epochs=1))
-    assert not finetuning.begun(tmp_path / "train", jobs.job(jobs.NORMED, epochs=1))
+    assert network_finetuning.begun(tmp_path / "train", jobs.job(jobs.PLAIN, epochs=1))
+    assert not network_finetuning.begun(tmp_path / "train", jobs.job(jobs.NORMED, epochs=1))
     assert not (tmp_path / "train").exists()

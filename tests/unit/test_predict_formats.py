@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from leansort.core.tables import read_csv
+from leansort.core.text.table_files import read_csv
 from leansort.runtime.predictor import Prediction
-from leansort.workflows.predict import COLUMNS, formatted
+from leansort.workflows.deploy.predict import COLUMNS, format_predictions
 
 LABELS = ("label", "image", "error", "=1+1", "Paper, waxed", "p_label", "a\x1b[2Jb")
 NAMES = ("photos/a.jpg", "=x.jpg", "-x.jpg", "new\nline.jpg", 'quo"te,comma.jpg', "esc\x1b]0;t\x07.jpg", " blank .jpg")
@@ -24,7 +24,7 @@ def results() -> list[tuple[Path, Prediction]]:
 
 
 def test_columns_of_csv_never_collide_and_rows_never_break() -> None:
-    text = "".join(f"{line}\n" for line in formatted(results(), LABELS, "csv"))
+    text = "".join(f"{line}\n" for line in format_predictions(results(), LABELS, "csv"))
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     assert rows[0] == [*COLUMNS, *(f"p_{label}" for label in LABELS)]
     assert len(set(rows[0])) == len(rows[0])
@@ -35,7 +35,7 @@ def test_columns_of_csv_never_collide_and_rows_never_break() -> None:
 
 def test_our_csv_is_a_list_that_we_read(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text(
-        "".join(f"{line}\n" for line in formatted(results()[:-1], LABELS, "csv")), newline=""
+        "".join(f"{line}\n" for line in format_predictions(results()[:-1], LABELS, "csv")), newline=""
     )
     rows = [row for _, row in read_csv(tmp_path / "p.csv", "test", ("image", "label")).rows]
     assert [Path(row["image"]) for row in rows] == list(map(Path, NAMES))
@@ -44,12 +44,12 @@ def test_our_csv_is_a_list_that_we_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_a_picture_is_a_line_without_control_characters(style: str) -> None:
-    lines = list(formatted(results(), LABELS, style))
+    lines = list(format_predictions(results(), LABELS, style))
     assert len(lines) == len(NAMES) + 1
     assert [line for line in lines if not line.replace("\t", "").isprintable()] == []
 
 
 def test_json_has_names_as_they_are() -> None:
-    found = [json.loads(line) for line in formatted(results(), LABELS, "json")]
+    found = [json.loads(line) for line in format_predictions(results(), LABELS, "json")]
     assert [one["image"] for one in found[:-1]] == list(NAMES)
     assert [one["label"] for one in found[:-1]] == list(LABELS)

@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from leansort.arch.archspec import ArchSpec, Resize
 from leansort.arch.build import build
-from leansort.arch.trained import TrainedModel, logits
-from leansort.compress.config import HealConfig
+from leansort.arch.spec.spec import ArchSpec, Resize
+from leansort.arch.trained_model import TrainedModel, compute_logits
+from leansort.compress.compress_config import FinetuneConfig
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.preprocess import Preprocess
-from leansort.data.loader import eval_batches
+from leansort.data.loading.loader import eval_batches
 from leansort.export import parity
-from leansort.workflows import proving
-from leansort.workflows.data import import_data
-from leansort.workflows.finetuning import Finetuning
-from leansort.workflows.recipe import Recipe, validated
-from leansort.workflows.train import exportable
-from leansort.workflows.untrained import noise, untrained
+from leansort.recipe.schema import Recipe, validate_recipe
+from leansort.workflows.data.import_data import import_data
+from leansort.workflows.training import export_check
+from leansort.workflows.training.network_finetuning import Finetuning
+from leansort.workflows.training.train import exportable
+from leansort.workflows.training.untrained_network import noise, untrained
 
 CODE = """
 import torch
@@ -55,7 +55,7 @@ TWO_FACED = "x = x * 2 if torch.compiler.is_exporting() else x"
 
 @pytest.fixture(autouse=True)
 def _anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(proving, "_proven", set())
+    monkeypatch.setattr(export_check, "_proven", set())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -67,7 +67,7 @@ def backbone(body: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def recipe(base: str, **sections: Any) -> Recipe:
     tree = {"name": "x", "data": {"source": "folder", "path": "."}, "arch": {"base": base}, "preprocess": {"size": 32}}
-    return validated({**tree, **sections}, "x")
+    return validate_recipe({**tree, **sections}, "x")
 
 
 @pytest.mark.parametrize("graph_format", ["onnx", "openvino"])
@@ -99,13 +99,13 @@ def test_a_format_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
 
 def test_it_is_asked_once_for_an_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    original = proving.provisional
+    original = export_check.provisional
 
     def noted(model: TrainedModel, graph_format: str, *, quick: bool) -> Bundle:
         asked.append(model.spec.base)
         return original(model, graph_format, quick=quick)
 
-    monkeypatch.setattr(proving, "provisional", noted)
+    monkeypatch.setattr(export_check, "provisional", noted)
     for base in ("tiny_s", "tiny_s", "lean_v4", "tiny_s"):
         exportable(recipe(base))
     assert asked == ["tiny_s", "lean_v4"]
@@ -116,8 +116,8 @@ def test_it_is_asked_once_for_an_architecture(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_known_of_timms_is_kept_for_the_next_process(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("huggingface_hub", reason="timm is not installed")
     exportable(recipe("timm:test_resnet"))
-    monkeypatch.setattr(proving, "_proven", set())
-    monkeypatch.setattr(proving, "provisional", None)  # as in a process of another time: not called
+    monkeypatch.setattr(export_check, "_proven", set())
+    monkeypatch.setattr(export_check, "provisional", None)  # as in a process of another time: not called
     exportable(recipe("timm:test_resnet"))
     with pytest.raises(TypeError):
         exportable(recipe("timm:test_resnet", preprocess={"size": 48}))
@@ -136,7 +136,7 @@ def test_a_network_that_a_pass_has_changed_is_asked_again_before_it_is_trained_o
     model = TrainedModel(spec, build(spec).state_dict(), Preprocess(size=32), labels)
     training = Finetuning(wanted, manifest, tmp_path / "cache", tmp_path / "start")
     with pytest.raises(LeansortError, match=r"layer 'body' \(Body\) cannot be exported"):
-        training(model, HealConfig(epochs=1, teachers=()), tmp_path / "heal")
+        training(model, FinetuneConfig(epochs=1, teachers=()), tmp_path / "heal")
     assert not (tmp_path / "heal").exists()
 
 
@@ -146,7 +146,7 @@ def test_untrained_outputs_show_a_difference_and_no_rounding(base: str) -> None:
         pytest.importorskip("huggingface_hub", reason="timm is not installed")
     model, pixels = untrained(ArchSpec(base=base, classes=6), Preprocess(size=64)), noise(64)
     assert parity.rounding(model, pixels) < 1e-4
-    values = logits(model.network(), model.preprocess, eval_batches(pixels, 3))
+    values = compute_logits(model.network(), model.preprocess, eval_batches(pixels, 3))
     assert values.shape == (3, 2)
     assert float(values.std(0).max()) > 0.1  # from picture to picture
     assert 0.5 < float(values.std()) < 2.0

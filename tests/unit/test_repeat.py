@@ -11,19 +11,21 @@ from typing import Any
 import pytest
 import torch
 
-from leansort.arch.archspec import ArchSpec
-from leansort.arch.trained import TrainedModel, save_tensors
-from leansort.core import plugins, store, text_files
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel, save_tensors
+from leansort.core import plugins
 from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError, UserError
+from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.core.preprocess import Preprocess
-from leansort.measure.spread import Spread, spread, t95
+from leansort.core.text import text_files
+from leansort.measure.confidence import MeanInterval, mean_interval, t95
+from leansort.recipe.schema import Recipe, validate_recipe
 from leansort.train import trackers
-from leansort.train.loop import Interrupted
-from leansort.workflows import ablate, final, repeat, several, variants
-from leansort.workflows.recipe import Recipe, validated
-from leansort.workflows.several import Ground, Result
+from leansort.train.loop import TrainingInterrupted
+from leansort.workflows.training import ablation, ablation_variants, cross_validation, refit, run_group
+from leansort.workflows.training.run_group import RunGroup, TrainingResult
 from tests.conftest import ROOT
 
 ROWS = tuple(
@@ -36,11 +38,11 @@ DATA = Manifest(ROWS, LabelSet(("a", "b", "c")), Path())
 
 
 def recipe(**train: Any) -> Recipe:
-    return validated({"name": "tiny", "data": {"source": "folder", "path": "x"}, "train": train}, "test")
+    return validate_recipe({"name": "tiny", "data": {"source": "folder", "path": "x"}, "train": train}, "test")
 
 
-def result(f1: float | None, seed: int = 0, name: str = "run", epoch: int = 4) -> Result:
-    return Result(1, name, seed, "r", "d", f1, epoch, 5, 10.0)
+def result(f1: float | None, seed: int = 0, name: str = "run", epoch: int = 4) -> TrainingResult:
+    return TrainingResult(1, name, seed, "r", "d", f1, epoch, 5, 10.0)
 
 
 @pytest.mark.parametrize(  # tables of Student's t, 97.5 %
@@ -57,13 +59,13 @@ def test_t_is_scipys() -> None:
 
 
 def test_an_interval_worked_out_by_hand() -> None:
-    found = spread([0.80, 0.82, 0.84])  # std 0.02; 4.30265 * 0.02 / sqrt(3) = 0.049683
+    found = mean_interval([0.80, 0.82, 0.84])  # std 0.02; 4.30265 * 0.02 / sqrt(3) = 0.049683
     assert found.n == 3
     assert found.mean == pytest.approx(0.82)
     assert found.std == pytest.approx(0.02)
     assert found.low == pytest.approx(0.770317, abs=1e-6)
     assert found.high == pytest.approx(0.869683, abs=1e-6)
-    assert spread([0.7]) == Spread(1, 0.7, None, None, None)
+    assert mean_interval([0.7]) == MeanInterval(1, 0.7, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -72,37 +74,37 @@ def test_an_interval_worked_out_by_hand() -> None:
      ([0.5], "not told apart"), ([0.0, 0.0], "not told apart")],
 )  # fmt: skip
 def test_a_verdict_needs_an_interval_without_zero(values: list[float], verdict: str) -> None:
-    assert spread(values).verdict == verdict
+    assert mean_interval(values).verdict == verdict
 
 
 def test_runs_wanted_and_their_order() -> None:
-    assert [run.name for run in repeat.plan(7, 2, None)] == ["seed-7", "seed-8"]
-    assert [run.name for run in repeat.plan(7, None, 3)] == ["fold-0", "fold-1", "fold-2"]
-    both = repeat.plan(0, 2, 2)
+    assert [run.name for run in cross_validation.plan_runs(7, 2, None)] == ["seed-7", "seed-8"]
+    assert [run.name for run in cross_validation.plan_runs(7, None, 3)] == ["fold-0", "fold-1", "fold-2"]
+    both = cross_validation.plan_runs(0, 2, 2)
     assert [run.name for run in both] == ["seed-0/fold-0", "seed-0/fold-1", "seed-1/fold-0", "seed-1/fold-1"]
     assert [(run.seed, run.fold) for run in both] == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert repeat.plan(0, None, None) == []
+    assert cross_validation.plan_runs(0, None, None) == []
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 17])
 def test_every_train_and_val_crop_is_val_once_and_groups_stay_whole(count: int) -> None:
-    made = [repeat.folded(DATA, count, fold, seed=3) for fold in range(count)]
+    made = [cross_validation.with_fold(DATA, count, fold, seed=3) for fold in range(count)]
     val = [row.image for manifest in made for row in manifest.split("val")]
     assert sorted(val) == sorted(row.image for row in ROWS if row.split != "test")
     for manifest in made:
         assert [row.image for row in manifest.rows] == [row.image for row in ROWS]
         assert {row.image for row in manifest.split("test")} == {row.image for row in DATA.split("test")}
         assert not {row.group for row in manifest.split("train")} & {row.group for row in manifest.split("val")}
-    assert repeat.folded(DATA, None, None, 3) is DATA
+    assert cross_validation.with_fold(DATA, None, None, 3) is DATA
 
 
 def test_the_final_fit_sees_train_and_val_and_not_test() -> None:
-    joined = final.with_val(DATA)
+    joined = refit.with_val(DATA)
     assert {row.image for row in joined.split("train")} == {row.image for row in ROWS if row.split != "test"}
     assert len(joined.split("train")) == 12 * 3 + 5 * 3
     assert joined.split("val") == DATA.split("val")
     assert joined.split("test") == DATA.split("test")
-    own = final.unstopped(recipe(epochs=9, patience=3, tta=True))
+    own = refit.without_early_stopping(recipe(epochs=9, patience=3, tta=True))
     assert (own.train.epochs, own.train.patience, own.train.tta) == (9, 0, False)
 
 
@@ -111,24 +113,24 @@ def test_the_final_model_is_the_last_average_without_a_score(tmp_path: Path) -> 
     best = TrainedModel(ArchSpec(classes=3), {"w": torch.zeros(2)}, Preprocess(), DATA.labels, known)
     tensors = {"model.w": torch.ones(2), "ema.w": torch.full((2,), 0.5), "optimizer.0.m": torch.ones(2)}
     save_tensors(tmp_path / "last.safetensors", tensors, {"epoch": 6})
-    last = final.last_average(best, tmp_path)
+    last = refit.last_average(best, tmp_path)
     assert last.weights["w"].tolist() == [0.5, 0.5]
     assert last.provenance == {"epoch": 6, "seed": 0, "trained_on": "train, val"}
 
 
 def test_folds_are_averaged_over_seeds_before_the_interval() -> None:
-    wanted = repeat.plan(0, 2, 2)
+    wanted = cross_validation.plan_runs(0, 2, 2)
     done = [result(f1) for f1 in (0.5, 0.7, 0.6, 0.9)]  # fold 0: 0.5, 0.6; fold 1: 0.7, 0.9
-    assert repeat.summary(wanted, done) == spread([fmean([0.5, 0.6]), fmean([0.7, 0.9])])
-    assert repeat.summary(wanted, done[:3]) == spread([fmean([0.5, 0.6]), 0.7])
+    assert cross_validation.summarize_runs(wanted, done) == mean_interval([fmean([0.5, 0.6]), fmean([0.7, 0.9])])
+    assert cross_validation.summarize_runs(wanted, done[:3]) == mean_interval([fmean([0.5, 0.6]), 0.7])
 
 
-class Scripted(Ground):
+class Scripted(RunGroup):
     """Trains nothing: a run's score is looked up, and stops where there is none."""
 
-    def trained(self, recipe: Recipe, name: str, manifest: Manifest | None = None) -> Result:
+    def trained(self, recipe: Recipe, name: str, manifest: Manifest | None = None) -> TrainingResult:
         if name not in SCORES:
-            raise Interrupted("stopped")
+            raise TrainingInterrupted("stopped")
         return result(SCORES[name], recipe.seed, name)
 
 
@@ -140,23 +142,23 @@ SCORES = {
 
 
 def test_a_repeated_run_leaves_one_table(tmp_path: Path) -> None:
-    found = repeat.repeat(Scripted(tmp_path, DATA, tmp_path), recipe(), seeds=3)
+    found = cross_validation.train_repeatedly(Scripted(tmp_path, DATA, tmp_path), recipe(), seeds=3)
     assert text_files.read_json(tmp_path / "repeat.json", "test") == found
     assert found["complete"]
-    text = repeat.table(found, tmp_path).splitlines()
+    text = cross_validation.runs_table(found, tmp_path).splitlines()
     assert text[1].split() == ["seed-0", "0.8000", "4", "10.0"]
     assert [line.split()[-1] for line in text[4:6]] == ["4.0", "0.0200"]
     assert "0.7703 to 0.8697 (t, 3 seeds)" in text[6]
 
 
-def ablation(folder: Path, seeds: int) -> dict[str, Any]:
+def run_ablation(folder: Path, seeds: int) -> dict[str, Any]:
     recipes = {name: recipe() for name in ("base", "better", "noise")}
     overrides = {"base": [], "better": ["a=1"], "noise": ["b=2", "c=3"]}
-    return ablate.ablate(Scripted(folder, DATA, folder), recipes, overrides, seeds)
+    return ablation.ablate(Scripted(folder, DATA, folder), recipes, overrides, seeds)
 
 
 def test_an_ablation_compares_seed_by_seed(tmp_path: Path) -> None:
-    found = {row["name"]: row for row in ablation(tmp_path, 2)["variants"]}
+    found = {row["name"]: row for row in run_ablation(tmp_path, 2)["variants"]}
     assert found["base"]["difference"] is None
     better = found["better"]["difference"]  # differences 0.03 and 0.04; 12.7062 * 0.00707107 / sqrt(2) = 0.063531
     assert better["mean"] == pytest.approx(0.035)
@@ -171,8 +173,8 @@ def test_an_ablation_compares_seed_by_seed(tmp_path: Path) -> None:
 def test_a_stopped_ablation_has_all_variants_of_the_first_seed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(Interrupted):
-        ablation(tmp_path, 3)
+    with pytest.raises(TrainingInterrupted):
+        run_ablation(tmp_path, 3)
     kept = text_files.read_json(tmp_path / "ablation.json", "test")
     assert not kept["complete"]
     assert [len(row["runs"]) for row in kept["variants"]] == [2, 2, 2]
@@ -181,7 +183,7 @@ def test_a_stopped_ablation_has_all_variants_of_the_first_seed(
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_variant_in_the_tree_changes_its_base(path: Path) -> None:
-    found, overrides = variants.resolved(ROOT / "configs" / path.name, path)
+    found, overrides = ablation_variants.resolve_variants(ROOT / "configs" / path.name, path)
     assert len(found) >= 3
     assert found.keys() == overrides.keys()
 
@@ -205,7 +207,7 @@ def test_variants_that_cannot_be_compared(content: str, part: str, tmp_path: Pat
     (tmp_path / "r.yaml").write_text("name: tiny\ndata: {source: folder, path: x}\n")
     (tmp_path / "v.yaml").write_text(content)
     with pytest.raises(UserError, match=part):
-        variants.resolved(tmp_path / "r.yaml", tmp_path / "v.yaml")
+        ablation_variants.resolve_variants(tmp_path / "r.yaml", tmp_path / "v.yaml")
 
 
 class Faulty:
@@ -232,7 +234,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Faulty:
 
 def test_a_failing_tracker_is_said_once_and_stops_nothing(faulty: Faulty, tmp_path: Path) -> None:
     said: list[str] = []
-    with trackers.opened("faulty", "run", tmp_path, {}, said.append) as [track]:
+    with trackers.open_tracker("faulty", "run", tmp_path, {}, said.append) as [track]:
         track({"epoch": 1})
         track({"epoch": 2})
     assert faulty.asked == [{"epoch": 1}, {"epoch": 2}, False]
@@ -243,15 +245,15 @@ def test_a_failing_tracker_is_said_once_and_stops_nothing(faulty: Faulty, tmp_pa
 def test_a_tracker_hears_of_a_failed_run_and_follows_the_first_process_only(
     faulty: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ZeroDivisionError), trackers.opened("faulty", "run", tmp_path, {}, print):
+    with pytest.raises(ZeroDivisionError), trackers.open_tracker("faulty", "run", tmp_path, {}, print):
         _ = 1 / 0
     assert faulty.asked == [True]
     monkeypatch.setenv("RANK", "1")
-    with trackers.opened("faulty", "run", tmp_path, {}, print) as followers:
+    with trackers.open_tracker("faulty", "run", tmp_path, {}, print) as followers:
         assert followers == []
 
 
-@pytest.mark.parametrize("name", sorted(plugins.found("trackers")))
+@pytest.mark.parametrize("name", sorted(plugins.list_plugins("trackers")))
 def test_each_tracker_names_its_extra_where_it_is_not_installed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)  # what Python takes for "not there"
     monkeypatch.delitem(sys.modules, f"leansort.train.trackers.{name}", raising=False)
@@ -260,31 +262,31 @@ def test_each_tracker_names_its_extra_where_it_is_not_installed(name: str, monke
 
 
 def test_a_resumed_run_keeps_its_name_at_the_tracker(tmp_path: Path) -> None:
-    assert trackers.kept_id(tmp_path, "wandb") is None
-    trackers.keep_id(tmp_path, "wandb", "abc")
-    trackers.keep_id(tmp_path, "mlflow", "d")
-    assert (trackers.kept_id(tmp_path, "wandb"), trackers.kept_id(tmp_path, "mlflow")) == ("abc", "d")
+    assert trackers.read_run_id(tmp_path, "wandb") is None
+    trackers.write_run_id(tmp_path, "wandb", "abc")
+    trackers.write_run_id(tmp_path, "mlflow", "d")
+    assert (trackers.read_run_id(tmp_path, "wandb"), trackers.read_run_id(tmp_path, "mlflow")) == ("abc", "d")
 
 
 def test_a_folder_is_gone_on_with_only_on_request_and_by_the_same_recipe(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").touch()
     DATA.save(tmp_path / "manifest.parquet")
     with pytest.raises(UserError, match="is not empty; go on with --resume"):
-        several.begin(recipe(), tmp_path)
-    assert len(several.begin(recipe(), tmp_path, resume=True).manifest.rows) == len(ROWS)
+        run_group.open_run_group(recipe(), tmp_path)
+    assert len(run_group.open_run_group(recipe(), tmp_path, resume=True).manifest.rows) == len(ROWS)
     with pytest.raises(UserError, match="another recipe"):
-        several.begin(recipe(lr=0.1), tmp_path, resume=True)
+        run_group.open_run_group(recipe(lr=0.1), tmp_path, resume=True)
 
 
 def test_a_finished_run_is_told_by_its_result(tmp_path: Path) -> None:
-    assert several.finished(tmp_path, recipe(), DATA) is None
-    whole = Result(1, "run", 0, recipe().digest, DATA.digest, 0.5, 1, 2, 3.0)
-    store.write_json(tmp_path / "result.json", asdict(whole))
-    assert several.finished(tmp_path, recipe(), DATA) == whole
+    assert run_group.read_result(tmp_path, recipe(), DATA) is None
+    whole = TrainingResult(1, "run", 0, recipe().digest, DATA.digest, 0.5, 1, 2, 3.0)
+    atomic_io.write_json(tmp_path / "result.json", asdict(whole))
+    assert run_group.read_result(tmp_path, recipe(), DATA) == whole
     with pytest.raises(UserError, match="another recipe or other data"):
-        several.finished(tmp_path, recipe(lr=0.1), DATA)
+        run_group.read_result(tmp_path, recipe(lr=0.1), DATA)
     with pytest.raises(UserError, match="another recipe or other data"):
-        several.finished(tmp_path, recipe(), final.with_val(DATA))
-    store.write_json(tmp_path / "result.json", {**asdict(whole), "version": 9})
+        run_group.read_result(tmp_path, recipe(), refit.with_val(DATA))
+    atomic_io.write_json(tmp_path / "result.json", {**asdict(whole), "version": 9})
     with pytest.raises(IntegrityError, match="version 1"):
-        several.finished(tmp_path, recipe(), DATA)
+        run_group.read_result(tmp_path, recipe(), DATA)

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from leansort.core.errors import MissingExtraError
-from leansort.measure.accuracy import ClassScore, Interval, confusion, macro_f1_interval, per_class
+from leansort.measure.accuracy.metrics import ClassScore, Interval, confusion, macro_f1_interval, per_class
 from leansort.measure.measurement import Measurement
-from leansort.report import page, plots
+from leansort.report import page
+from leansort.report.charts import plots
 from leansort.report.content import Figure, Mistake, Report
 from leansort.report.page import render
 
@@ -198,8 +199,8 @@ def test_the_matrix_is_the_counts_with_their_sums() -> None:
     shown = [[int(cell) for cell in row[1:]] for row in rows]
     assert [tuple(row[:-1]) for row in shown] == list(report.matrix)
     assert [row[-1] for row in shown] == [sum(row) for row in report.matrix] == [one.support for one in report.classes]
-    assert page.confused(report) is not None
-    assert page.confused(dataclasses.replace(report, matrix=((3, 0), (0, 4)))) is None
+    assert page.most_frequent_confusion(report) is not None
+    assert page.most_frequent_confusion(dataclasses.replace(report, matrix=((3, 0), (0, 4)))) is None
 
 
 def test_shading_grows_with_the_row_share_up_to_a_readable_depth() -> None:

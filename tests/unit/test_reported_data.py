@@ -19,9 +19,9 @@ from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.data.coco.cut import EITHER, UNTURNED
 from leansort.data.coco.plan import QUOTED
-from leansort.data.items import Items
+from leansort.data.importing.items import Items
 from leansort.data.sources import coco, folder, table
-from leansort.measure import truth
+from leansort.measure.accuracy import ground_truth
 from tests.coco_files import BOX, put, world
 from tests.conftest import draw
 
@@ -193,7 +193,7 @@ def test_a_list_of_labels_without_a_header_says_what_to_do(head: str, part: str,
     with pytest.raises(UserError, match=part):
         table.items(table.Config(path=path))
     with pytest.raises(UserError, match=r"give a \.csv or \.tsv whose first row is image,label"):
-        truth.read(path)
+        ground_truth.read_ground_truth(path)
 
 
 def test_the_advice_on_a_list_without_a_header_works(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_numeric_class_folders_keep_their_names_whatever_their_order(tmp_path: P
         draw(tmp_path / name / f"{name}.jpg", kind % 3, kind)
     found = folder.items(folder.Config(path=tmp_path))
     assert {item.image.stem: item.label for item in found.items} == {n: n for n in ("1", "2", "10", "100")}
-    read = truth.read(tmp_path, labels=LabelSet.of(["1", "2", "10", "100"]))
+    read = ground_truth.read_ground_truth(tmp_path, labels=LabelSet.of(["1", "2", "10", "100"]))
     assert {name: read.labels.names[at] for name, at in read.index.items()} == {
         f"{n}.jpg": n for n in ("1", "2", "10", "100")
     }
@@ -233,7 +233,7 @@ def test_class_folders_that_lack_a_class_are_counted_by_the_models_order(
             draw(tmp_path / name / f"{name}.jpg", kind, kind)
     if empty:
         (tmp_path / missing).mkdir()
-    read = truth.read(tmp_path, labels=LabelSet.of(list(names)))
+    read = ground_truth.read_ground_truth(tmp_path, labels=LabelSet.of(list(names)))
     assert read.labels.names == names
     assert read.index == {f"{name}.jpg": names.index(name) for name in names if name != missing}
 

@@ -13,20 +13,20 @@ import pytest
 import torch
 from torch import nn
 
-from leansort.arch.archspec import ArchSpec, Factorize, Factorized
 from leansort.arch.build import build
-from leansort.arch.factored import factors
-from leansort.arch.fusing import fused
-from leansort.arch.layout import channels_last
-from leansort.arch.same_padding import LAYERS, SameAvgPool2d, SameConv2d, SameMaxPool2d, pads
-from leansort.arch.torchvision_shim import import_torchvision
-from leansort.arch.trained import TrainedModel
-from leansort.compress.channels import pruned
+from leansort.arch.layers.same_padding import LAYERS, SameAvgPool2d, SameConv2d, SameMaxPool2d, pads
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.factorized_layers import build_factor_chain
+from leansort.arch.spec.memory_format import channels_last
+from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
+from leansort.arch.trained_model import TrainedModel
+from leansort.arch.workarounds.torchvision_import import import_torchvision
+from leansort.compress.pruning.channel_pruning import prune_channels
 from leansort.core.seeds import Seeds
 from leansort.export import parity
-from leansort.export.layers import layer_bundle
-from leansort.export.onnx import to_bundle
-from leansort.export.sketch import sketch
+from leansort.export.fast_export import export_for_timing
+from leansort.export.layer_bundles import build_layer_bundle
+from leansort.export.onnx import export_onnx
 from leansort.runtime import engine as engines
 from tests.contract.test_backbones import CASES, model_of
 
@@ -92,7 +92,7 @@ def padding_of(graph: bytes) -> list[tuple[int, ...]]:
 def test_in_the_graph_it_is_a_constant_of_the_convolution(size: int) -> None:
     pytest.importorskip("huggingface_hub", reason="timm is not installed")
     model = model_of_size(size)
-    bundle = to_bundle(model)
+    bundle = export_onnx(model)
     kinds = Counter(node.op_type for node in onnx.load_from_string(bundle.graph).graph.node)
     assert kinds["Pad"] == 0
     asked = {
@@ -101,8 +101,8 @@ def test_in_the_graph_it_is_a_constant_of_the_convolution(size: int) -> None:
     }
     assert padding_of(bundle.graph) == asked[size]
     pixels = np.random.default_rng(0).integers(0, 256, (5, size, size, 3)).astype(np.uint8)
-    assert parity.check(model, bundle, pixels).gap < 1e-4
-    assert parity.check(model, sketch(model), pixels).gap < 1e-4
+    assert parity.check_parity(model, bundle, pixels).gap < 1e-4
+    assert parity.check_parity(model, export_for_timing(model), pixels).gap < 1e-4
 
 
 def model_of_size(size: int) -> TrainedModel:
@@ -115,10 +115,10 @@ def test_folded_pruned_and_factorized_it_pads_the_same() -> None:
     pytest.importorskip("torch_pruning")
     pytest.importorskip("huggingface_hub", reason="timm is not installed")
     model = model_of_size(65)
-    network, _ = fused(model.network(), model.spec)
+    network, _ = fold_batch_norms(model.network(), model.spec)
     assert sum(isinstance(layer, SameConv2d) for layer in network.modules()) == 5
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
-    smaller = pruned(
+    smaller = prune_channels(
         model, amount=0.5, importance="l2", scope="local", round_to=8, gradients=None, seeds=Seeds(0)
     )  # fmt: skip
     cut = smaller.network()
@@ -132,13 +132,13 @@ def test_folded_pruned_and_factorized_it_pads_the_same() -> None:
 @pytest.mark.parametrize("method", ["tucker", "cp"])
 def test_a_factorized_layer_and_its_timing_graph_keep_the_shape(method: Any) -> None:
     layer = SameConv2d(4, 8, 5, stride=2)
-    chain = factors(layer, Factorized(method=method, ranks=(3, 3) if method == "tucker" else (3,)))
+    chain = build_factor_chain(layer, Factorized(method=method, ranks=(3, 3) if method == "tucker" else (3,)))
     for side in (15, 16):
         x = torch.randn(1, 4, side, side)
         assert chain(x).shape == layer(x).shape
-        bundle = layer_bundle([layer], (4, side, side))
+        bundle = build_layer_bundle([layer], (4, side, side))
         padded = next(node for node in onnx.load_from_string(bundle.graph).graph.node if node.op_type == "Conv")
         given = next(tuple(one.ints) for one in padded.attribute if one.name == "pads")
         assert given == pads(layer, side, side) == ((2, 2, 2, 2) if side == 15 else (1, 1, 2, 2))
         pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
-        assert np.isfinite(engines.scores(engines.load(bundle, "onnxruntime"), pixels)).all()
+        assert np.isfinite(engines.compute_logits(engines.load_engine(bundle, "onnxruntime"), pixels)).all()

@@ -13,14 +13,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from leansort.arch.layout import channels_last
-from leansort.arch.torchvision_shim import import_torchvision
+from leansort.arch.spec.memory_format import channels_last
+from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.errors import UserError
 from leansort.train import checkpoint
-from leansort.train.checkpoint import Progress, State
-from leansort.train.config import TrainConfig
-from leansort.train.ema import Ema
+from leansort.train.checkpoint import TrainingProgress, TrainingState
+from leansort.train.ema import WeightAverage
 from leansort.train.optim import learning_rate, optimizer
+from leansort.train.train_config import TrainConfig
 
 Schedule = Literal["cosine", "one_cycle", "restarts", "constant"]
 SCHEDULES: tuple[Schedule, ...] = ("cosine", "one_cycle", "restarts", "constant")
@@ -166,10 +166,12 @@ def test_every_optimizer_goes_on_from_a_checkpoint_or_is_refused(name: str, tmp_
     broken = network()
     second = optimizer(broken, config)
     go(broken, second, 0, 2)
-    checkpoint.save(tmp_path / "last", State(broken, Ema(broken, 0.9), second), Progress(), "x")
+    checkpoint.save(
+        tmp_path / "last", TrainingState(broken, WeightAverage(broken, 0.9), second), TrainingProgress(), "x"
+    )
     resumed = network()
     third = optimizer(resumed, config)
-    checkpoint.resume(tmp_path / "last", State(resumed, Ema(resumed, 0.9), third), "x")
+    checkpoint.resume(tmp_path / "last", TrainingState(resumed, WeightAverage(resumed, 0.9), third), "x")
     go(resumed, third, 2, 5)
     for ours, theirs in zip(resumed.state_dict().values(), unbroken.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs)

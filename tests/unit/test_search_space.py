@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 from leansort.search import samplers
-from leansort.search.parsing import parsed
-from leansort.search.space import Choice, Numbers, covering, drawn, merged, parameters, require_known
+from leansort.search.space import Choice, Numbers, covers, draw_candidate, merge_parameters, parameters, require_known
+from leansort.search.space_parser import parse_space
 
 SPACE: dict[str, Any] = {
     "train.lr": {"float": ["1e-4", 1.0e-2], "log": True},
@@ -41,7 +41,7 @@ def random_ask(rng: random.Random) -> Any:
 
 
 def test_names_are_places_and_only_what_was_taken_is_asked_for() -> None:
-    node = parsed(SPACE)
+    node = parse_space(SPACE)
     assert list(parameters(node)) == [
         "train.lr", "train.batch", "arch", "arch=zoo.base", "arch=rows.model.backbone[0][0]",
         "arch=rows.model.backbone[0][2][0]",
@@ -52,24 +52,24 @@ def test_names_are_places_and_only_what_was_taken_is_asked_for() -> None:
         asked.append(name)
         return {"arch": "rows", "train.batch": 32}.get(name, getattr(domain, "low", None))
 
-    found = drawn(node, ask)
+    found = draw_candidate(node, ask)
     assert "arch=zoo.base" not in asked
     assert found["arch"] == {"model": {"backbone": [[1, "Conv", [16, 3]], [1, "Pass", []]]}}
-    recipe = merged({"train": {"lr": 1.0, "epochs": 3}, "arch": {"dropout": 0.1}}, found)
+    recipe = merge_parameters({"train": {"lr": 1.0, "epochs": 3}, "arch": {"dropout": 0.1}}, found)
     assert recipe["train"] == {"lr": 1.0e-4, "epochs": 3, "batch": 32}
     assert recipe["arch"]["dropout"] == 0.1
 
 
 @given(st.integers(0, 10**6))
 def test_every_draw_is_of_known_parameters(seed: int) -> None:
-    node, rng, taken = parsed(SPACE), random.Random(seed), dict[str, Any]()
+    node, rng, taken = parse_space(SPACE), random.Random(seed), dict[str, Any]()
     ask = random_ask(rng)
 
     def noting(name: str, domain: Numbers | Choice) -> Any:
         taken[name] = ask(name, domain)
         return taken[name]
 
-    drawn(node, noting)
+    draw_candidate(node, noting)
     assert set(taken) <= set(parameters(node))
     require_known(taken, parameters(node), "drawn")  # raises where a value is none of its parameter's
 
@@ -89,12 +89,12 @@ TREES = st.recursive(
 @given(TREES)
 def test_any_tree_is_a_space_or_refused(tree: Any) -> None:
     try:
-        node = parsed({"key": tree})
+        node = parse_space({"key": tree})
     except UserError:
         return
     taken: dict[str, Any] = {}
     ask = random_ask(random.Random(0))
-    drawn(node, lambda name, domain: taken.setdefault(name, ask(name, domain)))
+    draw_candidate(node, lambda name, domain: taken.setdefault(name, ask(name, domain)))
     assert set(taken) <= set(parameters(node))
     require_known(taken, parameters(node), "drawn")
 
@@ -121,11 +121,11 @@ def test_any_tree_is_a_space_or_refused(tree: Any) -> None:
 )
 def test_a_mistake_is_named(value: Any, said: str) -> None:
     with pytest.raises(UserError, match=said.replace("(", r"\(")):
-        parsed({"train.lr": value})
+        parse_space({"train.lr": value})
 
 
 def test_unknown_start_points_are_named() -> None:
-    known = parameters(parsed(SPACE))
+    known = parameters(parse_space(SPACE))
     with pytest.raises(UserError) as raised:
         require_known({"train.bach": 16, "train.batch": 24}, known, "start.1")
     assert "'train.bach' is no parameter of the space; did you mean 'train.batch'?" in str(raised.value)
@@ -134,22 +134,22 @@ def test_unknown_start_points_are_named() -> None:
 
 def test_a_grid_is_every_combination_once() -> None:
     space = {"a": {"choice": {"x": {"b": {"int": [1, 3]}}, "y": 1}}, "c": {"float": [0, 1], "step": 0.5}}
-    found = samplers.grid(parsed(space), Seeds(1))
+    found = samplers.grid(parse_space(space), Seeds(1))
     assert len(found) == len({tuple(sorted(map(str, point.items()))) for point in found}) == (3 + 1) * 3
     assert all(("a=x.b" in point) == (point["a"] == "x") for point in found)
     with pytest.raises(UserError, match="a is open without steps"):
-        samplers.grid(parsed({"a": {"float": [0, 1]}}), Seeds(1))
+        samplers.grid(parse_space({"a": {"float": [0, 1]}}), Seeds(1))
     with pytest.raises(UserError, match="more than 10,000"):
-        samplers.grid(parsed({"a": {"int": [1, 200]}, "b": {"int": [1, 200]}}), Seeds(1))
+        samplers.grid(parse_space({"a": {"int": [1, 200]}, "b": {"int": [1, 200]}}), Seeds(1))
 
 
 def test_steps_are_counted_in_decimals() -> None:
     """In binary fractions two tenths from 0.7 end a hair below 0.9."""
-    (domain,) = parameters(parsed({"x": {"float": [0.7, 0.9], "step": 0.1}})).values()
+    (domain,) = parameters(parse_space({"x": {"float": [0.7, 0.9], "step": 0.1}})).values()
     assert isinstance(domain, Numbers)
     assert domain.high == 0.9
     assert domain.holds(0.9)
-    points = samplers.grid(parsed({"x": {"float": [0.7, 0.9], "step": 0.1}}), Seeds(0))
+    points = samplers.grid(parse_space({"x": {"float": [0.7, 0.9], "step": 0.1}}), Seeds(0))
     assert sorted(point["x"] for point in points) == [0.7, 0.8, 0.9]  # type: ignore[type-var]
 
 
@@ -158,8 +158,8 @@ def test_every_label_occurs_in_what_covers_a_space() -> None:
         "a": {"choice": {"x": {"deep": {"choice": [1, 2, 3]}}, "y": {"deep": {"choice": [4, 5, 6, 7]}}}},
         "b": {"choice": ["p", "q"]}, "n": {"int": [2, 5]},
     }  # fmt: skip
-    trees = list(covering(parsed(tree)))
+    trees = list(covers(parse_space(tree)))
     assert {one["a"]["deep"] for one in trees} == {1, 2, 3, 4, 5, 6, 7}
     assert {one["b"] for one in trees} == {"p", "q"}
     assert {one["n"] for one in trees} == {2}
-    assert list(covering(parsed({"n": {"float": [0.5, 1.0]}}))) == [{"n": 0.5}]
+    assert list(covers(parse_space({"n": {"float": [0.5, 1.0]}}))) == [{"n": 0.5}]

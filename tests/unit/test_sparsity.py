@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from leansort.arch.archspec import ArchSpec, Factorize, Factorized
 from leansort.arch.build import build
-from leansort.arch.fusing import fused
-from leansort.arch.initial import classifiers
-from leansort.arch.trained import TrainedModel
-from leansort.compress.sparsity import compressed_bytes, sparsified
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.initialization import find_classifiers
+from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.pruning.unstructured import compressed_bytes, zero_smallest_weights
 from leansort.core.labels import CONTEST, LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
@@ -31,11 +31,11 @@ def raw_bytes(model: TrainedModel) -> int:
 def test_the_smallest_weights_of_inner_layers_become_zero(name: str, scope: Literal["local", "global"]) -> None:
     model = model_of(name)
     given = {key: tensor.clone() for key, tensor in model.weights.items()}
-    sparse, zeros = sparsified(model, 0.6, scope)
+    sparse, zeros = zero_smallest_weights(model, 0.6, scope)
     assert sparse.spec == model.spec
     assert sparse.network()(torch.randn(1, 3, 32, 32)).shape == (1, 6)
     network = model.network()
-    heads = classifiers(network, 6)
+    heads = find_classifiers(network, 6)
     inner = [name for name, module in network.named_modules()
              if isinstance(module, nn.Conv2d | nn.Linear) and module not in heads]  # fmt: skip
     assert list(zeros) == inner
@@ -59,36 +59,36 @@ def test_the_smallest_weights_of_inner_layers_become_zero(name: str, scope: Lite
 
 def test_zeros_pack_well_and_the_file_as_it_is_stays_as_large() -> None:
     model = model_of("tiny_s")
-    sizes = [compressed_bytes(sparsified(model, amount, "global")[0]) for amount in (0.0, 0.5, 0.9)]
+    sizes = [compressed_bytes(zero_smallest_weights(model, amount, "global")[0]) for amount in (0.0, 0.5, 0.9)]
     assert sizes[0] == compressed_bytes(model)
     assert sizes[1] < 0.75 * sizes[0]
     assert sizes[2] < 0.35 * sizes[0]
     assert 0.8 * raw_bytes(model) < sizes[0] < raw_bytes(model)
-    assert raw_bytes(sparsified(model, 0.9, "global")[0]) == raw_bytes(model)
+    assert raw_bytes(zero_smallest_weights(model, 0.9, "global")[0]) == raw_bytes(model)
 
 
 def test_none_all_and_nonsense() -> None:
     model = model_of("tiny_s")
-    same, zeros = sparsified(model, 0.0, "local")
+    same, zeros = zero_smallest_weights(model, 0.0, "local")
     assert all(torch.equal(same.weights[key], tensor) for key, tensor in model.weights.items())
     assert set(zeros.values()) == {0.0}
-    assert set(sparsified(model, 1.0, "global")[1].values()) == {1.0}
+    assert set(zero_smallest_weights(model, 1.0, "global")[1].values()) == {1.0}
     with pytest.raises(ValueError, match=r"need an amount in 0..1, got 1.2"):
-        sparsified(model, 1.2, "local")
+        zero_smallest_weights(model, 1.2, "local")
 
 
 def test_fused_and_factorized_layers_count_and_half_precision_packs() -> None:
     model = model_of("tiny_s")
-    network, spec = fused(model.network(), model.spec)
+    network, spec = fold_batch_norms(model.network(), model.spec)
     merged = TrainedModel(spec, network.state_dict(), model.preprocess, model.labels)
-    sparse, _ = sparsified(merged, 0.5, "local")
+    sparse, _ = zero_smallest_weights(merged, 0.5, "local")
     assert all(torch.equal(sparse.weights[key], merged.weights[key]) for key in merged.weights if key.endswith("bias"))
 
     factored = ArchSpec(base="tiny_s", classes=6, width=0.5).edited(
         Factorize(layers={"8.0": Factorized(method="svd", ranks=(8,)), "11": Factorized(method="svd", ranks=(4,))})
     )
     split = TrainedModel(factored, build(factored, Seeds(1)).state_dict(), Preprocess(size=32), LabelSet(CONTEST))
-    zeros = sparsified(split, 0.5, "local")[1]
+    zeros = zero_smallest_weights(split, 0.5, "local")[1]
     assert {"8.0.0", "8.0.1", "11.0"} <= zeros.keys()
     assert "11.1" not in zeros  # it puts out the classes
     halves = TrainedModel(

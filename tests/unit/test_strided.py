@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leansort.arch.archspec import ArchSpec
 from leansort.arch.build import build
-from leansort.arch.fusing import fused
-from leansort.arch.trained import TrainedModel
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
-from leansort.export.onnx import to_bundle
+from leansort.export.onnx import export_onnx
 
 ROWS = [
     {"block": "conv", "out": 8, "kernel": 1, "stride": 2},
@@ -46,8 +46,8 @@ def test_pixels_are_cut_out_before_few_channels_and_no_others() -> None:
 
 @pytest.mark.parametrize("merged", [False, True])
 def test_gradients_are_those_of_double_precision(merged: bool) -> None:
-    network = fused(build(SPEC), SPEC)[0] if merged else build(SPEC)
-    exact = fused(build(SPEC), SPEC)[0].double() if merged else build(SPEC).double()
+    network = fold_batch_norms(build(SPEC), SPEC)[0] if merged else build(SPEC)
+    exact = fold_batch_norms(build(SPEC), SPEC)[0].double() if merged else build(SPEC).double()
     nn.init.normal_(list(network.parameters())[-2], generator=torch.Generator().manual_seed(1))
     exact.load_state_dict(network.state_dict())
     for side in (57, 64, 112):
@@ -71,7 +71,7 @@ def test_a_failed_forward_leaves_the_stride_as_it_was() -> None:
 
 def test_exported_graphs_keep_the_stride() -> None:
     labels = LabelSet.of(["a", "b", "c"])
-    bundle = to_bundle(TrainedModel(SPEC, build(SPEC).state_dict(), Preprocess(size=32), labels, {}))
+    bundle = export_onnx(TrainedModel(SPEC, build(SPEC).state_dict(), Preprocess(size=32), labels, {}))
     nodes = onnx.load_from_string(bundle.graph).graph.node
     strides = [list(a.ints) for node in nodes if node.op_type == "Conv" for a in node.attribute if a.name == "strides"]
     assert strides == [[2, 2]] * 3

@@ -13,15 +13,15 @@ from typing import Any
 import optuna
 import pytest
 
+from leansort.contest.formulas import Baselines
 from leansort.core.errors import LeansortError, MachineError, UserError
-from leansort.measure.contest import Baselines
-from leansort.search import alive, founding
+from leansort.search import heartbeat, study_setup
 from leansort.search import storage as storages
 from leansort.search import study as studies
-from leansort.search.config import SearchConfig
-from leansort.search.records import Outcome, best, limited
-from leansort.search.study import Lost, Study
-from leansort.workflows.tune import _one
+from leansort.search.search_config import SearchConfig
+from leansort.search.study import Study, TrialLost
+from leansort.search.trial_records import TrialOutcome, pareto_front, within_limits
+from leansort.workflows.tuning.study_runner import _one
 from tests.conftest import ROOT
 from tests.study_worker import config_of, outcome_of, work
 
@@ -29,8 +29,8 @@ storages.quiet()
 
 
 def begun(path: Path, config: SearchConfig) -> Any:
-    storage = storages.opened(str(path / "study.journal"))
-    founding.create(storage, config, {"name": "r", "data": {}}, ["a", "b"], "data", config.wanted(Baselines()))
+    storage = storages.open_storage(str(path / "study.journal"))
+    study_setup.create(storage, config, {"name": "r", "data": {}}, ["a", "b"], "data", config.wanted(Baselines()))
     return storage
 
 
@@ -77,10 +77,10 @@ def test_what_breaks_a_limit_is_told_and_counts_nothing(tmp_path: Path) -> None:
     storage = begun(tmp_path, config)
     study = view(storage, config)
     outcomes = [
-        Outcome("over budget", {"size_mb": 6.0, "macs": 5}),
-        Outcome("over budget", {"macs": 50}),  # its size was never found out
-        Outcome("unfit", note="no such network"),
-        Outcome("trained", {"size_mb": 2.0, "macs": 5}, f1=0.5, epochs=3),
+        TrialOutcome("over budget", {"size_mb": 6.0, "macs": 5}),
+        TrialOutcome("over budget", {"macs": 50}),  # its size was never found out
+        TrialOutcome("unfit", note="no such network"),
+        TrialOutcome("trained", {"size_mb": 2.0, "macs": 5}, f1=0.5, epochs=3),
     ]
     for outcome in outcomes:
         trial = study.ask()
@@ -94,9 +94,9 @@ def test_what_breaks_a_limit_is_told_and_counts_nothing(tmp_path: Path) -> None:
     assert [one.state.name for one in raw] == ["COMPLETE", "PRUNED", "PRUNED", "COMPLETE"]
     records = studies.records(storage, "s")
     assert [record.counts for record in records] == [False, False, False, True]
-    assert [one.number for one in best(records, study.objectives)] == [3]
-    assert [one.number for one in limited(records, {"macro_f1": 0.4, "size_mb": 2.0})] == [3]
-    assert limited(records, {"macro_f1": 0.6}) == []
+    assert [one.number for one in pareto_front(records, study.objectives)] == [3]
+    assert [one.number for one in within_limits(records, {"macro_f1": 0.4, "size_mb": 2.0})] == [3]
+    assert within_limits(records, {"macro_f1": 0.6}) == []
 
 
 def test_the_trial_of_a_worker_elsewhere_is_taken_after_silence_and_he_is_told(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_trial_of_a_worker_elsewhere_is_taken_after_silence_and_he_is_told(t
     taken = other.ask()
     assert taken is not None
     assert taken.values == lost.values
-    with pytest.raises(Lost):
+    with pytest.raises(TrialLost):
         silent.tell(lost, outcome_of(lost))
     other.tell(taken, outcome_of(taken))
     assert work(storage, "s") == 1
@@ -125,7 +125,7 @@ def test_a_worker_that_says_that_it_lives_keeps_its_trial(tmp_path: Path) -> Non
     slow._worker["boot"] = "another machine"
     trial = slow.ask()
     assert trial is not None
-    with alive.Beating(lambda beat: trial.note("beat", beat), every=0.1):
+    with heartbeat.Heartbeat(lambda beat: trial.note("beat", beat), every=0.1):
         for _ in range(30):
             other.bury()
             time.sleep(0.1)
@@ -173,7 +173,7 @@ def test_half_a_line_of_a_killed_writer_is_dropped(tmp_path: Path) -> None:
     more = config.model_copy(update={"trials": 6})
     again = begun(tmp_path, more)
     assert work(again, "s") == 2
-    assert len(studies.records(storages.opened(str(path)), "s")) == 6
+    assert len(studies.records(storages.open_storage(str(path)), "s")) == 6
 
 
 def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="of another search, recipe or other data"):
         begun(tmp_path, config_of("s", trials=4, objectives=["macro_f1", "macs"]))
     with pytest.raises(UserError, match="no study 't', there are: s"):
-        founding.require(storages.opened(str(tmp_path / "study.journal")), "t")
+        study_setup.require(storages.open_storage(str(tmp_path / "study.journal")), "t")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
 )
 def test_a_wrong_storage_is_one_line_without_its_password(where: str, said: str) -> None:
     with pytest.raises(UserError) as raised:
-        storages.opened(where)
+        storages.open_storage(where)
     assert said in str(raised.value)
     assert "secret" not in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -207,13 +207,13 @@ def test_a_file_that_is_no_journal_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_process_that_ended_is_surely_gone() -> None:
-    me = alive.identity()
-    assert not alive.surely_gone(me)
-    assert not alive.surely_gone({**me, "boot": "elsewhere"})
+    me = heartbeat.identity()
+    assert not heartbeat.surely_gone(me)
+    assert not heartbeat.surely_gone({**me, "boot": "elsewhere"})
     ended = subprocess.Popen([sys.executable, "-c", "pass"])
     ended.wait()
-    assert alive.surely_gone({**me, "pid": ended.pid})
-    assert alive.surely_gone({**me, "pid": os.getpid(), "started": "0"})  # another process by that number
+    assert heartbeat.surely_gone({**me, "pid": ended.pid})
+    assert heartbeat.surely_gone({**me, "pid": os.getpid(), "started": "0"})  # another process by that number
 
 
 def test_a_trained_trial_of_unknown_costs_is_compared_with_nobody(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_trained_trial_of_unknown_costs_is_compared_with_nobody(tmp_path: Path
     first, second = study.ask(), study.ask()
     assert first is not None
     assert second is not None
-    study.tell(first, Outcome("trained", {"macs": 5}, f1=0.5, epochs=3, rungs={1: 0.4}))
+    study.tell(first, TrialOutcome("trained", {"macs": 5}, f1=0.5, epochs=3, rungs={1: 0.4}))
     assert study.curves(second) == []
     study.tell(second, outcome_of(second))
     assert len(study.curves(first)) == 1
@@ -265,7 +265,7 @@ def test_what_was_given_back_comes_before_the_rest_of_a_grid(tmp_path: Path) -> 
 
 def test_a_machines_fault_ends_the_worker_and_not_the_trial(tmp_path: Path) -> None:
     class Full:
-        def finish(self, trial: Any) -> Outcome:
+        def finish(self, trial: Any) -> TrialOutcome:
             raise MachineError("cannot write x: no space left")
 
     config = config_of("s", trials=1)
@@ -287,7 +287,7 @@ def test_a_file_of_another_kind_is_left_as_it_is(text: str, tmp_path: Path) -> N
     path.write_text(text)
     if text:
         with pytest.raises(UserError, match="no journal of a study"):
-            storages.opened(str(path))
+            storages.open_storage(str(path))
         assert path.read_text() == text
     else:
-        storages.opened(str(path))
+        storages.open_storage(str(path))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leansort.core.errors import UserError
-from leansort.core.tables import Table, csv_line, csv_path, is_csv, read_csv
+from leansort.core.text.table_files import Table, csv_line, csv_path, is_csv, read_csv
 
 ROWS = [(2, {"image": "a.jpg", "label": "Metal"}), (3, {"image": "b, c.jpg", "label": "Paper"})]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from leansort.core import strict
-from leansort.core.encodings import as_utf8
 from leansort.core.errors import UserError
-from leansort.core.text_files import lines_of, parse_json, read_json, read_json_lines, read_text
+from leansort.core.text import yaml_config
+from leansort.core.text.encodings import as_utf8
+from leansort.core.text.text_files import lines_of, parse_json, read_json, read_json_lines, read_text
 
 TEXT = '{"name": "Müll – 플라스틱",\r\n "n": 1}\n'
 FORMS = {
@@ -32,7 +32,7 @@ def test_every_utf_is_read_alike(form: str, tmp_path: Path) -> None:
     path.write_bytes(FORMS[form])
     assert read_text(path, "test") == TEXT
     assert read_json(path, "test") == {"name": "Müll – 플라스틱", "n": 1}
-    assert strict.yaml_tree(path, "test", "name") == {"name": "Müll – 플라스틱", "n": 1}
+    assert yaml_config.read_yaml(path, "test", "name") == {"name": "Müll – 플라스틱", "n": 1}
     assert as_utf8(FORMS[form], "test") == TEXT.encode()
 
 
@@ -121,14 +121,14 @@ def test_json_lines_name_the_line(tmp_path: Path) -> None:
 )
 def test_yaml_keys_are_there_once(text: str, reason: str) -> None:
     if not reason:
-        assert strict.yaml_value(text, "x")
+        assert yaml_config.parse_yaml(text, "x")
         return
     with pytest.raises(UserError, match=f"^x .*{reason}"):
-        strict.yaml_value(text, "x")
+        yaml_config.parse_yaml(text, "x")
 
 
 def test_merged_yaml_keys_are_no_doubles() -> None:
-    tree = strict.yaml_value("base: &b {lr: 1, wd: 2}\none: {<<: *b, lr: 3}\n", "x")
+    tree = yaml_config.parse_yaml("base: &b {lr: 1, wd: 2}\none: {<<: *b, lr: 3}\n", "x")
     assert tree["one"] == {"lr": 3, "wd": 2}
 
 

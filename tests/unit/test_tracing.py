@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leansort.arch.anatomy import parts
-from leansort.arch.archspec import ArchSpec
-from leansort.arch.fusing import fused
-from leansort.arch.tracing import traced
+from leansort.arch.analysis.summary import summarize_parts
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.fx_trace import trace
+from leansort.arch.spec.spec import ArchSpec
 from leansort.core.errors import UserError
 
 SPEC = ArchSpec(base="x", classes=3)
@@ -75,7 +75,7 @@ def test_what_cannot_be_traced_is_one_node() -> None:
     middle = network.get_submodule("middle")
     assert isinstance(middle, Sized)
     before = dict(middle.kept)
-    names = [str(node.target) for node in traced(network).nodes if node.op == "call_module"]
+    names = [str(node.target) for node in trace(network).nodes if node.op == "call_module"]
     assert names == ["stem.0", "stem.1", "stem.2", "middle", "odd.0", "odd.1", "odd.2", "head"]
     assert middle.kept == before  # and no symbol is left in the network
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_traced_is_one_node() -> None:
 @pytest.mark.parametrize("size", [8, 9])
 def test_batch_norms_are_folded_around_it_and_inside(kind: type[nn.Module], size: int) -> None:
     network = trained(kind)
-    fast, _ = fused(network, SPEC)
+    fast, _ = fold_batch_norms(network, SPEC)
     left = [name for name, layer in fast.named_modules() if isinstance(layer, nn.BatchNorm2d)]
     assert left == ["odd.1"]  # behind a convolution that would undo it
     x = torch.randn(2, 3, size, size)
@@ -92,7 +92,7 @@ def test_batch_norms_are_folded_around_it_and_inside(kind: type[nn.Module], size
 
 
 def test_its_costs_are_counted_as_one_part() -> None:
-    found = {part.name: part for part in parts(trained(Network), 8)}
+    found = {part.name: part for part in summarize_parts(trained(Network), 8)}
     assert (found["middle"].block, found["middle"].macs) == ("Sized", 4 * 4 * 9 * 64)
     with pytest.raises(UserError, match="Blind cannot be traced"):
-        parts(trained(Blind), 8)
+        summarize_parts(trained(Blind), 8)

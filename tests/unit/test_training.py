@@ -22,21 +22,22 @@ from lightning_fabric.plugins.precision.amp import MixedPrecision
 from torch import Tensor, nn
 
 from leansort.arch.build import build
-from leansort.arch.trained import load_tensors, logits, save_tensors
+from leansort.arch.trained_model import compute_logits, load_tensors, save_tensors
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.seeds import Seeds
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.loader import EpochSampler, eval_batches
-from leansort.measure.accuracy import macro_f1
-from leansort.train import checkpoint, compiling, loop
-from leansort.train.checkpoint import Progress, State
-from leansort.train.compiling import Choice
-from leansort.train.config import DistillConfig, TrainConfig
-from leansort.train.device import Fabric, devices, precision
-from leansort.train.ema import Ema
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.loading.loader import EpochSampler, eval_batches
+from leansort.measure.accuracy.metrics import macro_f1
+from leansort.train import checkpoint, loop
+from leansort.train.checkpoint import TrainingProgress, TrainingState
+from leansort.train.distillation.teachers import NetworkTeacher
+from leansort.train.ema import WeightAverage
+from leansort.train.hardware import compile_choice
+from leansort.train.hardware.compile_choice import CompileChoice
+from leansort.train.hardware.device import Fabric, devices, precision
+from leansort.train.interrupt import catch_stop_signals
 from leansort.train.optim import optimizer
-from leansort.train.stopping import stopping
-from leansort.train.teachers import NetworkTeacher
+from leansort.train.train_config import DistillConfig, TrainConfig
 from tests.jobs import AS_THEY_ARE, NORMED, PLAIN, job, kept, pressed, require_equal, stopped, timeless, trained
 
 MIXED = AugmentConfig(mixup=0.4, cutmix=1.0)
@@ -66,7 +67,7 @@ def test_a_run_learns_and_says_how_it_went(tmp_path: Path) -> None:
 def test_the_model_is_the_best_epochs_average_and_scores_what_it_says(tmp_path: Path) -> None:
     one = job(epochs=4, lr=0.03)
     model, records = trained(one, tmp_path)
-    out_nc = logits(model.network(), one.preprocess, eval_batches(one.val.pixels, 7))
+    out_nc = compute_logits(model.network(), one.preprocess, eval_batches(one.val.pixels, 7))
     f1 = macro_f1(np.asarray(one.val.labels), out_nc.argmax(1).numpy(), 3)
     assert f1 == model.provenance["val_macro_f1"] == max(record["val_macro_f1"] for record in records)
 
@@ -102,7 +103,7 @@ def test_test_time_augmentation_is_the_mean_over_four_flips_and_reported_apart(t
     x_nchw = torch.from_numpy(one.val.pixels).permute(0, 3, 1, 2)
     network = model.network()
     soft_nc = sum(
-        logits(network, one.preprocess, [x_nchw.flip(dims)]).softmax(1) for dims in ([], [2], [3], [2, 3])
+        compute_logits(network, one.preprocess, [x_nchw.flip(dims)]).softmax(1) for dims in ([], [2], [3], [2, 3])
     )  # fmt: skip
     by_hand = macro_f1(np.asarray(one.val.labels), torch.as_tensor(soft_nc).argmax(1).numpy(), 3)
     assert records[model.provenance["epoch"] - 1]["val_macro_f1_tta"] == by_hand
@@ -161,9 +162,9 @@ def test_clipping_bounds_a_step(tmp_path: Path) -> None:
 
 
 def test_the_average_follows_as_the_formula_says() -> None:
-    model, averages = nn.Linear(1, 1, bias=False), Ema(nn.Linear(1, 1, bias=False), 0.3)
+    model, averages = nn.Linear(1, 1, bias=False), WeightAverage(nn.Linear(1, 1, bias=False), 0.3)
     nn.init.zeros_(model.weight)
-    ema = Ema(model, 0.3)
+    ema = WeightAverage(model, 0.3)
     nn.init.ones_(model.weight)
     seen = []
     for step in range(4):
@@ -360,7 +361,7 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
 
     before = signal.signal(signal.SIGINT, told)
     try:
-        with stopping() as stop:
+        with catch_stop_signals() as stop:
             assert not stop
             signal.raise_signal(signal.SIGINT)
             assert stop
@@ -405,11 +406,11 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path, fields: dict[
 def test_a_checkpoint_of_more_processes_is_refused(tmp_path: Path) -> None:
     one = job(epochs=1)
     network = build(one.spec, one.seeds)
-    state = State(network, Ema(network, 0.9), optimizer(network, one.config))
-    checkpoint.save(tmp_path / "last.safetensors", state, Progress(ranks=2), one.identity)
+    state = TrainingState(network, WeightAverage(network, 0.9), optimizer(network, one.config))
+    checkpoint.save(tmp_path / "last.safetensors", state, TrainingProgress(ranks=2), one.identity)
     with pytest.raises(UserError, match="of 2 processes, here are 1"):
         checkpoint.resume(tmp_path / "last.safetensors", state, one.identity, 1)
-    assert checkpoint.resume(tmp_path / "last.safetensors", state, one.identity, 2) == Progress(ranks=2)
+    assert checkpoint.resume(tmp_path / "last.safetensors", state, one.identity, 2) == TrainingProgress(ranks=2)
 
 
 def test_resuming_needs_a_checkpoint(tmp_path: Path) -> None:
@@ -542,7 +543,7 @@ def test_bf16_is_used_where_it_is_asked_for(tmp_path: Path) -> None:
 def test_compiling_pays_where_the_steps_save_more_than_it_costs(
     eager: float, compiled: float, cost: float, steps: int, pays: bool
 ) -> None:
-    choice = Choice(eager, compiled, cost, steps)
+    choice = CompileChoice(eager, compiled, cost, steps)
     assert choice.pays is pays
     assert str(choice).startswith(f"compile: {'on' if pays else 'off'}; a step takes {eager * 1000:.1f} ms")
 
@@ -561,10 +562,10 @@ def normed() -> nn.Module:
     return nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5), nn.Linear(3, 2))
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, network: nn.Module, cost: float, fails: bool = False) -> Choice:
+def measured(monkeypatch: pytest.MonkeyPatch, network: nn.Module, cost: float, fails: bool = False) -> CompileChoice:
     """Measure a network that takes 2 s a step as it is, 1 s compiled and `cost` to compile."""
     clock = Clock()
-    monkeypatch.setattr(compiling, "time", clock)
+    monkeypatch.setattr(compile_choice, "time", clock)
 
     def compile_it(module: nn.Module) -> None:
         module.is_compiled = True  # type: ignore[assignment]
@@ -578,7 +579,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, network: nn.Module, cost: float, f
         clock.now += 1.0 if getattr(network, "is_compiled", False) else 2.0
         return cast(Tensor, network(torch.randn(4, 3))).sum()
 
-    return compiling.measured(network, step, steps=100, rounds=4)
+    return compile_choice.measure_compile(network, step, steps=100, rounds=4)
 
 
 def test_a_measurement_times_both_ways_and_leaves_the_network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -616,20 +617,20 @@ def elsewhere(fabric: Fabric) -> Fabric:
 @pytest.mark.parametrize("saves", [True, False])
 def test_compiling_is_measured_decided_said_and_kept(monkeypatch: pytest.MonkeyPatch, saves: bool) -> None:
     one, asked, compiled, said = job(epochs=5), list[int](), list[nn.Module](), list[str]()
-    choice = Choice(2.0, 1.0 if saves else 3.0, 1.0, 40)
+    choice = CompileChoice(2.0, 1.0 if saves else 3.0, 1.0, 40)
 
-    def fake(network: nn.Module, step: compiling.Step, steps: int) -> Choice:
+    def fake(network: nn.Module, step: compile_choice.Step, steps: int) -> CompileChoice:
         asked.append(steps)
         return choice
 
-    monkeypatch.setattr(compiling, "measured", fake)
+    monkeypatch.setattr(compile_choice, "measure_compile", fake)
     monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
     fabric = devices(one.config)
     run = loop._Run(one, fabric, build(one.spec), [])
-    on_cpu = Progress()
+    on_cpu = TrainingProgress()
     run.compile(on_cpu, said.append)
     assert (on_cpu.compiled, asked, said) == (False, [], [])  # there it is not worth the wait
-    run.fabric, progress = elsewhere(fabric), Progress()
+    run.fabric, progress = elsewhere(fabric), TrainingProgress()
     run.compile(progress, said.append)
     assert (progress.compiled, asked, said) == (saves, [5 * 8], [str(choice)])
     assert compiled == ([run.network] if saves else [])

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from leansort.arch import converting, matching, naming, trained, weights
-from leansort.arch.archspec import ArchSpec, FuseBatchNorm, Norm
+from leansort.arch import trained_model
 from leansort.arch.build import build
-from leansort.arch.torchvision_shim import import_torchvision
+from leansort.arch.pretrained import checkpoint_conversion, key_map, loading, matching
+from leansort.arch.spec.spec import ArchSpec, FuseBatchNorm, Norm
+from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +85,7 @@ def renamed(state: State, change: Callable[[str], str]) -> State:
 @pytest.mark.parametrize("source", ["timm:mobilenetv2_100", "torchvision:mobilenet_v2"])
 def test_mobilenetv2_of_others_becomes_ours(source: str, tmp_path: Path) -> None:
     given, ours = theirs(source), network()
-    found = weights.load_into(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
+    found = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
     assert found.share == 1.0
     assert not found.unmatched_own
     assert not found.unmatched_theirs
@@ -106,7 +107,7 @@ def test_newer_mobile_networks_of_others_become_ours(source: str, base: str, tmp
     for module in given.modules():  # torchvision's MobileNetV3 alone has the paper's
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-5
-    found = weights.load_into(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
+    found = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
     assert found.share == 1.0
     assert not found.unmatched_theirs
     assert same_outputs(ours, given)
@@ -118,7 +119,7 @@ def test_a_classifier_of_another_class_count_stays_as_drawn(tmp_path: Path) -> N
     before = ours.state_dict()["2.weight"].clone()
     names = renamed(given.state_dict(), lambda name: "x." + name)
     for state in (given.state_dict(), names):
-        found = weights.load_into(ours, saved(state, tmp_path / "w.safetensors"))
+        found = loading.load_pretrained(ours, saved(state, tmp_path / "w.safetensors"))
         assert [pair.own for pair in found.replaced] == ["2.weight", "2.bias"]
         assert found.share == 1.0
         assert torch.equal(ours.state_dict()["2.weight"], before)
@@ -162,7 +163,7 @@ def test_what_has_no_partner_is_listed_and_a_batch_norm_is_never_halved() -> Non
     found = matching.match(chain(3, 4, 8).state_dict(), given)
     assert found.unmatched_own == tuple(f"1.1.{part}" for part in ("weight", "bias", "running_mean", "running_var"))
     assert found.unmatched_theirs == ("1.1.weight", "1.1.bias", "1.1.running_mean", "aux.weight")
-    lines = matching.table(found).splitlines()
+    lines = matching.match_table(found).splitlines()
     assert any(line.split() == ["unmatched", "1.1.running_var", "-"] for line in lines)
     assert any(line.split() == ["unused", "-", "aux.weight"] for line in lines)
     assert any(line.split() == ["name", "4x3x3x3", "0.0.weight", "0.0.weight"] for line in lines)
@@ -172,7 +173,7 @@ def test_less_than_half_is_refused_and_nothing_is_copied(tmp_path: Path) -> None
     ours = chain(3, 4, 8)
     before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
     with pytest.raises(UserError, match=r"% of the parameters fit this network, need 50%; without a partner: 1\.0"):
-        weights.load_into(ours, saved(chain(3, 4, 16).state_dict(), tmp_path / "w.safetensors"))
+        loading.load_pretrained(ours, saved(chain(3, 4, 16).state_dict(), tmp_path / "w.safetensors"))
     assert all(torch.equal(tensor, before[name]) for name, tensor in ours.state_dict().items())
 
 
@@ -236,11 +237,11 @@ def test_a_file_of_names(tmp_path: Path) -> None:
     )
     path = tmp_path / "names.yaml"
     path.write_text("second.norm: '1.1'\nfc.weight: '2.weight'\nfc.bias: '2.bias'\n")
-    found = matching.match(chain(3, 4, 8).state_dict(), state, naming.read(path))
+    found = matching.match(chain(3, 4, 8).state_dict(), state, key_map.read_key_map(path))
     assert found.share == 1.0
     assert {pair.own.rpartition(".")[0] for pair in found.pairs if pair.how == "map"} == {"1.1", "2"}
     path.write_text('{"second.norm": "1.1", "fc": "2"}')
-    assert matching.match(chain(3, 4, 8).state_dict(), state, naming.read(path)).share == 1.0
+    assert matching.match(chain(3, 4, 8).state_dict(), state, key_map.read_key_map(path)).share == 1.0
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,7 @@ def test_a_wrong_file_of_names_is_refused(text: str, message: str, tmp_path: Pat
     (tmp_path / "names.yaml").write_text(text)
     state = chain(3, 4, 8).state_dict()
     with pytest.raises(UserError) as caught:
-        matching.match(state, state, naming.read(tmp_path / "names.yaml"))
+        matching.match(state, state, key_map.read_key_map(tmp_path / "names.yaml"))
     assert message in str(caught.value)
 
 
@@ -272,7 +273,7 @@ class Trap:
 def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(tmp_path: Path) -> None:
     torch.save({"state_dict": chain(3, 4).state_dict(), "extra": Trap(tmp_path / "ran")}, tmp_path / "bad.pth")
     with pytest.raises(UserError, match=r"other objects than tensors \(posix\.mkdir\); nothing of it was run"):
-        converting.convert(str(tmp_path / "bad.pth"), tmp_path / "out.safetensors")
+        checkpoint_conversion.convert(str(tmp_path / "bad.pth"), tmp_path / "out.safetensors")
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "out.safetensors").exists()
 
@@ -282,8 +283,8 @@ def test_a_checkpoint_is_converted_in_its_order(key: str | None, tmp_path: Path)
     state = drawn(chain(3, 4, 8)).state_dict() | {"shared": torch.arange(6.0)}
     state["view"] = state["shared"][::2]
     torch.save(state if key is None else {"epoch": 3, key: state}, tmp_path / "w.pth")
-    assert converting.convert(str(tmp_path / "w.pth"), tmp_path / "w.safetensors") == len(state)
-    back = weights.fetch(str(tmp_path / "w.safetensors"))
+    assert checkpoint_conversion.convert(str(tmp_path / "w.pth"), tmp_path / "w.safetensors") == len(state)
+    back = loading.read_weights(str(tmp_path / "w.safetensors"))
     assert list(back) == list(state)
     assert all(torch.equal(back[name], tensor) for name, tensor in state.items())
 
@@ -292,7 +293,7 @@ def test_a_checkpoint_is_converted_in_its_order(key: str | None, tmp_path: Path)
 def test_what_is_no_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(content)
     with pytest.raises(UserError) as caught:
-        converting.convert(str(tmp_path / "w.pth"), tmp_path / "out.safetensors")
+        checkpoint_conversion.convert(str(tmp_path / "w.pth"), tmp_path / "out.safetensors")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out.safetensors").exists()
 
@@ -302,13 +303,13 @@ def test_pickles_are_opened_by_the_conversion_alone() -> None:
         text = path.read_text()
         assert path.name == "converting.py" or "torch.load(" not in text, path
         assert "import pickle" not in text, path
-    assert "weights_only=True" in (ROOT / "src/leansort/arch/converting.py").read_text()
+    assert "weights_only=True" in (ROOT / "src/leansort/arch/pretrained/checkpoint_conversion.py").read_text()
 
 
 @pytest.mark.parametrize("source", ["w.pth", "w.bin", "w.CKPT", "torchvision:resnet18"])
 def test_a_pickle_is_not_fetched_but_the_command_named(source: str) -> None:
     with pytest.raises(UserError, match=f"leansort arch weights {source} --out NEW.safetensors"):
-        weights.fetch(source)
+        loading.read_weights(source)
 
 
 def test_torchvision_is_fetched_by_the_conversion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,17 +320,17 @@ def test_torchvision_is_fetched_by_the_conversion(tmp_path: Path, monkeypatch: p
         torch.save(chain(3, 4).state_dict(), path)
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
-    assert converting.convert("torchvision:mobilenet_v2", tmp_path / "w.safetensors") == 8
+    assert checkpoint_conversion.convert("torchvision:mobilenet_v2", tmp_path / "w.safetensors") == 8
     assert asked == [("mobilenet_v2-7ebf99e0.pth", "7ebf99e0")]
     with pytest.raises(UserError, match="torchvision has no weights 'mobilenet_v9'; did you mean"):
-        converting.convert("torchvision:mobilenet_v9", tmp_path / "x.safetensors")
+        checkpoint_conversion.convert("torchvision:mobilenet_v9", tmp_path / "x.safetensors")
 
     def refuse(*_: object, **__: object) -> None:
         raise urllib.error.URLError("no route")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
     with pytest.raises(UserError, match=r"cannot be fetched \(no route\)"):
-        converting.convert("torchvision:mobilenet_v2", tmp_path / "x.safetensors")
+        checkpoint_conversion.convert("torchvision:mobilenet_v2", tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize("cut", [0, 4, 60, -1])
@@ -337,21 +338,21 @@ def test_a_damaged_file_is_refused(cut: int, tmp_path: Path) -> None:
     path = Path(saved(chain(3, 4).state_dict(), tmp_path / "w.safetensors"))
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(IntegrityError, match="is damaged or no safetensors file"):
-        weights.fetch(str(path))
+        loading.read_weights(str(path))
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     state = chain(3, 4).state_dict()
     state["0.0.weight"][0, 0, 0, 0] = float("nan")
     with pytest.raises(IntegrityError, match=r"0\.0\.weight holds values that are not finite"):
-        weights.load_into(chain(3, 4), saved(state, tmp_path / "w.safetensors"))
+        loading.load_pretrained(chain(3, 4), saved(state, tmp_path / "w.safetensors"))
 
 
 def test_our_own_models_load_by_name(tmp_path: Path) -> None:
     state = drawn(network(classes=6)).state_dict()
-    trained.save_tensors(tmp_path / "model.safetensors", state, {"version": 1})
+    trained_model.save_tensors(tmp_path / "model.safetensors", state, {"version": 1})
     ours = network(classes=6)
-    found = weights.load_into(ours, str(tmp_path))
+    found = loading.load_pretrained(ours, str(tmp_path))
     assert found.share == 1.0
     assert {pair.how for pair in found.pairs} == {"name"}
     assert ours.state_dict()["0.0.weight"].is_contiguous(memory_format=torch.channels_last)
@@ -404,7 +405,7 @@ def test_timm_by_its_bare_name_from_the_cache(tmp_path: Path) -> None:
     environment = hub_cache(tmp_path, "timm/mobilenetv2_100.ra_in1k", given.state_dict())
     done = command("timm:mobilenetv2_100", "--out", tmp_path / "w.safetensors", **environment)
     assert done.returncode == 0, done.stderr
-    assert list(weights.fetch(str(tmp_path / "w.safetensors"))) == list(given.state_dict()), "in timm's order"
+    assert list(loading.read_weights(str(tmp_path / "w.safetensors"))) == list(given.state_dict()), "in timm's order"
     assert command("timm:mobilenetv2_1000", **environment).stderr.count("did you mean 'mobilenetv2_100'") == 1
 
 

@@ -11,17 +11,19 @@ from pydantic import ValidationError
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from leansort.arch import chain, rows, timm
-from leansort.arch.archspec import ArchSpec
-from leansort.arch.blocks import DropPath
-from leansort.arch.initial import initialize, zero_classifier
-from leansort.arch.layout import channels_last
-from leansort.arch.norms import guard_norms, set_norms
-from leansort.arch.replay import replay
-from leansort.arch.strided import guard_strided
-from leansort.core import plugins, strict
+from leansort.arch.layers.blocks import DropPath
+from leansort.arch.model_files import builder, rows
+from leansort.arch.spec.apply_edits import apply_edits
+from leansort.arch.spec.batch_norm import guard_norms, set_norms
+from leansort.arch.spec.initialization import initialize, zero_classifier
+from leansort.arch.spec.memory_format import channels_last
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.timm_models import networks
+from leansort.arch.workarounds.onednn_strided_conv import guard_strided
+from leansort.core import plugins
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
+from leansort.core.text import yaml_config
 
 
 def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
@@ -43,7 +45,7 @@ def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
         model = _base(spec)
         zero_classifier(model, spec.classes)
         set_norms(model, spec.norm)
-        model = replay(model, spec.edits)
+        model = apply_edits(model, spec.edits)
     return channels_last(guard_strided(guard_norms(model)))
 
 
@@ -51,7 +53,7 @@ def is_of_own_blocks(spec: ArchSpec) -> bool:
     """Whether a network is made of rows, or by code of this package, and so of our own blocks alone."""
     if spec.model is not None:
         return True
-    if timm.is_timm(spec.base):
+    if networks.is_timm(spec.base):
         return False
     path = plugins.path_of("backbones", spec.base)
     return path.suffix == ".yaml" or path.parent == Path(__file__).parent / "backbones"
@@ -59,13 +61,13 @@ def is_of_own_blocks(spec: ArchSpec) -> bool:
 
 def _base(spec: ArchSpec) -> nn.Module:
     if spec.model is not None:
-        return _of_rows(rows.of(spec.model, spec.base), spec)
-    path = None if timm.is_timm(spec.base) else plugins.path_of("backbones", spec.base)
+        return _of_rows(rows.parse_model_file(spec.model, spec.base), spec)
+    path = None if networks.is_timm(spec.base) else plugins.path_of("backbones", spec.base)
     if path is not None and path.suffix == ".yaml":
-        return _of_rows(rows.read(path), spec)
+        return _of_rows(rows.read_model_file(path), spec)
     if spec.init != "small":
         raise UserError(f"arch.init: {spec.init} is for networks of rows; {spec.base} draws its weights itself")
-    return timm.network(spec) if path is None else _with_drop_path(_of_code(spec, path), spec)
+    return networks.build_timm_network(spec) if path is None else _with_drop_path(_of_code(spec, path), spec)
 
 
 def _of_code(spec: ArchSpec, path: Path) -> nn.Module:
@@ -73,7 +75,7 @@ def _of_code(spec: ArchSpec, path: Path) -> nn.Module:
     try:
         made = module.spec(spec)
     except ValidationError as error:
-        faults = strict.faults(error, module.Config, "options.")
+        faults = yaml_config.validation_faults(error, module.Config, "options.")
         raise UserError(f"backbone {spec.base}: {'; '.join(faults)}") from None
     if not isinstance(made, nn.Module):
         raise UserError(f"backbone {spec.base!r}: spec(config) in {path} gave {type(made).__name__}, need nn.Module")
@@ -83,7 +85,7 @@ def _of_code(spec: ArchSpec, path: Path) -> nn.Module:
 def _of_rows(model: rows.ModelFile, spec: ArchSpec) -> nn.Module:
     if spec.options:
         raise UserError(f"arch: {spec.base} is a model file and takes no options, got {', '.join(spec.options)}")
-    network = chain.network(model, spec)
+    network = builder.build_network(model, spec)
     initialize(network, spec.init)
     set_norms(network, model.norm)
     if spec.init == "paper":

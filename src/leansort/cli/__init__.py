@@ -17,13 +17,13 @@ from typing import Annotated
 import typer
 
 from leansort import __version__
-from leansort.cli import card as cards
-from leansort.cli import compress as compression
-from leansort.cli import train as training
-from leansort.cli.arch import arch_app
-from leansort.cli.data import data_app
+from leansort.cli import card_command as cards
+from leansort.cli import compress_command as compression
+from leansort.cli import train_commands as training
+from leansort.cli.arch_commands import arch_app
+from leansort.cli.data_commands import data_app
 from leansort.cli.options import Data, Engine, Json, Out, Overrides, Resume, Threads, printed, told
-from leansort.cli.tune import tune_app
+from leansort.cli.tune_commands import tune_app
 from leansort.core.errors import LeansortError, MissingExtraError
 
 app = typer.Typer(
@@ -95,12 +95,12 @@ def export(
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --format openvino --wanted-error 0.02
     """
-    from leansort.arch import trained
+    from leansort.arch import trained_model
     from leansort.core import manifest as manifests
-    from leansort.workflows.export import export_bundle
+    from leansort.workflows.deploy.export import export_bundle
 
     bundle, _, _ = export_bundle(
-        trained.load(model), manifests.load(manifest), out, name=name, graph_format=graph_format,
+        trained_model.load(model), manifests.load(manifest), out, name=name, graph_format=graph_format,
         wanted_error=wanted_error,
     )  # fmt: skip
     told(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {bundle.meta.parameters:,} parameters, digest {bundle.digest}")
@@ -125,14 +125,14 @@ def bench(
     Example: leansort bench model.leansort --images runs/sample/crops/test
     Example: leansort bench small.leansort --baseline model.leansort --images photos/ --profile
     """
-    from leansort.workflows import bench as benches
-    from leansort.workflows.predict import expand
+    from leansort.workflows.deploy import bench as benches
+    from leansort.workflows.deploy.predict import list_inputs
 
-    config = benches.Config(
+    config = benches.BenchSettings(
         seconds=seconds, queries=queries, threads=threads, engine=engine, baseline=baseline, profile=profile,
         starts=starts,
     )  # fmt: skip
-    found = benches.bench(bundles, list(expand([str(images)])), config)
+    found = benches.bench(bundles, list(list_inputs([str(images)])), config)
     if found.warning:
         told(f"warning: {found.warning}", to_error=True)
     printed(found.to_json(), as_json, benches.text(found))
@@ -155,13 +155,13 @@ def predict(
     \b
     Example: leansort predict model.leansort photos/ --format csv --out labels.csv
     """
-    from leansort.workflows import predict as predictions
+    from leansort.workflows.deploy import predict as predictions
 
     if "-" in inputs and not batch:
         threads, batch = threads or 1, 1
     failed = predictions.predict_to(
         bundle,
-        predictions.expand(inputs, sys.stdin.buffer),
+        predictions.list_inputs(inputs, sys.stdin.buffer),
         out,
         style=style,
         threads=threads,
@@ -185,10 +185,10 @@ def submit(
     \b
     Example: leansort submit model.leansort test/NoLabel --out output.csv
     """
-    from leansort.workflows.predict import expand
-    from leansort.workflows.submit import submit as write
+    from leansort.workflows.deploy.predict import list_inputs
+    from leansort.workflows.deploy.submit import submit as write
 
-    tree, faults = write(bundle, list(expand(inputs, sys.stdin.buffer)), out, threads=threads, engine=engine)
+    tree, faults = write(bundle, list(list_inputs(inputs, sys.stdin.buffer)), out, threads=threads, engine=engine)
     for line in faults:
         told(f"unreadable {line}", to_error=True)
     told(f"{out}: {len(tree['inference'])} pictures in {tree['time']['runtime']['all']:.2f} s")
@@ -216,7 +216,7 @@ def score(
     \b
     Example: leansort score output.csv --truth runs/sample --public public.txt --private private.txt
     """
-    from leansort.workflows import score as scores
+    from leansort.workflows.deploy import score as scores
 
     base = scores.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     scored = scores.score(
@@ -224,7 +224,7 @@ def score(
     )
     for line in scored["faults"]:
         told(f"unreadable {line}", to_error=True)
-    printed(scored, as_json, scores.table(scored))
+    printed(scored, as_json, scores.score_table(scored))
     if scored["faults"]:
         raise typer.Exit(1)
 
@@ -241,7 +241,7 @@ def report(
     \b
     Example: leansort report runs/sample
     """
-    from leansort.workflows.report import report as write
+    from leansort.workflows.deploy.run_report import write_run_report as write
 
     told(str(write(run, out)))
 
@@ -260,13 +260,13 @@ def run(
     \b
     Example: leansort run configs/trashnet.yaml --data photos/ --out runs/trashnet
     """
-    from leansort.workflows import recipe as recipes
+    from leansort.recipe import schema as recipes
 
     resolved = recipes.load(recipe, overrides or [], data)
     from leansort.workflows import run as runs  # after the check: this one loads PyTorch
 
     result = runs.run(resolved, out or Path("runs") / resolved.name, resume=resume)
-    printed(result, as_json, runs.summary(result))
+    printed(result, as_json, runs.run_summary(result))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from leansort.core.escaping import json_text, printable, printable_lines
-from leansort.core.processes import first_process
+from leansort.core.process.distributed import first_process
+from leansort.core.text.escaping import json_text, printable, printable_lines
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 Overrides = Annotated[

@@ -17,12 +17,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leansort.core import store, strict, text_files
 from leansort.core.errors import IntegrityError, UserError
-from leansort.core.graphs import sound
+from leansort.core.files import atomic_io
+from leansort.core.graphs import soundness
 from leansort.core.graphs.limits import BUNDLE_BYTES, META_BYTES, META_DEPTH, NAME_CHARACTERS
 from leansort.core.labels import LabelSet, require_distinct, require_printable
 from leansort.core.preprocess import Preprocess
+from leansort.core.text import text_files, yaml_config
 
 SCHEMA = 1
 # The first file holds the network; `torch` has the architecture and its weights, and no graph.
@@ -101,11 +102,11 @@ class Bundle:
     @property
     def digest(self) -> str:
         """SHA-256 of the whole file, first 16 hex digits."""
-        return store.sha256(self.to_bytes())[:16]
+        return atomic_io.sha256(self.to_bytes())[:16]
 
     def to_bytes(self) -> bytes:
         """The file's content: equal bundles give equal bytes."""
-        meta = store.canonical_json(self.meta.model_dump(mode="json"), indent=1).encode()
+        meta = atomic_io.canonical_json(self.meta.model_dump(mode="json"), indent=1).encode()
         members = {**self.files, _META: meta}
         return _zipped(members | {_HASHES: _hashes(members)})
 
@@ -116,7 +117,7 @@ class Bundle:
             IntegrityError: a value of its meta or its graph is not one that a bundle may have.
         """
         _require_sound(self, "bundle:")
-        store.write_bytes(path, self.to_bytes())
+        atomic_io.write_bytes(path, self.to_bytes())
 
 
 def load(path: Path) -> Bundle:
@@ -147,8 +148,8 @@ def _require_sound(bundle: Bundle, where: str) -> int:
     try:
         require_printable(meta.name, "name", NAME_CHARACTERS)
         require_distinct(LabelSet(meta.labels).names, "labels")
-        return sound.require(bundle.format, bundle.files, meta.preprocess.size, len(meta.labels))
-    except sound.UnsoundGraphError as error:
+        return soundness.require(bundle.format, bundle.files, meta.preprocess.size, len(meta.labels))
+    except soundness.UnsoundGraphError as error:
         raise IntegrityError(f"{where} its graph {error}") from None
     except UserError as error:
         raise IntegrityError(f"{where} {error}") from None
@@ -175,8 +176,8 @@ def _zipped(members: dict[str, bytes]) -> bytes:
 
 
 def _hashes(members: dict[str, bytes]) -> bytes:
-    listed = {name: {"sha256": store.sha256(data), "size": len(data)} for name, data in members.items()}
-    return store.canonical_json(listed, indent=1).encode()
+    listed = {name: {"sha256": atomic_io.sha256(data), "size": len(data)} for name, data in members.items()}
+    return atomic_io.canonical_json(listed, indent=1).encode()
 
 
 def _members(data: bytes, path: Path) -> dict[str, bytes]:
@@ -199,7 +200,7 @@ def _verify_hashes(members: dict[str, bytes], path: Path) -> None:
     listed = _tree(members[_HASHES], _HASHES, path)
     for name, data in members.items():
         said = listed.get(name)
-        if name != _HASHES and said != {"sha256": store.sha256(data), "size": len(data)}:
+        if name != _HASHES and said != {"sha256": atomic_io.sha256(data), "size": len(data)}:
             raise IntegrityError(f"bundle: {path} is damaged or was changed ({name} does not match its hash)")
 
 
@@ -211,7 +212,7 @@ def _tree(data: bytes, name: str, path: Path) -> dict[str, Any]:
         tree = text_files.parse_json(data, name)
         if not isinstance(tree, dict) or _depth(tree) > META_DEPTH:
             raise UserError(f"{name} is no object, or more than {META_DEPTH} deep")
-        store.canonical_json(tree).encode()  # neither NaN nor half a character
+        atomic_io.canonical_json(tree).encode()  # neither NaN nor half a character
     except (UserError, ValueError, RecursionError) as error:
         raise IntegrityError(f"bundle: {path} is damaged ({' '.join(str(error).split())[:160]})") from None
     return tree
@@ -235,7 +236,9 @@ def _meta(data: bytes, path: Path) -> BundleMeta:
         meta = BundleMeta.model_validate(tree)
         matches = LabelSet(meta.labels).digest == meta.labels_digest
     except ValidationError as error:
-        raise IntegrityError(f"bundle: {path} has a wrong {_META}: {strict.faults(error, BundleMeta)[0]}") from None
+        raise IntegrityError(
+            f"bundle: {path} has a wrong {_META}: {yaml_config.validation_faults(error, BundleMeta)[0]}"
+        ) from None
     except UserError as error:
         raise IntegrityError(f"bundle: {path}: {error}") from None
     if not matches:

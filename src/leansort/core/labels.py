@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leansort.core.errors import UserError, not_one_of
-from leansort.core.escaping import printable
+from leansort.core.text.escaping import printable
 
 CONTEST = ("Metal", "Paper", "Paperpack", "Plastic", "Plasticbag", "Styrofoam")
 LONGEST = 100  # characters of a class's name

@@ -17,10 +17,10 @@ from typing import Any
 
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from leansort.core import documents, parquet_files, store
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError, not_one_of
+from leansort.core.files import atomic_io, json_documents, parquet_files
 from leansort.core.labels import LabelSet
-from leansort.core.text_files import parse_json
+from leansort.core.text.text_files import parse_json
 
 SPLITS = ("train", "val", "test")
 _VERSION = 1
@@ -30,7 +30,7 @@ _KEY = b"leansort"
 class _Meta(TypedDict):
     """What a manifest's file holds beside its rows."""
 
-    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+    __pydantic_config__ = json_documents.OPEN  # type: ignore[misc]
 
     labels: list[str]
     labels_digest: str
@@ -85,7 +85,7 @@ class Manifest:
     def digest(self) -> str:
         """Digest of contents, labels and splits; where the files lie does not enter."""
         rows = [(row.hash, row.label, row.split, row.group) for row in self.rows]
-        return store.digest([rows, list(self.labels.names)])
+        return atomic_io.digest([rows, list(self.labels.names)])
 
     def split(self, name: str) -> tuple[Row, ...]:
         """Return the rows of one split.
@@ -124,8 +124,8 @@ class Manifest:
             "notes": self.notes,
         }
         table = arrow.Table.from_pylist([asdict(row) for row in self.rows], schema=_schema(arrow))
-        table = table.replace_schema_metadata({_KEY: store.canonical_json(meta).encode()})
-        with store.replacing(path) as temporary:
+        table = table.replace_schema_metadata({_KEY: atomic_io.canonical_json(meta).encode()})
+        with atomic_io.replace_file(path) as temporary:
             parquet.write_table(table, temporary)
 
 
@@ -159,7 +159,7 @@ def _checked(path: Path, table: Any, tree: Any) -> Manifest:
         raise IntegrityError(f"manifest: {path} lacks columns of a manifest; it was changed")
     if any(table.column(name).null_count for name in table.column_names if name != "box"):
         raise IntegrityError(f"manifest: {path} has rows with empty fields; it was changed")
-    meta = documents.checked(tree, _Meta, f"manifest: {path}: notes in the file")
+    meta = json_documents.checked(tree, _Meta, f"manifest: {path}: notes in the file")
     labels = LabelSet.of(meta["labels"], f"manifest: {path}")
     if Path(meta["root"]).is_absolute() or "\0" in meta["root"]:
         raise IntegrityError(f"manifest: {path}: root: got {meta['root']!r}, need a path from the manifest's folder")

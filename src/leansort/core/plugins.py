@@ -32,7 +32,7 @@ def _folders(group: str) -> list[Path]:
     return [Path(folder) / group for folder in extra.split(os.pathsep) if folder] + own
 
 
-def found(group: str) -> dict[str, Path]:
+def list_plugins(group: str) -> dict[str, Path]:
     """Return every kind of a group by name, the user's folders taking precedence."""
     kinds: dict[str, Path] = {}
     for folder in _folders(group):
@@ -48,7 +48,7 @@ def path_of(group: str, name: str) -> Path:
     Raises:
         UserError: there is no such kind; the message lists those found.
     """
-    kinds = found(group)
+    kinds = list_plugins(group)
     if name not in kinds:
         raise not_one_of(group.removesuffix("s"), name, kinds)
     return kinds[name]

@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.core import image_kinds, pixels, store
+from leansort.core import pixels
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.files import atomic_io
+from leansort.core.folders import image_kinds
 from leansort.core.pixels import Image
 from leansort.core.pixels.jpeg_structure import EOI, SOI, is_frame, segments
 
@@ -108,7 +110,7 @@ def decode(data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
 
 def _read(path: Path) -> bytes:
     try:
-        return store.read_file(path)
+        return atomic_io.read_file(path)
     except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
         raise UnreadableImage(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
 

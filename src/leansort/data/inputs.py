@@ -16,8 +16,8 @@ from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from leansort.core import store
 from leansort.core.errors import IntegrityError, MissingExtraError
+from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 
 _KEY, _VERSION = b"leansort", 1
@@ -67,8 +67,10 @@ class Inputs:
         columns = dict(zip(names, zip(*map(astuple, self.files), strict=True), strict=True)) if self.files else {}
         table = arrow.table({name: arrow.array(columns.get(name, ()), _type(arrow, name)) for name in names})
         meta = {"version": _VERSION, "manifest": self.manifest}
-        with store.replacing(path) as temporary:
-            parquet.write_table(table.replace_schema_metadata({_KEY: store.canonical_json(meta).encode()}), temporary)
+        with atomic_io.replace_file(path) as temporary:
+            parquet.write_table(
+                table.replace_schema_metadata({_KEY: atomic_io.canonical_json(meta).encode()}), temporary
+            )
 
 
 def load(path: Path) -> Inputs:
@@ -177,7 +179,7 @@ def _read(pair: tuple[Input, str]) -> Input:
 
 def _hash(path: str) -> str:
     try:
-        return hashlib.sha256(store.read_file(Path(path))).hexdigest()[:32]
+        return hashlib.sha256(atomic_io.read_file(Path(path))).hexdigest()[:32]
     except OSError:
         return ""
 

@@ -50,7 +50,7 @@ class SplitConfig(BaseModel):
         return {split: getattr(self, split) for split in SPLITS}
 
 
-def split_of(group: str, seed: int, ratios: Mapping[str, float] = RATIOS) -> str:
+def split_for_group(group: str, seed: int, ratios: Mapping[str, float] = RATIOS) -> str:
     """Return the split of a group: a function of the group's name and the seed alone.
 
     Raises:
@@ -75,7 +75,7 @@ def _at(point: float, ratios: Mapping[str, float]) -> str:
     return [name for name, share in ratios.items() if share > 0][-1]
 
 
-def assigned(
+def assign_splits(
     rows: Sequence[Row], config: SplitConfig, seed: int, keep: Mapping[str, str] | None = None
 ) -> tuple[Row, ...]:
     """Give every row a split, whatever it had.
@@ -87,13 +87,13 @@ def assigned(
         keep: splits of groups that must stay where they are; new groups then fill up what is short.
     """
     if config.method == "hash":
-        where = {row.group: split_of(row.group, seed, config.ratios) for row in rows} | dict(keep or {})
+        where = {row.group: split_for_group(row.group, seed, config.ratios) for row in rows} | dict(keep or {})
     else:
         where = _by_class(rows, config.ratios, seed, keep or {})
     return tuple(replace(row, split=where[row.group]) for row in rows)
 
 
-def folds(rows: Sequence[Row], count: int, fold: int, seed: int) -> tuple[Row, ...]:
+def assign_folds(rows: Sequence[Row], count: int, fold: int, seed: int) -> tuple[Row, ...]:
     """Make one fold val and the other folds train; what is test stays test and takes no part.
 
     Args:
@@ -116,7 +116,7 @@ def folds(rows: Sequence[Row], count: int, fold: int, seed: int) -> tuple[Row, .
     return tuple(replace(row, split=sides[row.group]) for row in rows)
 
 
-def listed(rows: Sequence[Row], lists: Mapping[str, Sequence[str]]) -> tuple[Row, ...]:
+def split_by_lists(rows: Sequence[Row], lists: Mapping[str, Sequence[str]]) -> tuple[Row, ...]:
     """Split by given lists of names: of the crop's file, or of the photo that it was cut from.
 
     Raises:
@@ -137,13 +137,13 @@ def listed(rows: Sequence[Row], lists: Mapping[str, Sequence[str]]) -> tuple[Row
     if without:
         raise UserError(f"split lists: {len(without)} of {len(made)} crops are in no list, first {without[0]!r}")
     done = tuple(replace(row, split=split) for row, split in made if split)
-    torn = straddling(done)
+    torn = groups_across_splits(done)
     if torn:
         raise UserError(f"split lists: {len(torn)} groups would straddle, first {torn[0]!r}; list whole photos")
     return done
 
 
-def straddling(rows: Sequence[Row]) -> list[str]:
+def groups_across_splits(rows: Sequence[Row]) -> list[str]:
     """Groups with crops in more than one split, sorted."""
     sides: dict[str, set[str]] = defaultdict(set)
     for row in rows:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from leansort.arch.trained import TrainedModel
+from leansort.arch.trained_model import TrainedModel
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import not_one_of
-from leansort.export.describing import described
-from leansort.export.onnx import to_bundle
+from leansort.export.bundle_meta import describe_bundle
+from leansort.export.onnx import export_onnx
 from leansort.runtime import openvino_graph
 
 
-def in_format(model: TrainedModel, graph_format: str, *, name: str = "") -> Bundle:
+def export_to_format(model: TrainedModel, graph_format: str, *, name: str = "") -> Bundle:
     """Export a trained model.
 
     Args:
@@ -31,7 +31,7 @@ def in_format(model: TrainedModel, graph_format: str, *, name: str = "") -> Bund
         raise not_one_of("format", graph_format, FORMATS)
     if graph_format == "torch":
         return _native(model, name)
-    bundle = to_bundle(model, name=name)
+    bundle = export_onnx(model, name=name)
     if graph_format == bundle.format:
         return bundle
     return Bundle(bundle.meta, openvino_graph.files(openvino_graph.read(bundle)))
@@ -39,7 +39,7 @@ def in_format(model: TrainedModel, graph_format: str, *, name: str = "") -> Bund
 
 def _native(model: TrainedModel, name: str) -> Bundle:
     """Batch norms are folded, as in every other format."""
-    network, meta = described(model, name)
+    network, meta = describe_bundle(model, name)
     spec = model.spec.model_validate(meta.provenance["spec"])
     folded = TrainedModel(spec, network.state_dict(), model.preprocess, model.labels)
     return Bundle(meta, {FORMATS["torch"][0]: folded.to_bytes()})

@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from leansort.arch.deployed import Deployed
-from leansort.arch.trained import TrainedModel
+from leansort.arch.inference_module import InferenceModule
+from leansort.arch.trained_model import TrainedModel
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError
-from leansort.core.quieting import quiet
-from leansort.export.describing import described
-from leansort.export.failing import failure
+from leansort.core.process.silence import silence
+from leansort.export.bundle_meta import describe_bundle
+from leansort.export.export_failure import failure
 
 OPSET = 18
 
 
-def to_bundle(model: TrainedModel, *, name: str = "", temperature: float = 1.0, reject_below: float = 0.0) -> Bundle:
+def export_onnx(model: TrainedModel, *, name: str = "", temperature: float = 1.0, reject_below: float = 0.0) -> Bundle:
     """Export a trained model.
 
     Args:
@@ -34,14 +34,16 @@ def to_bundle(model: TrainedModel, *, name: str = "", temperature: float = 1.0, 
     Raises:
         LeansortError: the exporter cannot follow the network, or has no operator for what it does; the layer is named.
     """
-    network, meta = described(model, name, temperature=temperature, reject_below=reject_below)
-    return Bundle(meta, {"graph.onnx": _graph(Deployed(network, model.preprocess).eval(), model.preprocess.size)})
+    network, meta = describe_bundle(model, name, temperature=temperature, reject_below=reject_below)
+    return Bundle(
+        meta, {"graph.onnx": _graph(InferenceModule(network, model.preprocess).eval(), model.preprocess.size)}
+    )
 
 
 def _graph(network: nn.Module, size: int) -> bytes:
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     shapes = ({0: torch.export.Dim("batch", min=1, max=4096)},)
-    with torch.no_grad(), quiet(errors=True):  # of its own deprecations, and of graphs that it could not finish
+    with torch.no_grad(), silence(errors=True):  # of its own deprecations, and of graphs that it could not finish
         try:
             program = torch.onnx.export(
                 network,

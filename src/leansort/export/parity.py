@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from leansort.arch.trained import TrainedModel, logits, normalized
+from leansort.arch.trained_model import TrainedModel, compute_logits, normalize
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError
-from leansort.data.loader import eval_batches
-from leansort.export.differing import first_difference
-from leansort.measure import trial
+from leansort.data.loading.loader import eval_batches
+from leansort.export.mismatch_location import find_first_mismatch
+from leansort.measure import engine_trial
 from leansort.runtime import engine as engines
 from leansort.runtime.predictor import softmax
 
@@ -42,7 +42,7 @@ class Parity:
         return vars(self).copy()
 
 
-def check(
+def check_parity(
     model: TrainedModel, bundle: Bundle, pixels: npt.NDArray[np.uint8], engine: str = "", *, untrained: bool = False
 ) -> Parity:
     """Compare a bundle with the network it was exported from.
@@ -62,13 +62,13 @@ def check(
         LeansortError: labels agree on less than 99.5 % or a probability differs by more than 0.001; the bundle
             must not be shipped. The first layer that differs is named.
     """
-    reference = softmax(logits(model.network(), model.preprocess, eval_batches(pixels, 64)).numpy())
-    exported = softmax(engines.scores(trial.load(bundle, engine), pixels))
+    reference = softmax(compute_logits(model.network(), model.preprocess, eval_batches(pixels, 64)).numpy())
+    exported = softmax(engines.compute_logits(engine_trial.load(bundle, engine), pixels))
     agreement = float((reference.argmax(1) == exported.argmax(1)).mean())
     parity = Parity(len(pixels), agreement, float(np.abs(reference - exported).max()))
     same = parity.gap <= MAX_PROBABILITY_GAP and (untrained or parity.agreement >= MIN_AGREEMENT)
     if not same:  # NaN is not the same either
-        where = first_difference(model, bundle, np.asarray(pixels[:PICTURES]))
+        where = find_first_mismatch(model, bundle, np.asarray(pixels[:PICTURES]))
         looked_at = f"{parity.crops} {'pictures of noise' if untrained else 'val crops'}"
         raise LeansortError(
             f"export: refused, the graph differs from the network: labels agree on {parity.agreement:.2%} of "
@@ -82,7 +82,7 @@ def rounding(model: TrainedModel, pixels: npt.NDArray[np.uint8]) -> float:
     """The largest difference of any probability between double precision and single, where a network runs in double."""
     network = model.network()
     with torch.inference_mode():
-        x_bchw = normalized(next(iter(eval_batches(pixels, len(pixels)))), model.preprocess)
+        x_bchw = normalize(next(iter(eval_batches(pixels, len(pixels)))), model.preprocess)
         try:
             single, double = network(x_bchw), network.double()(x_bchw.double())
         except RuntimeError:  # some make tensors in single precision on their way

@@ -11,7 +11,8 @@ import numpy as np
 from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
-from leansort.measure import latency, trial
+from leansort.measure import engine_trial
+from leansort.measure.timing import latency
 from leansort.runtime import engine as engines
 
 FOLDER = Path(__file__).parent / "graphs"
@@ -28,7 +29,7 @@ _LABELS = LabelSet(("a", "b"))
 
 
 @dataclass(frozen=True, slots=True)
-class Peak:
+class EnginePeak:
     """The speed of a large matrix product.
 
     Attributes:
@@ -46,7 +47,7 @@ class Peak:
         return asdict(self)
 
 
-def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[Peak]:
+def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[EnginePeak]:
     """Measure every arithmetic of every installed engine, in turns.
 
     An engine that crashes on one has no peak there.
@@ -60,18 +61,18 @@ def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[Peak]:
     x_bhwc = np.full((ROWS, SIDE, SIDE, 3), 7, np.uint8)
     wanted = {
         (name, kind): (_bundle(graph), name + settings)
-        for name in engines.installed()
+        for name in engines.installed_engines()
         for kind, (graph, settings) in KINDS.get(name, {}).items()
     }
-    faults = dict(zip(wanted, trial.faults(list(wanted.values()), threads=threads, batches=[ROWS]), strict=True))
-    loaded = {pair: engines.load(*what, threads=threads) for pair, what in wanted.items() if not faults[pair]}
+    faults = dict(zip(wanted, engine_trial.faults(list(wanted.values()), threads=threads, batches=[ROWS]), strict=True))
+    loaded = {pair: engines.load_engine(*what, threads=threads) for pair, what in wanted.items() if not faults[pair]}
     calls = {f"{name} {kind}": (lambda engine=engine: engine.run(x_bhwc)) for (name, kind), engine in loaded.items()}
-    times = latency.interleaved(calls, seconds=seconds, warmup=2, least=LEAST)
+    times = latency.time_interleaved(calls, seconds=seconds, warmup=2, least=LEAST)
     macs = ROWS * WIDTH * WIDTH
-    return [Peak(name, kind, macs / float(times[f"{name} {kind}"].min()) / 1e9) for name, kind in loaded]
+    return [EnginePeak(name, kind, macs / float(times[f"{name} {kind}"].min()) / 1e9) for name, kind in loaded]
 
 
-def share(bundle: Bundle, engine: str, seconds: float, found: list[Peak]) -> tuple[float, str]:
+def peak_fraction(bundle: Bundle, engine: str, seconds: float, found: list[EnginePeak]) -> tuple[float, str]:
     """How much of an engine's peak a bundle reaches, from 0 to 1, and in which arithmetic; 0 where that is unknown.
 
     Args:
@@ -80,7 +81,7 @@ def share(bundle: Bundle, engine: str, seconds: float, found: list[Peak]) -> tup
         seconds: a call, one picture each.
         found: by `peaks`.
     """
-    engine, settings = engines.parsed(engine)
+    engine, settings = engines.parse_engine(engine)
     quantized = any(word in bundle.graph for word in (b"QuantizeLinear", b"FakeQuantize"))
     kind = "int8" if quantized else settings.get("precision", "f32")
     peak = next((one.gmacs for one in found if (one.engine, one.kind) == (engine, kind)), 0.0)

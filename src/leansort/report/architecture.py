@@ -13,7 +13,7 @@ BAR = 180
 COLUMNS = ("parameters", "macs", "memory")
 
 
-def drawn(parts: Sequence[dict[str, Any]], totals: dict[str, int], title: str) -> str:
+def draw_architecture(parts: Sequence[dict[str, Any]], totals: dict[str, int], title: str) -> str:
     """Draw a network.
 
     Args:

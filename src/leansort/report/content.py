@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from leansort.measure.accuracy import ClassScore, Coverage, Interval, coverage
+from leansort.measure.accuracy.metrics import ClassScore, Coverage, Interval, coverage
 from leansort.measure.measurement import Measurement
 
 

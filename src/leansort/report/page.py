@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leansort.core.escaping import printable
+from leansort.core.text.escaping import printable
 from leansort.measure.measurement import Measurement
-from leansort.report import plots, templates
+from leansort.report import templates
+from leansort.report.charts import plots
 from leansort.report.content import Report
 
 ABSENT = "–"
@@ -42,7 +43,7 @@ def render(report: Report) -> str:
     page: str = loaded.get_template("page.html.j2").render(
         report=report,
         marks=marks(report),
-        confused=confused(report),
+        confused=most_frequent_confusion(report),
         upright=len(report.classes) > 8 or any(len(one.name) > 14 for one in report.classes),
         shade=shade,
         floor=plots.f1_floor([report.f1.low, *(one.f1 for one in report.classes if one.support)]),
@@ -86,7 +87,7 @@ def marks(report: Report) -> dict[int, str]:
     return named
 
 
-def confused(report: Report) -> dict[str, Any] | None:
+def most_frequent_confusion(report: Report) -> dict[str, Any] | None:
     """The most frequent confusion: truth, said, count, and how many of the truth there are."""
     cells = [
         (count, row, column)

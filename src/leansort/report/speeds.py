@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from leansort.core.escaping import printable
+from leansort.core.text.escaping import printable
 from leansort.measure.measurement import Measurement
-from leansort.measure.roofline import Peak
+from leansort.measure.roofline import EnginePeak
 from leansort.runtime.engine import LayerTime
 
 MOST_LAYERS = 12
@@ -37,7 +37,7 @@ def _value(one: Measurement, wide: int) -> str:
     return f"{one.name:{wide}} {one.value:8.2f}   {between:19}   {one.unit}"
 
 
-def reached(shares: Mapping[str, tuple[float, str]], peaks: Sequence[Peak]) -> str:
+def reached(shares: Mapping[str, tuple[float, str]], peaks: Sequence[EnginePeak]) -> str:
     """What the engines reach at best, and what share of it each bundle does.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leansort.core import escaping
+from leansort.core.text import escaping
 from leansort.report import markdown
 from leansort.report.templates import environment, writable
 
@@ -35,10 +35,16 @@ def as_text(tables: Sequence[Table], warning: str = "") -> str:
     return "\n\n".join([*parts, *([f"Warning: {escaping.markdown(warning)}."] if warning else [])])
 
 
-def rendered(
-    over: str, title: str, lead: str, cards: Sequence[tuple[str, str, str]], tables: Sequence[Table], *,
-    drawings: Sequence[tuple[str, str]] = (), warning: str = "",
-) -> str:  # fmt: skip
+def render_page(
+    over: str,
+    title: str,
+    lead: str,
+    cards: Sequence[tuple[str, str, str]],
+    tables: Sequence[Table],
+    *,
+    drawings: Sequence[tuple[str, str]] = (),
+    warning: str = "",
+) -> str:
     """A page.
 
     Args:

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 from leansort.core.errors import MissingExtraError
-from leansort.core.escaping import printable_lines
+from leansort.core.text.escaping import printable_lines
 
 
 def environment() -> Any:

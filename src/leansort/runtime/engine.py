@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, UserError
-from leansort.core.escaping import printable
+from leansort.core.text.escaping import printable
 
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
@@ -62,7 +62,7 @@ class Engine(Protocol):
         ...
 
 
-def load(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
+def load_engine(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
     """Load a bundle into an engine.
 
     Args:
@@ -78,7 +78,9 @@ def load(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
     return cast(Engine, module.load(bundle, settings))
 
 
-def profile(bundle: Bundle, x_bhwc: Pixels, engine: str = "", *, runs: int = 50, **config: Any) -> list[LayerTime]:
+def profile_layers(
+    bundle: Bundle, x_bhwc: Pixels, engine: str = "", *, runs: int = 50, **config: Any
+) -> list[LayerTime]:
     """Time each layer of a bundle's graph; the clocks between them make the whole slower than it is.
 
     Args:
@@ -102,7 +104,7 @@ def profile(bundle: Bundle, x_bhwc: Pixels, engine: str = "", *, runs: int = 50,
 
 
 def _module(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[ModuleType, Any]:
-    engine, given = parsed(engine or default_for(bundle))
+    engine, given = parse_engine(engine or default_engine(bundle))
     config = config | given  # what stands behind the name was said on purpose
     module = plugins.load("engines", engine)
     unknown = sorted(set(config) - set(module.Config.model_fields))
@@ -111,7 +113,7 @@ def _module(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[Module
     if bundle.format not in module.FORMATS:
         raise UserError(
             f"engine {engine}: reads {', '.join(module.FORMATS)} bundles, this one is {bundle.format}; "
-            f"engines for it: {', '.join(reading(bundle.format))}"
+            f"engines for it: {', '.join(engines_reading(bundle.format))}"
         )
     try:
         return module, module.Config(**config)
@@ -121,7 +123,7 @@ def _module(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[Module
         raise UserError(f"engine {engine}: {where}: got {fault['input']!r}: {fault['msg']}") from None
 
 
-def parsed(engine: str) -> tuple[str, dict[str, Any]]:
+def parse_engine(engine: str) -> tuple[str, dict[str, Any]]:
     """An engine's name and the settings behind it: `openvino:precision=bf16,threads=2`.
 
     Raises:
@@ -135,7 +137,7 @@ def parsed(engine: str) -> tuple[str, dict[str, Any]]:
     return name, {key: value for key, _, value in pairs}
 
 
-def require(x_bhwc: Pixels, shape_hwc: tuple[int, ...]) -> None:
+def require_pixels(x_bhwc: Pixels, shape_hwc: tuple[int, ...]) -> None:
     """Refuse pixels that a graph does not take; not every library does, one of them runs on with its last input.
 
     Raises:
@@ -168,7 +170,7 @@ def failed(error: Exception, library: str, what: str = "run") -> IntegrityError:
     return IntegrityError(f"bundle: its graph cannot be {what} by {library} ({reason})")
 
 
-def pixels_of(inputs: Sequence[tuple[str, Sequence[Any]]]) -> tuple[int, ...]:
+def input_shape(inputs: Sequence[tuple[str, Sequence[Any]]]) -> tuple[int, ...]:
     """The (size, size, 3) that a graph reads, given the type and shape of each input.
 
     Raises:
@@ -189,7 +191,7 @@ def proven(engine: str) -> bool:
     Raises:
         UserError: no such engine.
     """
-    return bool(getattr(plugins.load("engines", parsed(engine)[0]), "PROVEN", False))
+    return bool(getattr(plugins.load("engines", parse_engine(engine)[0]), "PROVEN", False))
 
 
 def runs(bundle: Bundle, engine: str) -> bool:
@@ -198,28 +200,32 @@ def runs(bundle: Bundle, engine: str) -> bool:
     Raises:
         UserError: no such engine.
     """
-    name = parsed(engine)[0]
+    name = parse_engine(engine)[0]
     plugins.path_of("engines", name)
-    return name in installed(bundle.format)
+    return name in installed_engines(bundle.format)
 
 
-def scores(engine: Engine, pixels: Pixels, batch: int = 64) -> Logits:
+def compute_logits(engine: Engine, pixels: Pixels, batch: int = 64) -> Logits:
     """Logits (n, classes) of pixels (n, size, size, 3), in batches."""
     parts = (np.ascontiguousarray(pixels[start : start + batch]) for start in range(0, len(pixels), batch))
     return np.concatenate([engine.run(part) for part in parts])
 
 
-def default_for(bundle: Bundle) -> str:
+def default_engine(bundle: Bundle) -> str:
     """The engine that a bundle is run by where nothing else is said."""
     return DEFAULTS[bundle.format]
 
 
-def reading(graph_format: str) -> list[str]:
+def engines_reading(graph_format: str) -> list[str]:
     """The engines that read a bundle format, whether or not their libraries are installed."""
-    return [name for name in sorted(plugins.found("engines")) if graph_format in plugins.load("engines", name).FORMATS]
+    return [
+        name
+        for name in sorted(plugins.list_plugins("engines"))
+        if graph_format in plugins.load("engines", name).FORMATS
+    ]
 
 
-def installed(graph_format: str = "") -> list[str]:
+def installed_engines(graph_format: str = "") -> list[str]:
     """The engines whose libraries are installed; those that read a bundle format where one is given."""
-    names = reading(graph_format) if graph_format else sorted(plugins.found("engines"))
+    names = engines_reading(graph_format) if graph_format else sorted(plugins.list_plugins("engines"))
     return [name for name in names if importlib.util.find_spec(plugins.load("engines", name).REQUIRES)]

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from leansort.core import store
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError
+from leansort.core.files import atomic_io
 from leansort.runtime import openvino_library
 from leansort.runtime.engine import Pixels
 from leansort.runtime.engines.openvino import shared_core
-from leansort.runtime.probing import Floats
+from leansort.runtime.layer_outputs import Floats
 
 LAYERS = ("Convolution", "GroupConvolution", "MatMul")
 _SUFFIX = "/WithoutBiases"
@@ -57,7 +57,7 @@ def read(bundle: Bundle, *, fold: bool = False) -> Any:
     return model
 
 
-def compiled(model: Any) -> Callable[[Pixels], list[Floats]]:
+def compile_model(model: Any) -> Callable[[Pixels], list[Floats]]:
     """Compile an `openvino.Model` for float arithmetic in one thread, so that sums are equal everywhere.
 
     Returns:
@@ -89,7 +89,7 @@ def layer_outputs(bundle: Bundle) -> tuple[list[str], Callable[[Pixels], list[Fl
     model = read(bundle)
     found = layers(model)
     model.add_outputs([_biased(node).output(0) for node in found.values()])
-    run = compiled(model)
+    run = compile_model(model)
     return list(found), lambda x_bhwc: run(x_bhwc)[1:]
 
 
@@ -117,7 +117,7 @@ def files(model: Any) -> Mapping[str, bytes]:
         model: an `openvino.Model`; names in it are changed.
     """
     _rename(model)
-    with store.scratch() as folder:
+    with atomic_io.scratch() as folder:
         library().save_model(model, folder / "graph.xml", compress_to_fp16=False)
         written = {name: (folder / name).read_bytes() for name in FORMATS["openvino"]}
     return {**written, "graph.xml": _compact(written["graph.xml"])}

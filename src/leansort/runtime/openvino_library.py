@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from leansort.core import telemetry
 from leansort.core.errors import MissingExtraError
+from leansort.core.process import telemetry
 
 
 def openvino(extra: str = "openvino") -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from leansort.core.errors import IntegrityError
 from leansort.core.graphs.limits import FOLDED, NODES, NUMBERS, WORK
-from leansort.core.graphs.openvino import LAYERS
+from leansort.core.graphs.openvino_ir import LAYERS
 
 _CALLED = {"Constant", "Relu", "Softmax", "SoftMax", "Ceil"}  # by the library; files call these layers otherwise
 _WINDOWED = {"Convolution": 1, "GroupConvolution": 2}  # where one output channel's weights begin in their shape

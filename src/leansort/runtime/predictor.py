@@ -26,8 +26,8 @@ from leansort.core.graphs.limits import NUMBERS
 from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
+from leansort.runtime.autobatch import BatchPlan, candidate_plans, run_at_fastest
 from leansort.runtime.engine import Engine, require_logits
-from leansort.runtime.pacing import Pace, paced, paces
 
 Picture = bytes | Path | str | Image
 Floats = npt.NDArray[np.float32]
@@ -92,8 +92,8 @@ class Classifier:
             IntegrityError: the graph cannot be loaded.
         """
         one_thread()
-        engine = engine or engines.default_for(bundle)
-        return cls(bundle, engines.load(bundle, engine, threads=threads), engine)
+        engine = engine or engines.default_engine(bundle)
+        return cls(bundle, engines.load_engine(bundle, engine, threads=threads), engine)
 
     def __enter__(self) -> Self:
         return self
@@ -140,9 +140,9 @@ class Classifier:
         """
         if batch < 0 or threads < 0:
             raise UserError(f"predict: got batch {batch}, threads {threads}; allowed: 0, which chooses, or more")
-        yield from paced(iter(pictures), paces(threads, batch, self._most), self._work)
+        yield from run_at_fastest(iter(pictures), candidate_plans(threads, batch, self._most), self._work)
 
-    def _work(self, pictures: Iterator[Picture], pace: Pace) -> Iterator[Prediction]:
+    def _work(self, pictures: Iterator[Picture], pace: BatchPlan) -> Iterator[Prediction]:
         groups = _batched(pictures, pace.batch)
         if pace.threads == 1:
             for group in groups:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from leansort.contest import formulas
+from leansort.contest.formulas import Baselines
 from leansort.core.errors import UserError, not_one_of
-from leansort.measure import contest
-from leansort.measure.contest import Baselines
 
 Values = Mapping[str, float]
 F1 = "macro_f1"
@@ -105,9 +105,9 @@ class Objectives:
         if name == F1:
             return f1
         if name == "contest_time":
-            return contest.time_score(f1, CONTEST_PICTURES * costs["label_p50_ms"] / 1e3, self.baselines)
+            return formulas.time_score(f1, CONTEST_PICTURES * costs["label_p50_ms"] / 1e3, self.baselines)
         if name == "contest_macs":
-            return contest.macs_score(f1, costs["macs"], self.baselines)
+            return formulas.macs_score(f1, costs["macs"], self.baselines)
         return costs[name]
 
 

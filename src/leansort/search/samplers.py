@@ -9,8 +9,8 @@ from typing import Any
 
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
-from leansort.search.config import SamplerConfig
-from leansort.search.space import Choice, Domain, Numbers, Scalar, stepped
+from leansort.search.search_config import SamplerConfig
+from leansort.search.space import Choice, Domain, Numbers, Scalar, step_values
 
 MOST_OF_A_GRID = 10_000
 
@@ -68,7 +68,7 @@ def _seeded(config: SamplerConfig, seed: int) -> Any:
         return samplers.RandomSampler(seed=seed)
 
 
-def suggested(trial: Any, name: str, domain: Domain) -> Scalar:
+def suggest(trial: Any, name: str, domain: Domain) -> Scalar:
     """Ask a trial of Optuna for a parameter."""
     if isinstance(domain, Choice):
         value: Scalar = trial.suggest_categorical(name, list(domain.options))
@@ -98,7 +98,7 @@ def _points(node: Any, name: str) -> Iterator[dict[str, Scalar]]:
             raise UserError(f"sampler grid: {name} is open without steps; give it a step or a choice")
         count = round((node.high - node.low) / node.step) + 1
         for at in range(count):
-            yield {name: stepped(node.low, node.step, at)}
+            yield {name: step_values(node.low, node.step, at)}
     elif isinstance(node, Choice):
         for label, option in node.options.items():
             yield from ({name: label, **point} for point in _points(option, f"{name}={label}"))

@@ -67,7 +67,7 @@ Domain = Numbers | Choice
 Ask = Callable[[str, Domain], Scalar]
 
 
-def drawn(node: Any, ask: Ask, name: str = "") -> Any:
+def draw_candidate(node: Any, ask: Ask, name: str = "") -> Any:
     """The tree with every open value settled.
 
     Args:
@@ -79,21 +79,21 @@ def drawn(node: Any, ask: Ask, name: str = "") -> Any:
         return ask(name, node)
     if isinstance(node, Choice):
         label = ask(name, node)
-        return drawn(node.options[label], ask, f"{name}={label}")
+        return draw_candidate(node.options[label], ask, f"{name}={label}")
     if isinstance(node, dict):
-        return {key: drawn(value, ask, _below(name, key)) for key, value in node.items()}
+        return {key: draw_candidate(value, ask, _below(name, key)) for key, value in node.items()}
     if isinstance(node, list):
-        return [drawn(value, ask, f"{name}[{at}]") for at, value in enumerate(node)]
+        return [draw_candidate(value, ask, f"{name}[{at}]") for at, value in enumerate(node)]
     return node
 
 
-def covering(node: Any) -> Iterator[Any]:
+def covers(node: Any) -> Iterator[Any]:
     """Drawn trees in which every label of every choice occurs, each number at its least."""
     seen: set[tuple[str, Scalar]] = set()
     every = [domain.options for domain in parameters(node).values() if isinstance(domain, Choice)]
     for turn in range(1 + sum(map(len, every)) * max(map(len, every), default=0)):
         before = len(seen)
-        tree = drawn(node, partial(_unseen, seen, turn))
+        tree = draw_candidate(node, partial(_unseen, seen, turn))
         if not turn or len(seen) > before:
             yield tree
 
@@ -134,12 +134,12 @@ def require_known(given: Mapping[str, Any], known: Mapping[str, Domain], where: 
         if name not in known:
             faults.append(f"{where}: {name!r} is no parameter of the space{did_you_mean(name, known)}")
         elif not known[name].holds(value):
-            faults.append(f"{where}: {name}: got {value!r}, allowed: {said(known[name])}")
+            faults.append(f"{where}: {name}: got {value!r}, allowed: {describe_parameter(known[name])}")
     if faults:
         raise UserError("; ".join(faults))
 
 
-def said(domain: Domain) -> str:
+def describe_parameter(domain: Domain) -> str:
     """What a parameter takes, for people."""
     if isinstance(domain, Choice):
         return ", ".join(str(label) for label in domain.options)
@@ -150,13 +150,13 @@ def _below(name: str, key: Any) -> str:
     return f"{name}.{key}" if name else str(key)
 
 
-def stepped(low: float, step: float, count: int) -> float:
+def step_values(low: float, step: float, count: int) -> float:
     """So many steps from `low`, in decimals, as Optuna counts: 0.7 and two tenths are 0.9."""
     found = Decimal(str(low)) + count * Decimal(str(step))
     return int(found) if isinstance(low, int) and isinstance(step, int) else float(found)
 
 
-def merged(recipe: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def merge_parameters(recipe: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe's tree with a drawn tree laid over it; `train.lr` is the key `lr` in `train`.
 
     Mappings are merged, all else is replaced.
@@ -165,5 +165,7 @@ def merged(recipe: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, An
     for key, value in values.items():
         first, _, rest = str(key).partition(".")
         given, old = ({rest: value} if rest else value), result.get(first)
-        result[first] = merged(old if isinstance(old, dict) else {}, given) if isinstance(given, dict) else given
+        result[first] = (
+            merge_parameters(old if isinstance(old, dict) else {}, given) if isinstance(given, dict) else given
+        )
     return result

@@ -23,7 +23,7 @@ _DRIVERS = {"postgresql": "psycopg"}
 _SCHEMES = "postgresql://USER@HOST/DATABASE, sqlite:///FILE, or the path of a journal file"
 
 
-def opened(where: str) -> Any:
+def open_storage(where: str) -> Any:
     """Open a storage.
 
     Args:
@@ -133,10 +133,10 @@ def _database(url: str, where: str) -> Any:
     except Exception as error:  # whatever a driver raises, it is not reachable
         said = " ".join(str(error.__cause__ or error).split())[:160]
         raise UserError(f"storage: cannot open {_without_password(where)} ({said})") from None
-    return patient(get_storage(made))  # which reads finished trials once
+    return retry_while_away(get_storage(made))  # which reads finished trials once
 
 
-def patient(storage: Any, seconds: float = PATIENCE_S) -> Any:
+def retry_while_away(storage: Any, seconds: float = PATIENCE_S) -> Any:
     """A storage that asks again while the database behind `storage` is away.
 
     Args:

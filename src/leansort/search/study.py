@@ -15,25 +15,25 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from leansort.core import documents
 from leansort.core.errors import IntegrityError, LeansortError
+from leansort.core.files import json_documents
 from leansort.core.seeds import Seeds
-from leansort.search import alive, parsing, samplers, space
-from leansort.search.config import SearchConfig
-from leansort.search.halving import Curve
+from leansort.search import heartbeat, samplers, space, space_parser
 from leansort.search.objectives import Objectives
-from leansort.search.records import Outcome, Record
+from leansort.search.pareto_pruner import Curve
+from leansort.search.search_config import SearchConfig
+from leansort.search.trial_records import TrialOutcome, TrialRecord
 
 POLL_S = 0.5
 DEATHS = 3  # of workers with the same trial; it may be what they died of
 
 
-class Lost(LeansortError):
+class TrialLost(LeansortError):
     """Another worker has taken this trial, since this one was silent for too long; its result is not needed."""
 
 
 @dataclass(frozen=True)
-class Trial:
+class StudyTrial:
     """A candidate that this worker has.
 
     Attributes:
@@ -61,7 +61,7 @@ class Study:
     """A worker's view of a study; of one thread, but for beats."""
 
     def __init__(
-        self, storage: Any, config: SearchConfig, objectives: Objectives, *, patience: float = alive.PATIENCE_S
+        self, storage: Any, config: SearchConfig, objectives: Objectives, *, patience: float = heartbeat.PATIENCE_S
     ) -> None:
         """Take part in a study.
 
@@ -76,11 +76,11 @@ class Study:
             self._study = optuna.load_study(study_name=config.name, storage=storage, sampler=proposing)
         except KeyError:
             raise IntegrityError(f"study {config.name}: the storage does not hold it any more") from None
-        self._node = parsing.parsed(config.space)
-        self._worker = alive.identity()
-        self._silence = alive.Silence(patience)
+        self._node = space_parser.parse_space(config.space)
+        self._worker = heartbeat.identity()
+        self._silence = heartbeat.SilenceTracker(patience)
 
-    def ask(self) -> Trial | None:
+    def ask(self) -> StudyTrial | None:
         """The next candidate; None where there are enough. Raises nothing but the storage's own errors."""
         while True:
             self.bury()
@@ -90,13 +90,13 @@ class Study:
             if why := self._superfluous(trial):
                 self._fail(trial.number, why)
                 continue
-            return Trial(trial.number, space.drawn(self._node, partial(samplers.suggested, trial)), trial)
+            return StudyTrial(trial.number, space.draw_candidate(self._node, partial(samplers.suggest, trial)), trial)
 
-    def beating(self, trial: Trial) -> alive.Beating:
+    def beating(self, trial: StudyTrial) -> heartbeat.Heartbeat:
         """Says in the background that a trial is being worked on."""
-        return alive.Beating(lambda beat: trial.note("beat", beat))
+        return heartbeat.Heartbeat(lambda beat: trial.note("beat", beat))
 
-    def tell(self, trial: Trial, outcome: Outcome) -> None:
+    def tell(self, trial: StudyTrial, outcome: TrialOutcome) -> None:
         """Finish a trial.
 
         Raises:
@@ -119,15 +119,15 @@ class Study:
         except Exception as error:
             raise _lost(trial, error) from error
 
-    def give_back(self, trial: Trial, why: str) -> None:
+    def give_back(self, trial: StudyTrial, why: str) -> None:
         """Leave a trial to whoever asks next, as when this worker is stopped."""
         self._queue_again(self._frozen(trial.number), why, deaths=0)
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[TrialRecord]:
         """Every finished trial, in order."""
         return _records(self._trials())
 
-    def curves(self, trial: Trial) -> list[Curve]:
+    def curves(self, trial: StudyTrial) -> list[Curve]:
         """What is known of the other trials, those that are being trained included."""
         found = [one.curve(self.objectives) for one in self.records() if one.compares(self.objectives)]
         for one in self._trials():
@@ -137,7 +137,7 @@ class Study:
                 found.append(Curve(one.number, costs, scores))
         return found
 
-    def twin(self, trial: Trial, digest: str) -> Record | None:
+    def twin(self, trial: StudyTrial, digest: str) -> TrialRecord | None:
         """Another trial of the same recipe, with its result; waits for an earlier one that another worker has."""
         while True:
             same = [one for one in self._trials() if one.number != trial.number and _digest(one) == digest]
@@ -170,7 +170,9 @@ class Study:
             if one.state.name != "RUNNING" or worker.get("id") == self._worker["id"]:
                 continue
             beat = [worker.get("id"), one.user_attrs.get("beat")]
-            dead = alive.surely_gone(worker) if alive.is_here(worker) else self._silence.is_long(one.number, beat)
+            dead = (
+                heartbeat.surely_gone(worker) if heartbeat.is_here(worker) else self._silence.is_long(one.number, beat)
+            )
             if dead:
                 self._queue_again(one, "its worker died", deaths=1)
 
@@ -239,14 +241,14 @@ class Study:
         return self._trials()[number]
 
 
-def records(storage: Any, name: str) -> list[Record]:
+def records(storage: Any, name: str) -> list[TrialRecord]:
     """Every finished trial of a study, in order."""
     import optuna
 
     return _records(optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False))
 
 
-def _records(trials: Sequence[Any]) -> list[Record]:
+def _records(trials: Sequence[Any]) -> list[TrialRecord]:
     first = min((one.datetime_start for one in trials if one.datetime_start), default=None)
     return [
         _record(one, first)
@@ -255,16 +257,16 @@ def _records(trials: Sequence[Any]) -> list[Record]:
     ]
 
 
-def _record(one: Any, first: Any) -> Record:
+def _record(one: Any, first: Any) -> TrialRecord:
     where = f"trial {one.number}"
-    params = documents.checked(one.params, dict[str, str | int | float | bool | None], f"{where}: parameters")
-    values = documents.checked(list(one.values or ()), list[float], f"{where}: values")
-    recipe = documents.checked(one.user_attrs.get("recipe", {}), dict[str, Any], f"{where}: recipe")
+    params = json_documents.checked(one.params, dict[str, str | int | float | bool | None], f"{where}: parameters")
+    values = json_documents.checked(list(one.values or ()), list[float], f"{where}: values")
+    recipe = json_documents.checked(one.user_attrs.get("recipe", {}), dict[str, Any], f"{where}: recipe")
     if one.datetime_complete is None or first is None:
         raise IntegrityError(f"{where}: it is finished, but has no time")
-    return Record(
+    return TrialRecord(
         number=one.number, params=params, recipe=recipe, digest=_digest(one),
-        outcome=Outcome.of_json(one.user_attrs["outcome"], where), values=tuple(values),
+        outcome=TrialOutcome.of_json(one.user_attrs["outcome"], where), values=tuple(values),
         feasible=all(over <= 0 for over in one.constraints.values()),
         ended_s=(one.datetime_complete - first).total_seconds(),
     )  # fmt: skip
@@ -287,9 +289,9 @@ def _lives(one: Any) -> bool:
     )
 
 
-def _lost(trial: Trial, error: Exception) -> Exception:
+def _lost(trial: StudyTrial, error: Exception) -> Exception:
     """Optuna says in several ways that a finished trial cannot be changed."""
     from optuna.exceptions import UpdateFinishedTrialError
 
     told = isinstance(error, UpdateFinishedTrialError) or "Cannot tell" in str(error)
-    return Lost(f"trial {trial.number}: another worker has taken it") if told else error
+    return TrialLost(f"trial {trial.number}: another worker has taken it") if told else error

@@ -1,0 +1,5 @@
+"""Training a network: the loop, losses, optimizers, checkpoints, teachers, trackers.
+
+May import `core` to `data`, never `compress`, `export` or `search`. Begin with `loop`: the whole training, top to
+bottom.
+"""

@@ -13,16 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from leansort.arch.trained import load_tensors, save_tensors
-from leansort.core import documents
+from leansort.arch.trained_model import load_tensors, save_tensors
 from leansort.core.errors import IntegrityError, UserError
-from leansort.train.ema import Ema
+from leansort.core.files import json_documents
+from leansort.train.ema import WeightAverage
 
 _GROUP = "group-"
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a run has come.
 
     Attributes:
@@ -58,7 +58,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class State:
+class TrainingState:
     """All that training changes.
 
     Attributes:
@@ -68,11 +68,11 @@ class State:
     """
 
     model: nn.Module
-    ema: Ema
+    ema: WeightAverage
     optimizer: torch.optim.Optimizer
 
 
-def save(path: Path, state: State, progress: Progress, identity: str) -> None:
+def save(path: Path, state: TrainingState, progress: TrainingProgress, identity: str) -> None:
     """Write the checkpoint atomically; `identity` is the digest of what must not change on resuming."""
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     tensors |= {f"ema.{name}": value for name, value in state.ema.average.state_dict().items()}
@@ -105,7 +105,7 @@ def _require_same(path: Path, meta: dict[str, Any], identity: str) -> None:
         raise UserError(f"resume: {path} was made with another recipe, data set or seed; start a new run instead")
 
 
-def resume(path: Path, state: State, identity: str, ranks: int = 1) -> Progress:
+def resume(path: Path, state: TrainingState, identity: str, ranks: int = 1) -> TrainingProgress:
     """Load a checkpoint into the given objects; return how far it had come.
 
     Raises:
@@ -114,8 +114,10 @@ def resume(path: Path, state: State, identity: str, ranks: int = 1) -> Progress:
     """
     tensors, meta = load_tensors(path, "checkpoint")
     _require_same(path, meta, identity)
-    progress = documents.checked(meta, Progress, f"checkpoint: {path}")
-    plain = documents.checked(meta.get("plain"), dict[str, dict[str, float | int | bool]], f"checkpoint: {path}: plain")
+    progress = json_documents.checked(meta, TrainingProgress, f"checkpoint: {path}")
+    plain = json_documents.checked(
+        meta.get("plain"), dict[str, dict[str, float | int | bool]], f"checkpoint: {path}: plain"
+    )
     if progress.ranks != ranks:
         raise UserError(f"resume: {path} is of {progress.ranks} processes, here are {ranks}; start as many again")
     try:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-class Ema:
+class WeightAverage:
     """Keeps `average`, a copy of the model that follows it.
 
     Args:

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from leansort.arch.archspec import ArchSpec
-from leansort.core import store
+from leansort.arch.spec.spec import ArchSpec
+from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
-from leansort.data.augment_config import AugmentConfig
-from leansort.data.crops import Crops
-from leansort.train.config import DistillConfig, TrainConfig
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.loading.crops import Crops
+from leansort.train.train_config import DistillConfig, TrainConfig
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """All that decides the outcome of a training.
 
     Attributes:
@@ -50,7 +50,7 @@ class Job:
         """Digest of everything that must be equal for a resumed run to end as an unbroken one."""
         parts = [self.spec, self.preprocess, self.config.model_copy(update={"workers": 0}), self.augment, self.distill]
         data = {key: self.provenance.get(key) for key in ("data", "seed", "begun_with", "teachers")}
-        return store.digest([[part.model_dump(mode="json") for part in parts], data, list(self.labels.names)])
+        return atomic_io.digest([[part.model_dump(mode="json") for part in parts], data, list(self.labels.names)])
 
     @property
     def counts(self) -> list[int]:

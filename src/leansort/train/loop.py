@@ -16,43 +16,51 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leansort.arch import timm
-from leansort.arch import trained as trained_models
+from leansort.arch import trained_model as trained_models
 from leansort.arch.build import build
-from leansort.arch.initial import classifiers
-from leansort.arch.trained import TrainedModel, normalized
+from leansort.arch.spec.initialization import find_classifiers
+from leansort.arch.timm_models import networks
+from leansort.arch.trained_model import TrainedModel, normalize
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.seeds import Seeds
-from leansort.data.augmenting.epochs import EpochAugmentation
-from leansort.data.augmenting.mixing import mixed
-from leansort.data.balance import class_weights
-from leansort.data.loader import AugmentedCrops, train_loader
-from leansort.train import checkpoint, compiling
-from leansort.train.checkpoint import Progress, State
-from leansort.train.device import Fabric, devices, scaler
-from leansort.train.distill import Distillation, Key, Student, Teacher
-from leansort.train.ema import Ema
-from leansort.train.evaluating import evaluate, evaluate_flipped
-from leansort.train.job import Job
-from leansort.train.keeping import Record, Tracker, keep
-from leansort.train.losses import Objective
+from leansort.data.augmentation.epochs import EpochAugmentation
+from leansort.data.augmentation.mixing import mix_batch
+from leansort.data.loading.class_balance import class_weights
+from leansort.data.loading.loader import AugmentedCrops, train_loader
+from leansort.train import checkpoint
+from leansort.train.checkpoint import TrainingProgress, TrainingState
+from leansort.train.distillation.teacher_loss import Distillation, Key, Student, Teacher
+from leansort.train.ema import WeightAverage
+from leansort.train.epoch_outputs import EpochRecord, Tracker, write_epoch
+from leansort.train.hardware import compile_choice
+from leansort.train.hardware.device import Fabric, devices, scaler
+from leansort.train.interrupt import StopRequest, catch_stop_signals
+from leansort.train.job import TrainingJob
+from leansort.train.losses import TrainingLoss
 from leansort.train.optim import learning_rate, optimizer
-from leansort.train.stopping import Stop, stopping
+from leansort.train.validation import evaluate, evaluate_flipped
 
 OnStep = Callable[[int, int, int, float], None]
 
 
-class Interrupted(LeansortError):
+class TrainingInterrupted(LeansortError):
     """Training was stopped by the user or the machine; the checkpoint is written."""
 
     exit_code = 130
 
 
 def train(
-    job: Job, folder: Path, *, network: nn.Module | None = None, teachers: Sequence[Teacher] = (), resume: bool = False,
-    on_epoch: Callable[[Record], None] | None = None, on_step: OnStep | None = None,
-    say: Callable[[str], None] | None = None, trackers: Sequence[Tracker] = (),
-) -> TrainedModel:  # fmt: skip
+    job: TrainingJob,
+    folder: Path,
+    *,
+    network: nn.Module | None = None,
+    teachers: Sequence[Teacher] = (),
+    resume: bool = False,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+    on_step: OnStep | None = None,
+    say: Callable[[str], None] | None = None,
+    trackers: Sequence[Tracker] = (),
+) -> TrainedModel:
     """Train a network and keep its best epoch.
 
     Args:
@@ -79,28 +87,28 @@ def train(
     speaks = fabric.is_global_zero
     run = _Run(job, fabric, network or build(job.spec, job.seeds), teachers)
     last = folder / "last.safetensors"
-    progress = run.resume(last) if resume else Progress(ranks=fabric.world_size)
+    progress = run.resume(last) if resume else TrainingProgress(ranks=fabric.world_size)
     run.compile(progress, say if speaks else None)
-    with stopping() as stop:
+    with catch_stop_signals() as stop:
         while progress.epoch < job.config.epochs and not _is_spent(progress, job):
             record = run.epoch(progress, stop, on_step if speaks else None)
             if not record:
                 if speaks:
                     checkpoint.save(last, run.state, progress, job.identity)
                 fabric.barrier()  # torchrun ends all processes as soon as one has ended: not before it is saved
-                raise Interrupted(f"training stopped in epoch {progress.epoch + 1}, saved; go on with --resume")
+                raise TrainingInterrupted(f"training stopped in epoch {progress.epoch + 1}, saved; go on with --resume")
             best = progress.add(record)
             if speaks:
-                keep(job, folder, run.state, progress, best=best)
+                write_epoch(job, folder, run.state, progress, best=best)
                 for track in (*trackers, *([on_epoch] if on_epoch else [])):
                     track(record)
             fabric.barrier()
         if run._any(stop):  # while val was scored the last time; what comes behind this training is not wanted either
-            raise Interrupted("training is finished and saved; stopped before what comes next")
+            raise TrainingInterrupted("training is finished and saved; stopped before what comes next")
     return trained_models.load(folder, fitting=False)  # what was just written
 
 
-def synced(student: Student, device: torch.device) -> Student:
+def synchronize_batch_norms(student: Student, device: torch.device) -> Student:
     """The same with batch norms whose statistics all processes share.
 
     Raises:
@@ -113,10 +121,10 @@ def synced(student: Student, device: torch.device) -> Student:
     if all(type(one) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d) for one in norms):
         return cast(Student, nn.SyncBatchNorm.convert_sync_batchnorm(student))  # type: ignore[no-untyped-call]
     # timm's norms have an activation of their own, which PyTorch's conversion would drop.
-    return cast(Student, timm.synced(student))
+    return cast(Student, networks.synchronize_batch_norms(student))
 
 
-def _is_spent(progress: Progress, job: Job) -> bool:
+def _is_spent(progress: TrainingProgress, job: TrainingJob) -> bool:
     patience = job.config.patience
     return bool(patience) and progress.epoch - progress.best_epoch >= patience
 
@@ -124,46 +132,46 @@ def _is_spent(progress: Progress, job: Job) -> bool:
 class _Run:
     """The moving parts of one training."""
 
-    def __init__(self, job: Job, fabric: Fabric, network: nn.Module, teachers: Sequence[Teacher]) -> None:
+    def __init__(self, job: TrainingJob, fabric: Fabric, network: nn.Module, teachers: Sequence[Teacher]) -> None:
         self.job, self.fabric, self.network = job, fabric, network
         widths = [teacher.width for teacher in teachers if teacher.width] if job.distill.hints else []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seeds.child("train/hints").value)
             self.student = Student(network, widths, len(job.labels))
         self.distillation = Distillation(teachers, job.distill) if teachers else None
-        self.objective = Objective(job.config, job.counts, fabric.device)
-        self.ema = Ema(network.to(fabric.device), job.config.ema)
+        self.objective = TrainingLoss(job.config, job.counts, fabric.device)
+        self.ema = WeightAverage(network.to(fabric.device), job.config.ema)
         self.dataset = AugmentedCrops(job.train.pixels, job.train.labels, _augmentation(job), job.seeds.child("train"))
         self.loader, self.sampler = train_loader(
             self.dataset, job.config.batch, job.config.workers, job.seeds.child("train"), _draw_weights(job),
             rank=fabric.global_rank, ranks=fabric.world_size,
         )  # fmt: skip
         if job.config.sync_norms and fabric.world_size > 1:
-            self.student = synced(self.student, fabric.device)
+            self.student = synchronize_batch_norms(self.student, fabric.device)
         self.model, self.optimizer = fabric.setup(self.student, optimizer(self.student, job.config))
-        self.heads = {id(p) for head in classifiers(network, len(job.labels)) for p in head.parameters()}
+        self.heads = {id(p) for head in find_classifiers(network, len(job.labels)) for p in head.parameters()}
         if job.config.freeze and not self.heads:
             raise UserError("train.freeze: the network has no linear classifier that could be trained alone")
 
     @property
-    def state(self) -> State:
-        return State(self.student, self.ema, self.optimizer.optimizer)
+    def state(self) -> TrainingState:
+        return TrainingState(self.student, self.ema, self.optimizer.optimizer)
 
-    def resume(self, path: Path) -> Progress:
+    def resume(self, path: Path) -> TrainingProgress:
         progress = checkpoint.resume(path, self.state, self.job.identity, self.fabric.world_size)
         scales = scaler(self.fabric)
         if progress.scaler and scales:  # a device that does bf16 may go on with what one of fp16 began
             scales.load_state_dict(progress.scaler)
         return progress
 
-    def compile(self, progress: Progress, say: Callable[[str], None] | None) -> None:
+    def compile(self, progress: TrainingProgress, say: Callable[[str], None] | None) -> None:
         """Compile the network if it is to be; a resumed run keeps to what was decided at its start."""
         if progress.compiled is None:
             progress.compiled = self.fabric.broadcast(self._compiles(say))
         if progress.compiled:
             self.network.compile()
 
-    def epoch(self, progress: Progress, stop: Stop, on_step: OnStep | None) -> Record:
+    def epoch(self, progress: TrainingProgress, stop: StopRequest, on_step: OnStep | None) -> EpochRecord:
         """Train an epoch from where `progress` stands; stops early, with `progress` up to date, once `stop` is set."""
         config, number, started = self.job.config, progress.epoch, time.perf_counter()
         order = self.sampler.begin(number, progress.batch)
@@ -203,7 +211,7 @@ class _Run:
         mixes = bool(self.job.augment.mixup or self.job.augment.cutmix)
         if mixes:
             drawn = self._seeds(f"mix/{epoch}/{index}").numpy()
-            x_bchw, target = mixed(x_bchw, target, len(self.job.labels), self.job.augment, drawn)
+            x_bchw, target = mix_batch(x_bchw, target, len(self.job.labels), self.job.augment, drawn)
         with self.fabric.no_backward_sync(self.model, enabled=not self._ends(index)):
             loss = self._loss(x_bchw, target, None if mixes else self._names(keys, epoch))
             self.fabric.backward(loss * self._share(len(keys), index))
@@ -212,7 +220,7 @@ class _Run:
         return loss.detach()
 
     def _loss(self, x_bchw: Tensor, target: Tensor, names: Sequence[Key] | None) -> Tensor:
-        given, theirs = normalized(x_bchw, self.job.preprocess), list[Tensor]()
+        given, theirs = normalize(x_bchw, self.job.preprocess), list[Tensor]()
         if self.distillation is None:
             return self.objective(self.model(given)[0], target)
         soft_bc, theirs = self.distillation.targets(x_bchw, names)
@@ -250,7 +258,7 @@ class _Run:
     def _lr(self, epoch: int, index: int) -> float:
         return learning_rate(*self._steps(epoch, index), self.job.config)
 
-    def _any(self, stop: Stop) -> bool:
+    def _any(self, stop: StopRequest) -> bool:
         """Whether any process is to stop. All learn of it in the same step: one that went on would wait for ever."""
         if self.fabric.world_size == 1:
             return bool(stop)
@@ -308,7 +316,7 @@ class _Run:
         if config.compile == "off" or (config.compile == "auto" and self.fabric.device.type == "cpu"):
             return False
         x_bchw, target = self.dataset.__getitems__([(0, i) for i in range(min(config.batch, len(self.dataset)))])
-        given = normalized(x_bchw.to(self.fabric.device), self.job.preprocess)
+        given = normalize(x_bchw.to(self.fabric.device), self.job.preprocess)
         target = target.to(self.fabric.device)
 
         def step(network: nn.Module) -> Tensor:
@@ -316,19 +324,19 @@ class _Run:
                 return self.objective(network(given), target)
 
         if config.compile == "on":
-            compiling.require(self.network.train(), step)
+            compile_choice.require(self.network.train(), step)
             return True
-        choice = compiling.measured(self.network.train(), step, config.epochs * len(self.sampler))
+        choice = compile_choice.measure_compile(self.network.train(), step, config.epochs * len(self.sampler))
         if say:
             say(str(choice))
         return choice.pays
 
 
-def _augmentation(job: Job) -> EpochAugmentation:
+def _augmentation(job: TrainingJob) -> EpochAugmentation:
     return EpochAugmentation(job.augment, tuple(job.size(epoch) for epoch in range(job.config.epochs)))
 
 
-def _draw_weights(job: Job) -> list[float] | None:
+def _draw_weights(job: TrainingJob) -> list[float] | None:
     """How often each crop is drawn; None: once an epoch."""
     if job.config.sampler == "none":
         return None

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from leansort.data.balance import class_weights
-from leansort.train.config import TrainConfig
+from leansort.data.loading.class_balance import class_weights
+from leansort.train.train_config import TrainConfig
 
 
-class Objective:
+class TrainingLoss:
     """The loss that a recipe asks for.
 
     Args:

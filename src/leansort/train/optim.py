@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from leansort.arch.torchvision_shim import import_torchvision
+from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.errors import UserError, did_you_mean
-from leansort.train.config import TrainConfig
+from leansort.train.train_config import TrainConfig
 
 TIMM = "timm:"
 

@@ -8,28 +8,28 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from leansort.arch.trained import TrainedModel
+from leansort.arch.trained_model import TrainedModel
 from leansort.core import bundle as bundles
-from leansort.core import documents, store
 from leansort.core import manifest as manifests
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.escaping import printable
+from leansort.core.files import atomic_io, json_documents
 from leansort.core.manifest import Manifest
-from leansort.core.name_lists import write_names
-from leansort.core.processes import several_processes
-from leansort.data.splits import split_of
-from leansort.measure import contest
-from leansort.workflows import bench as benches
-from leansort.workflows.compress import compress, steps_of
-from leansort.workflows.data import import_data, warn
-from leansort.workflows.data_unchanged import require_same_import
-from leansort.workflows.export import export_bundle
-from leansort.workflows.progress import say
-from leansort.workflows.recipe import Recipe
-from leansort.workflows.report import report
-from leansort.workflows.score import score
-from leansort.workflows.train import exportable, train_model
+from leansort.core.process.console import say
+from leansort.core.process.distributed import several_processes
+from leansort.core.text.escaping import printable
+from leansort.core.text.name_lists import write_names
+from leansort.data.splits import split_for_group
+from leansort.measure.accuracy.image_names import image_names
+from leansort.recipe.schema import Recipe
+from leansort.workflows.compression.compress import compress, read_steps
+from leansort.workflows.data.import_data import import_data, warn
+from leansort.workflows.data.resume_check import require_same_import
+from leansort.workflows.deploy import bench as benches
+from leansort.workflows.deploy.export import export_bundle
+from leansort.workflows.deploy.run_report import write_run_report
+from leansort.workflows.deploy.score import score
+from leansort.workflows.training.train import exportable, train_model
 
 
 def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     """
     if several_processes():
         raise UserError("run: exports, times and scores in one process; start leansort train by torchrun")
-    steps_of(recipe)
+    read_steps(recipe)
     if not resume:
         exportable(recipe)
     manifest = _manifest(recipe, out, resume)
@@ -60,12 +60,12 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
     pictures = [manifest.path(row) for row in manifest.split(split)]
     say("bench: timing the bundle")
-    timed = benches.bench([bundle_path], pictures, benches.Config(**recipe.bench.model_dump()))
-    store.write_json(out / "bench.json", timed.to_json())
+    timed = benches.bench([bundle_path], pictures, benches.BenchSettings(**recipe.bench.model_dump()))
+    atomic_io.write_json(out / "bench.json", timed.to_json())
     faults = _submit(bundle_path, pictures, out)
     scored = _score(recipe, manifest, split, out) | {"split": split, "faults": faults}
-    store.write_json(out / "score.json", scored)
-    page = report(out)
+    atomic_io.write_json(out / "score.json", scored)
+    page = write_run_report(out)
     part = scored["lists"]["all"]
     return {
         "macro_f1": part["macro_f1"], "macro_f1_classes": part["macro_f1_classes"],
@@ -80,15 +80,15 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
 def _manifest(recipe: Recipe, out: Path, resume: bool) -> Manifest:
     path = out / "manifest.parquet"
     if resume and path.exists():
-        kept = documents.read(out / "recipe.json", dict[str, Any], "resume")
+        kept = json_documents.read(out / "recipe.json", dict[str, Any], "resume")
         if kept != recipe.to_json():
             raise UserError(f"resume: {out} was started with another recipe; start a new run with --out")
         require_same_import(recipe.data, out)
         manifest = manifests.load(path)
         warn(manifest)
         return manifest
-    store.new_folder(out, "run", reuse=resume)
-    store.write_json(out / "recipe.json", recipe.to_json())
+    atomic_io.new_folder(out, "run", reuse=resume)
+    atomic_io.write_json(out / "recipe.json", recipe.to_json())
     return import_data(recipe.data, out, seed=recipe.seed)
 
 
@@ -98,14 +98,14 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, out: Path
         tree = compress(recipe, model, manifest, out / "compress", cache=out / "cache")
         bundle = bundles.load(out / "compress" / "model.leansort")
         bundle.save(out / "model.leansort")
-        store.write_json(out / "calibration.json", tree["calibration"])
+        atomic_io.write_json(out / "calibration.json", tree["calibration"])
         return bundle
     bundle, same, found = export_bundle(
         model, manifest, out / "model.leansort", name=recipe.name, graph_format=recipe.export.format,
         wanted_error=recipe.export.wanted_error,
     )  # fmt: skip
-    store.write_json(out / "parity.json", same.to_json())
-    store.write_json(out / "calibration.json", found.to_json())
+    atomic_io.write_json(out / "parity.json", same.to_json())
+    atomic_io.write_json(out / "calibration.json", found.to_json())
     return bundle
 
 
@@ -127,9 +127,9 @@ def _score(recipe: Recipe, manifest: Manifest, split: str, out: Path) -> dict[st
     halves = Counter[str]()
     lines: dict[str, list[str]] = {"public": [], "private": []}
     rows = manifest.split(split)
-    for row, name in zip(rows, contest.names([manifest.path(row) for row in rows]), strict=True):
+    for row, name in zip(rows, image_names([manifest.path(row) for row in rows]), strict=True):
         # Not by the group alone: the splits were dealt by that already.
-        half = split_of(f"half/{row.group}", recipe.seed, {"public": 0.5, "private": 0.5})
+        half = split_for_group(f"half/{row.group}", recipe.seed, {"public": 0.5, "private": 0.5})
         halves[half] += 1
         lines[half].append(name)
     paths = {half: out / f"{half}.txt" for half in lines if halves[half]}
@@ -141,7 +141,7 @@ def _score(recipe: Recipe, manifest: Manifest, split: str, out: Path) -> dict[st
     )  # fmt: skip
 
 
-def summary(result: dict[str, Any]) -> str:
+def run_summary(result: dict[str, Any]) -> str:
     """The headline figures as lines of text."""
     f1, over, ms = result["macro_f1"], result["macro_f1_classes"], result["latency_ms"]
     contest = next(row for row in result["contest"] if row["edition"] == "time" and row["list"] == "all")

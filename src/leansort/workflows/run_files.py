@@ -13,10 +13,10 @@ from typing import (
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from leansort.core import documents
 from leansort.core.errors import IntegrityError
-from leansort.measure.accuracy import ClassScore, Interval
-from leansort.measure.calibration import Calibration
+from leansort.core.files import json_documents
+from leansort.measure.accuracy.calibration import Calibration
+from leansort.measure.accuracy.metrics import ClassScore, Interval
 from leansort.measure.measurement import Measurement
 
 Count = Annotated[int, Field(ge=0)]
@@ -26,7 +26,7 @@ Epoch = dict[str, int | float | None]
 class Part(TypedDict):
     """What `score.json` says of one list of pictures."""
 
-    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+    __pydantic_config__ = json_documents.OPEN  # type: ignore[misc]
 
     crops: Count
     macro_f1: Interval
@@ -37,7 +37,7 @@ class Part(TypedDict):
 class ContestRow(TypedDict):
     """One score of the contest."""
 
-    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+    __pydantic_config__ = json_documents.OPEN  # type: ignore[misc]
 
     edition: str
     list: str
@@ -50,7 +50,7 @@ class ContestRow(TypedDict):
 class Lists(TypedDict):
     """The parts by list; `all` is always there."""
 
-    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+    __pydantic_config__ = json_documents.OPEN  # type: ignore[misc]
 
     all: Part
 
@@ -58,7 +58,7 @@ class Lists(TypedDict):
 class Scored(TypedDict):
     """`score.json`."""
 
-    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+    __pydantic_config__ = json_documents.OPEN  # type: ignore[misc]
 
     split: Literal["train", "val", "test"]
     lists: Lists
@@ -69,7 +69,7 @@ class Scored(TypedDict):
 class Timed(TypedDict):
     """`bench.json`."""
 
-    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+    __pydantic_config__ = json_documents.OPEN  # type: ignore[misc]
 
     measurements: list[Measurement]
     warning: str
@@ -78,7 +78,7 @@ class Timed(TypedDict):
 class Named(TypedDict):
     """`recipe.json`, of which a report needs no more."""
 
-    __pydantic_config__ = documents.OPEN  # type: ignore[misc]
+    __pydantic_config__ = json_documents.OPEN  # type: ignore[misc]
 
     name: str
     title: NotRequired[str]
@@ -92,7 +92,7 @@ def scored(run: Path, what: str) -> Scored:
         IntegrityError: it is not what was written.
     """
     path = run / "score.json"
-    found = documents.read(path, Scored, what)
+    found = json_documents.read(path, Scored, what)
     part = found["lists"]["all"]
     size = len(part["classes"])
     if [len(row) for row in part["confusion"]] != [size] * size:
@@ -103,7 +103,7 @@ def scored(run: Path, what: str) -> Scored:
 def timed(run: Path, what: str) -> Timed:
     """Read a run's `bench.json`; as `scored`."""
     path = run / "bench.json"
-    found = documents.read(path, Timed, what)
+    found = json_documents.read(path, Timed, what)
     for number, one in enumerate(found["measurements"]):
         if one.percentiles and not {"p50", "p90", "p99"} <= set(one.percentiles):
             raise IntegrityError(f"{what}: {path}: measurements.{number}.percentiles: need p50, p90 and p99, or none")
@@ -113,9 +113,9 @@ def timed(run: Path, what: str) -> Timed:
 def calibration(run: Path, what: str) -> dict[str, Any]:
     """Read a run's `calibration.json`, as plain data; empty where there is none."""
     path = run / "calibration.json"
-    return documents.read(path, Calibration, what).to_json() if path.is_file() else {}
+    return json_documents.read(path, Calibration, what).to_json() if path.is_file() else {}
 
 
 def history(path: Path, what: str) -> list[Epoch]:
     """Read a training's `metrics.jsonl`: one record an epoch."""
-    return documents.read_lines(path, Epoch, what)
+    return json_documents.read_lines(path, Epoch, what)

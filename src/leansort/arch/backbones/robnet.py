@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from torch import nn
 
-from leansort.arch.archspec import ArchSpec
-from leansort.arch.robnet import Genotype, RobNet, faults
+from leansort.arch.layers.robnet_cells import Genotype, RobNet, genotype_faults
+from leansort.arch.spec.spec import ArchSpec
 from leansort.core.errors import UserError, did_you_mean
 
 _LARGE = "11 11 11 11 11 01 11 01 10 11 01 01 01 11"
@@ -78,7 +78,7 @@ class Config(BaseModel):
         if not isinstance(value, str | list | tuple) or not all(isinstance(cell, str) for cell in value):
             raise ValueError(allowed)
         cells = GENOTYPES[value] if isinstance(value, str) else _codes(value)
-        if wrong := faults(cells, info.data.get("layers", len(cells))):
+        if wrong := genotype_faults(cells, info.data.get("layers", len(cells))):
             raise ValueError("; ".join(wrong))
         return value
 

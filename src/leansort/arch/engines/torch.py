@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError
-from leansort.runtime.engine import failed, require
+from leansort.runtime.engine import failed, require_pixels
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +51,7 @@ class TorchEngine:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
         import torch
 
-        require(x_bhwc, self._shape)
+        require_pixels(x_bhwc, self._shape)
         pixels = x_bhwc if x_bhwc.flags.writeable else x_bhwc.copy()  # torch warns of what it may not write into
         with torch.inference_mode(), _threads(self._threads):
             try:
@@ -68,10 +68,10 @@ def load(bundle: Bundle, config: Config) -> TorchEngine:
         MissingExtraError: PyTorch is not installed.
         IntegrityError: the network is damaged.
     """
-    return TorchEngine(deployed(bundle), bundle.meta.preprocess.size, config.threads)
+    return TorchEngine(build_inference_module(bundle), bundle.meta.preprocess.size, config.threads)
 
 
-def deployed(bundle: Bundle) -> nn.Module:
+def build_inference_module(bundle: Bundle) -> nn.Module:
     """The network of a bundle in the torch format, with its normalization, in evaluation mode.
 
     Raises:
@@ -79,16 +79,16 @@ def deployed(bundle: Bundle) -> nn.Module:
         IntegrityError: the network is damaged.
     """
     try:
-        from leansort.arch import trained
-        from leansort.arch.deployed import Deployed
+        from leansort.arch import trained_model
+        from leansort.arch.inference_module import InferenceModule
     except ImportError:
         raise MissingExtraError("torch", "train") from None
     try:
-        model = trained.loads(bundle.graph, bundle.meta.name)
+        model = trained_model.load_bytes(bundle.graph, bundle.meta.name)
         if model.spec.classes != len(bundle.meta.labels):
             raise IntegrityError(f"it has {model.spec.classes} outputs, its labels are {len(bundle.meta.labels)}")
         model.require_fit(bundle.meta.name)  # before memory is taken for what the architecture asks for
-        return Deployed(model.network(), bundle.meta.preprocess).eval()
+        return InferenceModule(model.network(), bundle.meta.preprocess).eval()
     except LeansortError as error:
         raise IntegrityError(f"bundle: its network cannot be loaded by PyTorch ({error})") from None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 
-from leansort.arch.engines.torch import FORMATS, REQUIRES, Config, TorchEngine, deployed
+from leansort.arch.engines.torch import FORMATS, REQUIRES, Config, TorchEngine, build_inference_module
 from leansort.core.bundle import Bundle
 
 __all__ = ["FORMATS", "PROVEN", "REQUIRES", "Config", "load"]
@@ -22,7 +22,7 @@ def load(bundle: Bundle, config: Config) -> TorchEngine:
         MissingExtraError: PyTorch is not installed.
         IntegrityError: the network is damaged.
     """
-    network = deployed(bundle)
+    network = build_inference_module(bundle)
     import torch
 
     size = bundle.meta.preprocess.size

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from leansort.arch.trained import TrainedModel
-from leansort.compress.config import START, HealConfig
-from leansort.compress.protocol import Context, Outcome
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.compress_config import START, FinetuneConfig
+from leansort.compress.passes_api import PassContext, PassOutcome
 
 STAGE = "model"
 
 
-class Config(HealConfig):
+class Config(FinetuneConfig):
     """As `heal`.
 
     Attributes:
@@ -23,7 +23,7 @@ class Config(HealConfig):
     teachers: tuple[str, ...] = (START,)
 
 
-def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
     """Train; an interrupted training goes on where it stopped."""
     tuned = context.finetune(model, config, context.folder / "train")
-    return Outcome(tuned, {"epoch": tuned.provenance.get("epoch"), "teachers": list(config.teachers)})
+    return PassOutcome(tuned, {"epoch": tuned.provenance.get("epoch"), "teachers": list(config.teachers)})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from leansort.arch.archspec import FuseBatchNorm
-from leansort.arch.fusing import fused
-from leansort.arch.trained import TrainedModel
-from leansort.compress.protocol import Context, Outcome
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.spec import FuseBatchNorm
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.passes_api import PassContext, PassOutcome
 
 STAGE = "model"
 NOTE = "every export folds batch norms anyway, so the bundle is no faster"
@@ -19,13 +19,13 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
     """Fold them.
 
     Raises:
         UserError: the network cannot be traced.
     """
     if any(isinstance(edit, FuseBatchNorm) for edit in model.spec.edits):
-        return Outcome(model, left_alone="the batch norms are folded already")
-    network, spec = fused(model.network(), model.spec)
-    return Outcome(TrainedModel(spec, network.state_dict(), model.preprocess, model.labels, model.provenance))
+        return PassOutcome(model, left_alone="the batch norms are folded already")
+    network, spec = fold_batch_norms(model.network(), model.spec)
+    return PassOutcome(TrainedModel(spec, network.state_dict(), model.preprocess, model.labels, model.provenance))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from leansort.compress.half import Half, half_weights
-from leansort.compress.protocol import Context, Outcome
+from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.quantization.half_precision import Half, half_weights
 from leansort.core.bundle import Bundle
 
 STAGE = "graph"
@@ -25,8 +25,10 @@ class Config(BaseModel):
     kind: Half = "fp16"
 
 
-def apply(bundle: Bundle, config: Config, context: Context) -> Outcome:
+def apply(bundle: Bundle, config: Config, context: PassContext) -> PassOutcome:
     """Store them so."""
     made, before = half_weights(bundle, config.kind), len(bundle.to_bytes())
     notes = {"bytes": len(made.to_bytes()), "before": before}
-    return Outcome(made, notes) if notes["bytes"] < before else Outcome(bundle, notes, "there is nothing to halve")
+    return (
+        PassOutcome(made, notes) if notes["bytes"] < before else PassOutcome(bundle, notes, "there is nothing to halve")
+    )

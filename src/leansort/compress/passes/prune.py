@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 from torch.nn import functional
 
-from leansort.arch.trained import TrainedModel, normalized
-from leansort.compress.channels import macs_of, parameters_of, pruned_to
-from leansort.compress.config import HealConfig
-from leansort.compress.importance import Importance
-from leansort.compress.protocol import Context, Outcome
-from leansort.data.loader import eval_batches
+from leansort.arch.trained_model import TrainedModel, normalize
+from leansort.compress.compress_config import FinetuneConfig
+from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.pruning.channel_pruning import count_macs, count_parameters, prune_to_target
+from leansort.compress.pruning.importance import Importance
+from leansort.data.loading.loader import eval_batches
 
 STAGE = "model"
 FASTER = True
@@ -49,7 +49,7 @@ class Config(BaseModel):
     round_to: int = Field(default=8, ge=1, le=256)
     largest: float = Field(default=0.8, gt=0.0, lt=1.0)
     iterations: int = Field(default=1, ge=1, le=50)
-    between: HealConfig = HealConfig()
+    between: FinetuneConfig = FinetuneConfig()
 
     @model_validator(mode="after")
     def _one_target(self) -> Config:
@@ -70,7 +70,7 @@ def weaker(config: Config, share: float) -> Config:
     return config.model_copy(update={kind: 1 - share * (1 - left)})
 
 
-def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
     """Prune.
 
     Raises:
@@ -81,7 +81,7 @@ def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
     amounts = []
     for number in range(1, config.iterations + 1):
         share = left ** (number / config.iterations) * cost(model) / cost(now)
-        now, amount = pruned_to(
+        now, amount = prune_to_target(
             now, target=cost, share=min(share, 1.0), importance=config.importance, scope=config.scope,
             round_to=config.round_to, largest=config.largest, gradients=_gradients(model, context),
             seeds=context.seeds.child(f"cut-{number}"),
@@ -91,13 +91,13 @@ def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
             now = context.finetune(now, config.between, context.folder / f"between-{number}")
     notes: dict[str, Any] = {"kind": kind, "asked": left, "reached": cost(now) / cost(model), "amounts": amounts}
     if now.spec == model.spec:
-        return Outcome(model, notes, "no channel can go at these settings")
-    return Outcome(now, notes)
+        return PassOutcome(model, notes, "no channel can go at these settings")
+    return PassOutcome(now, notes)
 
 
-def _cost(kind: str, start: TrainedModel, context: Context) -> Callable[[TrainedModel], float]:
+def _cost(kind: str, start: TrainedModel, context: PassContext) -> Callable[[TrainedModel], float]:
     if kind != "latency":
-        return {"macs": macs_of, "parameters": parameters_of}[kind]
+        return {"macs": count_macs, "parameters": count_parameters}[kind]
     reference = context.export(start)
 
     def relative(model: TrainedModel) -> float:
@@ -109,7 +109,7 @@ def _cost(kind: str, start: TrainedModel, context: Context) -> Callable[[Trained
     return relative
 
 
-def _gradients(model: TrainedModel, context: Context) -> Callable[[nn.Module], None]:
+def _gradients(model: TrainedModel, context: PassContext) -> Callable[[nn.Module], None]:
     """Leaves the gradients of the loss on a part of the train crops, drawn by the step's seed."""
     order = context.seeds.child("taylor").numpy().permutation(len(context.train.labels))[:CROPS]
     pixels, labels = np.asarray(context.train.pixels)[np.sort(order)], np.asarray(context.train.labels)[np.sort(order)]
@@ -118,7 +118,7 @@ def _gradients(model: TrainedModel, context: Context) -> Callable[[nn.Module], N
         network.zero_grad()
         for start, x_bchw in zip(range(0, len(pixels), 32), eval_batches(pixels, 32), strict=True):
             target = torch.from_numpy(labels[start : start + 32])
-            loss = functional.cross_entropy(network(normalized(x_bchw, model.preprocess)), target, reduction="sum")
+            loss = functional.cross_entropy(network(normalize(x_bchw, model.preprocess)), target, reduction="sum")
             loss.backward()  # type: ignore[no-untyped-call]
 
     return leave

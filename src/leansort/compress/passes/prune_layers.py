@@ -7,11 +7,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn import functional
 
-from leansort.arch.trained import TrainedModel
-from leansort.compress.blocks import removable, without
-from leansort.compress.judging import scores
-from leansort.compress.protocol import Context, Outcome
-from leansort.data.crops import Crops
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.evaluation import artifact_logits
+from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.pruning.residual_block_removal import find_removable_blocks, remove_blocks
+from leansort.data.loading.crops import Crops
 
 STAGE = "model"
 FASTER = True
@@ -36,23 +36,23 @@ def weaker(config: Config, share: float) -> Config:
     return config.model_copy(update={"blocks": int(share * config.blocks)})
 
 
-def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
     """Drop blocks one after another, each time the one without which the loss is lowest."""
     order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: config.crops])
     crops = Crops(np.asarray(context.train.pixels)[order], np.asarray(context.train.labels)[order].tolist())
     now, gone = model, list[str]()
     for _ in range(config.blocks):
-        candidates = {name: without(now, [name]) for name in removable(now)}
+        candidates = {name: remove_blocks(now, [name]) for name in find_removable_blocks(now)}
         if not candidates:
             break
         name = min(candidates, key=lambda one: _loss(candidates[one], crops))
         now = candidates[name]
         gone.append(name)
     notes = {"removed": gone, "asked": config.blocks}
-    return Outcome(now, notes) if gone else Outcome(model, notes, "there is no residual block to drop")
+    return PassOutcome(now, notes) if gone else PassOutcome(model, notes, "there is no residual block to drop")
 
 
 def _loss(model: TrainedModel, crops: Crops) -> float:
     """Mean cross-entropy."""
-    out_nc = torch.from_numpy(scores(model, crops))
+    out_nc = torch.from_numpy(artifact_logits(model, crops))
     return float(functional.cross_entropy(out_nc, torch.tensor(list(crops.labels))))

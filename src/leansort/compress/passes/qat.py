@@ -9,17 +9,17 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from leansort.arch.trained import TrainedModel
-from leansort.compress.config import START, HealConfig
-from leansort.compress.fake_int8 import plain, prepared
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.compress_config import START, FinetuneConfig
 from leansort.compress.passes import fuse
-from leansort.compress.protocol import Context, Outcome
+from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.quantization.fake_quantize import insert_fake_quantize, remove_fake_quantize
 
 STAGE = "model"
 NOTE = "the network is float still; quantize makes the graph int8"
 
 
-class Config(HealConfig):
+class Config(FinetuneConfig):
     """As `heal`.
 
     Attributes:
@@ -31,9 +31,11 @@ class Config(HealConfig):
     teachers: tuple[str, ...] = (START,)
 
 
-def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
     """Fold batch norms and train; an interrupted training goes on where it stopped."""
     folded = fuse.apply(model, fuse.Config(), context).artifact
     assert isinstance(folded, TrainedModel)
-    tuned = context.finetune(folded, config, context.folder / "train", prepared)
-    return Outcome(replace(tuned, weights=plain(tuned.weights)), {"epoch": tuned.provenance.get("epoch")})
+    tuned = context.finetune(folded, config, context.folder / "train", insert_fake_quantize)
+    return PassOutcome(
+        replace(tuned, weights=remove_fake_quantize(tuned.weights)), {"epoch": tuned.provenance.get("epoch")}
+    )

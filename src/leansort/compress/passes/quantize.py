@@ -7,9 +7,14 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.compress.int8 import quantizable, quantize_onnx, quantize_openvino, sensitivity
-from leansort.compress.outliers import typical
-from leansort.compress.protocol import Context, Outcome
+from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.quantization.calibration_outliers import select_typical
+from leansort.compress.quantization.post_training import (
+    quantizable_layers,
+    quantization_sensitivity,
+    quantize_onnx,
+    quantize_openvino,
+)
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 
@@ -47,28 +52,28 @@ def weaker(config: Config, share: float) -> Config:
     return config.model_copy(update={"share": share * config.share})
 
 
-def apply(bundle: Bundle, config: Config, context: Context) -> Outcome:
+def apply(bundle: Bundle, config: Config, context: PassContext) -> PassOutcome:
     """Quantize.
 
     Raises:
         UserError: the graph is none that can be quantized, or has no node of a name in `keep_float`.
     """
-    nodes = quantizable(bundle)
+    nodes = quantizable_layers(bundle)
     unknown = sorted(set(config.keep_float) - set(nodes))
     if unknown:
         raise UserError(f"quantize.keep_float: there is no node {unknown[0]!r}; there are {', '.join(nodes[:5])}, …")
     order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: config.crops])
     pixels = np.ascontiguousarray(np.asarray(context.train.pixels)[order])
-    pixels = pixels[typical(bundle, pixels, config.outliers)]
+    pixels = pixels[select_typical(bundle, pixels, config.outliers)]
     kept, notes = list(config.keep_float), dict[str, Any]()
     if config.share < 1.0:
-        found = sorted(sensitivity(bundle, pixels), key=lambda pair: -pair[1])
+        found = sorted(quantization_sensitivity(bundle, pixels), key=lambda pair: -pair[1])
         spared = round((1 - config.share) * len(nodes))
         kept += [name for name, _ in found if name not in kept][:spared]
         notes["sensitivity"] = dict(found)
     notes |= {"kept_float": kept, "layers": len(nodes), "crops": len(pixels), "outliers": len(order) - len(pixels)}
     if len(set(kept)) >= len(nodes):
-        return Outcome(bundle, notes, "every layer would stay in float")
+        return PassOutcome(bundle, notes, "every layer would stay in float")
     if config.engine == "openvino":
-        return Outcome(quantize_openvino(bundle, pixels, preset=config.preset, keep_float=kept), notes)
-    return Outcome(quantize_onnx(bundle, pixels, method=config.method, keep_float=kept), notes)
+        return PassOutcome(quantize_openvino(bundle, pixels, preset=config.preset, keep_float=kept), notes)
+    return PassOutcome(quantize_onnx(bundle, pixels, method=config.method, keep_float=kept), notes)

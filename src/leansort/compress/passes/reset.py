@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from leansort.arch.build import build
-from leansort.arch.trained import TrainedModel
-from leansort.compress.protocol import Context, Outcome
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.passes_api import PassContext, PassOutcome
 
 STAGE = "model"
 NOTE = "it knows nothing until a `heal` or a later step trains it"
@@ -18,7 +18,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
     """Draw them, from the step's seed."""
     weights = build(model.spec, context.seeds).state_dict()
-    return Outcome(TrainedModel(model.spec, weights, model.preprocess, model.labels, model.provenance))
+    return PassOutcome(TrainedModel(model.spec, weights, model.preprocess, model.labels, model.provenance))

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.arch.trained import TrainedModel
-from leansort.compress.protocol import Context, Outcome
-from leansort.compress.sparsity import compressed_bytes, sparsified
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.pruning.unstructured import compressed_bytes, zero_smallest_weights
 
 STAGE = "model"
 LOST_BY_TRAINING = True
@@ -34,8 +34,8 @@ def weaker(config: Config, share: float) -> Config:
     return config.model_copy(update={"amount": share * config.amount})
 
 
-def apply(model: TrainedModel, config: Config, context: Context) -> Outcome:
+def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
     """Zero them."""
-    sparse, zeros = sparsified(model, config.amount, config.scope)
+    sparse, zeros = zero_smallest_weights(model, config.amount, config.scope)
     notes = {"zeros": zeros, "compressed_bytes": compressed_bytes(sparse), "before": compressed_bytes(model)}
-    return Outcome(sparse, notes)
+    return PassOutcome(sparse, notes)

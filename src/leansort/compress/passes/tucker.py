@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from leansort.arch.trained import TrainedModel
-from leansort.compress import factorizing
-from leansort.compress.factorizing import FactorizeConfig, weaker
-from leansort.compress.protocol import Context, Outcome
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.low_rank import layer_selection
+from leansort.compress.low_rank.layer_selection import FactorizeConfig, weaker
+from leansort.compress.passes_api import PassContext, PassOutcome
 
 __all__ = ["FASTER", "STAGE", "Config", "apply", "weaker"]
 
@@ -14,6 +14,6 @@ FASTER = True
 Config = FactorizeConfig
 
 
-def apply(model: TrainedModel, config: FactorizeConfig, context: Context) -> Outcome:
+def apply(model: TrainedModel, config: FactorizeConfig, context: PassContext) -> PassOutcome:
     """Split the layers that get faster by it; see `FactorizeConfig`."""
-    return factorizing.apply(model, config, context, "tucker")
+    return layer_selection.apply(model, config, context, "tucker")

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from leansort.core import store
+from leansort.core.files import atomic_io
 from leansort.core.pixels import Image
 from leansort.core.pixels.jpeg_structure import SOI, fault_of_scans
 from leansort.core.preprocess import BACKEND, Fit, UnreadableImage, decode
@@ -82,7 +82,7 @@ class Watch:
     def fault_of(self, path: Path) -> str:
         """What is wrong with the pixels of a file that decoders complained of; empty where nothing is."""
         try:
-            return self.fault(store.read_file(path), suspect=True)
+            return self.fault(atomic_io.read_file(path), suspect=True)
         except (OSError, ValueError):
             return ""  # whoever decodes it says so
 

@@ -58,11 +58,11 @@ def load(name: str = "") -> Backend:
     Raises:
         ImportError: it cannot be, or none can.
     """
-    return cast(Backend, importlib.import_module(f"{__name__}.{name or chosen()}"))
+    return cast(Backend, importlib.import_module(f"{__name__}.{name or default_backend()}"))
 
 
 @cache
-def chosen() -> str:
+def default_backend() -> str:
     """The name of the backend that is taken where none is named."""
     *first, last = BACKENDS
     for name in first:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from leansort.core import image_kinds, pixels
+from leansort.core import pixels
+from leansort.core.folders import image_kinds
 from leansort.core.pixels import Image
 
 _REDUCED = {

@@ -19,9 +19,9 @@ from PIL import (  # reading a format begins with its import
 )
 from PIL import Image as Pillow
 
-from leansort.core import image_kinds
+from leansort.core.folders import image_kinds
 from leansort.core.pixels import Image
-from leansort.core.pixels.resizing import resized
+from leansort.core.pixels.resizing import resize_image
 
 _READERS = (JpegImagePlugin, PngImagePlugin, BmpImagePlugin, WebPImagePlugin, TiffImagePlugin)
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF")  # others but `BY_PILLOW` run programs or are no photos
@@ -92,7 +92,7 @@ def _rgb(picture: Pillow.Image) -> Image:
 
 def resize(image: Image, width: int, height: int, *, area: bool) -> Image:
     """See `Backend.resize`."""
-    return resized(image, width, height, area=area)
+    return resize_image(image, width, height, area=area)
 
 
 def swapped(image: Image) -> Image:

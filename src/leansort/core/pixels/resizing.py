@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float32]
 Taps = tuple[npt.NDArray[np.intp], Floats]
 
 
-def resized(image: Image, width: int, height: int, *, area: bool) -> Image:
+def resize_image(image: Image, width: int, height: int, *, area: bool) -> Image:
     """Resize a picture (h, w, c) to (height, width, c).
 
     Args:

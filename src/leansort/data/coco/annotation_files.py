@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leansort.core.errors import UserError, did_you_mean, not_one_of
-from leansort.core.folder_tree import split_of
+from leansort.core.folders.folder_tree import split_of
 from leansort.core.manifest import SPLITS
 
 Paths = Path | tuple[Path, ...]

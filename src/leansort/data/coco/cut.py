@@ -12,18 +12,18 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from leansort.core import store
 from leansort.core.damage.watch import DamagedImage, Watch, watching
 from leansort.core.errors import LeansortError
+from leansort.core.files import atomic_io
 from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage
-from leansort.data.coco.frames import KINDS, frames
+from leansort.data.coco.frames import KINDS, crop_frames
 from leansort.data.coco.photos import Photo
-from leansort.data.coco.plan import Plan
-from leansort.data.faults import Faults
-from leansort.data.items import Item
-from leansort.data.looking import exif_turn
-from leansort.data.names import plain_name
+from leansort.data.coco.plan import CropPlan
+from leansort.data.importing.items import Item
+from leansort.data.importing.safe_paths import file_name_for
+from leansort.data.quality.image_inspection import exif_turn
+from leansort.data.quality.issues import Issues
 
 QUALITY = 95
 MISSING, UNREADABLE, DAMAGED = "photo is missing", "photo cannot be read", "photo is damaged"
@@ -33,11 +33,11 @@ EITHER = "photo with an EXIF turn that its annotated size does not tell of, boxe
 CLIPPED = "box clipped to the frame"
 MOST_JPEG = 65_500
 TOO_LONG = "box longer than a JPEG can be"
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutConfig:
     """How crops are cut.
 
     Attributes:
@@ -51,7 +51,9 @@ class Cut:
     min_size: int
 
 
-def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list[Item], Faults, list[str]]:
+def cut_crops(
+    planned: CropPlan, how: CutConfig, progress: ProgressCallback | None = None
+) -> tuple[list[Item], Issues, list[str]]:
     """Write all crops.
 
     Returns:
@@ -64,7 +66,7 @@ def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list
     borders = np.searchsorted(planned.photo, np.arange(len(planned.photos) + 1)).tolist()
     ranges = [(number, range(borders[number], borders[number + 1])) for number in range(len(planned.photos))]
     ranges = [(number, boxes) for number, boxes in ranges if boxes]
-    items, faults, lost = [], Faults(), []
+    items, faults, lost = [], Issues(), []
     with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:
             cuts = pool.map(lambda one: _photo(planned, one[0], one[1], names, how, watch), ranges)
@@ -81,16 +83,16 @@ def cut(planned: Plan, how: Cut, progress: Progress | None = None) -> tuple[list
 
 
 def _photo(
-    planned: Plan, number: int, boxes: range, names: list[str], how: Cut, watch: Watch
-) -> tuple[list[Item], Faults, bool]:
-    photo, faults = planned.photos[number], Faults()
+    planned: CropPlan, number: int, boxes: range, names: list[str], how: CutConfig, watch: Watch
+) -> tuple[list[Item], Issues, bool]:
+    photo, faults = planned.photos[number], Issues()
     opened = _opened(Path(photo.path), photo, faults, watch)
     if opened is None:
         return [], faults, False
     pixels, scale = opened
     height, width = pixels.shape[:2]
     wanted = planned.boxes[boxes.start : boxes.stop] * scale
-    found = frames(wanted, np.full((len(wanted), 2), (width, height), np.float64), how.margin, how.min_size)
+    found = crop_frames(wanted, np.full((len(wanted), 2), (width, height), np.float64), how.margin, how.min_size)
     items = []
     for at, index in enumerate(boxes):
         place = f"annotation {planned.ids[index]} in {photo.name}"
@@ -111,10 +113,10 @@ def _photo(
     return items, faults, True
 
 
-def _opened(path: Path, photo: Photo, faults: Faults, watch: Watch) -> tuple[Image, float] | None:
+def _opened(path: Path, photo: Photo, faults: Issues, watch: Watch) -> tuple[Image, float] | None:
     """Decode a photo as its boxes see it; None, and counted, where it cannot be used."""
     try:
-        data = store.read_file(path)
+        data = atomic_io.read_file(path)
         pixels = watch.decode(data)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
@@ -160,7 +162,7 @@ def _write(path: Path, pixels: Image) -> None:
         raise LeansortError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def crop_names(planned: Plan) -> list[str]:
+def crop_names(planned: CropPlan) -> list[str]:
     """A file name for each box that no other crop has, on file systems that ignore case too.
 
     A photo's own name and the annotation's id; with its folders where two photos are called the same.
@@ -168,11 +170,11 @@ def crop_names(planned: Plan) -> list[str]:
     stems = [PurePosixPath(photo.name).stem for photo in planned.photos]
     if len({stem.casefold() for stem in stems}) < len(stems):
         stems = [photo.name for photo in planned.photos]
-    stems = [plain_name(stem) for stem in stems]
+    stems = [file_name_for(stem) for stem in stems]
     times: Counter[str] = Counter()
     names = []
     for photo, one in zip(planned.photo.tolist(), planned.ids, strict=True):
-        name = f"{stems[photo]}_{plain_name(one)}"
+        name = f"{stems[photo]}_{file_name_for(one)}"
         while times[name.casefold()]:
             times[name.casefold()] += 1
             name = f"{name}-{times[name.casefold()]}"

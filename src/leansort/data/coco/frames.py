@@ -34,7 +34,7 @@ class Frames:
     fault: npt.NDArray[np.int8]
 
 
-def frames(boxes: Boxes, sizes: Boxes, margin: float, least: int) -> Frames:
+def crop_frames(boxes: Boxes, sizes: Boxes, margin: float, least: int) -> Frames:
     """Clip boxes to their photos and widen them.
 
     Args:
@@ -61,7 +61,7 @@ def frames(boxes: Boxes, sizes: Boxes, margin: float, least: int) -> Frames:
 
 def box_of(annotation: Any, prefer_polygon: bool) -> tuple[float, float, float, float] | None:
     """The box of an annotation: its `bbox`, else the bounds of its polygons or mask; None where neither is usable."""
-    found = masks.bounds(polygon(annotation)) if prefer_polygon or annotation.bbox is None else None
+    found = masks.mask_bounds(polygon(annotation)) if prefer_polygon or annotation.bbox is None else None
     return _finite(annotation.bbox if found is None else found)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from leansort.core.archives import require_unpacked
 from leansort.core.errors import UserError
-from leansort.core.folder_tree import split_of
-from leansort.core.folder_walk import reason
+from leansort.core.folders.archives import require_unpacked
+from leansort.core.folders.folder_tree import split_of
+from leansort.core.folders.folder_walk import reason
 from leansort.data.coco.annotation_files import (
     AnnotationFile,
     Layout,
@@ -20,7 +20,7 @@ from leansort.data.coco.annotation_files import (
     require_once,
     with_images,
 )
-from leansort.data.names import spelled
+from leansort.data.importing.safe_paths import printable_name
 
 ROBOFLOW, OWN, CVAT = "Roboflow's COCO export", "COCO's own layout", "CVAT's COCO export"
 STUDIO, SINGLE = "Label Studio's COCO export", "a COCO data set"
@@ -92,7 +92,7 @@ def _roboflow(folder: Path) -> Layout | None:
     if not parts and (folder / name).is_file():
         parts = [(folder, None)]
     used = [entry for entry, _ in parts]
-    aside = [spelled((entry / name).relative_to(folder).as_posix()) for entry, _ in inside if entry not in used]
+    aside = [printable_name((entry / name).relative_to(folder).as_posix()) for entry, _ in inside if entry not in used]
     _require_one_each(folder, [(entry.name, split) for entry, split in parts])
     files = sorted((AnnotationFile(entry / name, split, entry) for entry, split in parts), key=_in_order)
     return Layout(ROBOFLOW, folder, tuple(files), tuple(aside)) if files else None
@@ -110,7 +110,7 @@ def _instances(folder: Path) -> Layout | None:
     files = [AnnotationFile(found[part], splits[part], places[part]) for part in found]
     packed = all(place.is_relative_to(folder / "images") for place in places.values())
     kind = CVAT if packed and not any(re.search(r"\d{4}$", part) for part in found) else OWN
-    aside = tuple(spelled(entry.name) for entry in listed_files if not _of_instances(entry))
+    aside = tuple(printable_name(entry.name) for entry in listed_files if not _of_instances(entry))
     return Layout(kind, folder, tuple(sorted(files, key=_in_order)), aside)
 
 
@@ -149,7 +149,9 @@ def _unknown(folder: Path) -> UserError:
     shown = ", ".join(there[:SHOWN]) + (f" and {len(there) - SHOWN} more" if len(there) > SHOWN else "")
     inner = next((entry for entry in _entries(folder) if entry.is_dir() and recognized(entry)), None)
     hint = (
-        f"; did you mean {spelled(str(inner))}?" if inner else "; give one of them with --images FOLDER" * bool(there)
+        f"; did you mean {printable_name(str(inner))}?"
+        if inner
+        else "; give one of them with --images FOLDER" * bool(there)
     )
     return UserError(
         f"annotations: {folder} is no known layout of a COCO data set; looked for {KNOWN}; "
@@ -161,9 +163,9 @@ def _json_files(folder: Path, deep: int) -> list[str]:
     found = []
     for entry in _entries(folder):
         if entry.is_dir() and deep:
-            found += [f"{spelled(entry.name)}/{name}" for name in _json_files(entry, deep - 1)]
+            found += [f"{printable_name(entry.name)}/{name}" for name in _json_files(entry, deep - 1)]
         elif entry.suffix.lower() == ".json":
-            found.append(spelled(entry.name))
+            found.append(printable_name(entry.name))
     return found
 
 

@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 MOST_PIXELS = 1 << 31
 
 
-def bounds(segmentation: Any) -> Box | None:
+def mask_bounds(segmentation: Any) -> Box | None:
     """Return x, y, width, height around a segmentation.
 
     Args:

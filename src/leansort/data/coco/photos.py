@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from leansort.core.errors import UserError, not_one_of
-from leansort.core.folder_tree import split_of
-from leansort.core.image_files import NamedFiles
+from leansort.core.folders.folder_tree import split_of
+from leansort.core.folders.image_files import NamedFiles
 from leansort.core.manifest import SPLITS
 from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.frames import FARTHEST
-from leansort.data.names import safe_name
+from leansort.data.importing.safe_paths import safe_name
 
 WAY_OUT = "; --bare-names takes the last part of every name, and --images names the folder of the photos"
 

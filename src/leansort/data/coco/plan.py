@@ -12,15 +12,15 @@ import numpy.typing as npt
 
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet, require_distinct, retold, tidy
-from leansort.data.category_map import DROPPED, CategoryMap
-from leansort.data.classes import RESPELLED
 from leansort.data.coco import records
 from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.box_forms import Part, require_pixels
-from leansort.data.coco.frames import NOT_A_BOX, Boxes, Frames, box_of, frames
+from leansort.data.coco.frames import NOT_A_BOX, Boxes, Frames, box_of, crop_frames
 from leansort.data.coco.photos import Photo, Photos
-from leansort.data.coco.records import Coco
-from leansort.data.faults import Faults
+from leansort.data.coco.records import CocoFile
+from leansort.data.importing.category_map import DROPPED, CategoryMap
+from leansort.data.importing.classes import RESPELLED
+from leansort.data.quality.issues import Issues
 
 CROWD, DOUBLED = "crowd, not one object (--crowds takes it as one)", "same box twice"
 TWO_LABELS, TWO_SIZES = "one box with two labels", "photo has another size in an earlier record"
@@ -44,7 +44,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CropPlan:
     """All boxes that are to be cut.
 
     Attributes:
@@ -70,12 +70,12 @@ class Plan:
     ids: list[str]
     annotations: int
     dropped: Counter[str]
-    faults: Faults
+    faults: Issues
     notes: dict[str, Any]
 
     def frames(self, margin: float, least: int) -> Frames:
         """Rectangles at the photos' annotated sizes."""
-        return frames(self.boxes, _sizes(self.photos)[self.photo], margin, least)
+        return crop_frames(self.boxes, _sizes(self.photos)[self.photo], margin, least)
 
 
 class _Found:
@@ -89,10 +89,10 @@ class _Found:
         self.parts: list[Part] = []  # which boxes are of which file
         self.dropped = Counter[str]()
         self.written = Counter[str]()  # boxes of each category, as the files spell it
-        self.faults = Faults()
+        self.faults = Issues()
         self._reading, self._chosen = reading, chosen
 
-    def take(self, coco: Coco, numbers: dict[Any, int], odd: set[Any], photos: Sequence[Photo]) -> None:
+    def take(self, coco: CocoFile, numbers: dict[Any, int], odd: set[Any], photos: Sequence[Photo]) -> None:
         """Go through the annotations of one file.
 
         Args:
@@ -123,7 +123,9 @@ class _Found:
         self.parts.append((coco.path, slice(start, len(self.box))))
 
 
-def plan(files: Sequence[AnnotationFile], category_map: CategoryMap | None, where: str, reading: Reading) -> Plan:
+def plan_crops(
+    files: Sequence[AnnotationFile], category_map: CategoryMap | None, where: str, reading: Reading
+) -> CropPlan:
     """Read annotation files and list the boxes to cut.
 
     Args:
@@ -137,7 +139,7 @@ def plan(files: Sequence[AnnotationFile], category_map: CategoryMap | None, wher
             a photo on two splits, two categories differ in case only, all boxes of a file are no x, y, width, height
             in pixels, or the map does not fit.
     """
-    read = [records.read(file.path) for file in files]
+    read = [records.read_coco(file.path) for file in files]
     names = {category.name: None for coco in read for category in sorted(coco.categories, key=_by_id)}
     notes: dict[str, Any] = {}
     for coco in read:
@@ -164,7 +166,7 @@ def _by_id(category: Any) -> tuple[bool, Any]:
     return isinstance(category.id, str), category.id
 
 
-def _require_sound(coco: Coco, category_map: CategoryMap | None, notes: dict[str, Any]) -> None:
+def _require_sound(coco: CocoFile, category_map: CategoryMap | None, notes: dict[str, Any]) -> None:
     known = category_map.doubled_annotation_ids if category_map else ()
     records.require_unique((image.id for image in coco.images), coco.path, "images")
     records.require_unique((category.id for category in coco.categories), coco.path, "categories")
@@ -173,7 +175,7 @@ def _require_sound(coco: Coco, category_map: CategoryMap | None, notes: dict[str
     _merge_names(coco, category_map is None, notes)
 
 
-def _merge_names(coco: Coco, refuse: bool, notes: dict[str, Any]) -> None:
+def _merge_names(coco: CocoFile, refuse: bool, notes: dict[str, Any]) -> None:
     """Name the categories of one name; without a map to say so, several of them that have boxes are refused.
 
     A category of a class's name and without boxes is Roboflow's, which groups the others under the project's name.
@@ -195,7 +197,7 @@ def _sizes(photos: Sequence[Photo]) -> Boxes:
     return np.array([(photo.width, photo.height) for photo in photos], np.float64).reshape(-1, 2)
 
 
-def _sorted(photos: Photos, labels: LabelSet, found: _Found, total: int, notes: dict[str, Any]) -> Plan:
+def _sorted(photos: Photos, labels: LabelSet, found: _Found, total: int, notes: dict[str, Any]) -> CropPlan:
     """Order by photo, and take out boxes that are there twice."""
     photo, label = np.asarray(found.photo, np.int64), np.asarray(found.label, np.int64)
     boxes = np.asarray(found.box, np.float64).reshape(-1, 4)
@@ -206,7 +208,7 @@ def _sorted(photos: Photos, labels: LabelSet, found: _Found, total: int, notes: 
         found.faults.add((DOUBLED, TWO_LABELS)[kind[index] - 1], place)
     keep = np.flatnonzero(kind == 0)
     keep = keep[np.argsort(photo[keep], kind="stable")]
-    return Plan(
+    return CropPlan(
         photos.photos, photos.missing, labels, photo[keep], label[keep], boxes[keep],
         [found.ids[index] for index in keep], total, found.dropped, found.faults, notes,
     )  # fmt: skip

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leansort.core import store
-from leansort.core.encodings import as_utf8, decoded
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean
-from leansort.core.text_files import doubled_key
+from leansort.core.files import atomic_io
+from leansort.core.text.encodings import as_utf8, decoded
+from leansort.core.text.text_files import doubled_key
 
 Id = int | str
 _PARTS = ("images", "annotations", "categories")
@@ -26,7 +26,7 @@ _NOT_A_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
 
 
 @dataclass(frozen=True)
-class Coco:
+class CocoFile:
     """One annotation file; records are msgspec structs with the attributes of COCO's keys."""
 
     path: Path
@@ -35,7 +35,7 @@ class Coco:
     categories: list[Any]
 
 
-def read(path: Path) -> Coco:
+def read_coco(path: Path) -> CocoFile:
     """Read an annotation file.
 
     Raises:
@@ -44,7 +44,7 @@ def read(path: Path) -> Coco:
     """
     msgspec, decoder = _decoder()
     try:
-        data = as_utf8(store.read_file(path), f"annotations: {path}")
+        data = as_utf8(atomic_io.read_file(path), f"annotations: {path}")
     except OSError as error:
         raise UserError(f"annotations: cannot read {path} ({error.strerror or error})") from None
     try:
@@ -61,7 +61,7 @@ def read(path: Path) -> Coco:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         decoded(data, f"annotations: {path}")  # what is no UTF-8 is refused by the name of its encoding
         raise UserError(f"annotations: {path} is not JSON ({error})") from None
-    return Coco(path, tree.images, tree.annotations, tree.categories)
+    return CocoFile(path, tree.images, tree.annotations, tree.categories)
 
 
 def _require_parts_once(data: bytes, path: Path, msgspec: Any) -> None:
@@ -102,7 +102,7 @@ def require_unique(ids: Iterable[Id], path: Path, part: str, known: Iterable[Id]
         )
 
 
-def require_known(coco: Coco) -> None:
+def require_known(coco: CocoFile) -> None:
     """Refuse annotations of images or categories that the file does not list.
 
     Raises:

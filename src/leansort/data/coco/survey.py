@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from leansort.data.coco.frames import KINDS
-from leansort.data.coco.plan import Plan
-from leansort.data.histogram import ASPECTS, SIDES, histogram
-from leansort.data.items import WITHOUT
+from leansort.data.coco.plan import CropPlan
+from leansort.data.importing.items import WITHOUT
+from leansort.data.quality.histogram import ASPECTS, SIDES, histogram
 
 
-def survey(planned: Plan, margin: float, least: int) -> dict[str, Any]:
+def survey(planned: CropPlan, margin: float, least: int) -> dict[str, Any]:
     """Counts without opening a photo: crops per class, what is dropped and why, and a histogram of sizes."""
     rectangles = planned.frames(margin, least)
     usable = rectangles.fault == 0

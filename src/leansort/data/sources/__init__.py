@@ -1,0 +1,4 @@
+"""One file a data source; the file's name is what `data.source` names. May import every other room.
+
+Each has `Config` and `items(config)`; begin with `folder`.
+"""

@@ -18,17 +18,17 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from leansort.core.encodings import decoded
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.labels import LabelSet
-from leansort.core.text_files import lines_of
-from leansort.data import category_map
-from leansort.data.items import MAP, WITHOUT, Item, Items
-from leansort.data.names import plain_name
+from leansort.core.text.encodings import decoded
+from leansort.core.text.text_files import lines_of
+from leansort.data.importing import category_map
+from leansort.data.importing.items import MAP, WITHOUT, Item, Items
+from leansort.data.importing.safe_paths import file_name_for
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
-Record = tuple[str, int, bytes]
+CifarRecord = tuple[str, int, bytes]
 
 
 class Config(BaseModel):
@@ -64,11 +64,11 @@ def items(config: Config) -> Items:
     for number, (split, label, pixels) in enumerate(_records(config, labels)):
         if not kept[labels.names[label]]:
             continue
-        path = config.out / "crops" / split / f"{number:05d}_{plain_name(labels.names[label])}.png"
+        path = config.out / "crops" / split / f"{number:05d}_{file_name_for(labels.names[label])}.png"
         image = np.frombuffer(pixels, np.uint8).reshape(3, SIDE, SIDE)[::-1].transpose(1, 2, 0)  # planes R, G, B
         _write(path, cv2.imencode(".png", np.ascontiguousarray(image))[1].tobytes())
         listed.append(Item(path, labels.names[label], split, group=path.name, source=path.name))
-    found = category_map.relabelled(Items(listed, labels, config.out), config.map)
+    found = category_map.apply_category_map(Items(listed, labels, config.out), config.map)
     return replace(found, inputs=inputs(config))
 
 
@@ -117,7 +117,7 @@ def _labels(config: Config) -> LabelSet:
     raise UserError(f"cifar: {config.path} holds no list of class names")
 
 
-def _records(config: Config, labels: LabelSet) -> Iterator[Record]:
+def _records(config: Config, labels: LabelSet) -> Iterator[CifarRecord]:
     """Yield (split, label, 3072 bytes); a CIFAR-100 record starts with the coarse and then the fine label."""
     for name, data in _members(config.path):
         if not name.endswith(".bin"):

@@ -14,14 +14,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.errors import UserError
-from leansort.data import category_map
-from leansort.data.classes import RESPELLED
 from leansort.data.coco.annotation_files import AnnotationFile
-from leansort.data.coco.cut import Cut, Progress, cut
+from leansort.data.coco.cut import CutConfig, ProgressCallback, cut_crops
 from leansort.data.coco.layouts import gathered
-from leansort.data.coco.plan import Plan, Reading, plan
+from leansort.data.coco.plan import CropPlan, Reading, plan_crops
 from leansort.data.coco.survey import survey as survey_plan
-from leansort.data.items import MAP, PHOTO, Items
+from leansort.data.importing import category_map
+from leansort.data.importing.classes import RESPELLED
+from leansort.data.importing.items import MAP, PHOTO, Items
 
 
 class Config(BaseModel):
@@ -64,7 +64,7 @@ def recognized(config: Config) -> list[str]:
     return gathered(config.path, config.images)[1]
 
 
-def items(config: Config, progress: Progress | None = None) -> Items:
+def items(config: Config, progress: ProgressCallback | None = None) -> Items:
     """Cut out all boxes.
 
     An image record may carry `split`; without it the import splits by photo.
@@ -83,8 +83,8 @@ def items(config: Config, progress: Progress | None = None) -> Items:
     for file in files:
         if not file.images.is_dir():
             raise UserError(f"photos: {file.images} is no folder; give it with --images, or count boxes with --dry-run")
-    how = Cut(config.out, config.margin, config.min_size)
-    made, faults, lost = cut(planned, how, progress)
+    how = CutConfig(config.out, config.margin, config.min_size)
+    made, faults, lost = cut_crops(planned, how, progress)
     photos = len(planned.photos)
     faults.merge(planned.faults)
     for told in planned.notes.get(RESPELLED, ()):
@@ -110,7 +110,7 @@ def inputs(config: Config) -> dict[Path, str]:
     return _inputs(config, files, _planned(config, files))
 
 
-def _inputs(config: Config, files: Sequence[AnnotationFile], planned: Plan) -> dict[Path, str]:
+def _inputs(config: Config, files: Sequence[AnnotationFile], planned: CropPlan) -> dict[Path, str]:
     """The annotations, the map, and the photos that have a box."""
     photos = {Path(planned.photos[number].path): PHOTO for number in np.unique(planned.photo).tolist()}
     return {**photos, **{file.path: "annotation file" for file in files}, **({config.map: MAP} if config.map else {})}
@@ -131,14 +131,14 @@ def _folders(files: Sequence[AnnotationFile], most: int = 3) -> str:
     return ", ".join(names[:most]) + ", …" * (len(names) > most)
 
 
-def _bare(files: Sequence[AnnotationFile], planned: Plan) -> str:
+def _bare(files: Sequence[AnnotationFile], planned: CropPlan) -> str:
     """A way out where the photos lie in the folder itself and their names have folders in front."""
     lost = [PurePosixPath(photo.name) for photo in planned.photos if not Path(photo.path).exists()]
     there = [one.name for one in lost if any((file.images / one.name).exists() for file in files)]
     return f"; {there[0]} is there: --bare-names takes the last part of every name" if there else ""
 
 
-def _planned(config: Config, files: Sequence[AnnotationFile]) -> Plan:
+def _planned(config: Config, files: Sequence[AnnotationFile]) -> CropPlan:
     chosen = category_map.load(config.map) if config.map else None
     reading = Reading(polygons=config.polygons, crowds=config.crowds, bare_names=config.bare_names)
-    return plan(files, chosen, str(config.map), reading)
+    return plan_crops(files, chosen, str(config.map), reading)

@@ -8,16 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.core.archives import require_unpacked
-from leansort.core.class_folders import LISTED, Placed, class_folders
 from leansort.core.errors import UserError
+from leansort.core.folders.archives import require_unpacked
+from leansort.core.folders.class_folders import LISTED, Placed, class_folders
 from leansort.core.labels import LabelSet, tidy
-from leansort.data import category_map
-from leansort.data.category_map import relabelled
 from leansort.data.coco import layouts
-from leansort.data.faults import Faults
-from leansort.data.items import MAP, Item, Items, count
-from leansort.data.names import spelled
+from leansort.data.importing import category_map
+from leansort.data.importing.category_map import apply_category_map
+from leansort.data.importing.items import MAP, Item, Items, count_items
+from leansort.data.importing.safe_paths import printable_name
+from leansort.data.quality.issues import Issues
 
 EMPTY = "class folder without pictures"
 NAMELESS = "name is not UTF-8, ignored"
@@ -62,14 +62,16 @@ def items(config: Config) -> Items:
     labels = LabelSet.of(classes, f"class folders of {config.path}")
     for name in dict.fromkeys(one.label for one in found.pictures):
         labels.index(name, f"class folder {name} of {config.path}")
-    faults = Faults()
+    faults = Issues()
     for one in found.passed:
         faults.add(f"{one.kind}, ignored", one.name)
     for name in found.empty:
         faults.add(EMPTY, name)
     listed = [item for one in found.pictures if (item := _item(one, config.path, faults))]
     notes: dict[str, Any] = dict(faults.counts) | ({WRAPPER: found.wrapper} if found.wrapper else {})
-    return relabelled(Items(listed, labels, config.path, notes, faults), config.map).having_read({config.map: MAP})
+    return apply_category_map(Items(listed, labels, config.path, notes, faults), config.map).having_read(
+        {config.map: MAP}
+    )
 
 
 def inputs(config: Config) -> Mapping[Path, str]:
@@ -87,7 +89,7 @@ def survey(config: Config) -> dict[str, Any]:
     Raises:
         UserError: as `items` does.
     """
-    return count(items(config))
+    return count_items(items(config))
 
 
 def _named(config: Config) -> tuple[str, ...]:
@@ -97,10 +99,10 @@ def _named(config: Config) -> tuple[str, ...]:
     return (*(config.labels or ()), *mapped, *(chosen.drop if chosen else ()))
 
 
-def _item(one: Placed, root: Path, faults: Faults) -> Item | None:
+def _item(one: Placed, root: Path, faults: Issues) -> Item | None:
     """The picture as an item; None, and counted, where its name cannot be stored."""
     name = one.file.relative_to(root).as_posix()
-    if spelled(name) != name:
-        faults.add(NAMELESS, spelled(name))
+    if printable_name(name) != name:
+        faults.add(NAMELESS, printable_name(name))
         return None
     return Item(one.file, one.label, one.split, group=name, source=name)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.data.drawing.dataset import draw_dataset
-from leansort.data.items import Items
+from leansort.data.importing.items import Items
 from leansort.data.sources import coco
+from leansort.data.synthetic.dataset import draw_dataset
 
 
 class Config(BaseModel):

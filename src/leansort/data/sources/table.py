@@ -11,14 +11,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.errors import MissingExtraError, UserError, not_one_of
-from leansort.core.image_files import NamedFiles
+from leansort.core.folders.image_files import NamedFiles
 from leansort.core.labels import LabelSet, tidy
 from leansort.core.manifest import SPLITS
-from leansort.core.name_lists import file_name
-from leansort.core.tables import Table, find_columns, read_csv, require_values
-from leansort.data.category_map import relabelled
-from leansort.data.items import MAP, Item, Items, count
-from leansort.data.names import safe_name
+from leansort.core.text.name_lists import file_name
+from leansort.core.text.table_files import Table, find_columns, read_csv, require_values
+from leansort.data.importing.category_map import apply_category_map
+from leansort.data.importing.items import MAP, Item, Items, count_items
+from leansort.data.importing.safe_paths import safe_name
 
 NEEDED, OPTIONAL = ("image", "label"), ("split", "group")
 
@@ -61,7 +61,7 @@ def items(config: Config) -> Items:
     listed = [_item(row, f"{table.where} row {number}", labels, files) for number, row in table.rows]
     notes: dict[str, Any] = {"blank rows": table.blank} if table.blank else {}
     notes |= {"columns not used": table.unused} if table.unused else {}
-    found = relabelled(Items(listed, labels, root, notes), config.map)
+    found = apply_category_map(Items(listed, labels, root, notes), config.map)
     return found.having_read({config.path: "list", config.map: MAP})
 
 
@@ -80,7 +80,7 @@ def survey(config: Config) -> dict[str, Any]:
     Raises:
         UserError: as `items` does.
     """
-    return count(items(config))
+    return count_items(items(config))
 
 
 def _csv(path: Path) -> Table:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import onnxruntime
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.core import store
 from leansort.core.bundle import Bundle
-from leansort.runtime.engine import LayerTime, failed, pixels_of, require
+from leansort.core.files import atomic_io
+from leansort.runtime.engine import LayerTime, failed, input_shape, require_pixels
 
 REQUIRES = "onnxruntime"
 FORMATS = ("onnx",)
@@ -41,12 +41,12 @@ class OnnxRuntimeEngine:
     def __init__(self, session: Any) -> None:
         self._session = session
         given = session.get_inputs()
-        self._shape = pixels_of([(one.type, one.shape) for one in given])
+        self._shape = input_shape([(one.type, one.shape) for one in given])
         self._input: str = given[0].name
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
-        require(x_bhwc, self._shape)
+        require_pixels(x_bhwc, self._shape)
         try:
             logits: npt.NDArray[np.float32] = self._session.run(None, {self._input: x_bhwc})[0]
         except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
@@ -69,7 +69,7 @@ def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs:
     Raises:
         IntegrityError: as `load` does.
     """
-    with store.scratch() as folder:
+    with atomic_io.scratch() as folder:
         options = _options(config)
         options.enable_profiling = True
         options.profile_file_prefix = str(folder / "profile")

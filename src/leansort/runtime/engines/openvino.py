@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.runtime import openvino_library, openvino_sizes
-from leansort.runtime.engine import LayerTime, failed, pixels_of, require
+from leansort.runtime.engine import LayerTime, failed, input_shape, require_pixels
 
 REQUIRES = "openvino"
 FORMATS = ("openvino", "onnx")
@@ -95,7 +95,9 @@ class OpenVinoEngine:
 
     def __init__(self, core: Any, model: Any, properties: dict[str, Any], require_few: Callable[[Any], int]) -> None:
         self._core, self._properties, self._model = core, properties, model
-        self._shape = pixels_of([(one.element_type.get_type_name(), _sides(one.partial_shape)) for one in model.inputs])
+        self._shape = input_shape(
+            [(one.element_type.get_type_name(), _sides(one.partial_shape)) for one in model.inputs]
+        )
         self._reshaping = threading.Lock()
         self._idle: defaultdict[int, deque[_Lane]] = defaultdict(deque)  # by pictures of a call
         self.numbers = require_few(self._fixed(1))
@@ -103,7 +105,7 @@ class OpenVinoEngine:
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
-        require(x_bhwc, self._shape)
+        require_pixels(x_bhwc, self._shape)
         sizes = parts(len(x_bhwc))
         if len(sizes) == 1:
             return self._run(x_bhwc)

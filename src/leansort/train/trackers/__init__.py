@@ -13,9 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from leansort.core import documents, plugins, store
+from leansort.core import plugins
 from leansort.core.errors import LeansortError, MissingExtraError
-from leansort.core.processes import first_process
+from leansort.core.files import atomic_io, json_documents
+from leansort.core.process.distributed import first_process
 
 Say = Callable[[str], None]
 
@@ -49,24 +50,24 @@ def library(module: str, extra: str) -> ModuleType:
         raise MissingExtraError(module, extra) from None
 
 
-def kept_id(folder: Path, tracker: str) -> str | None:
+def read_run_id(folder: Path, tracker: str) -> str | None:
     """A tracker's name for the run that it was opened for in `folder` before; None where it was not."""
     found = _kept_ids(folder).get(tracker)
     return None if found is None else str(found)
 
 
-def keep_id(folder: Path, tracker: str, name: str) -> None:
+def write_run_id(folder: Path, tracker: str, name: str) -> None:
     """Write what `kept_id` reads."""
-    store.write_json(folder / "tracked.json", {**_kept_ids(folder), tracker: name})
+    atomic_io.write_json(folder / "tracked.json", {**_kept_ids(folder), tracker: name})
 
 
 def _kept_ids(folder: Path) -> dict[str, Any]:
     path = folder / "tracked.json"
-    return documents.read(path, dict[str, Any], "tracker") if path.exists() else {}
+    return json_documents.read(path, dict[str, Any], "tracker") if path.exists() else {}
 
 
 @contextmanager
-def opened(name: str, run: str, folder: Path, recipe: dict[str, Any], say: Say) -> Iterator[list[Tracker]]:
+def open_tracker(name: str, run: str, folder: Path, recipe: dict[str, Any], say: Say) -> Iterator[list[Tracker]]:
     """Open a tracker for a run and close it afterwards.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import LeansortError, UserError
-from leansort.train.trackers import keep_id, kept_id, library
+from leansort.train.trackers import library, read_run_id, write_run_id
 
 _MLFLOW = library("mlflow", "mlflow")
 _LONGEST = 500  # characters that every version of MLflow takes as a parameter's value
@@ -32,7 +32,7 @@ def open(run: str, folder: Path, recipe: dict[str, Any]) -> _Run:
     Raises:
         UserError: the server or file of MLFLOW_TRACKING_URI cannot be used.
     """
-    before = kept_id(folder, "mlflow")
+    before = read_run_id(folder, "mlflow")
     try:
         _MLFLOW.set_experiment(recipe["name"])
         begun = _MLFLOW.start_run(run_id=before) if before else _MLFLOW.start_run(run_name=run)
@@ -40,7 +40,7 @@ def open(run: str, folder: Path, recipe: dict[str, Any]) -> _Run:
             _MLFLOW.log_params(flat(recipe))
     except _MLFLOW.MlflowException as error:
         raise UserError(f"mlflow: {_line(error)}") from None
-    keep_id(folder, "mlflow", begun.info.run_id)
+    write_run_id(folder, "mlflow", begun.info.run_id)
     return _Run()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import LeansortError, UserError
-from leansort.train.trackers import keep_id, kept_id, library
+from leansort.train.trackers import library, read_run_id, write_run_id
 
 _WANDB = library("wandb", "wandb")
 
@@ -34,7 +34,7 @@ def open(run: str, folder: Path, recipe: dict[str, Any]) -> _Run:
     Raises:
         UserError: nobody is logged in, or the server cannot be reached.
     """
-    before = kept_id(folder, "wandb")
+    before = read_run_id(folder, "wandb")
     try:
         begun = _WANDB.init(
             project=recipe["name"], name=run, dir=str(folder.resolve()), config=recipe, id=before,
@@ -43,7 +43,7 @@ def open(run: str, folder: Path, recipe: dict[str, Any]) -> _Run:
         )  # fmt: skip
     except _WANDB.Error as error:
         raise UserError(f"wandb: {_line(error)} (WANDB_MODE=offline needs neither account nor network)") from None
-    keep_id(folder, "wandb", begun.id)
+    write_run_id(folder, "wandb", begun.id)
     return _Run(begun)
 
 

@@ -1,0 +1,184 @@
+"""Which tensor of outside weights goes into which of ours: by name, by a map of names, or by order and shape."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor
+
+from leansort.arch.pretrained import key_map, layer_pairs
+from leansort.arch.pretrained.layer_pairs import COUNTER, Shape
+from leansort.core.errors import UserError
+from leansort.core.text.escaping import printable
+
+LEAST = 0.5  # share of the parameters below which a match is more likely chance than design
+Chosen = dict[str, tuple[str, str]]  # by own tensor: their tensor, and how it was found
+
+
+@dataclass(frozen=True)
+class TensorPair:
+    """Two tensors that belong together.
+
+    Attributes:
+        own: name in the network.
+        theirs: name in the outside weights.
+        how: `name`, `map` (a map of names said so) or `order` (order and shape).
+        shape: of the own one.
+    """
+
+    own: str
+    theirs: str
+    how: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class WeightMatch:
+    """What of outside weights fits a network.
+
+    Attributes:
+        pairs: what is taken over.
+        replaced: tensors of classifiers with other class counts; the own ones stay as drawn.
+        unmatched_own: own tensors that stay as drawn.
+        unmatched_theirs: tensors that are not used.
+        share: of the own values, other than those replaced, that are taken over.
+    """
+
+    pairs: tuple[TensorPair, ...]
+    replaced: tuple[TensorPair, ...]
+    unmatched_own: tuple[str, ...]
+    unmatched_theirs: tuple[str, ...]
+    share: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def match(
+    own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], names: Mapping[str, str] | None = None
+) -> WeightMatch:
+    """Match outside weights to a network's.
+
+    Args:
+        own: the network's state, in its order.
+        theirs: the outside weights, in order or by the alphabet.
+        names: their names or beginnings of names, and what each is called here.
+
+    Raises:
+        UserError: less than half fits, batch norms are folded on one side, `names` names what is not there, or by order
+            several ways fit.
+    """
+    return require_match(compare(own, theirs, names))
+
+
+def require_match(found: WeightMatch) -> WeightMatch:
+    """Return the match.
+
+    Raises:
+        UserError: it takes over less than half.
+    """
+    if found.share >= LEAST:
+        return found
+    sides = ((found.unmatched_own, "here"), (found.unmatched_theirs, "there"))
+    first = [f"{', '.join(names[:2])} {where}" for names, where in sides if names]
+    raise UserError(
+        f"weights: {found.share:.1%} of the parameters fit this network, need {LEAST:.0%}; "
+        f"without a partner: {'; '.join(first)}"
+    )
+
+
+def compare(
+    own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], names: Mapping[str, str] | None = None
+) -> WeightMatch:
+    """Match as `match` does, however little fits."""
+    _same_norms(own, theirs)
+    renamed = key_map.map_keys(own.keys(), theirs.keys(), names or {})
+    called = key_map.rename_keys(own.keys(), theirs.keys(), renamed)
+    mine = layer_pairs.group_layers(own)
+    named = layer_pairs.pair_by_name(mine, layer_pairs.group_layers({new: theirs[old] for new, old in called.items()}))
+    found = _match(own, theirs, _as_called(own, named, called, renamed))
+    if found.share >= LEAST and (not names or found.share == 1.0):
+        return found
+    try:
+        return max(found, _ordered(own, theirs, found), key=lambda one: one.share)
+    except UserError:
+        if found.share >= LEAST:  # names tell enough; what order cannot tell stays without a partner
+            return found
+        raise
+
+
+def _as_called(
+    own: Mapping[str, Tensor], named: Collection[str], called: Mapping[str, str], renamed: Mapping[str, str]
+) -> Chosen:
+    kept = [name for name in own if name in called and _layer(name) in named]
+    return {name: (called[name], "map" if name in renamed else "name") for name in kept}
+
+
+def _ordered(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], named: WeightMatch) -> WeightMatch:
+    """Match by order; what a map of names paired stays paired, and where names tell half, they are believed."""
+    known = (*named.pairs, *named.replaced)
+    sure = {_layer(pair.own) for pair in known if pair.how == "map" or named.share >= LEAST}
+    chosen: Chosen = {pair.own: (pair.theirs, pair.how) for pair in known if _layer(pair.own) in sure}
+    fixed = {_layer(name): _layer(old) for name, (old, _) in chosen.items()}
+    mine, other = layer_pairs.group_layers(own), layer_pairs.group_layers(theirs)
+    # Files by the alphabet have lost the order; a network's own state is never sorted but by chance.
+    for name, partner in layer_pairs.pair_by_order(mine, other, fixed, ordered=list(theirs) != sorted(theirs)).items():
+        if name not in fixed:
+            chosen |= {mine[name].tensor(part): (other[partner].tensor(part), "order") for part in mine[name].parts}
+    return _match(own, theirs, chosen)
+
+
+def _same_norms(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
+    mine, other = (sum(name.endswith("running_var") for name in side) for side in (own, theirs))
+    if bool(mine) != bool(other):
+        who = "the weights have none, this network has" if mine else "this network has none, the weights have"
+        raise UserError(f"weights: batch norms: {who} {mine or other}; need both from before folding into convolutions")
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _match(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], chosen: Chosen) -> WeightMatch:
+    pairs: list[TensorPair] = []
+    replaced: list[TensorPair] = []
+    for name in (name for name in own if name in chosen):
+        old, how = chosen[name]
+        fits = layer_pairs.squeeze_shape(theirs[old]) == layer_pairs.squeeze_shape(own[name])
+        (pairs if fits else replaced).append(TensorPair(name, old, how, tuple(own[name].shape)))
+    kept = {pair.own for pair in replaced}
+    unmatched = tuple(name for name in own if name not in chosen and not name.endswith(COUNTER))
+    used = {old for old, _ in chosen.values()}
+    unused = tuple(name for name in theirs if name not in used and not name.endswith(COUNTER))
+    taken, needed = (
+        sum(own[name].numel() for name in names if name not in kept and not name.endswith(COUNTER))
+        for names in (chosen, own)
+    )
+    return WeightMatch(tuple(pairs), tuple(replaced), unmatched, unused, taken / max(1, needed))
+
+
+def match_table(found: WeightMatch) -> str:
+    """The match tensor by tensor, as text: how, shape, own name, their name; what is left over below."""
+    lines = [(pair.how, pair) for pair in found.pairs] + [("replaced", pair) for pair in found.replaced]
+    rows = [(how, "x".join(map(str, pair.shape)) or "1", pair.own, pair.theirs) for how, pair in lines]
+    rows += [("unmatched", "", name, "-") for name in found.unmatched_own]
+    rows += [("unused", "", "-", name) for name in found.unmatched_theirs]
+    head = ("how", "shape", "here", "there")
+    rows = [(how, shape, printable(own), printable(their)) for how, shape, own, their in rows]
+    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(3)]
+    text = [
+        "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]) for row in (head, *rows)
+    ]
+    return "\n".join([*text, match_summary(found)])
+
+
+def match_summary(found: WeightMatch) -> str:
+    """The match in one line."""
+    ways = [f"{sum(pair.how == how for pair in found.pairs)} by {how}" for how in ("name", "map", "order")]
+    counts = ", ".join(way for way in ways if not way.startswith("0 ")) or "none"
+    kept = f"; classifier of another class count stays as drawn: {len(found.replaced)}" if found.replaced else ""
+    left = f"; unmatched: {len(found.unmatched_own)} here, {len(found.unmatched_theirs)} there"
+    return f"{len(found.pairs)} tensors taken over ({counts}), {found.share:.1%} of the parameters{kept}{left}"

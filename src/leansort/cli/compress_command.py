@@ -1,0 +1,55 @@
+"""`leansort compress`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leansort.cli.options import Data, Json, Out, Overrides, Resume, printed
+from leansort.cli.train_commands import Cache, RecipeFile
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(compress)
+
+
+def compress(
+    recipe: RecipeFile,
+    model: Annotated[Path, typer.Argument(help="The network to compress: model.safetensors or a run folder.")],
+    overrides: Overrides = None,
+    data: Data = None,
+    manifest: Annotated[Path | None, typer.Option(help="Use this manifest instead of importing recipe data.")] = None,
+    cache: Cache = None,
+    out: Out = None,
+    resume: Resume = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also report what each layer costs and how sensitive it is.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compress a trained network by the recipe's passes, each measured and kept within the F1 budget.
+
+    \b
+    Example: leansort compress configs/compress/trashnet.yaml models/trashnet --data photos/ --out runs/small
+    Example: leansort compress recipe.yaml runs/a/train --manifest runs/a --explain
+    """
+    from leansort.core.files import atomic_io
+    from leansort.recipe import schema as recipes
+
+    resolved = recipes.load(recipe, overrides or [], data)
+    from leansort.report import compression_page
+    from leansort.workflows.compression import compress as workflow  # after the check: these load PyTorch
+
+    start = workflow.network_to_compress(resolved, model, explain=explain)
+    folder = out or Path("runs") / f"{resolved.name}-compress"
+    rows = workflow.open_data(resolved, folder, manifest, resume=resume)
+    atomic_io.write_json(folder / "recipe.json", resolved.to_json())
+    tree = workflow.compress(resolved, start, rows, folder, cache=cache, explain=explain)
+    printed(
+        tree,
+        as_json,
+        f"{compression_page.text(tree)}\n\nbundle  {folder / 'model.leansort'}\nreport  {folder / 'compress.html'}",
+    )

@@ -1,0 +1,81 @@
+"""`leansort arch weights`: what outside weights hold, how they fit a backbone, and pickles turned into safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from leansort.cli.options import Json, printed
+from leansort.core.errors import UserError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `leansort arch`."""
+    app.command("weights")(arch_weights)
+
+
+def arch_weights(
+    source: Annotated[
+        str,
+        typer.Argument(help="timm:NAME, hf:OWNER/NAME, torchvision:NAME, a .safetensors file, or a .pth with --out."),
+    ],
+    into: Annotated[
+        str | None, typer.Option(help="Show tensor by tensor how they fit this backbone or model file.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write them to this .safetensors file; the one way to read a .pth.")
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(help="YAML or JSON that maps their names, or beginnings of names, to ours.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show outside weights, how they fit a backbone, or convert them to safetensors.
+
+    \b
+    Example: leansort arch weights torchvision:mobilenet_v2 --out v2.safetensors --into mobilenetv2
+    """
+    from leansort.arch.pretrained import key_map, loading, matching
+
+    if names and not into:
+        raise UserError("arch weights: --names says what goes where; it needs --into")
+    said = key_map.read_key_map(names) if names else None
+    network = _network(into) if into else {}
+    tensors = loading.read_weights(_written(source, out) if out else source)
+    if not into:
+        rows: list[dict[str, Any]] = [
+            {"name": name, "shape": list(t.shape), "type": str(t.dtype).removeprefix("torch.")}
+            for name, t in tensors.items()
+        ]
+        text = "\n".join(f"{row['name']}  {'x'.join(map(str, row['shape']))}  {row['type']}" for row in rows)
+        printed({"source": source, "tensors": rows}, as_json, f"{out}: {len(rows)} tensors" if out else text)
+        return
+    found = matching.compare(network, tensors, said)
+    printed({"source": source, "into": into, **found.to_json()}, as_json, matching.match_table(found))
+    matching.require_match(found)
+
+
+def _network(backbone: str) -> dict[str, Any]:
+    from leansort.arch.build import build
+    from leansort.workflows.arch import spec_for
+
+    return dict(build(spec_for(backbone, classes=6)).state_dict())
+
+
+def _written(source: str, out: Path) -> str:
+    """Write weights as safetensors and return where."""
+    from leansort.arch import trained_model
+    from leansort.arch.pretrained import checkpoint_conversion, loading
+
+    if out.suffix != ".safetensors":
+        raise UserError(f"arch weights: --out: got {out}, need a name that ends in .safetensors")
+    if out.exists():
+        raise UserError(f"arch weights: {out} is there already; name another file")
+    if loading.is_pickle(source):
+        checkpoint_conversion.convert(source, out)
+    else:
+        tensors = loading.read_weights(source)
+        trained_model.save_tensors(out, tensors, {"order": list(tensors), "source": source})
+    return str(out)

@@ -1,0 +1,110 @@
+"""`leansort train` and `leansort ablate`: one training, several, and what each ingredient is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leansort.cli.options import Data, Json, Out, Overrides, Resume, printed
+from leansort.core.errors import UserError
+
+RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.")]
+ManifestFile = Annotated[Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")]
+Cache = Annotated[
+    Path | None, typer.Option(help="Folder of decoded crops, as data cache makes it; OUT/cache by default.")
+]
+TrackerName = Annotated[str, typer.Option("--tracker", help="Also send each epoch to wandb or mlflow.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add both commands."""
+    app.command()(train)
+    app.command()(ablate)
+
+
+def train(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    data: Data = None,
+    manifest: ManifestFile = None,
+    cache: Cache = None,
+    out: Out = None,
+    resume: Resume = False,
+    seeds: Annotated[int | None, typer.Option(help="Train with so many seeds, from the recipe's on.", min=1)] = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validate on so many folds of train and val.", min=2)] = None,
+    final: Annotated[bool, typer.Option("--final", help="Then train on train and val, all epochs.")] = False,
+    tracker: TrackerName = "",
+    as_json: Json = False,
+) -> None:
+    """Train a network and keep its best epoch; or train it several times and say how far to trust the result.
+
+    \b
+    Example: leansort train configs/sample.yaml train.epochs=3 --out runs/quick
+    Example: leansort train configs/sample.yaml --seeds 3 --folds 5 --final --out runs/sure
+    """
+    from leansort.recipe import schema as recipes
+
+    resolved = recipes.load(recipe, overrides or [], data)
+    folder = out or Path("runs") / resolved.name
+    _require(tracker)
+    if seeds or folds or final:
+        from leansort.workflows.training import cross_validation, run_group
+
+        ground = run_group.open_run_group(
+            resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker
+        )
+        result = cross_validation.train_repeatedly(ground, resolved, seeds=seeds, folds=folds, final=final)
+        printed(result, as_json, cross_validation.runs_table(result, folder))
+        return
+    from leansort.workflows.training.train import train_once
+
+    found = train_once(resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
+    over = found["macro_f1_classes"]["over"]
+    text = f"val macro-F1 {found['val_macro_f1']:.4f} {over} at epoch {found['epoch']}: {found['folder']}"
+    printed(found, as_json, text)
+
+
+def ablate(
+    recipe: RecipeFile,
+    variants: Annotated[Path, typer.Argument(help="YAML file: a variant's name, and its list of overrides.")],
+    overrides: Overrides = None,
+    seeds: Annotated[int, typer.Option(help="Seeds of every variant, from the recipe's on.", min=1)] = 3,
+    data: Data = None,
+    manifest: ManifestFile = None,
+    cache: Cache = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the results; runs/NAME-ablation by default.")
+    ] = None,
+    resume: Resume = False,
+    tracker: TrackerName = "",
+    as_json: Json = False,
+) -> None:
+    """Train a recipe and variants of it on the same seeds; say which ingredients help.
+
+    \b
+    Example: leansort ablate configs/trashnet.yaml configs/ablations/trashnet.yaml --data photos/ --out runs/ablation
+    """
+    from leansort.workflows.training import ablation_variants as files
+
+    found, changes = files.resolve_variants(recipe, variants, overrides or [], data)
+    _require(tracker)
+    from leansort.workflows.training import ablation as ablations  # after the check: these load PyTorch
+    from leansort.workflows.training import run_group
+
+    base = found[files.BASE]
+    ablations.require_exportable(found)
+    folder = out or Path("runs") / f"{base.name}-ablation"
+    ground = run_group.open_run_group(base, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
+    result = ablations.ablate(ground, found, changes, seeds)
+    printed(result, as_json, ablations.ablation_table(result))
+
+
+def _require(tracker: str) -> None:
+    """Refuse an unknown tracker, and one that is not installed, before data are read."""
+    if tracker:
+        from leansort.core import plugins
+
+        if not hasattr(plugins.load("trackers", tracker), "open"):
+            raise UserError(f"tracker: {tracker!r} has no open")

@@ -1,0 +1,87 @@
+"""The `compress` section of a recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+START = "start"
+
+
+class FinetuneConfig(BaseModel):
+    """How a network is trained on after a cut; what is not named here is as in the recipe's `train` section.
+
+    Attributes:
+        epochs: passes over the training crops; 0 trains nothing.
+        lr: peak learning rate; None takes a quarter of the recipe's.
+        warmup: epochs of linear warm-up.
+        teachers: to learn from: `start` is the network the pipeline began with; others are run folders, models or
+            bundles.
+        weight: share of the teachers in the loss.
+        temperature: divides the logits of both before they are compared.
+        train: further keys of the recipe's `train` section.
+        augment: keys of its `augment` section.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epochs: int = Field(default=0, ge=0, le=10_000)
+    lr: float | None = Field(default=None, gt=0.0, lt=10.0)
+    warmup: float = Field(default=1.0, ge=0.0)
+    teachers: tuple[str, ...] = (START,)
+    weight: float = Field(default=0.7, ge=0.0, le=1.0)
+    temperature: float = Field(default=2.0, gt=0.0, le=100.0)
+    train: dict[str, Any] = Field(default_factory=dict)
+    augment: dict[str, Any] = Field(default_factory=dict)
+
+
+class Step(BaseModel):
+    """What every step of a pipeline has, whatever its pass; the pass adds keys of its own.
+
+    Attributes:
+        name: of the pass (`pass` in a recipe).
+        settings: the pass's own keys.
+        heal: training after the cut, before the step is judged.
+        max_f1_drop: replaces the pipeline's.
+        max_class_drop: replaces the pipeline's.
+        retries: replaces the pipeline's.
+        faster: whether a step that gains no speed is left alone; None asks the pass.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(alias="pass")
+    settings: dict[str, Any] = Field(default_factory=dict)
+    heal: FinetuneConfig = FinetuneConfig()
+    max_f1_drop: float | None = Field(default=None, ge=0.0, le=1.0)
+    max_class_drop: float | None = Field(default=None, ge=0.0, le=1.0)
+    retries: int | None = Field(default=None, ge=0, le=10)
+    faster: bool | None = None
+
+
+class CompressConfig(BaseModel):
+    """The `compress` section of a recipe: a pipeline of passes and what they may cost.
+
+    Attributes:
+        steps: mappings with `pass`, the pass's own settings, and what every step may have: `heal`, `max_f1_drop`,
+            `max_class_drop`, `retries`, `faster`.
+        max_f1_drop: how much val macro-F1 may fall below that of the network the pipeline began with.
+        max_class_drop: how much any one class's F1 may fall below it.
+        sure: whether the whole 95 % interval of the drop has to stay within the budget, not the drop alone.
+        retries: how often a step that breaks the budget is tried again weaker.
+        engine: what latency is measured on.
+        threads: of the engine.
+        seconds: least time of each latency.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    steps: tuple[dict[str, Any], ...] = ()
+    max_f1_drop: float = Field(default=0.01, ge=0.0, le=1.0)
+    max_class_drop: float = Field(default=1.0, ge=0.0, le=1.0)
+    sure: bool = False
+    retries: int = Field(default=3, ge=0, le=10)
+    engine: str = "onnxruntime"
+    threads: int = Field(default=1, ge=1, le=256)
+    seconds: float = Field(default=1.0, gt=0.0, le=600.0)

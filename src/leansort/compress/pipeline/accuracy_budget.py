@@ -1,0 +1,89 @@
+"""What a step may cost, and whether it kept to it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from leansort.measure.accuracy.metrics import Interval, macro_f1_interval, paired_difference, per_class
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much F1 may fall.
+
+    Attributes:
+        f1: macro-F1.
+        one_class: F1 of any single class.
+        sure: whether the whole 95 % interval of the macro-F1's drop has to stay within `f1`.
+    """
+
+    f1: float
+    one_class: float
+    sure: bool
+
+
+@dataclass(frozen=True)
+class BudgetVerdict:
+    """How a step compares with the network the pipeline began with, on the same val crops.
+
+    Attributes:
+        macro_f1: with its 95 % interval.
+        drop: of macro-F1, positive where the step is worse, with its paired 95 % interval.
+        classes: F1 by class.
+        class_drops: drop of F1 by class.
+        accepted: whether it kept to the budget.
+        reason: of the verdict, one line.
+    """
+
+    macro_f1: Interval
+    drop: Interval
+    classes: dict[str, float]
+    class_drops: dict[str, float]
+    accepted: bool
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def judge(truth: Ints, start: Ints, now: Ints, names: tuple[str, ...], budget: Budget) -> BudgetVerdict:
+    """Compare what two networks said of the same val crops.
+
+    Args:
+        truth: true class indices.
+        start: predicted by the network the pipeline began with.
+        now: predicted after the step.
+        names: of the classes.
+        budget: what may be lost.
+
+    Returns:
+        The verdict; the interval is a paired bootstrap over the crops.
+    """
+    gain = paired_difference(truth, start, now, len(names))
+    drop = Interval(-gain.value, -gain.high, -gain.low)
+    before = {row.name: row.f1 for row in per_class(truth, start, names)}
+    after = {row.name: float(row.f1) for row in per_class(truth, now, names)}
+    drops = {name: float(before[name] - after[name]) for name in names}
+    worst = max(drops, key=lambda name: drops[name])
+    over = (drop.high if budget.sure else drop.value) > budget.f1 + 1e-9
+    class_over = drops[worst] > budget.one_class + 1e-9
+    said = f"drop {format_points(drop.value, drop.low, drop.high)} points of macro-F1, at most {100 * budget.f1:.1f}"
+    if class_over:
+        said += f"; {worst} lost {100 * drops[worst]:.1f} points, at most {100 * budget.one_class:.1f}"
+    accepted = not (over or class_over)
+    return BudgetVerdict(
+        macro_f1_interval(truth, now, len(names)), drop, after, drops, accepted,
+        f"{said}: {'accepted' if accepted else 'refused'}",
+    )  # fmt: skip
+
+
+def format_points(value: float, low: float, high: float) -> str:
+    """A drop in points of F1 with half its interval."""
+    return f"{round(100 * value, 1) + 0.0:.1f} ± {50 * (high - low):.1f}"  # + 0.0: never "-0.0"

@@ -1,0 +1,181 @@
+"""Int8 without training: weights and activations in 8 bits, their ranges taken from pictures.
+
+Layers are named as in the ONNX graph, for either engine. For ONNX Runtime the first of them reads the pixels' own bytes
+(`int8_pixels`), for OpenVINO their normalization stays as it is; the logits are float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from leansort.compress.quantization import onnx_backend, openvino_backend
+from leansort.compress.quantization.input_normalization import fold_input_normalization
+from leansort.compress.quantization.onnx_backend import CalibratedGraph, Method
+from leansort.core.bundle import Bundle
+from leansort.core.errors import UserError, not_one_of
+from leansort.runtime import engine as engines
+from leansort.runtime import openvino_graph
+from leansort.runtime.engine import Logits, Pixels
+
+BATCH = 32
+
+
+def quantizable_layers(bundle: Bundle) -> list[str]:
+    """Names of the convolutions and matrix products, in an order of computation, as `keep_float` takes them.
+
+    Raises:
+        MissingExtraError: the bundle is in OpenVINO's format and OpenVINO is not installed.
+    """
+    if bundle.format == "onnx":
+        return onnx_backend.quantizable_nodes(bundle.graph)
+    return list(openvino_graph.layers(openvino_graph.read(bundle)))
+
+
+def quantize_onnx(
+    bundle: Bundle, pixels: Pixels, *, method: Method = "minmax", keep_float: Collection[str] = ()
+) -> Bundle:
+    """Quantize for ONNX Runtime: QDQ nodes, activations unsigned per tensor, weights signed per channel.
+
+    Equal input gives equal bytes.
+
+    Args:
+        bundle: in float, in the onnx format.
+        pixels: preprocessed pictures that the ranges are taken from, uint8 (n, size, size, 3).
+        method: the range of an activation: all that was seen (`minmax`), but for a few outliers (`percentile`), or
+            what keeps most of its distribution (`entropy`).
+        keep_float: names of layers that stay in float.
+
+    Returns:
+        A bundle in the onnx format, with `quantized` in its provenance.
+
+    Raises:
+        UserError: another format, quantized already, pixels of another size, or no layer of that name.
+    """
+    _require(bundle, pixels, keep_float, ("onnx",))
+    grey = fold_input_normalization(bundle.graph)
+    if grey and grey.layer not in keep_float:
+        calibrated = CalibratedGraph.of(grey.model.SerializeToString(), _batches(pixels), method)
+        grey.set_range(calibrated.ranges)
+    else:
+        calibrated = CalibratedGraph.of(bundle.graph, _batches(pixels), method)
+    graph = calibrated.quantized(exclude=keep_float)
+    return _noted(bundle, {"graph.onnx": graph}, "onnxruntime", pixels, keep_float, {"method": method})
+
+
+def quantize_openvino(
+    bundle: Bundle,
+    pixels: Pixels,
+    *,
+    preset: Literal["mixed", "performance"] = "mixed",
+    method: Literal["minmax", "mean"] = "minmax",
+    keep_float: Collection[str] = (),
+    half_rest: bool = True,
+) -> Bundle:
+    """Quantize for OpenVINO by NNCF, which also corrects the biases.
+
+    Equal input gives equal bytes on the same machine; on another, sums in another order may move a last digit.
+
+    Args:
+        bundle: in float, in either format.
+        pixels: preprocessed pictures that the ranges are taken from, uint8 (n, size, size, 3).
+        preset: activations asymmetric where they have both signs (`mixed`), or all symmetric (`performance`).
+        method: the range of an activation: all that was seen, or the mean of every picture's (NNCF's own default,
+            which cuts off much where pictures differ).
+        keep_float: names of layers that stay in float.
+        half_rest: weights that stay in float are stored in 16 bits.
+
+    Returns:
+        A bundle in the openvino format, with `quantized` in its provenance; `kept_float` there also names what NNCF
+        itself left in float, such as squeeze-and-excitation.
+
+    Raises:
+        UserError: quantized already, pixels of another size, or no layer of that name.
+        MissingExtraError: NNCF or OpenVINO is not installed.
+    """
+    _require(bundle, pixels, keep_float, ("onnx", "openvino"))
+    files, kept = openvino_backend.quantize(
+        bundle, pixels, preset=preset, method=method, keep_float=keep_float, half_rest=half_rest
+    )
+    return _noted(bundle, files, "openvino", pixels, kept, {"preset": preset, "method": method})
+
+
+def quantization_sensitivity(
+    bundle: Bundle, pixels: Pixels, *, method: Method = "minmax", measure: Literal["kl", "mse"] = "kl"
+) -> list[tuple[str, float]]:
+    """How far the output moves when one layer alone is quantized, as ONNX Runtime does it.
+
+    Args:
+        bundle: in float, in the onnx format.
+        pixels: preprocessed pictures, both for ranges, which are taken once, and to compare, uint8 (n, size, size, 3).
+        method: see `quantize_onnx`.
+        measure: mean Kullback-Leibler divergence of the calibrated probabilities, in nats, or mean squared error of
+            the logits.
+
+    Returns:
+        Layer and distance, in graph order.
+
+    Raises:
+        UserError: as `quantize_onnx`.
+    """
+    _require(bundle, pixels, (), ("onnx",))
+    distance = _kl if measure == "kl" else _mse
+    scale = 1 / bundle.meta.temperature
+    float_logits = scale * _logits(bundle, pixels)
+    graph = CalibratedGraph.of(bundle.graph, _batches(pixels), method)
+    found = []
+    for name in quantizable_layers(bundle):
+        alone = Bundle(bundle.meta, {"graph.onnx": graph.quantized(only=name)})
+        found.append((name, distance(float_logits, scale * _logits(alone, pixels))))
+    return found
+
+
+def _kl(reference: Logits, other: Logits) -> float:
+    log_p, log_q = _log_softmax(reference), _log_softmax(other)
+    return float((np.exp(log_p) * (log_p - log_q)).sum(axis=1).mean())
+
+
+def _mse(reference: Logits, other: Logits) -> float:
+    return float(np.square(reference.astype(np.float64) - other).mean())
+
+
+def _log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    result: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
+
+
+def _logits(bundle: Bundle, pixels: Pixels) -> Logits:
+    runner = engines.load_engine(bundle)
+    return np.concatenate([runner.run(batch) for batch in _batches(pixels)])
+
+
+def _batches(pixels: Pixels) -> list[Pixels]:
+    return [np.ascontiguousarray(pixels[i : i + BATCH]) for i in range(0, len(pixels), BATCH)]
+
+
+def _require(bundle: Bundle, pixels: Pixels, keep_float: Collection[str], formats: tuple[str, ...]) -> None:
+    size = bundle.meta.preprocess.size
+    if bundle.format not in formats:
+        raise UserError(f"quantize: got a bundle in the {bundle.format} format, need {' or '.join(formats)}")
+    if "quantized" in bundle.meta.provenance:
+        raise UserError(f"quantize: {bundle.meta.name} is quantized already; quantize the float bundle")
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != (size, size, 3) or not len(pixels):
+        raise UserError(
+            f"quantize: got pixels {pixels.dtype} {pixels.shape}, need uint8 (n, {size}, {size}, 3), n at least 1"
+        )
+    names = quantizable_layers(bundle)
+    for name in keep_float:
+        if name not in names:
+            raise not_one_of("keep_float", name, names)
+
+
+def _noted(
+    bundle: Bundle, files: Mapping[str, bytes], engine: str, pixels: Pixels, kept: Collection[str], how: dict[str, Any]
+) -> Bundle:
+    in_order = [name for name in quantizable_layers(bundle) if name in kept]
+    note = {"weights": "int8", "engine": engine, "kept_float": in_order, "calibration": len(pixels), **how}
+    return Bundle(bundle.meta.model_copy(update={"provenance": {**bundle.meta.provenance, "quantized": note}}), files)

@@ -1,0 +1,4 @@
+"""Files written whole or not at all, locked, and read as the types they hold.
+
+May import `text` and `folders`. Begin with `atomic_io`, then `json_documents` (JSON read as a type).
+"""

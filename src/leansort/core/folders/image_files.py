@@ -1,0 +1,178 @@
+"""The pictures of a folder: the one function by which every command lists them, and how a named one is found.
+
+Files with a usual ending are taken as they are; the others are told by their first bytes. Whatever is not taken is
+counted by kind and named, so that what is taken and what is passed over add up to the files of the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from leansort.core.errors import UserError
+from leansort.core.folders import image_kinds
+from leansort.core.folders.folder_walk import PassedOver, Walk, passed_over
+
+ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+SHOWN = "JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF, HEIC"
+NO_PICTURE = "no picture"
+_RAW = frozenset(
+    {".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef"}
+)
+_NAMED = 3  # examples of each kind in one line
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """What a folder holds.
+
+    Attributes:
+        root: the folder.
+        files: its pictures, sorted by the parts of their paths; each begins with `root`.
+        folders: the folders below it that were looked into, relative to it.
+        passed: everything else.
+    """
+
+    root: Path
+    files: tuple[Path, ...]
+    folders: tuple[Path, ...]
+    passed: tuple[PassedOver, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many files of each kind were passed over."""
+        return dict(Counter(one.kind for one in self.passed))
+
+    def summary(self) -> str:
+        """One line about what was passed over; empty where nothing was."""
+        return summary(self.passed)
+
+
+def image_files(root: Path) -> ImageFiles:
+    """List the pictures below a folder. No picture is decoded.
+
+    Hidden files, and what tools leave, are passed over anywhere below `root`, which may lie in a hidden folder itself.
+    Links are followed once; those that lead back, or to what is there already, are passed over.
+
+    Raises:
+        UserError: it is no folder, or cannot be read.
+    """
+    try:
+        walk = Walk(str(root)).run()
+    except OSError as error:
+        raise UserError(f"folder {root}: {error.strerror or error}") from None
+    files, passed = [], walk.passed
+    for name in walk.files:
+        why = "" if _ending(name) in ENDINGS else _no_picture(os.path.join(root, name), _ending(name))
+        if why:
+            passed.append(passed_over(why, name))
+        else:
+            files.append(root / name)
+    return ImageFiles(root, tuple(files), tuple(Path(name) for name in walk.folders), tuple(passed))
+
+
+def summary(passed: Iterable[PassedOver]) -> str:
+    """One line: how many were passed over, of which kinds and endings, with some names; empty where none was."""
+    kinds = defaultdict[str, list[str]](list)
+    for one in passed:
+        kinds[one.kind].append(one.name)
+    parts = []
+    for kind, names in kinds.items():
+        listed = ", ".join(" ".join(name.split()) for name in names[:_NAMED]) + ", …" * (len(names) > _NAMED)
+        parts.append(f"{len(names):,} {kind}{_endings(names) if kind == NO_PICTURE else ''}: {listed}")
+    count = sum(map(len, kinds.values()))
+    return f"passed over {count:,} file{'s' * (count > 1)}: {'; '.join(parts)}" if parts else ""
+
+
+def _endings(names: Iterable[str]) -> str:
+    counted = Counter(_ending(name) or "no ending" for name in names).most_common(5)
+    return f" ({', '.join(f'{ending} {count:,}' for ending, count in counted)})"
+
+
+def _ending(name: str) -> str:
+    stem, dot, ending = name.rpartition("/")[2].rpartition(".")
+    return f".{ending.lower()}" if dot and stem else ""
+
+
+def _no_picture(path: str, ending: str) -> str:
+    """Why a file of an unusual ending is not taken; empty where it is a picture that can be decoded."""
+    if ending in _RAW:
+        return "camera raw, which is not read"
+    try:
+        with open(path, "rb") as file:
+            kind = image_kinds.kind_of(file.read(image_kinds.HEAD))
+    except OSError:
+        return "file that cannot be read"
+    if image_kinds.is_read(kind):
+        return ""
+    if line := image_kinds.needed(kind):
+        return f"{kind}, which needs: {line}"
+    return f"{kind}, which is not read" if kind in image_kinds.OTHER_PICTURES else NO_PICTURE
+
+
+class KnownNames:
+    """Names that are found by another Unicode form of themselves: é may be one character or two.
+
+    An equal name goes first; a name that could mean two others is refused.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+        self._forms: dict[str, list[str]] | None = None
+
+    def match(self, name: str, what: str = "file name") -> str | None:
+        """The known name that is meant; None where there is none.
+
+        Raises:
+            UserError: two known names are this one in other forms; `what` begins the line.
+        """
+        if name in self._names or name.isascii():
+            return name if name in self._names else None
+        if self._forms is None:
+            self._forms = defaultdict(list)
+            for known in self._names:
+                self._forms[unicodedata.normalize("NFC", known)].append(known)
+        found = self._forms.get(unicodedata.normalize("NFC", name), [])
+        if len(found) > 1:
+            raise UserError(f"{what}: {name!r} means {len(found)} files, which differ only in their Unicode form")
+        return found[0] if found else None
+
+
+class NamedFiles:
+    """Files below a folder by their names, in whatever Unicode form the names and the files are."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._folders: dict[Path, KnownNames] = {}
+
+    def path(self, name: str) -> Path:
+        """Where the file of this name lies; `root / name` where there is none.
+
+        Args:
+            name: relative to the root, with forward slashes; may lie in folders.
+
+        Raises:
+            UserError: two files are meant.
+        """
+        exact = self.root / name
+        if name.isascii() or os.path.lexists(exact):
+            return exact
+        place = self.root
+        for part in Path(name).parts:
+            found = self._known(place).match(part, f"file name in {place}")
+            if found is None:
+                return exact
+            place = place / found
+        return place
+
+    def _known(self, folder: Path) -> KnownNames:
+        if folder not in self._folders:
+            try:
+                self._folders[folder] = KnownNames(one.name for one in folder.iterdir())
+            except OSError:
+                self._folders[folder] = KnownNames(())
+        return self._folders[folder]

@@ -1,0 +1,148 @@
+"""Is an ONNX graph one that may be run? One image in, logits out, known operators, and no more than is allowed."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from leansort.core.graphs import onnx_model
+from leansort.core.graphs.faults import UnsoundGraphError, shown
+from leansort.core.graphs.onnx_model import OWN_DOMAINS, Model, Shape, Value
+from leansort.core.graphs.protobuf.messages import BOOL, FLOAT, INT8, INT32, INT64, UINT8
+from leansort.core.graphs.shape_rules import axes, indexing, layer_rules, small_tensors
+from leansort.core.graphs.shape_rules.axes import broadcast, same
+from leansort.core.graphs.shape_trace import Kind, Needs, Reading, Rule, Trace, Traced, first_type
+
+_FLATBUFFER = b"ORTM"  # ONNX Runtime's own format, which it would take such bytes for
+_XML = re.compile(rb"<net[\s/>]")  # OpenVINO would take it for a graph of its own
+_QUANTIZED = ("QuantizeLinear", "DequantizeLinear")  # also in the domain of ONNX Runtime's own operators
+_ASKING = ("Shape", "Size")  # how large something is; all else is the same whatever the number of pictures
+_UNARY = (
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "BitwiseNot", "Cast", "CastLike",
+    "Ceil", "Celu", "Clip", "Cos", "Cosh", "CumSum", "CumProd", "DequantizeLinear", "Dropout", "Elu", "Erf", "Exp",
+    "EyeLike", "Floor", "Gelu", "GroupNormalization", "HardSigmoid", "HardSwish", "Hardmax", "Identity",
+    "InstanceNormalization", "IsInf", "IsNaN", "LRN", "LayerNormalization", "LeakyRelu", "Log", "LogSoftmax",
+    "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "Not", "QuantizeLinear", "RMSNormalization",
+    "Reciprocal", "Relu", "ReverseSequence", "Round", "Scatter", "ScatterElements", "ScatterND", "Selu", "Shrink",
+    "Sigmoid", "Sign", "Sin", "Sinh", "Softmax", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh",
+    "ThresholdedRelu", "Trilu",
+)  # fmt: skip
+_BROADCAST = (
+    "Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual",
+    "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Sum", "Where", "Xor",
+)  # fmt: skip
+_TRUTHS = (
+    "And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or", "Xor", "Not", "IsInf", "IsNaN",
+)  # fmt: skip
+
+
+_FRACTIONS = (FLOAT, 10, 11, 16)
+
+
+def _divided(one: Reading) -> list[Shape]:
+    """Whole numbers are divided by known ones only: by zero, the processor ends the program."""
+    divisor = one.value(1).known if one.value(0).type not in _FRACTIONS else 1
+    if divisor is None or not np.all(divisor > 0):
+        raise one.fault("divides whole numbers by what is not above zero")
+    return broadcast(one)
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(_UNARY, same), **dict.fromkeys(_BROADCAST, broadcast), **axes.RULES, **indexing.RULES,
+    **layer_rules.RULES,
+    "Div": _divided, "Mod": _divided, "DynamicQuantizeLinear": lambda one: [one.shape(), (), ()],
+}  # fmt: skip
+
+
+def _always(kind: int) -> Kind:
+    return lambda _one, _number: kind
+
+
+def _like(at: int, otherwise: int) -> Kind:
+    return lambda one, _number: one.value(at).type if one.given(at) else otherwise
+
+
+def _then(kind: int) -> Kind:
+    """As the first input, and of that type whatever comes out second."""
+    return lambda one, number: kind if number else first_type(one, 0)
+
+
+def _held(one: Reading, _number: int) -> int:
+    tensors = [one.node.tensor("value").type] if "value" in one.node.attributes else []
+    whole = {"value_int", "value_ints"} & one.node.attributes.keys()
+    return tensors[0] if tensors else INT64 if whole else FLOAT
+
+
+def _told(attribute: str) -> Kind:
+    return lambda one, _number: one.node.whole(attribute, first_type(one, 0))
+
+
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(_TRUTHS, _always(BOOL)),
+    **dict.fromkeys(("Shape", "Size", "ArgMax", "ArgMin"), _always(INT64)),
+    **dict.fromkeys(("ConvInteger", "MatMulInteger"), _always(INT32)),
+    **dict.fromkeys(("Constant", "ConstantOfShape"), _held),
+    "Cast": _told("to"), "EyeLike": _told("dtype"), "CastLike": _like(1, FLOAT), "Where": _like(1, FLOAT),
+    "QuantizeLinear": _like(2, UINT8), "DequantizeLinear": _like(1, FLOAT), "OneHot": _like(2, FLOAT),
+    "QLinearConv": _like(7, INT8), "QLinearMatMul": _like(7, INT8), "TopK": _then(INT64), "MaxPool": _then(INT64),
+    "Dropout": _then(BOOL), "DynamicQuantizeLinear": lambda _one, number: FLOAT if number == 1 else UINT8,
+}  # fmt: skip
+
+
+def check(graph: bytes, size: int, classes: int) -> Needs:
+    """Refuse a graph that is not one for pictures of a size and so many classes, or that asks for too much.
+
+    Args:
+        graph: serialized ONNX.
+        size: side of the pictures in pixels.
+        classes: how many logits come out.
+
+    Returns:
+        What it needs for one picture.
+
+    Raises:
+        UnsoundGraphError: why it must not be run.
+    """
+    if graph[4:8] == _FLATBUFFER or _XML.search(graph, 0, 8192):
+        raise UnsoundGraphError("is no ONNX graph")
+    read = onnx_model.read(graph)
+    _require_ends(read, size)
+    for node in read.nodes:
+        if node.domain not in OWN_DOMAINS and not (node.domain == "com.microsoft" and node.kind in _QUANTIZED):
+            raise UnsoundGraphError(f"has a {node} of the domain {shown(node.domain)}, which no bundle may have")
+    needs = _traced(read, size, classes, 2)
+    if any(node.kind in _ASKING for node in read.nodes):  # else one picture takes no more than one of two
+        return _traced(read, size, classes, 1)
+    return Needs(-(-needs.numbers // 2), -(-needs.work // 2))
+
+
+def _require_ends(read: Model, size: int) -> None:
+    given = read.inputs
+    if len(given) != 1 or given[0].type != UINT8 or not _is(given[0].shape, (size, size, 3)):
+        raise UnsoundGraphError(f"reads {_listed(given)}, need one uint8 (b, {size}, {size}, 3)")
+    if len(read.outputs) != 1 or read.outputs[0].type != FLOAT:
+        raise UnsoundGraphError(f"gives {_listed(read.outputs)}, need one float (b, classes)")
+
+
+def _is(shape: Shape | None, sides: Shape) -> bool:
+    return shape is not None and len(shape) == 1 + len(sides) and shape[1:] == sides
+
+
+def _listed(values: list[Value]) -> str:
+    return (
+        "; ".join(f"type {one.type} {'of no shape' if one.shape is None else list(one.shape)}" for one in values[:3])
+        or "nothing"
+    )
+
+
+def _traced(read: Model, size: int, classes: int, batch: int) -> Needs:
+    trace = Trace(read, RULES, KINDS, small_tensors.KINDS, small_tensors.compute, batch)
+    needs = trace.run({read.inputs[0].name: Traced((batch, size, size, 3), UINT8)})
+    out = trace.values[read.outputs[0].name]
+    if len(out.shape) == 2 and out.shape[0] == batch and out.shape[1] != classes:
+        raise UnsoundGraphError(f"has {out.shape[1]} outputs, its labels are {classes}")
+    if out.shape != (batch, classes) or out.type != FLOAT or out.fixed:
+        said = "constants" if out.fixed else f"type {out.type} {list(out.shape)}"
+        raise UnsoundGraphError(f"gives {said} for {batch} pictures, need one float ({batch}, {classes})")
+    return needs

@@ -1,0 +1,1 @@
+"""Protocol Buffers as bytes: `wire` reads fields, `messages` names those of ONNX."""

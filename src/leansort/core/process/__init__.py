@@ -1,0 +1,1 @@
+"""This process among others: ranks of distributed training, silence of libraries, no telemetry."""

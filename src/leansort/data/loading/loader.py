@@ -1,0 +1,156 @@
+"""Batches for training and evaluation, the same whatever the number of workers.
+
+Order depends on (seed, epoch), a sample's augmentation on (seed, epoch, sample), so an interrupted run that
+goes on at epoch n sees exactly what an unbroken one would have seen.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from leansort.core.seeds import Seeds
+
+Pixels = npt.NDArray[np.uint8]
+Batch = tuple[Tensor, Tensor]
+
+
+class Indexed(Protocol):
+    """An array of crops, or what stands for one: index to (h, w, 3) uint8."""
+
+    def __getitem__(self, index: int) -> Pixels: ...
+
+
+class Augment(Protocol):
+    """Varies a batch. What happens to a crop depends on `seeds` and its own (epoch, index) key alone.
+
+    Implementations leave `crops_bhwc` as it is and keep no state: every worker has a copy.
+    """
+
+    def __call__(self, crops_bhwc: Pixels, keys: Sequence[tuple[int, int]], seeds: Seeds) -> Pixels:
+        """Turn uint8 (b, h, w, 3) into uint8 (b, size, size, 3)."""
+        ...
+
+
+class AugmentedCrops(Dataset[Batch]):
+    """Cached crops, varied anew every epoch. Keys are (epoch, index) pairs, which the sampler gives.
+
+    Without `augment` they come as they are cached.
+    """
+
+    def __init__(self, pixels: Indexed, labels: Sequence[int], augment: Augment | None, seeds: Seeds) -> None:
+        self.pixels, self.labels, self.augment, self.seeds = pixels, labels, augment, seeds
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, key: tuple[int, int]) -> Batch:
+        x_1chw, label = self.__getitems__([key])
+        return x_1chw[0], label[0]
+
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch:
+        """A whole batch: one block of the cache, varied, uint8 (b, 3, h, w) with channels last in memory."""
+        labels = torch.tensor([self.labels[index] for _, index in keys])
+        indices = [index for _, index in keys]
+        block_bhwc = (
+            np.asarray(self.pixels[indices])  # varying a memory map's slices would carry its class along
+            if isinstance(self.pixels, np.ndarray)
+            else np.stack([self.pixels[i] for i in indices])
+        )
+        if self.augment is not None:
+            block_bhwc = self.augment(block_bhwc, keys, self.seeds)
+        return torch.from_numpy(block_bhwc).permute(0, 3, 1, 2), labels
+
+
+class EpochSampler(Sampler[list[tuple[int, int]]]):
+    """Batches of (epoch, index) in an order drawn from (seed, epoch); too short a last batch joins the one before.
+
+    With `weights` an epoch draws as many crops with replacement, each in proportion to its weight. With several
+    `ranks` a batch has `batch` crops for each, and this one's are every `ranks`-th of them, so that no crop is seen
+    twice. `skip` batches are left out at the start of the epoch. `sizes` are the crops of each batch, over all ranks.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch: int,
+        seeds: Seeds,
+        weights: Sequence[float] | None = None,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        self.length, self.seeds, self.epoch, self.skip = length, seeds, 0, 0
+        self.rank, self.ranks = rank, ranks
+        self.share = None if weights is None else np.asarray(weights, np.float64) / np.sum(weights)
+        starts = list(range(0, length, batch * ranks))
+        if len(starts) > 1 and length - starts[-1] < 2 * ranks:  # batch norm cannot train on a single crop
+            del starts[-1]
+        self._spans = list(zip(starts, [*starts[1:], length], strict=True))
+        self.sizes = [end - start for start, end in self._spans]
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def begin(self, epoch: int, skip: int) -> list[list[tuple[int, int]]]:
+        """Set the epoch and how many of its batches are left out; return all of them."""
+        self.epoch, self.skip = epoch, 0
+        batches = list(self)
+        self.skip = skip
+        return batches
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        rng = self.seeds.child(f"order/{self.epoch}").numpy()
+        drawn = (
+            rng.permutation(self.length) if self.share is None else rng.choice(self.length, self.length, p=self.share)
+        )
+        order = drawn.tolist()
+        for start, end in self._spans[self.skip :]:
+            yield [(self.epoch, index) for index in order[start + self.rank : end : self.ranks]]
+
+
+def train_loader(
+    dataset: AugmentedCrops,
+    batch: int,
+    workers: int,
+    seeds: Seeds,
+    weights: Sequence[float] | None = None,
+    *,
+    rank: int = 0,
+    ranks: int = 1,
+) -> tuple[DataLoader[Batch], EpochSampler]:
+    """Make the training loader and its sampler; `sampler.begin` comes before each epoch.
+
+    `weights`: how often each crop is drawn; None: every crop once. `rank` of `ranks` processes gets its part.
+    """
+    sampler = EpochSampler(len(dataset), batch, seeds, weights, rank=rank, ranks=ranks)
+    context = multiprocessing.get_context("fork") if workers else None
+    loader: DataLoader[Batch] = DataLoader(
+        dataset, batch_sampler=sampler, num_workers=workers, multiprocessing_context=context,
+        collate_fn=_whole, prefetch_factor=4 if workers else None, persistent_workers=workers > 0,
+        worker_init_fn=_one_thread,
+    )  # fmt: skip
+    return loader, sampler
+
+
+def _whole(batch: Any) -> Any:
+    return batch  # `__getitems__` has made the batch already
+
+
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)  # a forked process has none of OpenCV's threads; with 0 it never asks for them
+
+
+def eval_batches(pixels: Pixels, batch: int) -> Iterator[Tensor]:
+    """Yield uint8 (b, 3, h, w) batches in order, without augmentation."""
+    for start in range(0, len(pixels), batch):
+        yield torch.from_numpy(np.ascontiguousarray(pixels[start : start + batch].transpose(0, 3, 1, 2)))

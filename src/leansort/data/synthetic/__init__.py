@@ -1,0 +1,1 @@
+"""The sample data set: scenes of trash that leansort draws itself. Imports no other room. Begin with `scene`."""

@@ -1,0 +1,140 @@
+"""What the right answers are: from a manifest, class folders, or a CSV list."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from leansort.core import manifest as manifests
+from leansort.core.errors import UserError
+from leansort.core.folders.class_folders import class_folders
+from leansort.core.folders.image_files import NamedFiles, summary
+from leansort.core.labels import LabelSet, require_distinct, retold, tidy
+from leansort.core.text.name_lists import file_name
+from leansort.core.text.table_files import is_csv, read_csv
+from leansort.measure.accuracy.image_names import image_names
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """Right answers by picture.
+
+    Attributes:
+        labels: the classes.
+        index: class index by what a submission file calls the picture (`contest.names`).
+        files: where each picture lies; empty where only names are known.
+        where: what it was read from, for messages.
+        more: further classes that answers may name: None for any, as what it was read from lists no classes; else the
+            class folders without a picture.
+        notes: what was left out of it and how labels were taken, a line each.
+    """
+
+    labels: LabelSet
+    index: dict[str, int]
+    files: dict[str, Path]
+    where: str
+    more: tuple[str, ...] | None = ()
+    notes: tuple[str, ...] = ()
+
+    def only(self, names: Iterable[str], what: str) -> GroundTruth:
+        """Keep the listed pictures.
+
+        Raises:
+            UserError: a listed picture is not known, or none is listed.
+        """
+        wanted = list(names)
+        unknown = [name for name in wanted if name not in self.index]
+        if unknown or not wanted:
+            raise UserError(f"{what}: {len(unknown)} of {len(wanted)} names are not in {self.where}: {unknown[:3]}")
+        return replace(self, index={name: self.index[name] for name in wanted})
+
+    def among(self, answers: Iterable[str]) -> GroundTruth:
+        """The same with those classes of these answers that it may have, too, although no picture shows them.
+
+        Raises:
+            UserError: an answer differs from a class in case only.
+        """
+        named = {tidy(answer) for answer in answers}
+        more = named if self.more is None else named.intersection(self.more)
+        if more <= set(self.labels.names):
+            return self
+        names = sorted({*self.labels.names, *more})
+        require_distinct(names, f"answers for {self.where}")
+        index = {name: names.index(self.labels.names[at]) for name, at in self.index.items()}
+        return replace(self, labels=LabelSet.of(names, self.where), index=index)
+
+
+def read_ground_truth(path: Path, split: str = "test", labels: LabelSet | None = None) -> GroundTruth:
+    """Read the right answers.
+
+    Args:
+        path: a manifest (file or folder), a folder of class folders, or a CSV with columns `image,label`.
+        split: which split of a manifest, and of class folders where these give splits.
+        labels: the class order, needed for a CSV; for class folders, whose names must be among them.
+
+    Raises:
+        UserError: nothing usable there, unknown classes, or one file name twice.
+    """
+    if is_csv(path) and path.is_file():
+        return _from_csv(path, labels)
+    if path.is_dir() and not (path / "manifest.parquet").exists():
+        return _from_folders(path, split, labels)
+    if path.is_file() and path.suffix.lower() == ".txt":
+        raise UserError(f"truth: {path} is no table by its name; give a .csv or .tsv whose first row is image,label")
+    found = manifests.load(path)
+    rows = found.split(split)
+    pairs = [(found.path(row), row.label) for row in rows]
+    return _truth(pairs, found.labels, f"{path} ({split})")
+
+
+def _from_folders(root: Path, split: str, labels: LabelSet | None) -> GroundTruth:
+    found = class_folders(root, labels.names if labels else ())
+    splits = sorted({one.split for one in found.pictures if one.split})
+    pictures = [one for one in found.pictures if one.split in (None, split)]
+    if not pictures:
+        raise UserError(f"truth: {root} has no pictures of the split {split!r}; it has {', '.join(splits)}")
+    written = [one.label for one in pictures]
+    empty = sorted(set(found.classes).difference(written))
+    few = len({tidy(name) for name in written}) < 2  # the empty ones then tell what else there is
+    known = labels or _labels([*written, *empty] if few else written, str(root))
+    pairs = [(one.file, known.index(one.label, f"class folder {one.label} of {root}")) for one in pictures]
+    notes = [f"ground truth: class folder '{name}' has no picture and was left out" for name in empty]
+    notes += [f"ground truth: {line}" for line in [summary(found.passed)] if line]
+    truth = _truth(pairs, known, f"{root} ({split})" if splits else str(root))
+    return replace(truth, more=tuple(map(tidy, empty)) if labels is None else (), notes=(*notes, *_told(written)))
+
+
+def _labels(written: Iterable[str], where: str) -> LabelSet:
+    """The classes that labels stand for, in alphabetical order."""
+    names = sorted({tidy(name) for name in written})
+    require_distinct(names, f"truth: labels of {where}")
+    return LabelSet.of(names, f"truth: labels of {where}")
+
+
+def _told(written: Iterable[str]) -> list[str]:
+    return [f"ground truth: {told}, {times} crop{'s' * (times > 1)}" for told, times in retold(written).items()]
+
+
+def _from_csv(path: Path, labels: LabelSet | None) -> GroundTruth:
+    table = read_csv(path, "truth", ("image", "label"))
+    if not table.rows:
+        raise UserError(f"truth: {path} has no row below its header")
+    written = [row["label"] for _, row in table.rows]
+    known = labels or _labels(written, str(path))
+    names = [file_name(row["image"], lambda name: os.path.lexists(path.parent / name)) for _, row in table.rows]
+    indices = [known.index(row["label"], f"{table.where} row {number}") for number, row in table.rows]
+    files = NamedFiles(path.parent)
+    pairs = [(files.path(name), index) for name, index in zip(names, indices, strict=True)]
+    found = _truth(pairs, known, str(path))
+    return replace(found, more=None if labels is None else (), notes=tuple(_told(written)))
+
+
+def _truth(pairs: list[tuple[Path, int]], labels: LabelSet, where: str) -> GroundTruth:
+    names = image_names([image for image, _ in pairs]) if pairs else []
+    doubled = manifests.duplicates(names)
+    if doubled or not pairs:
+        raise UserError(f"truth: {where} " + (f"has {doubled[0]} twice" if doubled else "holds no pictures"))
+    index = {name: label for name, (_, label) in zip(names, pairs, strict=True)}
+    return GroundTruth(labels, index, {name: image for name, (image, _) in zip(names, pairs, strict=True)}, where)

@@ -1,0 +1,40 @@
+"""Measurements that are taken once for a machine: what they were taken of is their key."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from leansort.core.errors import LeansortError
+from leansort.core.files import atomic_io
+from leansort.core.text import text_files
+
+
+def cache_folder(kind: str) -> Path:
+    """Where they are kept: `leansort/KIND` in XDG_CACHE_HOME, or in ~/.cache."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "leansort" / kind
+
+
+def read(kind: str, key: Any) -> dict[str, Any]:
+    """What was kept for a key; empty where nothing was, or it is damaged and has to be measured again."""
+    try:
+        tree = text_files.read_json(_path(kind, key), kind)
+    except (LeansortError, RuntimeError):
+        return {}
+    return tree if isinstance(tree, dict) else {}
+
+
+def write(kind: str, key: Any, tree: dict[str, Any]) -> None:
+    """Keep it; on a full or read-only disk it is measured each time, no more."""
+    path = _path(kind, key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_io.write_json(path, tree)
+    except (OSError, LeansortError):
+        return
+
+
+def _path(kind: str, key: Any) -> Path:
+    return cache_folder(kind) / f"{atomic_io.digest(key)}.json"

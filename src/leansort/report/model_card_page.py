@@ -1,0 +1,85 @@
+"""The model card (arXiv:1810.03993): what a network is, what it was trained on, how well it sorts, what to mind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from leansort.core.text.escaping import markdown_line, printable, printable_lines
+from leansort.measure.accuracy.metrics import ClassScore, Interval, coverage
+from leansort.measure.confidence import MeanInterval
+from leansort.report import markdown
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a card tells.
+
+    Attributes:
+        name: of the model.
+        title: what it is, one line.
+        facts: further lines of the first table, by name.
+        split: that it was scored on.
+        f1: macro-F1 with its bootstrap interval over the crops.
+        crops: of that split.
+        classes: the per-class table.
+        seeds: of the same recipe with several seeds, where they were trained.
+        reproduce: the command that trains it again.
+        notes: about data, licence, and limits; one paragraph of Markdown each.
+    """
+
+    name: str
+    title: str
+    facts: dict[str, str]
+    split: str
+    f1: Interval
+    crops: int
+    classes: Sequence[ClassScore]
+    seeds: MeanInterval | None
+    reproduce: str
+    notes: Sequence[str]
+
+
+def text(card: ModelCard) -> str:
+    """The card as Markdown."""
+    rows = [
+        [one.name, *(f"{value:.3f}" for value in (one.precision, one.recall, one.f1)), str(one.support)]
+        for one in card.classes
+    ]  # fmt: skip
+    over = coverage([one.name for one in card.classes], [one.support for one in card.classes])
+    missing = f" {over.sentence(card.split)}." if over.left_out else ""
+    between = f"95 % bootstrap interval {card.f1.low:.4f} – {card.f1.high:.4f}"
+    parts = [
+        f"# {markdown_line(card.name)}\n\n{markdown_line(card.title)}",
+        markdown.table(["", ""], [[name, value] for name, value in card.facts.items()]),
+        f"## How well it sorts\n\nMacro-F1 {card.f1.value:.4f} on {card.crops} {card.split} crops, {over} "
+        f"({between}).{missing} The best epoch was chosen on these crops, so the figure is a little too high.",
+        *([_seeds(card.seeds)] if card.seeds else []),
+        markdown.table(["class", "precision", "recall", "F1", "crops"], rows),
+        "## How it was trained\n\nBy the recipe beside this card (`recipe.json`):\n\n"
+        f"```\n{printable(card.reproduce)}\n```",
+        *(["## Please note\n\n" + "\n\n".join(map(printable_lines, card.notes))] if card.notes else []),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _seeds(found: MeanInterval) -> str:
+    between = "" if found.low is None else f", 95 % t-interval {found.low:.4f} – {found.high:.4f}"
+    spread = "" if found.std is None else f" ± {found.std:.4f}"
+    return f"The same recipe with {found.n} seeds: {found.mean:.4f}{spread} (mean ± standard deviation{between})."
+
+
+def facts(model: dict[str, Any]) -> dict[str, str]:
+    """The lines of the first table from plain data: parameters, multiply-adds, input, classes, provenance."""
+    preprocess = model["preprocess"]
+    return {
+        "network": model["base"],
+        "parameters": f"{model['parameters']:,}",
+        "multiply-adds": f"{model['macs'] / 1e6:.1f} M",
+        "input": f"{preprocess['size']} x {preprocess['size']} RGB, fit: {preprocess['fit']}",
+        "classes": ", ".join(model["labels"]),
+        "weights": model["weights"],
+        "data": f"digest {model['data']}",
+        "trained with": model["versions"],
+    }

@@ -1,0 +1,204 @@
+"""What a search found, as text and as a page: the Pareto front, every trial, what mattered, how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from leansort.report.charts import plots
+from leansort.report.charts.scatter import Dot, scatter
+from leansort.report.tables import Table, as_text, render_page
+from leansort.search import pareto
+from leansort.search.objectives import COSTS, F1, Objectives
+from leansort.search.search_config import SearchConfig
+from leansort.search.trial_records import KINDS, TrialRecord, pareto_front
+
+MOST_TRIALS = 200  # in the page's table; tune.json has all
+_UNITS = {"macs": 1e6, "parameters": 1e3}
+_NAMES = {"macs": "MMACs", "parameters": "thousand weights", "size_mb": "MB"}
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """All that a search's report is built from.
+
+    Attributes:
+        config: of the search.
+        objectives: and limits.
+        records: of every finished trial.
+        importances: share of each parameter in the differences of each objective, by objective and parameter.
+    """
+
+    config: SearchConfig
+    objectives: Objectives
+    records: Sequence[TrialRecord]
+    importances: Mapping[str, Mapping[str, float]]
+
+    @property
+    def front(self) -> list[TrialRecord]:
+        """What no other result beats."""
+        return pareto_front(self.records, self.objectives)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `tune.json` holds."""
+        return {
+            "version": 1,
+            "search": self.config.model_dump(mode="json"),
+            "front": [record.number for record in self.front],
+            "hypervolume": [[round(seconds, 1), volume] for seconds, volume in hypervolumes(self)],
+            "reference": list(reference(self)),
+            "importances": {name: dict(shares) for name, shares in self.importances.items()},
+            "trials": [{**vars(record), "outcome": record.outcome.to_json()} for record in self.records],
+        }
+
+
+def reference(found: SearchReport) -> tuple[float, ...]:
+    """The worst that counts in the hypervolume: macro-F1 0, a limit where one is set, else the worst result."""
+    counted = [found.objectives.points(record.values) for record in found.records if record.counts]
+    worst = [max((point[at] for point in counted), default=0.0) for at in range(len(found.objectives.names))]
+    return tuple(
+        0.0 if name == F1 else found.objectives.limits.get(name, value + abs(value) * 1e-6)
+        for name, value in zip(found.objectives.names, worst, strict=True)
+    )
+
+
+def hypervolumes(found: SearchReport) -> list[tuple[float, float]]:
+    """(seconds, hypervolume) after each result."""
+    ordered = sorted((record for record in found.records if record.counts), key=lambda record: record.ended_s)
+    points = [found.objectives.points(record.values) for record in ordered]
+    worst = reference(found)
+    return [(record.ended_s, pareto.hypervolume(points[: at + 1], worst)) for at, record in enumerate(ordered)]
+
+
+def text(found: SearchReport) -> str:
+    """Counts and the front as Markdown."""
+    counts = ", ".join(f"{count} {kind}" for kind, count in _counts(found).items() if count)
+    return "\n\n".join(
+        [f"{len(found.records)} trials: {counts}", as_text([_front(found)] if found.front else [])]
+    ).strip()
+
+
+def page(found: SearchReport) -> str:
+    """The whole report."""
+    front = found.front
+    cards = [
+        ("best macro-F1 on val", f"{front[0].outcome.f1:.4f}" if front else "–", "of one seed: no claim yet"),
+        ("trials", str(len(found.records)), f"{_counts(found)['trained']} trained to their end"),
+        ("not trained", str(sum(_counts(found)[kind] for kind in ("over budget", "unfit", "duplicate"))),
+         "over budget, unfit or done before"),
+        ("on the front", str(len(front)), "beaten by no other in everything"),
+    ]  # fmt: skip
+    limits = ", ".join(
+        f"{name} {'≥' if name == F1 else '≤'} {limit:g}" for name, limit in found.objectives.limits.items()
+    )
+    lead = f"Searched for {', '.join(found.objectives.names)}" + (f" within {limits}." if limits else ".")
+    tables = [one for one in (_front(found), _importances(found), _kinds(found), _trials(found)) if one.rows]
+    return render_page("tune", found.config.name, lead, cards, tables, drawings=drawings(found))
+
+
+def drawings(found: SearchReport) -> list[tuple[str, str]]:
+    """Macro-F1 against each cost that matters, and the hypervolume over time."""
+    front = {record.number for record in found.front}
+    shown = [record for record in found.records if record.outcome.kind in ("trained", "stopped")]
+    made = []
+    for name in _costs(found):
+        dots = [_dot(record, name, record.number in front) for record in shown if name in record.outcome.costs]
+        if dots and name != "stride":  # of a few whole numbers a table says all
+            limit = found.objectives.limits.get(name)
+            made.append(
+                (
+                    f"macro-F1 against {_named(name)}",
+                    scatter(dots, _named(name), limit and _scaled(name, limit), line=name in found.objectives.costs),
+                )
+            )
+    over_time = [(seconds / 60, volume) for seconds, volume in hypervolumes(found)]
+    if len(over_time) > 1:
+        made.append(("hypervolume of the front", plots.curve("hypervolume", over_time, axis="minutes")))
+    return made
+
+
+def _dot(record: TrialRecord, cost: str, on_front: bool) -> Dot:
+    outcome = record.outcome
+    timed = {f"{one['name']}_p50_ms": (one["low"], one["high"]) for one in outcome.measurements}
+    style = "front" if on_front else "trained" if record.counts else "stopped"
+    x = _scaled(cost, outcome.costs[cost])
+    return Dot(
+        x, outcome.f1, f"trial {record.number}: macro-F1 {outcome.f1:.4f}, {_named(cost)} {x:.4g}, {outcome.kind}",
+        style, timed.get(cost), outcome.f1_interval,
+    )  # fmt: skip
+
+
+def _front(found: SearchReport) -> Table:
+    costs = _costs(found)
+    rows = [
+        [
+            f"trial {record.number}", f"{record.outcome.f1:.4f}", _interval(record.outcome.f1_interval),
+            *(f"{_scaled(name, record.outcome.costs[name]):.4g}" for name in costs),
+            ", ".join(f"{name}={_short(value)}" for name, value in record.params.items()),
+        ] for record in found.front
+    ]  # fmt: skip
+    hint = "What no other result beats in everything. One seed each: train the winner anew by leansort tune best."
+    head = ["", "macro-F1", "95 %", *(_named(name) for name in costs), "parameters"]
+    return Table("The front", hint, head, rows, words=(len(head) - 1,))
+
+
+def _importances(found: SearchReport) -> Table:
+    names = list(found.importances)
+    params = sorted(
+        {param for shares in found.importances.values() for param in shares},
+        key=lambda param: -max(shares.get(param, 0.0) for shares in found.importances.values()),
+    )
+    rows = [[param, *(f"{100 * found.importances[name].get(param, 0.0):.0f} %" for name in names)] for param in params]
+    hint = "Share of each parameter in what sets the better trials apart (PED-ANOVA, arXiv:2304.10255)."
+    return Table("What mattered", hint, ["parameter", *names], rows[:30])
+
+
+def _kinds(found: SearchReport) -> Table:
+    counts = _counts(found)
+    rows = [[kind, str(counts[kind]), said] for kind, said in KINDS.items() if counts[kind]]
+    return Table("What became of them", "", ["outcome", "trials", "meaning"], rows, words=(2,))
+
+
+def _trials(found: SearchReport) -> Table:
+    costs = found.objectives.costs
+    rows = [
+        [
+            str(record.number), record.outcome.kind, f"{record.outcome.f1:.4f}" if record.outcome.epochs else "",
+            *(f"{_scaled(n, record.outcome.costs[n]):.4g}" if n in record.outcome.costs else "" for n in costs),
+            str(record.outcome.epochs or ""), f"{record.outcome.seconds:.1f}", record.outcome.note,
+        ] for record in found.records[-MOST_TRIALS:]
+    ]  # fmt: skip
+    head = ["trial", "outcome", "macro-F1", *(_named(name) for name in costs), "epochs", "s", "note"]
+    return Table(
+        "Trials",
+        "Each can be run again alone: leansort tune best FOLDER --trial N.",
+        head,
+        rows,
+        words=(1, len(head) - 1),
+    )
+
+
+def _costs(found: SearchReport) -> list[str]:
+    """The costs that matter: of objectives, then of limits."""
+    return list(dict.fromkeys((*found.objectives.costs, *(name for name in found.objectives.limits if name in COSTS))))
+
+
+def _counts(found: SearchReport) -> dict[str, int]:
+    return {kind: sum(record.outcome.kind == kind for record in found.records) for kind in KINDS}
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return f"{ends[0]:.3f}–{ends[1]:.3f}" if ends else ""
+
+
+def _scaled(name: str, value: float) -> float:
+    return value / _UNITS.get(name, 1.0)
+
+
+def _named(name: str) -> str:
+    return _NAMES.get(name, name.removesuffix("_ms").replace("_", " ") + (", ms" if name.endswith("_ms") else ""))
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

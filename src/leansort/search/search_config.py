@@ -1,0 +1,122 @@
+"""A search's own file: what is open, what is wanted, and how it is looked for."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from leansort.contest.formulas import Baselines
+from leansort.core import plugins
+from leansort.core.errors import UserError
+from leansort.core.files import atomic_io
+from leansort.core.text import yaml_config
+from leansort.search import space as spaces
+from leansort.search import space_parser
+from leansort.search.objectives import F1, Objectives
+from leansort.search.pareto_pruner import HalvingConfig
+
+
+class SamplerConfig(BaseModel):
+    """What proposes candidates.
+
+    Attributes:
+        kind: `tpe` (tree-structured Parzen estimators, arXiv:2304.11127), `nsga2`, `nsga3` (evolution), `gp` (Gaussian
+            processes), `random`, or `grid`, which tries every combination once, in a drawn order.
+        startup: candidates that tpe and gp draw at random first.
+        population: of each generation of nsga2 and nsga3.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["tpe", "nsga2", "nsga3", "gp", "random", "grid"] = "tpe"
+    startup: int = Field(default=10, ge=1, le=10_000)
+    population: int = Field(default=20, ge=2, le=10_000)
+
+
+class SearchConfig(BaseModel):
+    """A search.
+
+    Attributes:
+        name: of the study.
+        recipe: the recipe that candidates start from; a path beside this file.
+        space: recipe keys that are open; see `search.space`.
+        objectives: what is to be as good as can be: macro_f1, a cost, a contest score, or several.
+        constraints: the worst that is allowed, by name: of macro_f1 the least, of all others the most.
+        sampler: what proposes candidates.
+        halving: when a trial that is behind is stopped.
+        trials: candidates to look at.
+        minutes: to stop after; None: only after `trials`.
+        start: candidates to look at first, each some parameters by name; the others are drawn.
+        engine: that latencies are measured on; what suits the bundle where empty.
+        threads: of that engine.
+        seconds: least time of each latency.
+        seed: of the sampler.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    recipe: Path
+    space: dict[str, Any]
+    objectives: tuple[str, ...] = (F1, "label_p50_ms")
+    constraints: dict[str, float] = Field(default_factory=dict)
+    sampler: SamplerConfig = SamplerConfig()
+    halving: HalvingConfig = HalvingConfig()
+    trials: int = Field(default=100, ge=1, le=1_000_000)
+    minutes: float | None = Field(default=None, gt=0)
+    start: tuple[dict[str, Any], ...] = ()
+    engine: str = ""
+    threads: int = Field(default=1, ge=1, le=256)
+    seconds: float = Field(default=0.3, gt=0, le=60)
+    seed: int = Field(default=0, ge=0)
+
+    @field_validator("constraints")
+    @classmethod
+    def _positive(cls, given: dict[str, float]) -> dict[str, float]:
+        if any(not 0 < limit < math.inf for limit in given.values()):
+            raise ValueError("limits are numbers over 0")
+        return given
+
+    @property
+    def digest(self) -> str:
+        """Of all that makes two trials comparable; how many there are to be may change."""
+        apart = {"recipe", "trials", "minutes", "start", "sampler", "halving"}  # the recipe by its content
+        return atomic_io.digest(self.model_dump(mode="json", exclude=apart))
+
+    def wanted(self, baselines: Baselines) -> Objectives:
+        """The objectives and limits.
+
+        Raises:
+            UserError: one is none.
+        """
+        return Objectives(self.objectives, self.constraints, baselines)
+
+
+def load(path: Path, changes: dict[str, Any] | None = None) -> SearchConfig:
+    """Read a search's file.
+
+    Args:
+        path: the YAML file.
+        changes: replace keys of it.
+
+    Raises:
+        UserError: unreadable, or wrong in any place; the message lists every fault.
+    """
+    tree = yaml_config.read_yaml(path, "search", "name, recipe, space") | (changes or {})
+    try:
+        config = SearchConfig.model_validate(tree)
+    except ValidationError as error:
+        raise UserError(f"search {path}: " + "; ".join(yaml_config.validation_faults(error, SearchConfig))) from None
+    try:
+        known = spaces.parameters(space_parser.parse_space(config.space))
+        for number, given in enumerate(config.start, 1):
+            spaces.require_known(given, known, f"start.{number}")
+        config.wanted(Baselines())
+        if config.engine:
+            plugins.path_of("engines", config.engine)
+    except UserError as error:
+        raise UserError(f"search {path}: {error}") from None
+    return config.model_copy(update={"recipe": path.parent / config.recipe})

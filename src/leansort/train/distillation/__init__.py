@@ -1,0 +1,1 @@
+"""Learning from teachers: networks or bundles. Begin with `teacher_loss`."""

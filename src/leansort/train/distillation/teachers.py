@@ -1,0 +1,113 @@
+"""Teachers: trained models and bundles, and timm's published networks, which know other classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from leansort.arch import trained_model
+from leansort.arch.pretrained import loading
+from leansort.arch.spec.initialization import find_classifiers
+from leansort.arch.timm_models import networks
+from leansort.arch.trained_model import normalize
+from leansort.core import bundle as bundles
+from leansort.core.errors import UserError
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
+from leansort.measure import engine_trial
+from leansort.runtime.engine import Engine
+from leansort.train.distillation.teacher_loss import Features, resize_crops
+
+
+class NetworkTeacher:
+    """A trained network; crops are resized to the size it was trained at.
+
+    Args:
+        network: in evaluation mode.
+        preprocess: its own.
+        classes: outputs.
+        hints: whether its features are wanted.
+        knows: whether its classes are the student's; if not, it gives features alone.
+    """
+
+    def __init__(
+        self, network: nn.Module, preprocess: Preprocess, classes: int, *, hints: bool, knows: bool = True
+    ) -> None:
+        self.network, self.preprocess, self.knows = network.eval().requires_grad_(False), preprocess, knows
+        self.features = Features(network, classes) if hints and find_classifiers(network, classes) else None
+        self.width = self.features.width if self.features else 0
+
+    def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Map uint8 (b, 3, h, w) to logits (b, classes) and features (b, width)."""
+        self.network.to(x_bchw.device)
+        logits_bc = self.network(normalize(resize_crops(x_bchw, self.preprocess.size), self.preprocess))
+        return logits_bc.float() if self.knows else None, self.features.taken if self.features else None
+
+
+class BundleTeacher:
+    """A bundle, run by its engine on the CPU; gives no features."""
+
+    width = 0
+
+    def __init__(self, engine: Engine, size: int) -> None:
+        self.engine, self.size = engine, size
+
+    def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Map uint8 (b, 3, h, w) to logits (b, classes)."""
+        x_bhwc = resize_crops(x_bchw, self.size).permute(0, 2, 3, 1).cpu().numpy()
+        return torch.from_numpy(self.engine.run(np.ascontiguousarray(x_bhwc))).to(x_bchw.device), None
+
+
+def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) -> list[NetworkTeacher | BundleTeacher]:
+    """Load teachers.
+
+    Args:
+        paths: run folders, `.safetensors` models, `.leansort` bundles, or `timm:NAME`.
+        labels: the student's classes; every teacher must have the same in the same order.
+        hints: whether features are wanted, too.
+        threads: of a bundle's engine.
+
+    Raises:
+        UserError: a file is missing, its classes differ, features are wanted of bundles alone, or nothing but features
+            can be had and they are not wanted.
+        IntegrityError: a file is damaged.
+    """
+    if hints and not paths:
+        raise UserError("distill.hints: nobody gives any; name distill.teachers, or set it to 0")
+    teachers = [_load(path, labels, hints=hints, threads=threads) for path in paths]
+    if hints and not any(teacher.width for teacher in teachers):
+        raise UserError("distill.hints: bundles give no features; name a trained model among the teachers")
+    return teachers
+
+
+def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> NetworkTeacher | BundleTeacher:
+    if networks.is_timm(str(path)):
+        return _published(str(path), hints=hints)
+    if path.suffix == ".leansort":
+        bundle = bundles.load(path)
+        _same_classes(path, bundle.meta.labels, labels)
+        return BundleTeacher(engine_trial.load(bundle, threads=threads), bundle.meta.preprocess.size)
+    model = trained_model.load(path)
+    _same_classes(path, model.labels.names, labels)
+    return NetworkTeacher(model.network(), model.preprocess, len(labels), hints=hints)
+
+
+def _published(source: str, *, hints: bool) -> NetworkTeacher:
+    """A network of timm's with the weights of its makers."""
+    if not hints:
+        raise UserError(
+            f"distill.teachers: {source} knows other classes than the data, so it gives features alone; set "
+            f"distill.hints, or train it on the data first (arch.base: {source}, arch.weights: {source})"
+        )
+    made = networks.build_published(source)
+    made.network.load_state_dict(loading.read_weights(source))
+    return NetworkTeacher(made.network, made.preprocess, made.classes, hints=True, knows=False)
+
+
+def _same_classes(path: Path, theirs: Sequence[str], labels: LabelSet) -> None:
+    if tuple(theirs) != tuple(labels.names):
+        raise UserError(f"distill.teachers: {path} knows {', '.join(theirs)}; the data have {', '.join(labels.names)}")

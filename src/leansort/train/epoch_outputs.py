@@ -1,0 +1,40 @@
+"""What a run leaves behind after each epoch: the best model, the checkpoint, the metrics, and what trackers want."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from leansort.arch.trained_model import TrainedModel
+from leansort.core.files import atomic_io
+from leansort.train import checkpoint
+from leansort.train.checkpoint import TrainingProgress, TrainingState
+from leansort.train.job import TrainingJob
+
+EpochRecord = dict[str, Any]
+Tracker = Callable[[EpochRecord], None]
+
+
+def write_epoch(
+    job: TrainingJob, folder: Path, state: TrainingState, progress: TrainingProgress, *, best: bool
+) -> None:
+    """Write what the last epoch gave. The checkpoint comes last: killed before it, the epoch is simply done again."""
+    if best:
+        weights = {name: value.clone() for name, value in state.ema.average.state_dict().items()}
+        provenance = {**job.provenance, "epoch": progress.epoch, "val_macro_f1": progress.best}
+        TrainedModel(job.spec, weights, job.preprocess, job.labels, provenance).save(folder / "model.safetensors")
+    lines = "".join(atomic_io.canonical_json(one) + "\n" for one in progress.history)
+    atomic_io.write_text(folder / "metrics.jsonl", lines)
+    checkpoint.save(folder / "last.safetensors", state, progress, job.identity)
+    _to_tensorboard(folder / "tensorboard", progress.history[-1])
+
+
+def _to_tensorboard(folder: Path, record: EpochRecord) -> None:
+    with contextlib.closing(SummaryWriter(str(folder))) as writer:
+        for name, value in record.items():
+            if name != "epoch":
+                writer.add_scalar(name, value, record["epoch"])

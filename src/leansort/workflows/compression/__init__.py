@@ -1,0 +1,1 @@
+"""`leansort compress`. May import `data`, `training` and `deploy`. Begin with `compress`."""

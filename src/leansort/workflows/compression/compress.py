@@ -1,0 +1,239 @@
+"""`leansort compress`: a trained network through a pipeline of passes, each step measured and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from leansort.arch import trained_model
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress import layer_sensitivity
+from leansort.compress.compress_config import CompressConfig
+from leansort.compress.evaluation import engine_for
+from leansort.compress.passes_api import FinetuneFunction, PassContext, read_step
+from leansort.compress.pipeline import runner
+from leansort.core import plugins
+from leansort.core.bundle import Bundle
+from leansort.core.errors import LeansortError, UserError
+from leansort.core.files import atomic_io
+from leansort.core.manifest import Manifest
+from leansort.core.process.console import bar, say
+from leansort.core.seeds import Seeds
+from leansort.export import parity
+from leansort.export.layer_bundles import build_layer_bundle
+from leansort.export.onnx import export_onnx
+from leansort.measure import engine_trial
+from leansort.measure.timing import latency, timing_lock
+from leansort.measure.timing.latency import Call, Seconds
+from leansort.measure.timing.machine import LoadWatch
+from leansort.recipe.schema import Recipe
+from leansort.report import compression_page
+from leansort.runtime import engine as engines
+from leansort.workflows.data.import_data import data_for
+from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
+from leansort.workflows.training import export_check, network_finetuning
+from leansort.workflows.training.network_finetuning import Finetuning
+from leansort.workflows.training.train import load_crops
+
+LEAST = 50  # timed calls of each bundle
+GRAPHS = ("onnx", "openvino")  # formats that passes leave behind
+
+
+def compress(
+    recipe: Recipe,
+    model: TrainedModel,
+    manifest: Manifest,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    explain: bool = False,
+) -> dict[str, Any]:
+    """Compress a trained network as a recipe says.
+
+    Args:
+        recipe: its `compress` section is the pipeline; its data, `train` and `augment` sections heal.
+        model: what to begin with.
+        manifest: the data; train crops calibrate and heal, val crops judge.
+        out: gets `model.leansort`, `compress.json`, `compress.md`, `compress.html` and a folder for each step.
+        cache: folder of decoded crops; `cache` in `out` by default.
+        explain: also report what each layer costs and how sensitive it is.
+
+    Returns:
+        What `compress.json` holds.
+
+    Raises:
+        UserError: a step is wrong, or the manifest has other classes.
+        EngineError: the recipe's engine crashed, hung or failed when it was tried.
+        LeansortError: a pass failed; earlier steps are kept, and the next call in the same `out` goes on from them.
+    """
+    steps = read_steps(recipe)
+    model.labels.require_same(manifest.labels, "the model", "the manifest")
+    _require_engine(recipe, model)
+    model.save(out / "start.safetensors")
+    context = _context(recipe, model, manifest, cache or out / "cache", out)
+    watch = LoadWatch()
+    done = runner.run_pipeline(recipe.compress, steps, model, context, out)
+    bundle, found = calibrate_bundle(done.bundle, context.val, recipe.export.wanted_error)
+    say(f"compress: {calibration_sentence(found)}")
+    known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
+    bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)
+    bundle.save(out / "model.leansort")
+    layers = []
+    if explain:
+        with bar("layers") as advance:
+            layers = [one.to_json() for one in layer_sensitivity.report_layers(model, context, advance)]
+    if warning := watch.warning():
+        say(f"warning: {warning}")
+    tree: dict[str, Any] = {
+        "version": runner.VERSION, "title": recipe.title or recipe.name, "steps": done.records,
+        "latency": _latencies(recipe.compress, done.bundles), "layers": layers, "warning": warning,
+        "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}), "calibration": found.to_json(),
+    }  # fmt: skip
+    atomic_io.write_json(out / "compress.json", tree)
+    atomic_io.write_text(out / "compress.md", compression_page.text(tree) + "\n")
+    atomic_io.write_text(out / "compress.html", compression_page.page(tree))
+    return tree
+
+
+def open_data(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool) -> Manifest:
+    """Open the folder for results, and the data: those of `manifest`, or the recipe's own, imported into `out`.
+
+    Raises:
+        UserError: `out` holds something and is not to be resumed, or the data cannot be used.
+    """
+    atomic_io.new_folder(out, "compress", reuse=resume)
+    return data_for(recipe, out, manifest, resume=resume)
+
+
+def read_steps(recipe: Recipe) -> runner.Steps:
+    """The checked steps of a recipe's pipeline.
+
+    Raises:
+        UserError: every fault of every step.
+    """
+    steps, faults = [], []
+    plugins.path_of("engines", recipe.compress.engine)
+    able = sorted({name for graph in GRAPHS for name in engines.engines_reading(graph)})
+    if recipe.compress.engine not in able:
+        raise UserError(f"compress.engine: {recipe.compress.engine} reads no graph; allowed: {', '.join(able)}")
+    for number, tree in enumerate(recipe.compress.steps, 1):
+        try:
+            step, one = read_step(tree, f"compress.steps.{number}.")
+            for heal in one.heals(step):
+                network_finetuning.checked(recipe, heal)
+            steps.append((step, one))
+        except UserError as error:
+            faults.append(str(error))
+    if faults:
+        raise UserError("; ".join(faults))
+    runner.check_order(steps)
+    return steps
+
+
+def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
+    """Refuse an engine that does not bear the network as it is, before anything is done to it.
+
+    Raises:
+        EngineError: it crashed, hung or failed when it was tried.
+    """
+    config = recipe.compress
+    if not engines.proven(config.engine):
+        bundle = export_onnx(model, name=recipe.name)
+        engine_trial.require(bundle, engine_for(bundle, config.engine), threads=config.threads)
+
+
+def _context(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path, out: Path) -> PassContext:
+    val = load_crops(manifest, "val", model.preprocess, cache)
+    config = recipe.compress
+    finetune: FinetuneFunction = Finetuning(recipe, manifest, cache, out / "start.safetensors")
+    return PassContext(
+        train=load_crops(manifest, "train", model.preprocess, cache), val=val, seeds=Seeds(recipe.seed), folder=out,
+        finetune=finetune, export=partial(_exported, val.pixels, recipe.name),
+        time_bundles=partial(time_bundles, config), time_layers=partial(time_layers, config), say=say,
+        ground=atomic_io.digest([
+            manifest.digest, recipe.augment.model_dump(mode="json"),
+            recipe.train.model_dump(mode="json", exclude={"workers", "threads"}),
+        ]),
+    )  # fmt: skip
+
+
+def _exported(pixels: Any, name: str, model: TrainedModel) -> Bundle:
+    """A bundle that has passed the parity gate."""
+    bundle = export_onnx(model, name=name)
+    parity.check_parity(model, bundle, pixels)
+    export_check.proven(model, bundle.format)
+    return bundle
+
+
+def time_bundles(config: CompressConfig, bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
+    """Interleaved call times of bundles, one picture a call, while no search measures or trains here.
+
+    All by one engine where one reads them all, so that a change of format is not taken for the pass's gain.
+    """
+    chosen = [config.engine, *(engines.default_engine(bundle) for bundle in bundles.values())]
+    fair = next(
+        (one for one in chosen if all(one in engines.engines_reading(each.format) for each in bundles.values())), ""
+    )
+    pairs = {name: (bundle, fair or engine_for(bundle, config.engine)) for name, bundle in bundles.items()}
+    engine_trial.faults(list(pairs.values()), threads=config.threads, batches=engine_trial.SINGLES)  # all by one child
+    return _alone({name: latency.call(*pair, threads=config.threads) for name, pair in pairs.items()}, config)
+
+
+def time_layers(
+    config: CompressConfig, chains: Mapping[str, Sequence[nn.Module]], shape: tuple[int, int, int]
+) -> dict[str, Seconds]:
+    """Interleaved call times of chains of layers; shorter ones than of whole networks, for there are many."""
+    bundles = {name: build_layer_bundle(list(chain), shape) for name, chain in chains.items()}  # type: ignore[arg-type]
+    return time_bundles(config.model_copy(update={"seconds": min(config.seconds, 0.3)}), bundles)
+
+
+def _alone(calls: Mapping[str, Call], config: CompressConfig) -> dict[str, Seconds]:
+    with timing_lock.exclusive_timing():
+        return latency.time_interleaved(calls, seconds=config.seconds, least=LEAST)
+
+
+def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[dict[str, Any]]:
+    """Every step's bundle on every installed engine that reads and bears it, all in turns."""
+    pairs = [
+        (name, engine, bundle) for name, bundle in bundles.items()
+        for engine in engines.installed_engines(bundle.format)
+    ]  # fmt: skip
+    faults = engine_trial.faults(
+        [(bundle, engine) for _, engine, bundle in pairs], threads=config.threads, batches=engine_trial.SINGLES
+    )
+    for fault in filter(None, faults):
+        say(f"not timed: {fault.partition(';')[0]}")
+    pairs = [pair for pair, fault in zip(pairs, faults, strict=True) if not fault]
+    calls = {f"{name} {engine}": latency.call(bundle, engine, threads=config.threads) for name, engine, bundle in pairs}
+    times = _alone(calls, config)
+    found = []
+    for name, engine, bundle in pairs:
+        title = f"{name} {engine}"
+        one = latency.summarize_latency(
+            title, times[title], bundle=bundle.digest, engine=engine, threads=config.threads
+        )
+        found.append({"step": name, **one.model_dump(mode="json")})
+    return found
+
+
+def network_to_compress(recipe: Recipe, model: Path, *, explain: bool) -> TrainedModel:
+    """The network to compress, once it is known that there is something to do.
+
+    Raises:
+        UserError: a step is wrong, there is none and nothing to explain, or `model` is a bundle, which has no network
+            any more, or not there.
+    """
+    if not read_steps(recipe) and not explain:
+        raise UserError("compress: the recipe has no compress.steps; name some, or ask for --explain alone")
+    if model.suffix == ".leansort":
+        raise UserError(
+            f"compress: {model} is a bundle; compression begins with a network: model.safetensors or a run folder"
+        )
+    try:
+        return trained_model.load(model)
+    except LeansortError as error:
+        raise UserError(f"compress: {error}") from None

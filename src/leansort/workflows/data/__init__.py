@@ -1,0 +1,1 @@
+"""`leansort data …`: import, check, split, show, cache. Imports no other room. Begin with `import_data`."""

@@ -1,0 +1,47 @@
+"""`leansort data cache`: decode crops once, and say how much room they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from leansort.core.damage.watch import watching
+from leansort.core.manifest import SPLITS, Manifest, Row
+from leansort.core.preprocess import Preprocess
+from leansort.core.process.console import bar, say
+from leansort.core.text.escaping import printable
+from leansort.data.loading.decoded_cache import load_decoded, size_bytes
+from leansort.recipe.schema import Recipe
+
+
+def decoded_crops(
+    manifest: Manifest, rows: Sequence[Row], preprocess: Preprocess, folder: Path, what: str
+) -> npt.NDArray[np.uint8]:
+    """Decoded crops, (n, size, size, 3) RGB, from the cache where they are there already.
+
+    Raises:
+        LeansortError: the cache cannot be written (full disk), or a picture has gone bad since the import.
+    """
+    size = size_bytes(len(rows), preprocess) / 1e6
+    say(f"cache: {len(rows):,} {what} crops of {preprocess.size} px, {size:,.1f} MB in {folder}")
+    with bar(f"decoding {what} crops") as advance, watching() as watch:
+        crops = load_decoded(manifest, rows, preprocess, folder, advance, watch.noting)
+        for line in watch.damaged():
+            say(printable(f"warning: {line}; import the data again, which leaves it out"))
+    return crops
+
+
+def build_cache(recipe: Recipe, manifest: Manifest, folder: Path) -> dict[str, Any]:
+    """Build what a training with this recipe reads: train crops enlarged, the others as the network takes them."""
+    built = {}
+    for split in SPLITS:
+        rows = [row for row in manifest.rows if row.split == split]
+        if rows:
+            preprocess = recipe.train_preprocess if split == "train" else recipe.preprocess
+            decoded_crops(manifest, rows, preprocess, folder, split)
+            built[split] = {"crops": len(rows), "size": preprocess.size, "bytes": size_bytes(len(rows), preprocess)}
+    return built

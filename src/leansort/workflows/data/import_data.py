@@ -1,0 +1,225 @@
+"""`leansort data sample|import|download`: draw, fetch and import data sets."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from leansort.core import manifest as manifests
+from leansort.core.errors import UserError
+from leansort.core.files import atomic_io, json_documents
+from leansort.core.manifest import SPLITS, Manifest
+from leansort.core.process.console import bar, say
+from leansort.core.text.escaping import printable
+from leansort.data.importing.classes import doubts
+from leansort.data.importing.items import Items
+from leansort.data.importing.manifest_builder import MAX_UNREADABLE, build_manifest
+from leansort.recipe import schema as recipes
+from leansort.recipe.schema import Recipe
+from leansort.workflows.data.resume_check import keep_import, require_own, require_same_import, same_manifest
+
+if TYPE_CHECKING:
+    from leansort.data.download.photo_downloads import DownloadResult
+
+
+def draw_sample(out: Path, *, seed: int, train: int, val: int, test: int) -> dict[str, Any]:
+    """Draw the sample data set: `annotations.json` and `images/` in `out`; return its counts."""
+    from leansort.data.synthetic.dataset import draw_dataset
+
+    with bar("drawing scenes") as advance:
+        scenes = {"train": train, "val": val, "test": test}
+        tree = draw_dataset(out, seed=seed, scenes=scenes, progress=advance)
+    return {"annotations": str(out / "annotations.json"), "scenes": scenes, "boxes": len(tree["annotations"])}
+
+
+def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
+    """Import a data set; write `manifest.parquet`, and `import.json` with all that was found wrong, into `out`.
+
+    Args:
+        data: as the `data` section of a recipe: `source`, the keys of that source, and `split`.
+        out: gets the manifest, and crops where the source cuts them.
+        seed: of the splits, where the data set gives none.
+
+    Raises:
+        UserError: the data set cannot be used, or too many of its pictures cannot be read.
+    """
+    module, config = recipes.source_config(data, out=out, path=out / "data")
+    say(f"data: reading {data['source']} {describe_source(config)}")
+    _say_recognized(module, config)
+    found = _items(module, config)
+    with bar("checking pictures") as advance:
+        manifest, faults = build_manifest(
+            found, seed=seed, split=recipes.split_config(data), progress=advance,
+            tolerate=getattr(config, "tolerate", MAX_UNREADABLE), keep=recipes.keep_classes(data),
+        )  # fmt: skip
+    for line in faults.lines():
+        say(f"found {line}")
+    warn(manifest)
+    tree = {
+        **counts(manifest),
+        "faults": faults.to_json(),
+        "warnings": doubts(manifest),
+        "data": _named(data),
+        "seed": seed,
+    }
+    keep_import(found, manifest, out)
+    atomic_io.write_json(out / "import.json", tree)
+    manifest.save(out / "manifest.parquet")  # last: where it lies the import is whole
+    return manifest
+
+
+def warn(manifest: Manifest) -> None:
+    """Say which classes are short of crops, and what that does to the score."""
+    for sentence in doubts(manifest):
+        say(f"warning: {sentence}")
+
+
+def data_for(
+    recipe: Recipe,
+    out: Path,
+    manifest: Path | None,
+    *,
+    resume: bool,
+    import_into: Callable[[Recipe, Path], Manifest] | None = None,
+) -> Manifest:
+    """The data to work on: those of `manifest`, or the recipe's own, imported into `out` or, on resuming, kept there.
+
+    Args:
+        recipe: names the data.
+        out: the folder.
+        manifest: other data, imported before.
+        resume: whether what lies in `out` may be taken.
+        import_into: imports a recipe's data into a folder; None does so in this process.
+
+    Raises:
+        UserError: the data cannot be used, or `out` holds others.
+    """
+    if manifest:
+        given = same_manifest(manifest, out, resume=resume)
+        warn(given)
+        return given
+    if resume:
+        require_own(out)
+    kept = _kept(recipe.data, out, seed=recipe.seed) if resume else None
+    if kept or import_into is None:
+        return kept or import_data(recipe.data, out, seed=recipe.seed)
+    return import_into(recipe, out)
+
+
+def _kept(data: dict[str, Any], out: Path, *, seed: int) -> Manifest | None:
+    """What an earlier import of the same data left in `out`; None where there is nothing.
+
+    Raises:
+        UserError: other data were imported there, or their files changed since.
+    """
+    if not (out / "manifest.parquet").exists():
+        return None
+    path = out / "import.json"
+    tree = json_documents.read(path, dict[str, Any], "resume") if path.exists() else {}
+    if (tree.get("data", _named(data)), tree.get("seed", seed)) != (_named(data), seed):
+        raise UserError(f"resume: {out} holds other data than the recipe names now; start anew with another --out")
+    require_same_import(data, out)
+    kept = manifests.load(out)
+    warn(kept)
+    return kept
+
+
+def _named(data: dict[str, Any]) -> dict[str, Any]:
+    """A `data` section as plain data, its paths as they are called from anywhere."""
+    return {key: _plain(value, path=key == "path") for key, value in data.items()}
+
+
+def _plain(value: Any, *, path: bool) -> Any:
+    if isinstance(value, Path) or (path and isinstance(value, str)):
+        return str(Path(value).resolve())
+    if isinstance(value, dict):
+        return {str(key): _plain(one, path=path) for key, one in value.items()}
+    return [_plain(one, path=path) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _items(module: Any, config: Any) -> Items:
+    if "progress" not in inspect.signature(module.items).parameters:
+        return cast(Items, module.items(config))
+    with bar("cutting crops, photos") as advance:
+        return cast(Items, module.items(config, advance))
+
+
+def describe_source(config: Any) -> str:
+    """The path or paths of a source, for people."""
+    keyed = config.path.items() if isinstance(config.path, dict) else [("", config.path)]
+    several = [(key, path if isinstance(path, tuple) else (path,)) for key, path in keyed]
+    return ", ".join(f"{key}={path}" if key else str(path) for key, paths in several for path in paths)
+
+
+def _say_recognized(module: Any, config: Any) -> None:
+    """Name what a source took a folder for, where it recognizes folders."""
+    for line in module.recognized(config) if hasattr(module, "recognized") else []:
+        say(f"data: {line}")
+
+
+def survey(data: dict[str, Any]) -> dict[str, Any]:
+    """Count what an import would give, without opening a photo or writing anything.
+
+    Raises:
+        UserError: the data set cannot be used, or its source cannot be counted without importing.
+    """
+    module, config = recipes.source_config(data)
+    if not hasattr(module, "survey"):
+        raise UserError(f"--dry-run: source {data['source']!r} has nothing to count before it is imported")
+    _say_recognized(module, config)
+    return cast(dict[str, Any], module.survey(config))
+
+
+def survey_table(surveyed: dict[str, Any]) -> str:
+    """Lay a survey out as text: one block a part, and for COCO the sum that must equal the annotations."""
+    lines: list[str] = []
+    for part, value in surveyed.items():
+        if isinstance(value, dict):
+            lines += [f"{part}:", *(f"  {printable(name):<32} {_cell(count)}" for name, count in value.items())]
+        else:
+            lines.append(f"{part:<34} {_cell(value)}")
+    parts = ("classes", "dropped categories", "dropped boxes")
+    if all(part in surveyed for part in parts):
+        sums = [sum(surveyed[part].values()) for part in parts]
+        lines.append(f"sum: {' + '.join(f'{n:,}' for n in sums)} = {sum(sums):,} of {surveyed['annotations']:,}")
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:>9,}" if isinstance(value, int) else str(value)
+
+
+def download_taco(
+    annotations: Path, out: Path, *, size: str, jobs: int, retries: int, timeout_s: float
+) -> DownloadResult:
+    """Fetch a COCO file's photos by the URLs in it; photos that are there and whole are left alone.
+
+    Raises:
+        UserError: the file is not COCO, names no URLs, or names files outside `out`.
+        LeansortError: the disk is full.
+    """
+    from leansort.data.download.photo_downloads import download, list_photos
+
+    listed = list_photos(annotations, "640" if size == "640" else "original")
+    with bar("photos") as advance:
+        return download(listed, out, jobs=jobs, retries=retries, timeout_s=timeout_s, progress=advance)
+
+
+def counts(manifest: Manifest) -> dict[str, Any]:
+    """Crops by split and class, and what the import counted."""
+    by_split = {split: dict(zip(manifest.labels.names, manifest.counts(split), strict=True)) for split in SPLITS}
+    return {"splits": {k: v for k, v in by_split.items() if any(v.values())}, "notes": manifest.notes}
+
+
+def check_source(settings: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Check what the command line said of a source, before anything is made.
+
+    Raises:
+        UserError: no such source, or it has no such setting.
+    """
+    faults = recipes.data_faults(settings, out)
+    if faults:
+        raise UserError("; ".join(faults))
+    return settings

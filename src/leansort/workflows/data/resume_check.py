@@ -1,0 +1,77 @@
+"""Resuming on the same data: what a run began with is written down, and compared before it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from leansort.core import manifest as manifests
+from leansort.core.errors import UserError
+from leansort.core.manifest import Manifest
+from leansort.core.process.console import say
+from leansort.core.process.distributed import first_process
+from leansort.data import inputs
+from leansort.data.importing.items import Items
+from leansort.data.inputs import Inputs
+from leansort.recipe import schema as recipes
+
+FILE = "inputs.parquet"
+WAY_OUT = "start anew with another --out, or put the data back"
+
+
+def keep_import(found: Items, manifest: Manifest, out: Path) -> None:
+    """Write down the files that an import read, where its source says which they are."""
+    if found.inputs is None:
+        (out / FILE).unlink(missing_ok=True)
+        return
+    hashes = {one.path: one.hash for one in inputs.of_manifest(manifest)}
+    Inputs(inputs.of_files(found.inputs, hashes)).save(out / FILE)
+
+
+def require_same_import(data: dict[str, Any], out: Path) -> None:
+    """Refuse to go on where the files that the import in `out` read are others now.
+
+    Raises:
+        UserError: with what was added, removed and changed.
+    """
+    module, config = recipes.source_config(data, out=out, path=out / "data")
+    if not hasattr(module, "inputs"):
+        return
+    if not (out / FILE).exists():
+        say(f"resume: {out} does not tell which files its import read; whether they changed is not checked")
+        return
+    _refuse(inputs.differences(inputs.load(out / FILE).files, module.inputs(config)), out)
+
+
+def same_manifest(path: Path, out: Path, *, resume: bool) -> Manifest:
+    """The manifest that a run is given; on resuming it must be the one that the run began with.
+
+    Raises:
+        UserError: it was made anew with other crops, classes or splits, its files changed, or the run in `out` began
+            with data of its own.
+    """
+    given = manifests.load(path)
+    now, known = inputs.of_manifest(given), out / FILE
+    if resume and (out / "manifest.parquet").exists():
+        if manifests.load(out).digest != given.digest:
+            raise UserError(f"resume: {out} was begun with data of its own, {path} holds others; {WAY_OUT}")
+    elif resume and known.exists():
+        _refuse(inputs.differences(inputs.load(known).files, now), out)
+    elif first_process():
+        Inputs(now, str(path.absolute())).save(known)
+    return given
+
+
+def require_own(out: Path) -> None:
+    """Refuse to import data into a folder whose run began with a manifest that was given.
+
+    Raises:
+        UserError: with that manifest.
+    """
+    if (out / FILE).exists() and (begun := inputs.load(out / FILE).manifest):
+        raise UserError(f"resume: {out} was begun with --manifest {begun}; name it again")
+
+
+def _refuse(told: str, out: Path) -> None:
+    if told:
+        raise UserError(f"resume: the data are not those that {out} was begun with: {told}; {WAY_OUT}")

@@ -1,0 +1,248 @@
+"""`leansort bench`: how fast bundles are on this machine, after the rules of MLPerf's single stream and offline."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leansort.core.errors import UserError
+from leansort.core.files import atomic_io
+from leansort.core.preprocess import UnreadableImage, decode
+from leansort.core.process.console import say
+from leansort.measure import roofline
+from leansort.measure.engine_selection import engine_choice
+from leansort.measure.measurement import Measurement
+from leansort.measure.roofline import EnginePeak
+from leansort.measure.timing import cold_start, latency, machine
+from leansort.measure.timing.latency import Seconds
+from leansort.report import speeds
+from leansort.runtime import engine as runtime
+from leansort.runtime.autobatch import usable_cores
+from leansort.runtime.engine import LayerTime
+from leansort.runtime.predictor import Classifier
+
+MOST_PICTURES = 256
+STARTS = 5
+SIDE = 32  # of the pictures that are decoded to see whether they can be
+ALONE, DECODE, WHOLE = "model alone", "decode alone", "decode to label"
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """How bundles are timed.
+
+    Attributes:
+        seconds: least time for each figure.
+        queries: fewest calls for each latency; of fewer than a thousand, p99 is little more than the worst.
+        threads: compute threads of the engine.
+        engine: for each bundle the one that suits it where empty, the fastest for `auto`.
+        baseline: a bundle that the others are compared with, among them or not.
+        profile: also time every layer.
+        starts: how often a whole program is started; 0 measures no cold start and no memory.
+    """
+
+    seconds: float = 3.0
+    queries: int = 1000
+    threads: int = 1
+    engine: str = ""
+    baseline: Path | None = None
+    profile: bool = False
+    starts: int = STARTS
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """What was measured.
+
+    Attributes:
+        measurements: latencies (ms), throughput (images/s), cold start (s), memory (MB), and ratios (times).
+        warning: where other work kept the machine busy, else empty.
+        machine: what it was measured on.
+        peaks: what the engines reach at best.
+        shares: of its engine's peak that each bundle reaches, and in which arithmetic.
+        layers: time by layer, by bundle, where wanted.
+    """
+
+    measurements: list[Measurement]
+    warning: str
+    machine: dict[str, Any]
+    peaks: list[EnginePeak]
+    shares: dict[str, tuple[float, str]]
+    layers: dict[str, list[LayerTime]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, for `bench.json`."""
+        return {
+            "measurements": [one.model_dump(mode="json") for one in self.measurements],
+            "warning": self.warning,
+            "machine": self.machine,
+            "peaks": [one.to_json() for one in self.peaks],
+            "shares": {name: {"share": share, "kind": kind} for name, (share, kind) in self.shares.items()},
+            "layers": {name: [asdict(one) for one in found] for name, found in self.layers.items()},
+        }
+
+
+def bench(paths: Sequence[Path], pictures: Sequence[Path], config: BenchSettings | None = None) -> BenchResult:
+    """Time bundles: what is compared is interleaved.
+
+    Args:
+        paths: the bundle files.
+        pictures: pictures to decode; held in memory, so that the disk is not timed.
+        config: how.
+
+    Raises:
+        UserError: no bundle, no picture that can be read, or no such baseline.
+        IntegrityError: a bundle is damaged.
+    """
+    config, watch = config or BenchSettings(), machine.LoadWatch()
+    if not paths or not pictures:
+        raise UserError("bench: needs at least one bundle and one picture")
+    base = _baseline(paths, config.baseline)
+    named = _named([*paths, *([base] if base and base not in paths else [])])
+    loaded = {
+        name: engine_choice.load_classifier(path, config.engine, threads=config.threads, say=say)
+        for name, path in named.items()
+    }
+    said = runtime.parse_engine(config.engine)[1].get(
+        "threads"
+    )  # behind the engine's name, which was checked by loading it
+    config = replace(config, threads=int(said or config.threads))
+    count = min(MOST_PICTURES, len(pictures))  # of all classes, whose folders come one after the other
+    readable = _readable([pictures[at * len(pictures) // count] for at in range(count)])
+    data = list(readable.values())
+    times = _single_stream(loaded, data, config)
+    found = _latencies(loaded, times, config) + _offline(loaded, data, config)
+    if base:
+        found += _ratios(loaded, times, next(name for name, path in named.items() if path == base))
+    found += _starts(named, loaded, next(iter(readable)), config)
+    profiles = {name: _profile(one, data[0], config) for name, one in loaded.items()} if config.profile else {}
+    peaks = roofline.peaks(threads=config.threads)
+    shares = {
+        name: roofline.peak_fraction(one.bundle, one.engine_name, float(np.median(times[f"{name}: {ALONE}"])), peaks)
+        for name, one in loaded.items()
+    }
+    return BenchResult(found, watch.warning(), machine.machine_state(), peaks, shares, profiles)
+
+
+def text(found: BenchResult) -> str:
+    """As lines of text."""
+    parts = [speeds.table(found.measurements), speeds.reached(found.shares, found.peaks)]
+    parts += [speeds.layers(name, layers) for name, layers in found.layers.items()]
+    return "\n\n".join([*parts, speeds.state(found.machine)])
+
+
+def _baseline(paths: Sequence[Path], wanted: Path | None) -> Path | None:
+    if wanted and wanted not in paths and not wanted.exists():
+        raise UserError(f"bench: the baseline {wanted} is not there")
+    return wanted
+
+
+def _readable(pictures: Sequence[Path]) -> dict[Path, bytes]:
+    """Encoded bytes of the pictures that can be decoded; the others would end a measurement half-way."""
+    found, fault = dict[Path, bytes](), ""
+    for path in pictures:
+        try:
+            data = atomic_io.read_file(path)
+            decode(data, target=SIDE)
+            found[path] = data
+        except (UnreadableImage, OSError) as error:
+            fault = fault or f"{path} {error}"
+    if not found:
+        raise UserError(f"bench: none of {len(pictures)} pictures can be read; the first: {fault}")
+    return found
+
+
+def _named(paths: Sequence[Path]) -> dict[str, Path]:
+    short = {path.stem: path for path in paths}
+    return short if len(short) == len(paths) else {str(path): path for path in paths}
+
+
+def _single_stream(
+    loaded: Mapping[str, Classifier], data: Sequence[bytes], config: BenchSettings
+) -> dict[str, Seconds]:
+    calls = {
+        f"{name}: {what}": call
+        for name, classifier in loaded.items()
+        for what, call in _calls(classifier, data).items()
+    }
+    return latency.time_interleaved(calls, seconds=config.seconds, least=config.queries)
+
+
+def _calls(classifier: Classifier, data: Sequence[bytes]) -> dict[str, Callable[[], object]]:
+    x_bhwc = np.stack([classifier.preprocess(data[0])])
+    decoded, labelled = itertools.cycle(data), itertools.cycle(data)
+    return {
+        ALONE: lambda: classifier.engine.run(x_bhwc),
+        DECODE: lambda: classifier.preprocess(next(decoded)),
+        WHOLE: lambda: classifier.predict(next(labelled)),
+    }
+
+
+def _latencies(
+    loaded: Mapping[str, Classifier], times: Mapping[str, Seconds], config: BenchSettings
+) -> list[Measurement]:
+    return [
+        latency.summarize_latency(name, taken, threads=config.threads, **_source(loaded[name.rpartition(": ")[0]]))
+        for name, taken in times.items()
+    ]
+
+
+def _offline(loaded: Mapping[str, Classifier], data: Sequence[bytes], config: BenchSettings) -> list[Measurement]:
+    """All pictures as fast as they go, on every core: from encoded bytes to labels."""
+    calls = {
+        name: (lambda one=one: deque(one.predict_many(data, batch=1, threads=usable_cores()), maxlen=0))
+        for name, one in loaded.items()
+    }
+    times = latency.time_interleaved(calls, seconds=config.seconds, warmup=1, least=5)
+    rates = {name: len(data) / taken for name, taken in times.items()}
+    return [
+        latency.summarize(f"{name}: offline", rate, "images/s", threads=usable_cores(), **_source(loaded[name]))
+        for name, rate in rates.items()
+    ]
+
+
+def _ratios(loaded: Mapping[str, Classifier], times: Mapping[str, Seconds], base: str) -> list[Measurement]:
+    found = []
+    for name, classifier in loaded.items():
+        for what in (ALONE, WHOLE) if name != base else ():
+            ours = times[f"{name}: {what}"]
+            value, low, high = latency.speed_ratio(times[f"{base}: {what}"], ours)
+            found.append(Measurement(
+                name=f"{name}: {what}, over {base}", value=value, unit="times", low=low, high=high, count=len(ours),
+                **_source(classifier),
+            ))  # fmt: skip
+    return found
+
+
+def _starts(
+    named: Mapping[str, Path], loaded: Mapping[str, Classifier], picture: Path, config: BenchSettings
+) -> list[Measurement]:
+    """A program of its own for each, as a robot starts it: until its first label, and the most memory it has."""
+    found = []
+    for name, path in named.items() if config.starts else ():
+        command = [sys.executable, "-m", "leansort", "predict", str(path), str(picture), "--threads", "1"]
+        command += ["--batch", "1", "--engine", loaded[name].engine_name]
+        seconds, peak = cold_start.time_cold_start(command, times=config.starts)
+        source = _source(loaded[name])
+        found.append(latency.summarize(f"{name}: cold start", seconds, "s", **source))
+        found.append(Measurement(
+            name=f"{name}: peak memory", value=peak / 1e6, unit="MB", low=peak / 1e6, high=peak / 1e6,
+            count=config.starts, **source,
+        ))  # fmt: skip
+    return found
+
+
+def _profile(classifier: Classifier, data: bytes, config: BenchSettings) -> list[LayerTime]:
+    x_bhwc = np.stack([classifier.preprocess(data)])
+    return runtime.profile_layers(classifier.bundle, x_bhwc, classifier.engine_name, threads=config.threads)
+
+
+def _source(classifier: Classifier) -> dict[str, Any]:
+    return {"bundle": classifier.bundle.digest, "engine": classifier.engine_name}

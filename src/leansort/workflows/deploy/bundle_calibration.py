@@ -1,0 +1,42 @@
+"""A bundle's confidences made to mean something, on val, as the robot's engine gives them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from leansort.core.bundle import Bundle
+from leansort.data.loading.crops import Crops
+from leansort.measure import engine_trial
+from leansort.measure.accuracy.calibration import Calibration, calibrate
+from leansort.runtime import engine as engines
+
+
+def calibrate_bundle(bundle: Bundle, val: Crops, wanted_error: float | None = None) -> tuple[Bundle, Calibration]:
+    """Fit a bundle's temperature and threshold.
+
+    Args:
+        bundle: its own temperature and threshold are replaced.
+        val: crops that nothing was trained on.
+        wanted_error: largest share of wrong labels among accepted ones; None accepts everything.
+
+    Returns:
+        The bundle with both, and what they come to on val.
+    """
+    logits = engines.compute_logits(engine_trial.load(bundle), val.pixels)
+    found = calibrate(logits, np.asarray(val.labels, np.int64), wanted_error)
+    meta = bundle.meta.model_copy(update={"temperature": found.temperature, "reject_below": found.reject_below})
+    return replace(bundle, meta=meta), found
+
+
+def calibration_sentence(found: Calibration) -> str:
+    """What was found, in one line."""
+    before, after = found.ece_before, found.ece_after
+    text = f"temperature {found.temperature:.2f}, calibration error {before:.3f} before, {after:.3f} after"
+    if found.wanted_error is None:
+        return text
+    return (
+        f"{text}; accepted from probability {found.reject_below:.3f} on: {found.coverage:.1%} of val crops, "
+        f"{found.error:.1%} of them wrong (wanted at most {found.wanted_error:.1%})"
+    )

@@ -1,0 +1,50 @@
+"""`leansort export`: a trained model in, a verified bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from leansort.arch.trained_model import TrainedModel
+from leansort.core.bundle import Bundle
+from leansort.core.manifest import Manifest
+from leansort.core.process.console import say
+from leansort.export import parity
+from leansort.export.formats import export_to_format
+from leansort.measure.accuracy.calibration import Calibration
+from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
+from leansort.workflows.training.train import load_crops
+
+
+def export_bundle(
+    model: TrainedModel,
+    manifest: Manifest,
+    out: Path,
+    *,
+    name: str = "",
+    graph_format: str = "onnx",
+    wanted_error: float | None = None,
+) -> tuple[Bundle, parity.Parity, Calibration]:
+    """Export a model, prove on the val crops that the bundle says the same, calibrate it, and only then write it.
+
+    Args:
+        model: the network.
+        manifest: whose val crops prove and calibrate.
+        out: the bundle to write.
+        name: of the model, for people.
+        graph_format: `onnx`, `openvino` or `torch`.
+        wanted_error: largest share of wrong labels among accepted ones; None accepts everything.
+
+    Raises:
+        UserError: the manifest's labels differ from the model's, or there is no such format.
+        MissingExtraError: the format's library is not installed.
+        LeansortError: the bundle differs from the network; nothing is written.
+    """
+    model.labels.require_same(manifest.labels, "the model", "the manifest")
+    bundle = export_to_format(model, graph_format, name=name)
+    val = load_crops(manifest, "val", model.preprocess, out.parent / "cache")
+    same = parity.check_parity(model, bundle, val.pixels)
+    say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
+    bundle, found = calibrate_bundle(bundle, val, wanted_error)
+    say(f"export: {calibration_sentence(found)}")
+    bundle.save(out)
+    return bundle, same, found

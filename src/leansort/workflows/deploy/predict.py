@@ -1,0 +1,178 @@
+"""`leansort predict`: pictures in, labels out; one bad picture never stops the rest."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from leansort.core import bundle as bundles
+from leansort.core.damage.watch import Watch, watching
+from leansort.core.errors import UserError, not_one_of
+from leansort.core.files import atomic_io
+from leansort.core.folders.image_files import SHOWN, image_files
+from leansort.core.process.console import say
+from leansort.core.text.escaping import json_text, printable, printable_lines
+from leansort.core.text.name_lists import names_of
+from leansort.core.text.table_files import csv_line, csv_path
+from leansort.measure.engine_selection import engine_choice
+from leansort.runtime.call_board import Board
+from leansort.runtime.predictor import Classifier, Prediction
+from leansort.workflows.deploy import supervised_prediction
+from leansort.workflows.deploy.predict_output import written
+
+FORMATS = ("text", "csv", "json")
+COLUMNS = ("image", "label", "probability", "accepted", "error")  # of CSV, before those of the classes
+
+
+def list_inputs(inputs: Sequence[str], listed: BinaryIO | None = None) -> Iterator[Path]:
+    """Yield the pictures that the arguments name: files, all pictures below a folder, `-` for a list of paths.
+
+    What a folder holds besides is counted by kind, in a line on standard error.
+
+    Args:
+        inputs: the arguments.
+        listed: the list, one path a line or with NUL between paths; standard input of the command line.
+
+    Raises:
+        UserError: a named file or folder is not there, a folder holds no picture, or the list is UTF-16.
+    """
+    for name in inputs:
+        path = Path(name)
+        if name == "-" and listed is not None:
+            yield from map(Path, names_of(listed, "standard input"))
+        elif path.is_dir():
+            yield from _pictures(path)
+        elif os.path.lexists(path):  # where a link leads is asked when it is read, as of a list
+            yield path
+        else:
+            raise UserError(f"predict: {path} is not there")
+
+
+def _pictures(folder: Path) -> Sequence[Path]:
+    """The pictures of a folder; says what else there is, on standard error."""
+    listed = image_files(folder)
+    passed = printable(listed.summary())
+    if not listed.files:
+        raise UserError(f"folder {folder} holds no pictures ({SHOWN})" + f"; {passed}" * bool(passed))
+    if passed:
+        say(f"{printable(str(folder))}: {passed}")
+    return listed.files
+
+
+def predict_images(
+    classifier: Classifier, pictures: Iterable[Path], *, threads: int = 0, batch: int = 0
+) -> Iterator[tuple[Path, Prediction]]:
+    """Classify pictures in order.
+
+    Args:
+        classifier: a loaded bundle.
+        pictures: their paths; may be endless.
+        threads: that decode and run; 0 tries one and all cores.
+        batch: pictures an engine call; 0 tries several and takes the fastest.
+
+    Yields:
+        Each path with its prediction, whose `error` is set where the picture cannot be read.
+    """
+    paths, again = itertools.tee(pictures)
+    yield from zip(again, classifier.predict_many(paths, batch=batch, threads=threads), strict=True)
+
+
+def predict_to(
+    bundle: Path, pictures: Iterator[Path], out: Path | None, *, style: str, threads: int, batch: int, engine: str
+) -> int:
+    """Classify pictures and print the lines, or write them to a file that takes the place of `out` when all are done.
+
+    An engine that leansort does not rest on itself works in a child process, so that a fault in its native code costs
+    neither the lines that are done nor the word of what happened.
+
+    Returns:
+        How many pictures could not be read.
+
+    Raises:
+        UserError: there is no such format or picture.
+        EngineError: the engine crashed, hung or failed before anything was sorted.
+        LeansortError: it did so later; the lines that are done are in `out` with `.part` behind its name.
+    """
+    if style not in FORMATS:
+        raise not_one_of("--format", style, FORMATS)
+    if out:
+        atomic_io.require_file(out)  # not only when all are sorted
+    opened = bundles.load(bundle)
+    board = Board() if supervised_prediction.possible() and not engine_choice.is_proven(opened, engine) else None
+
+    def work(target: TextIO) -> int:
+        shown = printable_lines if target.isatty() else str  # values of CSV are as they are, but on a terminal
+        with engine_choice.classifier_of(opened, engine, board=board, say=say) as classifier, watching() as watch:
+            failed, open_ones = Counter[bool](), deque[Path]()
+            results = predict_images(classifier, _listing(pictures, open_ones), threads=threads, batch=batch)
+            results = _counted(_damage_named(results, open_ones, watch), failed)
+            for number, line in enumerate(format_predictions(results, classifier.bundle.meta.labels, style)):
+                print(shown(line), file=target, flush=True)  # a robot waits for it at the other end of a pipe
+                if board and (number or style != "csv"):  # whose first line names the columns
+                    board.wrote()
+        return failed[True]
+
+    return written(opened, board, work, out)
+
+
+def _listing(pictures: Iterable[Path], open_ones: deque[Path]) -> Iterator[Path]:
+    for path in pictures:
+        open_ones.append(path)
+        yield path
+
+
+def _damage_named(
+    results: Iterable[tuple[Path, Prediction]], open_ones: deque[Path], watch: Watch
+) -> Iterator[tuple[Path, Prediction]]:
+    """Name what is damaged as soon as decoders complain: it is among the pictures that are being worked on."""
+    written, judged = watch.written(), 0
+    for result in results:
+        if watch.written() != written:
+            written = watch.written()
+            for path in itertools.islice(list(open_ones), judged, None):
+                if why := watch.fault_of(path):
+                    say(printable(f"warning: {path} is damaged: {why}; it is sorted by what could be decoded"))
+            judged = len(open_ones)
+        open_ones.popleft()
+        judged = max(0, judged - 1)
+        yield result
+
+
+def _counted(results: Iterable[tuple[Path, Prediction]], failed: Counter[bool]) -> Iterator[tuple[Path, Prediction]]:
+    for path, said in results:
+        failed[bool(said.error)] += 1
+        yield path, said
+
+
+def format_predictions(results: Iterable[tuple[Path, Prediction]], labels: Sequence[str], style: str) -> Iterator[str]:
+    """Yield the output line by line: text, CSV with a column `p_NAME` for each class, or one JSON object a line."""
+    if style == "csv":
+        yield csv_line([*COLUMNS, *(f"p_{label}" for label in labels)])
+    for path, said in results:
+        if style == "json":
+            yield json_text(_record(path, said, labels))
+        elif style == "csv":
+            row = [csv_path(path), said.label, f"{said.probability:.6f}", str(said.accepted).lower(), said.error]
+            yield csv_line([*row, *(f"{p:.6f}" for p in said.probabilities or [0.0] * len(labels))])
+        else:
+            yield "\t".join(map(printable, _fields(path, said)))
+
+
+def _fields(path: Path, said: Prediction) -> list[str]:
+    if said.error:
+        return [str(path), f"error: {said.error}"]
+    return [str(path), said.label, f"{said.probability:.4f}", *([] if said.accepted else ["rejected"])]
+
+
+def _record(path: Path, said: Prediction, labels: Sequence[str]) -> dict[str, Any]:
+    if said.error:
+        return {"image": str(path), "error": said.error}
+    probabilities = dict(zip(labels, (round(p, 6) for p in said.probabilities), strict=True))
+    return {
+        "image": str(path), "label": said.label, "probability": round(said.probability, 6),
+        "accepted": said.accepted, "probabilities": probabilities,
+    }  # fmt: skip

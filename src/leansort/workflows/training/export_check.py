@@ -1,0 +1,129 @@
+"""Whether a network can be exported, found out before hours are spent on training it.
+
+What is asked is what the export will do: trace the network, fold its batch norms, write the graph in the recipe's
+format at the recipe's size and compare the two on a few pictures. The weights are as they are drawn, with noise where
+they are drawn alike and batch norms that have seen a batch, so that a difference would show.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+from leansort.arch.analysis.summary import UNFIT
+from leansort.arch.build import is_of_own_blocks
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.timm_models.networks import is_timm
+from leansort.arch.trained_model import TrainedModel
+from leansort.core.bundle import Bundle
+from leansort.core.errors import LeansortError, MissingExtraError, UserError
+from leansort.core.process.console import say
+from leansort.core.provenance import versions
+from leansort.export import parity
+from leansort.export.fast_export import export_for_timing
+from leansort.export.formats import export_to_format
+from leansort.export.parity import Parity
+from leansort.measure import measurement_cache
+from leansort.recipe.schema import Recipe
+from leansort.runtime import openvino_graph
+from leansort.runtime.engine import Pixels
+from leansort.workflows.training.untrained_network import CLASSES, noise, untrained
+
+KIND = "exportable"
+_proven: set[str] = set()  # in this process
+
+
+def require_exportable(spec: ArchSpec, recipe: Recipe) -> None:
+    """Refuse a network that training would be wasted on; what has been proven on this machine is taken as it was.
+
+    Args:
+        spec: the recipe's network, of any number of classes.
+        recipe: says the size of pictures and the format of the export.
+
+    Raises:
+        UserError: it cannot be exported, or the graph differs from the network; the layer is named where it is known.
+        MissingExtraError: the format's library is not installed.
+    """
+    size, graph_format = recipe.preprocess.size, _format(recipe)
+    name = _name(spec, size, graph_format)
+    of_timm = is_timm(spec.base)  # which its version describes; a backbone in a file may change
+    if name in _proven or (of_timm and measurement_cache.read(KIND, _key(name))):
+        return
+    if not is_of_own_blocks(spec):
+        say(f"{spec.base}: making sure that it exports before it is trained")
+    proof(spec, recipe)
+    _proven.add(name)
+    if of_timm:
+        measurement_cache.write(KIND, _key(name), {"exports": True})
+
+
+def proof(spec: ArchSpec, recipe: Recipe) -> Parity:
+    """Export a recipe's untrained network and compare the two.
+
+    Raises:
+        UserError: it cannot be exported, or the graph differs from the network; the layer is named where it is known.
+        MissingExtraError: the format's library is not installed.
+    """
+    graph_format = _format(recipe)
+    try:
+        model = untrained(spec, recipe.preprocess)
+        bundle = provisional(model, graph_format, quick=is_of_own_blocks(spec))
+        return parity.check_parity(model, bundle, noise(recipe.preprocess.size), untrained=True)
+    except MissingExtraError:
+        raise
+    except (LeansortError, *UNFIT) as error:
+        reason = " ".join(str(error).split()).removeprefix("export: ")[:300]
+        where = f"{graph_format}, {recipe.preprocess.size} px"
+        raise UserError(f"arch: {spec.base} cannot be trained to be exported ({where}): {reason}") from None
+
+
+def require_exact(model: TrainedModel, graph_format: str, pixels: Pixels) -> None:
+    """Export a network and compare the two, once in a process for an architecture.
+
+    Args:
+        model: the network.
+        graph_format: `onnx`, `openvino` or `torch`.
+        pixels: pictures to compare them on, uint8 (n, size, size, 3).
+
+    Raises:
+        LeansortError: the export fails, or the graph differs.
+    """
+    if _name(model.spec, model.preprocess.size, graph_format) in _proven:
+        return
+    parity.check_parity(model, provisional(model, graph_format, quick=is_of_own_blocks(model.spec)), pixels)
+    proven(model, graph_format)
+
+
+def proven(model: TrainedModel, graph_format: str) -> None:
+    """Note that a network's export has been compared with it."""
+    _proven.add(_name(model.spec, model.preprocess.size, graph_format))
+
+
+def provisional(model: TrainedModel, graph_format: str, *, quick: bool) -> Bundle:
+    """A bundle to be looked at and thrown away.
+
+    Args:
+        model: the network.
+        graph_format: `onnx`, `openvino` or `torch`.
+        quick: by the exporter that takes a fifth of a second. What it says can be relied upon for networks of our own
+            blocks, which are tested with both exporters; of others it takes some that the real one refuses.
+
+    Raises:
+        LeansortError: the network cannot be exported.
+    """
+    if graph_format == "torch" or not quick:
+        return export_to_format(model, graph_format)
+    bundle = export_for_timing(model)
+    return bundle if graph_format == "onnx" else Bundle(bundle.meta, openvino_graph.files(openvino_graph.read(bundle)))
+
+
+def _format(recipe: Recipe) -> str:
+    return "onnx" if recipe.compress.steps else recipe.export.format  # what passes start from
+
+
+def _name(spec: ArchSpec, size: int, graph_format: str) -> str:
+    return f"{graph_format} {size} {spec.model_copy(update={'classes': len(CLASSES)}).model_dump_json()}"
+
+
+def _key(name: str) -> Any:
+    return [name, versions(), [importlib.metadata.version(library) for library in ("timm", "onnxscript")]]

@@ -1,0 +1,121 @@
+"""Training a network on, for passes that heal what they cut: the recipe's own training with a few keys changed."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from leansort.arch.timm_models import networks
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.compress_config import START, FinetuneConfig
+from leansort.compress.passes_api import Prepare
+from leansort.core.errors import UserError
+from leansort.core.manifest import Manifest
+from leansort.core.process.console import epochs, say
+from leansort.core.seeds import Seeds
+from leansort.core.text import yaml_config
+from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.recipe.schema import Recipe
+from leansort.train import checkpoint
+from leansort.train.distillation import teachers
+from leansort.train.job import TrainingJob
+from leansort.train.loop import train
+from leansort.train.train_config import DistillConfig, TrainConfig
+from leansort.workflows.training import export_check
+from leansort.workflows.training.train import load_crops
+
+_PICTURES = 8
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """Trains networks on with a recipe's data, augmentation and training settings.
+
+    Attributes:
+        recipe: the recipe.
+        manifest: the data.
+        cache: folder of decoded crops.
+        start: file of the network that teachers named `start` stand for.
+    """
+
+    recipe: Recipe
+    manifest: Manifest
+    cache: Path
+    start: Path
+
+    def __call__(
+        self, model: TrainedModel, heal: FinetuneConfig, folder: Path, prepare: Prepare | None = None
+    ) -> TrainedModel:
+        """Train `model` in `folder`, going on with what is there; `prepare` changes the network before training.
+
+        Raises:
+            UserError: a key of `heal` is wrong, or a teacher is missing or knows other classes.
+            LeansortError: the network, as a pass has changed it, cannot be exported.
+        """
+        job = self._job(model, heal)
+        network = model.network()
+        given = teachers.load(self._files(heal), model.labels, hints=False, threads=self.recipe.train.threads or 1)
+        resume = begun(folder, job)
+        if not resume:  # what a pass has made of it, before it is trained
+            export_check.require_exact(model, "onnx", np.asarray(job.val.pixels[:_PICTURES]))
+        say(f"  training on for {heal.epochs} epochs{', going on' if resume else ''}")
+        with epochs(job.config.epochs) as (on_step, on_epoch):
+            return train(
+                job, folder, network=prepare(network) if prepare else network, teachers=given, resume=resume,
+                on_epoch=on_epoch, on_step=on_step, say=say,
+            )  # fmt: skip
+
+    def _job(self, model: TrainedModel, heal: FinetuneConfig) -> TrainingJob:
+        recipe = self.recipe.model_copy(update={"preprocess": model.preprocess})
+        lr = heal.lr or recipe.train.lr / 4
+        own = {"epochs": heal.epochs, "lr": lr, "warmup": min(heal.warmup, heal.epochs / 2), "freeze": 0, **heal.train}
+        config = _changed(recipe.train, TrainConfig, own, "heal.train.")
+        recipe = recipe.model_copy(update={"train": config})
+        return TrainingJob(
+            spec=model.spec, preprocess=model.preprocess, labels=model.labels,
+            train=load_crops(self.manifest, "train", recipe.train_preprocess, self.cache),
+            val=load_crops(self.manifest, "val", model.preprocess, self.cache),
+            config=config,
+            augment=_changed(recipe.augment, AugmentConfig, heal.augment, "heal.augment."),
+            distill=DistillConfig(
+                teachers=tuple(map(Path, heal.teachers)), weight=heal.weight, temperature=heal.temperature
+            ),
+            seeds=Seeds(recipe.seed).child("compress"),
+            provenance=model.provenance | {"seed": recipe.seed, "data": self.manifest.digest},
+        )  # fmt: skip
+
+    def _files(self, heal: FinetuneConfig) -> list[Path]:
+        return [self.start if name == START else Path(name) for name in heal.teachers]
+
+
+def begun(folder: Path, job: TrainingJob) -> bool:
+    """Whether a training lies in `folder` that `job` can go on with; another one, of other widths perhaps, goes."""
+    path = folder / "last.safetensors"
+    if path.exists() and checkpoint.identity(path) != job.identity:
+        shutil.rmtree(folder)
+    return path.exists()
+
+
+def checked(recipe: Recipe, heal: FinetuneConfig) -> None:
+    """Refuse wrong keys before anything is started.
+
+    Raises:
+        UserError: naming them.
+    """
+    for name in heal.teachers if heal.epochs else ():
+        if name != START and not networks.is_timm(name) and not Path(name).exists():
+            raise UserError(f"heal.teachers: {name} is not there")
+    _changed(recipe.train, TrainConfig, heal.train, "heal.train.")
+    _changed(recipe.augment, AugmentConfig, heal.augment, "heal.augment.")
+
+
+def _changed(section: BaseModel, kind: Any, own: dict[str, Any], where: str) -> Any:
+    try:
+        return kind.model_validate({**section.model_dump(), **own})
+    except ValidationError as error:
+        raise UserError("; ".join(yaml_config.validation_faults(error, kind, where))) from None

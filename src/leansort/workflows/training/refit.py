@@ -1,0 +1,81 @@
+"""The last training of a chosen recipe, on train and val together: val has done its work and judges nothing any more.
+
+The training loop keeps the best epoch by val, which means nothing here. So it works in a folder of its own, and what
+becomes the model is the last epoch's average.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from leansort.arch.trained_model import TrainedModel, load_tensors
+from leansort.core.files import atomic_io
+from leansort.core.manifest import Manifest
+from leansort.core.process.console import say
+from leansort.recipe.schema import Recipe
+from leansort.train import trackers
+from leansort.workflows.training.run_group import RunGroup, TrainingResult, read_history, read_result, write_result
+from leansort.workflows.training.train import train_model
+
+NAME = "final"
+
+
+def refit(ground: RunGroup, recipe: Recipe) -> TrainingResult:
+    """Train on train and val for all the recipe's epochs, and keep the last one.
+
+    The epochs are the recipe's: a schedule that falls to zero belongs to its length. Early stopping is off.
+
+    Raises:
+        UserError: a finished final run has another recipe or other data.
+    """
+    own, joined, folder = without_early_stopping(recipe), with_val(ground.manifest), ground.out / NAME
+    work = folder / "unfinished"
+    kept = read_result(folder, own, joined)
+    if kept is None:
+        say(f"run {NAME}: train and val together, all {own.train.epochs} epochs")
+        resume = (work / "last.safetensors").exists()
+        tracking = trackers.open_tracker(ground.tracker, f"{recipe.name}/{NAME}", folder, own.to_json(), say)
+        best = train_model(own, joined, work, resume=resume, cache=ground.cache, tracking=tracking, judged=False)
+        last_average(best, work).save(folder / "model.safetensors")
+        atomic_io.write_json(folder / "recipe.json", own.to_json())
+        atomic_io.write_text(folder / "metrics.jsonl", _unjudged(work))
+        kept = write_result(own, joined, folder, NAME, {})
+        _all_here()
+    shutil.rmtree(work, ignore_errors=True)
+    return kept
+
+
+def with_val(manifest: Manifest) -> Manifest:
+    """The manifest with val crops in train as well; they stay in val, too, because the loop wants some to look at."""
+    both = [replace(row, split="train") for row in manifest.rows if row.split != "test"]
+    return replace(manifest, rows=(*both, *(row for row in manifest.rows if row.split != "train")))
+
+
+def without_early_stopping(recipe: Recipe) -> Recipe:
+    """The recipe without what looks at val on the way."""
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"patience": 0, "tta": False})})
+
+
+def last_average(best: TrainedModel, folder: Path) -> TrainedModel:
+    """The last epoch's averaged weights in the place of the best epoch's."""
+    tensors, progress = load_tensors(folder / "last.safetensors", "checkpoint")
+    weights = {name: tensors[f"ema.{name}"] for name in best.weights}
+    known = {name: value for name, value in best.provenance.items() if name != "val_macro_f1"}
+    return replace(best, weights=weights, provenance={**known, "epoch": progress["epoch"], "trained_on": "train, val"})
+
+
+def _unjudged(folder: Path) -> str:
+    records = [
+        {name: value for name, value in one.items() if not name.startswith("val_")} for one in read_history(folder)
+    ]
+    return "".join(atomic_io.canonical_json(record) + "\n" for record in records)
+
+
+def _all_here() -> None:
+    """Wait until the other processes have read what this one is about to remove."""
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()

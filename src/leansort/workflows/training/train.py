@@ -1,0 +1,242 @@
+"""`leansort train`: a manifest and a recipe in, a trained model out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from leansort.arch.analysis.summary import require_input_size
+from leansort.arch.build import build
+from leansort.arch.pretrained import key_map, loading, matching
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.timm_models import networks
+from leansort.arch.trained_model import TrainedModel
+from leansort.core import manifest as manifests
+from leansort.core import provenance
+from leansort.core.errors import UserError
+from leansort.core.files import atomic_io
+from leansort.core.manifest import Manifest
+from leansort.core.preprocess import Preprocess
+from leansort.core.process.console import epochs, say
+from leansort.core.process.distributed import first_process, several_processes
+from leansort.core.seeds import Seeds
+from leansort.data.importing.classes import require_learnable
+from leansort.data.loading.crops import Crops
+from leansort.measure.accuracy.metrics import coverage
+from leansort.recipe.schema import Recipe, keep_classes
+from leansort.train import checkpoint, trackers
+from leansort.train.distillation import teachers
+from leansort.train.epoch_outputs import EpochRecord, Tracker
+from leansort.train.hardware.device import devices
+from leansort.train.job import TrainingJob
+from leansort.train.loop import OnStep, train
+from leansort.workflows.arch import spec_for
+from leansort.workflows.data.cache import decoded_crops
+from leansort.workflows.data.import_data import data_for, import_data
+from leansort.workflows.training.export_check import require_exportable
+
+
+def train_once(
+    recipe: Recipe,
+    out: Path,
+    *,
+    manifest: Path | None = None,
+    cache: Path | None = None,
+    resume: bool = False,
+    tracker: str = "",
+) -> dict[str, Any]:
+    """Import a recipe's data into `out` and train on them, or on those of `manifest`, in `out/train`.
+
+    Returns:
+        The val macro-F1 of the best epoch and the classes it was taken over, which epoch it was, where the model is.
+    """
+    folder = out / "train"
+    _require_free(folder, resume)
+    if not resume:
+        exportable(recipe)
+    rows = data_for(recipe, out, manifest, resume=resume, import_into=import_once)
+    tracking = trackers.open_tracker(tracker, recipe.name, folder, recipe.to_json(), say)
+    model = train_model(recipe, rows, folder, resume=resume, cache=cache, tracking=tracking)
+    known = model.provenance
+    over = coverage(rows.labels.names, rows.counts("val"))
+    return {
+        "val_macro_f1": known["val_macro_f1"], "macro_f1_classes": {**over.to_json(), "over": str(over)},
+        "epoch": known["epoch"], "folder": str(folder),
+    }  # fmt: skip
+
+
+def _require_free(folder: Path, resume: bool) -> None:
+    if (folder / "last.safetensors").exists() and not resume:
+        raise UserError(f"train: {folder} holds a run already; go on with --resume or name another folder with --out")
+
+
+def import_once(recipe: Recipe, out: Path) -> Manifest:
+    """Import a recipe's data into `out`, once, however many processes there are."""
+    if not several_processes():
+        return import_data(recipe.data, out, seed=recipe.seed)
+    fabric = devices(recipe.train)
+    if fabric.is_global_zero:
+        import_data(recipe.data, out, seed=recipe.seed)
+    fabric.barrier()
+    return manifests.load(out)
+
+
+def train_model(
+    recipe: Recipe,
+    manifest: Manifest,
+    folder: Path,
+    *,
+    resume: bool = False,
+    cache: Path | None = None,
+    tracking: AbstractContextManager[Sequence[Tracker]] | None = None,
+    judged: bool = True,
+    meanwhile: Callable[[], None] | None = None,
+) -> TrainedModel:
+    """Train what a recipe says on a manifest.
+
+    Args:
+        recipe: the resolved recipe; dumped into `folder`.
+        manifest: the data.
+        folder: gets the model, checkpoints and metrics.
+        resume: go on from the last checkpoint in `folder`.
+        cache: folder of decoded crops; None: `cache` beside `folder`.
+        tracking: gives trackers that get each epoch's record; entered once training is about to begin.
+        judged: whether val says anything; where it was trained on, its scores are shown to nobody.
+        meanwhile: called twice a second at most.
+
+    Raises:
+        UserError: `folder` holds another run, no crop in train shows a class that is not kept by name, `resume` finds
+            a run of another recipe, the network cannot be exported, or it does not take a size that `train.grow_from`
+            begins with.
+    """
+    _require_free(folder, resume)
+    require_learnable(manifest, keep_classes(recipe.data))
+    resume = resume and (folder / "last.safetensors").exists()  # stopped in its first epoch it left none
+    if not resume:
+        exportable(recipe)
+    job = _job(recipe, manifest, cache or folder.parent / "cache")
+    for size in sorted({job.size(epoch) for epoch in range(job.config.epochs)} - {job.preprocess.size}):
+        require_input_size(build(job.spec), size)
+    if resume:  # before the folder's recipe is written over
+        checkpoint.require(folder / "last.safetensors", job.identity)
+    if first_process():
+        atomic_io.write_json(folder / "recipe.json", recipe.to_json())
+    network = None if resume else _begun(job.spec, job.seeds, recipe, folder)
+    say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
+    given = teachers.load(
+        recipe.distill.teachers, manifest.labels, hints=recipe.distill.hints > 0, threads=recipe.train.threads or 1
+    )
+    shown: Callable[[Tracker], Tracker] = _same if judged else _unjudged
+    with epochs(recipe.train.epochs) as (on_step, on_epoch), tracking or nullcontext(()) as followers:
+        return train(
+            job, folder, network=network, teachers=given, resume=resume, on_epoch=shown(on_epoch),
+            on_step=_with(on_step, meanwhile),
+            say=say, trackers=[shown(tracker) for tracker in followers],
+        )  # fmt: skip
+
+
+def _with(on_step: OnStep | None, meanwhile: Callable[[], None] | None) -> OnStep | None:
+    if meanwhile is None:
+        return on_step
+
+    def both(epoch: int, done: int, batches: int, loss: float) -> None:
+        meanwhile()
+        if on_step:
+            on_step(epoch, done, batches, loss)
+
+    return both
+
+
+def _same(follow: Tracker) -> Tracker:
+    return follow
+
+
+def _unjudged(follow: Tracker) -> Tracker:
+    """The same, for records without what val says."""
+
+    def without(record: EpochRecord) -> None:
+        follow({name: value for name, value in record.items() if not name.startswith("val_")})
+
+    return without
+
+
+def buildable_spec(recipe: Recipe, classes: int) -> ArchSpec:
+    """The spec of a recipe's network, once it has been built and run on a picture of the recipe's size.
+
+    Raises:
+        UserError: there is no such network, or it does not take that size.
+    """
+    spec = networks.sized(spec_for(classes=classes, **recipe.arch.spec()), recipe.preprocess.size)
+    require_input_size(build(spec), recipe.preprocess.size)
+    return spec
+
+
+def exportable(recipe: Recipe) -> None:
+    """Refuse a network that cannot be built, or built and not exported, before data are read and hours are spent.
+
+    Raises:
+        UserError: there is no such network, it does not take the recipe's size, or its export fails or differs.
+    """
+    require_exportable(buildable_spec(recipe, classes=2), recipe)
+
+
+def _begun(spec: ArchSpec, seeds: Seeds, recipe: Recipe, folder: Path) -> nn.Module | None:
+    """The network with the outside weights that a recipe names; None where it names none."""
+    if recipe.arch.weights is None:
+        return None
+    network = build(spec, seeds)
+    names = key_map.read_key_map(recipe.arch.weight_names) if recipe.arch.weight_names else None
+    found = loading.load_pretrained(network, recipe.arch.weights, names)
+    if first_process():
+        atomic_io.write_json(folder / "weights.json", found.to_json())
+    say(
+        f"weights: {recipe.arch.weights}: {matching.match_summary(found)}; "
+        f"tensor by tensor in {folder / 'weights.json'}"
+    )
+    return network
+
+
+def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> TrainingJob:
+    return TrainingJob(
+        spec=buildable_spec(recipe, len(manifest.labels)),
+        preprocess=recipe.preprocess,
+        labels=manifest.labels,
+        train=load_crops(manifest, "train", recipe.train_preprocess, cache),
+        val=load_crops(manifest, "val", recipe.preprocess, cache),
+        config=recipe.train,
+        augment=recipe.augment,
+        distill=recipe.distill,
+        seeds=Seeds(recipe.seed),
+        provenance={
+            **provenance.provenance(recipe=recipe.digest, data=manifest.digest, seed=recipe.seed),
+            **_learned_from(recipe),
+        },
+    )
+
+
+def _learned_from(recipe: Recipe) -> dict[str, Any]:
+    """Digests of outside weights and teachers, where there are any: another file of that name is another training."""
+    found: dict[str, Any] = {}
+    if recipe.arch.weights is not None:
+        names = recipe.arch.weight_names
+        found["begun_with"] = [_contents(str(recipe.arch.weights)), _contents(str(names)) if names else ""]
+    if recipe.distill.teachers:
+        found["teachers"] = [_contents(str(teacher)) for teacher in recipe.distill.teachers]
+    return found
+
+
+def _contents(name: str) -> str:
+    """Digest of a file, or of the network in a run folder; what is no file here is known by its name."""
+    path = Path(name)
+    path = path / "model.safetensors" if path.is_dir() else path
+    return atomic_io.sha256(path.read_bytes())[:16] if path.is_file() else name
+
+
+def load_crops(manifest: Manifest, split: str, preprocess: Preprocess, cache: Path) -> Crops:
+    """Decoded crops of a split, from the cache where they are there already."""
+    rows = manifest.split(split)
+    return Crops(decoded_crops(manifest, rows, preprocess, cache, split), [row.label for row in rows])

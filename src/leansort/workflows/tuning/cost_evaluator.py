@@ -1,0 +1,211 @@
+"""What a candidate's network costs, before it is trained: built, exported and timed with its first weights."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leansort.arch.analysis.summary import summarize_parts
+from leansort.arch.build import build, macs, parameters
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.compress_config import FinetuneConfig
+from leansort.compress.passes_api import PassContext, Prepare
+from leansort.core.bundle import Bundle
+from leansort.core.labels import LabelSet
+from leansort.core.provenance import host, versions
+from leansort.core.seeds import Seeds
+from leansort.data.loading.crops import Crops
+from leansort.export.formats import export_to_format
+from leansort.measure import engine_trial, measurement_cache
+from leansort.measure.timing import latency, timing_lock
+from leansort.measure.timing.latency import Seconds
+from leansort.measure.timing.machine import LoadWatch
+from leansort.recipe.schema import Recipe
+from leansort.runtime import engine as engines
+from leansort.runtime.engine import Engine
+from leansort.runtime.predictor import Classifier
+from leansort.search.objectives import COUNTED, TIMED, Objectives
+from leansort.search.search_config import SearchConfig
+from leansort.workflows.compression import compress as compressing
+from leansort.workflows.training.export_check import provisional
+from leansort.workflows.training.train import buildable_spec
+
+KIND = "latencies"
+LEAST = 100  # timed calls
+FAR = 1.5  # times a limit
+TRIES = 3  # while other work keeps the machine busy
+_CALIBRATING = 32  # pictures of noise for passes that look at some
+
+
+@dataclass(frozen=True)
+class CandidateCosts:
+    """What a candidate costs.
+
+    Attributes:
+        values: by name, as far as they were needed or known without effort.
+        measurements: of those that were timed.
+        note: where other work disturbed the timing.
+    """
+
+    values: dict[str, float]
+    measurements: list[dict[str, Any]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CostEvaluator:
+    """Finds out what candidates cost.
+
+    Attributes:
+        config: the search's.
+        objectives: its objectives and limits.
+        labels: the classes.
+        pictures: encoded ones, for decode-to-label latencies.
+        data: their digest.
+        folder: for what passes write.
+    """
+
+    config: SearchConfig
+    objectives: Objectives
+    labels: LabelSet
+    pictures: Sequence[bytes]
+    data: str
+    folder: Path
+
+    def costs(self, recipe: Recipe) -> CandidateCosts:
+        """Of an untrained network of a recipe. Stops counting where a limit is broken already.
+
+        Raises:
+            UserError: there is no such network, or it does not take the recipe's size.
+            LeansortError: it cannot be exported or compressed.
+        """
+        spec = buildable_spec(recipe, len(self.labels))
+        counted = self._counted(spec, recipe)
+        uncompressed = not recipe.compress.steps  # passes make networks smaller, so nothing is known before
+        if uncompressed and any(over > 0 for over in self.objectives.violations(counted).values()):
+            return CandidateCosts(counted, [])
+        if uncompressed and not self.objectives.needed - counted.keys():
+            return CandidateCosts(counted, [])
+        model = TrainedModel(spec, build(spec, Seeds(recipe.seed)).state_dict(), recipe.preprocess, self.labels)
+        return self._of_bundle(self._bundle(recipe, model), counted, [spec.to_json(), _matters(recipe)])
+
+    def of_bundle(self, bundle: Bundle, recipe: Recipe) -> CandidateCosts:
+        """Of a trained network's bundle, as a compression left it; all of them, whatever limit is broken."""
+        counted = self._counted(buildable_spec(recipe, len(self.labels)), recipe)
+        return self._of_bundle(bundle, counted, bundle.digest, whole=True)
+
+    def _counted(self, spec: ArchSpec, recipe: Recipe) -> dict[str, float]:
+        network, size = build(spec), recipe.preprocess.size
+        found: dict[str, float] = {"macs": macs(network, size), "parameters": parameters(network)}
+        if "stride" in self.objectives.needed:
+            found["stride"] = max(part.downsampling or 1.0 for part in summarize_parts(network, size))
+        assert set(found) <= set(COUNTED)
+        return found
+
+    def _bundle(self, recipe: Recipe, model: TrainedModel) -> Bundle:
+        if not recipe.compress.steps:
+            return provisional(model, recipe.export.format, quick=recipe.export.format == "onnx")
+        return dry_run(recipe, model, self.folder)
+
+    def _of_bundle(
+        self, bundle: Bundle, counted: Mapping[str, float], what: Any, *, whole: bool = False
+    ) -> CandidateCosts:
+        values = {**counted, "macs": bundle.meta.macs, "parameters": bundle.meta.parameters}
+        values["size_mb"] = len(bundle.to_bytes()) / 1e6
+        wanted = [name for name in TIMED if name in self.objectives.needed]
+        beyond = any(over > 0 for over in self.objectives.violations(values).values())
+        if not wanted or (beyond and not whole):
+            return CandidateCosts(values, [])
+        engine = self.config.engine or engines.default_engine(bundle)
+        how = [engine, self.config.threads, self.config.seconds, wanted, dict(self.objectives.limits)]
+        key = [what, bundle.format, how, self.data, host(), versions()]
+        kept = measurement_cache.read(KIND, key)
+        if not kept:
+            kept, quiet = self._timed(bundle, engine, {name.partition("_")[0] for name in wanted})
+            if quiet:
+                measurement_cache.write(KIND, key, kept)
+        note = "" if kept.get("quiet", True) else "other work disturbed the timing"
+        return CandidateCosts(values | kept["values"], kept["measurements"], note)
+
+    def _timed(self, bundle: Bundle, engine: str, kinds: set[str]) -> tuple[dict[str, Any], bool]:
+        """Latencies, alone on this machine; tried again where other work was in the way."""
+        classifier = Classifier(bundle, self._loaded(bundle, engine), engine)
+        x_bhwc, pictures = np.stack([classifier.preprocess(self.pictures[0])]), itertools.cycle(self.pictures)
+        calls = {"model": lambda: classifier.engine.run(x_bhwc), "label": lambda: classifier.predict(next(pictures))}
+        wanted = {kind: calls[kind] for kind in sorted(kinds)}
+        for _ in range(TRIES):
+            with timing_lock.exclusive_timing():
+                watch = LoadWatch()
+                times = latency.time_interleaved(wanted, seconds=0.0, warmup=1, least=3)
+                if not self._hopeless(times):
+                    times = latency.time_interleaved(wanted, seconds=self.config.seconds, least=LEAST)
+                quiet = not watch.warning()
+            if quiet:
+                break
+        return {**self._summed(times, bundle, engine), "quiet": quiet}, quiet
+
+    def _loaded(self, bundle: Bundle, engine: str) -> Engine:
+        return engine_trial.load(bundle, engine, threads=self.config.threads, batches=engine_trial.SINGLES)
+
+    def _hopeless(self, times: Mapping[str, Seconds]) -> bool:
+        """Whether the fastest of a few calls is far beyond a limit; hundreds of them would say no more."""
+        limits = self.objectives.limits
+        return any(
+            1e3 * float(taken.min()) > FAR * limits.get(f"{kind}_{name}_ms", math.inf)
+            for kind, taken in times.items() for name in ("p50", "p99")
+        )  # fmt: skip
+
+    def _summed(self, times: Mapping[str, Seconds], bundle: Bundle, engine: str) -> dict[str, Any]:
+        values, measurements = dict[str, float](), list[dict[str, Any]]()
+        for kind, taken in times.items():
+            one = latency.summarize_latency(
+                kind, taken, bundle=bundle.digest, engine=engine, threads=self.config.threads
+            )
+            measurements.append(one.model_dump(mode="json"))
+            values |= {f"{kind}_{name}_ms": one.percentiles[name] for name in ("p50", "p99")}
+        return {"values": values, "measurements": measurements}
+
+
+def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
+    """The bundle of a compression whose passes do all but train: its shape is that of the real one, or close to it.
+
+    Raises:
+        LeansortError: a pass cannot be done to this network.
+    """
+    size, rng = model.preprocess.size, Seeds(0).child("search/dry-run").numpy()
+    noise = rng.integers(0, 256, (_CALIBRATING, size, size, 3)).astype(np.uint8)
+    crops = Crops(noise, [at % len(model.labels) for at in range(_CALIBRATING)])
+    export = partial(export_to_format, graph_format="onnx")
+    context = PassContext(
+        train=crops, val=crops, seeds=Seeds(recipe.seed), folder=folder, finetune=_untrained, export=export,
+        time_bundles=partial(compressing.time_bundles, recipe.compress),
+        time_layers=partial(compressing.time_layers, recipe.compress), say=_silently,
+    )  # fmt: skip
+    artifact: TrainedModel | Bundle = model
+    for _, one in compressing.read_steps(recipe):
+        if one.stage == "graph" and isinstance(artifact, TrainedModel):
+            artifact = export(artifact)
+        artifact = one.apply(artifact, context).artifact
+    return export(artifact) if isinstance(artifact, TrainedModel) else artifact
+
+
+def _silently(_: str) -> None:
+    """A dry run is nobody's business."""
+
+
+def _untrained(model: TrainedModel, heal: FinetuneConfig, folder: Path, prepare: Prepare | None = None) -> TrainedModel:
+    """In place of training on: a network as its preparation leaves it is rebuilt from its spec alone."""
+    return model
+
+
+def _matters(recipe: Recipe) -> Any:
+    """What a network's speed depends on beside its architecture."""
+    return [recipe.preprocess.model_dump(mode="json"), recipe.export.format, recipe.compress.model_dump(mode="json")]

@@ -1,0 +1,215 @@
+"""`leansort tune`: look for the best network within a budget, measured on the engine that will run it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leansort.core import manifest as manifests
+from leansort.core.errors import EngineError, LeansortError, MachineError, MissingExtraError, UserError
+from leansort.core.files import atomic_io
+from leansort.core.manifest import Manifest
+from leansort.core.process.console import say
+from leansort.core.seeds import Seeds
+from leansort.recipe.schema import Recipe
+from leansort.recipe.schema import validate_recipe as validated_recipe
+from leansort.search import space as spaces
+from leansort.search import space_parser, study_setup
+from leansort.search import storage as storages
+from leansort.search.objectives import Objectives
+from leansort.search.search_config import SearchConfig
+from leansort.search.study import Study, StudyTrial, TrialLost
+from leansort.search.trial_records import TrialOutcome
+from leansort.train.loop import TrainingInterrupted
+from leansort.workflows.data.import_data import data_for, import_data
+from leansort.workflows.tuning.cost_evaluator import CostEvaluator
+from leansort.workflows.tuning.trial_evaluation import TrialEvaluator
+
+MOST_PICTURES = 64  # decoded in turns for decode-to-label latencies
+
+
+@dataclass(frozen=True)
+class StudyLocation:
+    """Where a study is, and what it is called.
+
+    Attributes:
+        out: folder for trials and reports.
+        storage: a database's URL, or a journal file's path.
+        name: of the study.
+    """
+
+    out: Path
+    storage: str
+    name: str
+
+
+def locate_study(out: Path, storage: str, name: str) -> StudyLocation:
+    """Where a study of a folder is kept: in its own journal, if no storage is named."""
+    return StudyLocation(out, storage or str(out / storages.JOURNAL), name)
+
+
+def tune(
+    config: SearchConfig,
+    recipe: Recipe,
+    where: StudyLocation,
+    *,
+    manifest: Path | None = None,
+    resume: bool = False,
+    workers: int = 1,
+) -> list[str]:
+    """Begin a study, or go on with it, and work on it until it has its trials.
+
+    Args:
+        config: what to search.
+        recipe: what candidates start from.
+        where: the study; its folder gets the data, `trials/` and a log for each further worker.
+        manifest: the data; None imports those of the recipe.
+        resume: go on with what is there.
+        workers: processes of this machine that work on it, this one included.
+
+    Returns:
+        A line for each trial that this process did.
+
+    Raises:
+        UserError: the folder is not empty and `resume` not set, the study is another's, or the space has keys that
+            recipes have not.
+        Interrupted: the user stopped it.
+    """
+    storages.quiet()
+    _require_known_keys(config, recipe)
+    atomic_io.new_folder(where.out, "tune", reuse=resume)
+    with storages.closing(storages.open_storage(where.storage)) as storage:
+        rows = data_for(recipe, where.out, manifest, resume=True)
+        objectives = config.wanted(recipe.contest)
+        study_setup.create(storage, config, recipe.to_json(), rows.labels.names, rows.digest, objectives)
+        with _others(where, manifest or where.out, workers - 1):
+            return _work(storage, config, recipe, rows, where.out)
+
+
+def _require_known_keys(config: SearchConfig, recipe: Recipe) -> None:
+    """A mistyped key would make every candidate unfit."""
+    base = recipe.to_json()
+    for tree in spaces.covers(space_parser.parse_space(config.space)):
+        try:
+            validated_recipe(spaces.merge_parameters(base, tree), "from the space")
+        except UserError as error:
+            if "unknown key" in str(error):
+                raise
+
+
+def join_study(
+    where: StudyLocation, *, manifest: Path | None = None, data: Path | None = None, patience: float | None = None
+) -> list[str]:
+    """Work on a study that another process began.
+
+    Args:
+        where: the study; its folder gets this worker's trials.
+        manifest: the data; None takes those in the folder, or imports the recipe's.
+        data: replaces the recipe's `data.path`.
+        patience: seconds of silence after which a worker of another machine counts as dead.
+
+    Raises:
+        UserError: there is no such study, or the data are others than the study's.
+        Interrupted: the user stopped it.
+    """
+    storages.quiet()
+    with storages.closing(storages.open_storage(where.storage)) as storage:
+        made = study_setup.require(storage, where.name)
+        config, recipe = SearchConfig.model_validate(made["search"]), _recipe(made["recipe"], data)
+        there = manifest or (where.out if (where.out / "manifest.parquet").exists() else None)
+        rows = manifests.load(there) if there else import_data(recipe.data, where.out, seed=recipe.seed)
+        if rows.digest != made["digest"][1]:
+            if not there:
+                (where.out / "manifest.parquet").unlink()  # not to be taken for the study's by the next who comes
+            raise UserError(
+                f"tune: the data here are not those of study {where.name!r}; name them by --manifest or --data"
+            )
+        return _work(storage, config, recipe, rows, where.out, patience)
+
+
+def _work(
+    storage: Any, config: SearchConfig, recipe: Recipe, rows: Manifest, out: Path, patience: float | None = None
+) -> list[str]:
+    objectives = config.wanted(recipe.contest)
+    study = Study(storage, config, objectives, **({} if patience is None else {"patience": patience}))
+    coster = CostEvaluator(
+        config, objectives, rows.labels, encoded_val_images(rows, recipe.seed), rows.digest, out / "dry-run"
+    )
+    candidates = TrialEvaluator(study, coster, recipe.to_json(), rows, out)
+    until = time.monotonic() + 60 * config.minutes if config.minutes else None
+    lines = []
+    while until is None or time.monotonic() < until:
+        trial = study.ask()
+        if trial is None:
+            if study.wait(say):
+                continue
+            break
+        lines.append(_one(study, candidates, trial, objectives))
+        say(lines[-1])
+    return lines
+
+
+def _one(study: Study, candidates: TrialEvaluator, trial: StudyTrial, objectives: Objectives) -> str:
+    try:
+        return trial_line(trial.number, candidates.finish(trial), objectives)
+    except TrialLost as lost:
+        return str(lost)
+    except (TrainingInterrupted, KeyboardInterrupt) as stopped:
+        study.give_back(trial, "its worker was stopped")
+        raise TrainingInterrupted(f"tune stopped in trial {trial.number}, kept; go on with --resume") from stopped
+    except (MachineError, MissingExtraError, EngineError):
+        with suppress(LeansortError):  # the database may be what is away
+            study.give_back(trial, "its worker failed")
+        raise
+
+
+def trial_line(number: int, outcome: TrialOutcome, objectives: Objectives) -> str:
+    """What became of a trial, in one line."""
+    shown = dict.fromkeys((*objectives.costs, *objectives.limits))
+    costs = "  ".join(f"{name} {outcome.costs[name]:.4g}" for name in shown if name in outcome.costs)
+    f1 = f"  macro-F1 {outcome.f1:.4f} after {outcome.epochs} epochs" if outcome.epochs else ""
+    note = f"  ({outcome.note})" if outcome.note else ""
+    return f"trial {number}: {outcome.kind}  {costs}{f1}  {outcome.seconds:.1f} s{note}"
+
+
+def encoded_val_images(rows: Manifest, seed: int) -> list[bytes]:
+    """Encoded val pictures, drawn once for all candidates."""
+    val = rows.split("val")
+    order = Seeds(seed).child("search/pictures").numpy().permutation(len(val))[:MOST_PICTURES]
+    return [atomic_io.read_file(rows.path(val[at])) for at in order]
+
+
+@contextmanager
+def _others(where: StudyLocation, manifest: Path, count: int) -> Iterator[None]:
+    """Further workers of this machine; each writes what it says into a log. They end when the study has its trials."""
+    command = [sys.executable, "-m", "leansort", "tune", "worker", str(where.out), "--storage", where.storage]
+    command += ["--study", where.name, "--manifest", str(manifest)]
+    started, logs = [], []
+    try:
+        for number in range(count):
+            logs.append((where.out / f"worker-{number + 2}.log").open("ab"))
+            started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=logs[-1], stderr=logs[-1]))
+        yield
+    except BaseException:
+        for one in started:
+            one.terminate()
+        raise
+    finally:
+        codes = [one.wait() for one in started]
+        for log in logs:
+            log.close()
+    failed = [f"worker-{number + 2}.log" for number, code in enumerate(codes) if code]
+    if failed:
+        raise LeansortError(f"tune: {len(failed)} of {count} further workers failed; see {where.out / failed[0]}")
+
+
+def _recipe(tree: dict[str, Any], data: Path | None) -> Recipe:
+    if data is not None:
+        tree = {**tree, "data": {**tree["data"], "path": str(data)}}
+    return validated_recipe(tree, "of the study")

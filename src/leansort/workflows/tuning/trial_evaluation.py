@@ -1,0 +1,194 @@
+"""One candidate of a search: priced, trained as far as it deserves, compressed where its recipe says so."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leansort.arch.trained_model import TrainedModel
+from leansort.compress.evaluation import predict_classes
+from leansort.compress.passes_api import Artifact
+from leansort.core import bundle as bundles
+from leansort.core.bundle import Bundle
+from leansort.core.errors import EngineError, LeansortError, MachineError, MissingExtraError
+from leansort.core.files import file_lock
+from leansort.core.manifest import Manifest
+from leansort.core.process.console import silenced
+from leansort.measure.accuracy.metrics import macro_f1_interval
+from leansort.measure.timing import timing_lock
+from leansort.recipe import schema as recipes
+from leansort.recipe.schema import Recipe
+from leansort.search.pareto_pruner import is_beaten
+from leansort.search.space import merge_parameters
+from leansort.search.study import Study, StudyTrial, TrialLost
+from leansort.search.trial_records import TrialOutcome
+from leansort.train.loop import TrainingInterrupted
+from leansort.workflows.compression.compress import compress
+from leansort.workflows.training.run_group import read_history
+from leansort.workflows.training.train import load_crops, train_model
+from leansort.workflows.tuning.cost_evaluator import CandidateCosts, CostEvaluator
+
+
+class TrialStopped(LeansortError):
+    """A rung is where this training ends, since another trial beats it."""
+
+
+@dataclass(frozen=True)
+class TrialEvaluator:
+    """What all candidates of a worker share.
+
+    Attributes:
+        study: the trials.
+        coster: prices them.
+        base: the recipe's tree that they start from.
+        manifest: the data.
+        out: gets `trials/`.
+    """
+
+    study: Study
+    coster: CostEvaluator
+    base: dict[str, Any]
+    manifest: Manifest
+    out: Path
+
+    def finish(self, trial: StudyTrial) -> TrialOutcome:
+        """Look at a candidate and tell the study.
+
+        Raises:
+            Interrupted: the user stopped it; going on with the same recipe goes on from its last checkpoint.
+            Lost: another worker has taken the trial.
+            MachineError: the disk is full, or the database away.
+            MissingExtraError: a library is not installed here.
+            EngineError: the engine crashed, hung or failed when it was tried.
+        """
+        started, folder = time.perf_counter(), None
+        try:
+            with silenced(), self.study.beating(trial):
+                recipe = self._recipe(trial)
+                folder = self._folder(recipe)
+                found = self._looked_at(trial, recipe)
+        except (TrainingInterrupted, TrialLost, MachineError, MissingExtraError, EngineError):
+            raise
+        except LeansortError as error:
+            found = TrialOutcome("unfit", note=str(error)[:300])
+        except (RuntimeError, MemoryError) as error:  # PyTorch's, of a network that is too large, or that it cannot run
+            found = TrialOutcome("unfit", note=f"{type(error).__name__}: {error}"[:300])
+        found = replace(found, seconds=time.perf_counter() - started)
+        self.study.tell(trial, found)
+        if folder and found.kind != "duplicate":  # whose folder is its twin's
+            _tidy(folder, keep_model=found.kind == "trained")
+        return found
+
+    def _folder(self, recipe: Recipe) -> Path:
+        return self.out / "trials" / recipe.digest[:16]
+
+    def _looked_at(self, trial: StudyTrial, recipe: Recipe) -> TrialOutcome:
+        trial.note("recipe", recipe.to_json())
+        trial.note("digest", recipe.digest)
+        if twin := self.study.twin(trial, recipe.digest):
+            return replace(twin.outcome, kind="duplicate", note=f"as trial {twin.number}")
+        costs = self.coster.costs(recipe)
+        trial.note("costs", costs.values)
+        over = {name: by for name, by in self.study.objectives.violations(costs.values).items() if by > 0}
+        if over:
+            said = ", ".join(f"{name} {costs.values[name]:.4g}" for name in over)
+            return TrialOutcome("over budget", costs.values, measurements=costs.measurements, note=said)
+        return self._trained(trial, recipe, costs)
+
+    def _recipe(self, trial: StudyTrial) -> Recipe:
+        return recipes.validate_recipe(merge_parameters(self.base, trial.values), f"of trial {trial.number}")
+
+    def _trained(self, trial: StudyTrial, recipe: Recipe, costs: CandidateCosts) -> TrialOutcome:
+        folder = self._folder(recipe)
+        rungs = RungCallback(self.study, trial, costs, recipe.train.epochs)
+        outcome = TrialOutcome("trained", costs.values, measurements=costs.measurements, note=costs.note)
+        with file_lock.hold_lock(folder / "lock"), timing_lock.InterruptibleWork() as working:
+            rungs.catch_up(folder / "train")
+            try:
+                model = train_model(
+                    recipe, self.manifest, folder / "train", cache=self.out / "cache",
+                    resume=(folder / "train" / "last.safetensors").exists(), tracking=nullcontext([rungs]),
+                    meanwhile=working.give_way,
+                )  # fmt: skip
+            except TrialStopped as stopped:
+                return replace(
+                    outcome, kind="stopped", f1=rungs.best, rungs=rungs.scores, epochs=rungs.epoch, note=str(stopped)
+                )
+        artifact: Artifact = model
+        if recipe.compress.steps:
+            artifact = self._compressed(recipe, model, folder)
+            costs = self.coster.of_bundle(artifact, recipe)
+        f1, interval = self._scored(artifact, recipe)
+        return replace(
+            outcome, f1=f1, f1_interval=interval, rungs=rungs.scores, epochs=rungs.epoch, costs=costs.values,
+            measurements=costs.measurements, note=costs.note,
+        )  # fmt: skip
+
+    def _compressed(self, recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
+        compress(recipe, model, self.manifest, folder / "compress", cache=self.out / "cache")
+        return bundles.load(folder / "compress" / "model.leansort")
+
+    def _scored(self, artifact: Artifact, recipe: Recipe) -> tuple[float, tuple[float, float]]:
+        """Macro-F1 on val and its interval."""
+        val = load_crops(self.manifest, "val", recipe.preprocess, self.out / "cache")
+        said = predict_classes(artifact, val, self.coster.config.engine)
+        found = macro_f1_interval(np.asarray(val.labels), said, len(self.manifest.labels))
+        return found.value, (found.low, found.high)
+
+
+class RungCallback:
+    """Follows a training, and ends it at a rung where another trial beats it.
+
+    Attributes:
+        scores: macro-F1 at each rung so far.
+        best: macro-F1 of the best epoch so far.
+        epoch: the last one.
+    """
+
+    def __init__(self, study: Study, trial: StudyTrial, costs: CandidateCosts, epochs: int) -> None:
+        self._study, self._trial, self._costs = study, trial, costs
+        self._rungs = {epoch: rung for rung, epoch in study.config.halving.epochs(epochs).items()}
+        self.scores: dict[int, float] = {}
+        self.best, self.epoch = 0.0, 0
+
+    def catch_up(self, folder: Path) -> None:
+        """Take in the epochs of a training that is gone on with; they were judged when they ended."""
+        for record in read_history(folder) if (folder / "metrics.jsonl").exists() else []:
+            self._add(record)
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        """Take in an epoch.
+
+        Raises:
+            Stopped: the training ends here.
+        """
+        rung = self._add(record)
+        if rung is None:
+            return
+        self._trial.note("rungs", {str(one): score for one, score in self.scores.items()})
+        mine = [self._costs.values[name] for name in self._study.objectives.costs]
+        lost = is_beaten(self.best, mine, rung, self._study.curves(self._trial), self._study.config.halving)
+        if lost:
+            lead = f"leads by {lost.lead:.3f}, over {lost.margin:.3f}"
+            raise TrialStopped(f"at epoch {self.epoch} trial {lost.by} costs no more and {lead}")
+
+    def _add(self, record: dict[str, Any]) -> int | None:
+        self.epoch, self.best = int(record["epoch"]), max(self.best, float(record["val_macro_f1"]))
+        rung = self._rungs.get(self.epoch)
+        if rung is not None:
+            self.scores[rung] = self.best
+        return rung
+
+
+def _tidy(folder: Path, *, keep_model: bool) -> None:
+    """Drop what is of no use once a trial has ended: above all the checkpoint, three times the network's size."""
+    (folder / "train" / "last.safetensors").unlink(missing_ok=True)
+    shutil.rmtree(folder / "train" / "tensorboard", ignore_errors=True)
+    if not keep_model:
+        (folder / "train" / "model.safetensors").unlink(missing_ok=True)

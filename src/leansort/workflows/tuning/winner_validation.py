@@ -1,0 +1,116 @@
+"""What a search's winner is worth: trained with several seeds, each made into its bundle, scored and timed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from leansort.arch import trained_model
+from leansort.compress.evaluation import predict_classes
+from leansort.core import bundle as bundles
+from leansort.core.process.console import say
+from leansort.measure.accuracy.metrics import shown_f1
+from leansort.measure.confidence import mean_interval
+from leansort.recipe.schema import Recipe
+from leansort.report import markdown
+from leansort.search.objectives import Objectives
+from leansort.search.search_config import SearchConfig
+from leansort.workflows.compression.compress import compress
+from leansort.workflows.deploy.export import export_bundle
+from leansort.workflows.training.run_group import RunGroup, with_seed
+from leansort.workflows.training.train import load_crops
+from leansort.workflows.tuning.cost_evaluator import CostEvaluator
+from leansort.workflows.tuning.study_runner import encoded_val_images
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One seed's bundle.
+
+    Attributes:
+        name: of the run.
+        bundle: its file.
+        trained_f1: macro-F1 on val of the network as it was trained.
+        macro_f1: of the bundle, by the search's engine.
+        costs: of the bundle.
+        measurements: of those that were timed.
+        note: where other work disturbed the timing.
+    """
+
+    name: str
+    bundle: str
+    trained_f1: float
+    macro_f1: float
+    costs: dict[str, float]
+    measurements: list[dict[str, Any]]
+    note: str
+
+
+def validate_seeds(
+    ground: RunGroup, recipe: Recipe, runs: list[dict[str, Any]], config: SearchConfig, objectives: Objectives
+) -> list[SeedResult]:
+    """Make, score and time the bundle of each finished run.
+
+    Args:
+        ground: where the runs are.
+        recipe: the winner's.
+        runs: of `repeat.json`.
+        config: the search's, for engine and timing.
+        objectives: its objectives and limits.
+
+    Raises:
+        LeansortError: a bundle differs from its network, or a pass failed.
+    """
+    shown = encoded_val_images(ground.manifest, recipe.seed)
+    coster = CostEvaluator(
+        config, objectives, ground.manifest.labels, shown, ground.manifest.digest, ground.out / "dry-run"
+    )
+    val = load_crops(ground.manifest, "val", recipe.preprocess, ground.cache)
+    truth, found = np.asarray(val.labels), []
+    for run in runs:
+        path = _bundle(ground, with_seed(recipe, run["seed"]), ground.out / run["name"])
+        bundle = bundles.load(path)
+        said = predict_classes(bundle, val, config.engine)
+        costs = coster.of_bundle(bundle, recipe)
+        found.append(SeedResult(
+            run["name"], str(path), run["val_macro_f1"], shown_f1(truth, said, len(ground.manifest.labels)),
+            costs.values, costs.measurements, costs.note,
+        ))  # fmt: skip
+    return found
+
+
+def _bundle(ground: RunGroup, recipe: Recipe, folder: Path) -> Path:
+    say(f"bundle of {folder.name}:")
+    model = trained_model.load(folder)
+    if recipe.compress.steps:
+        compress(recipe, model, ground.manifest, folder / "compress", cache=ground.cache)
+        return folder / "compress" / "model.leansort"
+    path = folder / "model.leansort"
+    export_bundle(model, ground.manifest, path, name=recipe.name, graph_format=recipe.export.format)
+    return path
+
+
+def seeds_table(found: list[SeedResult], objectives: Objectives) -> str:
+    """A line for each seed, then means with their spread."""
+    costs = [name for name in (*objectives.costs, *objectives.limits) if all(name in one.costs for one in found)]
+    costs = list(dict.fromkeys(costs))
+    rows = [
+        [
+            one.name, f"{one.trained_f1:.4f}", f"{one.macro_f1:.4f}", *(f"{one.costs[name]:.4g}" for name in costs),
+            one.note,
+        ] for one in found
+    ]  # fmt: skip
+    f1 = mean_interval([one.macro_f1 for one in found])
+    said = f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
+    means = [f"{fmean(one.costs[name] for one in found):.4g}" for name in costs]
+    rows.append(["mean", f"{fmean(one.trained_f1 for one in found):.4f}", said, *means, ""])
+    return markdown.table(["run", "trained", "bundle's macro-F1", *costs, ""], rows)
+
+
+def seeds_to_json(found: list[SeedResult]) -> list[dict[str, Any]]:
+    """As plain data."""
+    return [asdict(one) for one in found]
