@@ -79,19 +79,19 @@ def compared(config: AugmentConfig, crops: Pixels) -> tuple[list[float], list[fl
 def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
-    crops, found = drawn(), {}
+    crops, result = drawn(), {}
     for name, config in POLICIES.items():
         mine, theirs = compared(config, crops)
         ratios = np.array(theirs) / np.array(mine)
         print(f"{name}: median {np.median(mine):.0f} µs a crop ({min(mine):.0f} – {max(mine):.0f}), torchvision "
               f"{np.median(theirs):.0f} ({min(theirs):.0f} – {max(theirs):.0f}): {np.median(ratios):.1f} times "
               f"({ratios.min():.1f} – {ratios.max():.1f})")  # fmt: skip
-        found[name] = {"median_us": float(np.median(mine)), "torchvision_us": float(np.median(theirs)),
+        result[name] = {"median_us": float(np.median(mine)), "torchvision_us": float(np.median(theirs)),
                        "ratio": float(np.median(ratios)), "ratios": ratios.tolist()}  # fmt: skip
-    holds = bool(np.median(found[CLAIM]["ratios"]) >= CLAIMED)
+    holds = bool(np.median(result[CLAIM]["ratios"]) >= CLAIMED)
     print(f"{CLAIM} at least {CLAIMED:g} times torchvision: {'holds' if holds else 'MISSED'}")
     atomic_io.write_json(
-        Path(__file__).parent / "out" / "augmentation.json", {"policies": found, "holds": holds, "host": host()}
+        Path(__file__).parent / "out" / "augmentation.json", {"policies": result, "holds": holds, "host": host()}
     )
 
 

@@ -75,17 +75,17 @@ def compare(
             _next, Classifier(pruned, engines.load_engine(pruned, "openvino")).predict, itertools.cycle(paths)
         )
     times = latency.time_interleaved(calls, seconds=seconds)
-    found = {name: latency.speed_ratio(times["old way"], taken) for name, taken in times.items()}
-    for name, (ratio, low, high) in found.items():
+    result = {name: latency.speed_ratio(times["old way"], taken) for name, taken in times.items()}
+    for name, (ratio, low, high) in result.items():
         ms = 1e3 * float(np.median(times[name]))
         print(f"{title}, {name}: {ms:.2f} ms, {ratio:.2f} times (95 % {low:.2f} – {high:.2f})")
     return {"network": title, "ms": {name: 1e3 * float(np.median(taken)) for name, taken in times.items()},
-            "ratios": found}  # fmt: skip
+            "ratios": result}  # fmt: skip
 
 
 def best(row: dict[str, Any], *, quantized: bool) -> float:
     """The highest ratio among the ways of this arithmetic."""
-    names = [name for name, (one, _) in WAYS.items() if one == quantized] + [PRUNED] * quantized
+    names = [name for name, (WAY, _) in WAYS.items() if quantized == WAY] + [PRUNED] * quantized
     return max(float(row["ratios"][name][0]) for name in names if name in row["ratios"])
 
 

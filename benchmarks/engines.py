@@ -59,10 +59,10 @@ COMPRESSED = {"trashnet": ROOT / "models" / "trashnet-compressed" / "model.leans
 
 def bundles_of(model: TrainedModel, pixels: Any) -> dict[tuple[str, bool], Bundle]:
     """The network in every format, and quantized for both engines."""
-    found = {(one, False): export_to_format(model, one) for one in ("onnx", "openvino", "torch")}
-    graph = found["onnx", False]
+    result = {(item, False): export_to_format(model, item) for item in ("onnx", "openvino", "torch")}
+    graph = result["onnx", False]
     calm = pixels[select_typical(graph, pixels, 0.01)]
-    return found | {("onnx", True): quantize_onnx(graph, calm), ("openvino", True): quantize_openvino(graph, calm)}
+    return result | {("onnx", True): quantize_onnx(graph, calm), ("openvino", True): quantize_openvino(graph, calm)}
 
 
 def data_of(model: TrainedModel, folder: Path) -> tuple[Any, Crops | None]:
@@ -89,7 +89,7 @@ def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
     if name in COMPRESSED:
         way, bundle = "pruned, onnxruntime's int8 graph by openvino", load(COMPRESSED[name])
         loaded[way], sizes[way] = engines.load_engine(bundle, "openvino", threads=1), len(bundle.to_bytes()) / 1e6
-    calls: dict[str, Callable[[], object]] = {way: partial(one.run, pixels[:1]) for way, one in loaded.items()}
+    calls: dict[str, Callable[[], object]] = {way: partial(item.run, pixels[:1]) for way, item in loaded.items()}
     times = latency.time_interleaved(calls, seconds=SECONDS)
     return [
         {
@@ -103,8 +103,8 @@ def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def f1_of(engine: Engine, val: Crops) -> float:
-    said = engines.compute_logits(engine, np.asarray(val.pixels)).argmax(1)
-    return macro_f1(np.asarray(val.labels, np.int64), said, int(max(val.labels)) + 1)
+    text = engines.compute_logits(engine, np.asarray(val.pixels)).argmax(1)
+    return macro_f1(np.asarray(val.labels, np.int64), text, int(max(val.labels)) + 1)
 
 
 def cells(row: dict[str, Any]) -> list[str]:

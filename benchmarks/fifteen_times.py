@@ -56,21 +56,21 @@ def label(bundle: Bundle, near: float = preprocess.NEAR) -> Label:
     """Label a photo, resizing linearly up to a factor of `near`."""
     classifier = Classifier(bundle, engines.load_engine(bundle, "openvino"))
 
-    def one(path: Path) -> str:
+    def item(path: Path) -> str:
         preprocess.NEAR = near
         return classifier.predict(path).label
 
-    return one
+    return item
 
 
-def f1_of(one: Label, pictures: Iterable[Path], names: tuple[str, ...]) -> float:
+def f1_of(item: Label, pictures: Iterable[Path], names: tuple[str, ...]) -> float:
     """Macro-F1 on class folders."""
-    pairs = np.array([(names.index(path.parent.name), names.index(one(path))) for path in pictures])
+    pairs = np.array([(names.index(path.parent.name), names.index(item(path))) for path in pictures])
     return macro_f1(pairs[:, 0], pairs[:, 1], len(names))
 
 
-def _next(one: Label, paths: Iterator[Path]) -> str:
-    return one(next(paths))
+def _next(item: Label, paths: Iterator[Path]) -> str:
+    return item(next(paths))
 
 
 def main() -> None:
@@ -87,14 +87,14 @@ def main() -> None:
         paths = photos(folder / "photos", 64)
         turns = {name: itertools.cycle(paths) for name in ("old way", *ways)}
         calls: dict[str, Callable[[], Any]] = {"old way": lambda: old.predict(next(turns["old way"]))}
-        calls |= {name: partial(_next, one, turns[name]) for name, one in ways.items()}
+        calls |= {name: partial(_next, item, turns[name]) for name, item in ways.items()}
         times = latency.time_interleaved(calls, seconds=SECONDS)
     print(watch.warning() or "nothing else ran")
     pictures = image_files(DATA).files if DATA.is_dir() else ()
     rows: list[dict[str, Any]] = []
-    for name, one in ways.items():
+    for name, way in ways.items():
         ratio, low, high = latency.speed_ratio(times["old way"], times[name])
-        ms, f1 = 1e3 * float(np.median(times[name])), f1_of(one, pictures, committed.meta.labels) if pictures else None
+        ms, f1 = 1e3 * float(np.median(times[name])), f1_of(way, pictures, committed.meta.labels) if pictures else None
         judged = "" if f1 is None else f", val macro-F1 {f1:.4f}"
         print(f"{name}: {ms:.3f} ms, {ratio:.2f} times (95 % {low:.2f} – {high:.2f}){judged}")
         rows.append({"way": name, "ms": ms, "ratio": [ratio, low, high], "macro_f1": f1})

@@ -55,11 +55,11 @@ def main() -> None:
     )
     pictures = {name: itertools.cycle(data) for name in pixels.BACKENDS}
 
-    def made(name: str, one: bytes) -> pixels.Image:
+    def made(name: str, item: bytes) -> pixels.Image:
         preprocess.BACKEND = pixels.load(name)
-        return shown(one)
+        return shown(item)
 
-    first, second = ([made(name, one).astype(int) for one in data] for name in pixels.BACKENDS)
+    first, second = ([made(name, datum).astype(int) for datum in data] for name in pixels.BACKENDS)
     off = max(int(np.abs(a - b).max()) for a, b in zip(first, second, strict=True))
     watch = LoadWatch()
     calls = {name: lambda name=name: made(name, next(pictures[name])) for name in pixels.BACKENDS}

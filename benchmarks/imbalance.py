@@ -43,16 +43,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def scores(model: TrainedModel, manifest: Manifest, recipe: recipes.Recipe, cache: Path) -> tuple[float, float]:
     """Recall of the rarest classes, and macro-F1, on test."""
     test = load_crops(manifest, "test", recipe.preprocess, cache)
-    said = compute_logits(model.network(), model.preprocess, eval_batches(test.pixels, 64)).argmax(1).numpy()
+    text = compute_logits(model.network(), model.preprocess, eval_batches(test.pixels, 64)).argmax(1).numpy()
     truth = np.asarray(test.labels)
     counts = np.bincount([row.label for row in manifest.split("train")], minlength=len(manifest.labels))
     rare = np.argsort(counts)[:RARE]
-    recalls = [row.recall for row in per_class(truth, said, manifest.labels.names)]
-    return float(np.mean([recalls[k] for k in rare])), macro_f1(truth, said, len(manifest.labels))
+    recalls = [row.recall for row in per_class(truth, text, manifest.labels.names)]
+    return float(np.mean([recalls[k] for k in rare])), macro_f1(truth, text, len(manifest.labels))
 
 
 def main() -> None:
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in VARIANTS}
+    numbers: dict[str, list[tuple[float, float]]] = {name: [] for name in VARIANTS}
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         threads = int(os.environ.get("THREADS", "0"))
@@ -63,8 +63,8 @@ def main() -> None:
                 train = base.train.model_copy(update=change)
                 recipe = base.model_copy(update={"train": train, "seed": seed})
                 model = train_model(recipe, manifest, root / f"{variant}-{seed}", cache=root / "cache")
-                found[variant].append(scores(model, manifest, recipe, root / "cache"))
-    table = {variant: np.array(pairs) for variant, pairs in found.items()}
+                numbers[variant].append(scores(model, manifest, recipe, root / "cache"))
+    table = {variant: np.array(pairs) for variant, pairs in numbers.items()}
     for variant, pairs in table.items():
         (recall, f1), (recall_spread, f1_spread) = pairs.mean(0), pairs.std(0, ddof=1)
         print(f"{variant:22s} rare recall {recall:.3f} ± {recall_spread:.3f}   macro-F1 {f1:.3f} ± {f1_spread:.3f}")
@@ -75,7 +75,7 @@ def main() -> None:
     print(f"{GAIN:g} more recall of rare classes at no loss of macro-F1: {'holds' if holds else 'MISSED'}")
     atomic_io.write_json(
         Path(__file__).parent / "out" / "imbalance.json",
-        {"pairs": {one: pairs.tolist() for one, pairs in table.items()}, "holds": holds, "host": host()},
+        {"pairs": {item: pairs.tolist() for item, pairs in table.items()}, "holds": holds, "host": host()},
     )
 
 

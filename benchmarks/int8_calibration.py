@@ -69,8 +69,8 @@ def main() -> None:
 
 def report(before: float, falls: dict[str, list[float]]) -> None:
     print(f"float: macro-F1 {before:.4f} on val; fall in points, {DRAWS} draws of {CROPS} train crops")
-    for way, each in falls.items():
-        print(f"{way:36s} mean {100 * np.mean(each):5.1f}   each {' '.join(f'{100 * one:5.1f}' for one in each)}")
+    for way, fall in falls.items():
+        print(f"{way:36s} mean {100 * np.mean(fall):5.1f}   each {' '.join(f'{100 * item:5.1f}' for item in fall)}")
     holds = all(np.mean(falls[way]) <= MOST for way in ("onnxruntime", "openvino"))
     print(f"at most {100 * MOST:g} points on either engine: {'holds' if holds else 'MISSED'}")
     tree: dict[str, Any] = {"float": before, "falls": falls, "holds": holds, "host": host()}

@@ -118,14 +118,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         draw(Path(name))
         contenders = loaders(Path(name))
-        rates: dict[str, list[float]] = {one: [] for one in contenders}
+        rates: dict[str, list[float]] = {item: [] for item in contenders}
         for number in range(ROUNDS + 1):
-            for one, run in contenders.items():
+            for contender, run in contenders.items():
                 measured = run()
                 if number:  # the first round starts the workers
-                    rates[one].append(measured)
-    for one, runs in rates.items():
-        print(f"{one}: median {np.median(runs):,.0f} images/s ({min(runs):,.0f} – {max(runs):,.0f})")
+                    rates[contender].append(measured)
+    for contender, runs in rates.items():
+        print(f"{contender}: median {np.median(runs):,.0f} images/s ({min(runs):,.0f} – {max(runs):,.0f})")
     plain, varied, usual, taken = (np.array(runs) for runs in rates.values())
     over_loader, over_training = plain / usual, varied / taken
     print(f"over the usual loader: {np.median(over_loader):.1f} ({over_loader.min():.1f} – {over_loader.max():.1f})")
@@ -140,7 +140,7 @@ def main() -> None:
     atomic_io.write_json(
         Path(__file__).parent / "out" / "loader.json",
         {
-            "median_images_per_s": {one: float(np.median(runs)) for one, runs in rates.items()},
+            "median_images_per_s": {item: float(np.median(runs)) for item, runs in rates.items()},
             "over_loader": float(np.median(over_loader)), "over_training": float(np.median(over_training)),
             "workers": WORKERS, "holds": holds, "host": host(),
         },

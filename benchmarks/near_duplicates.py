@@ -33,13 +33,13 @@ def drawn(count: int) -> Hashes:
 
 
 def all_pairs(hashes: Hashes, radius: int) -> npt.NDArray[np.int64]:
-    found = []
+    result = []
     for start in range(0, len(hashes), 256):
         block = hashes[start : start + 256]
         i, j = np.nonzero(np.bitwise_count(block[:, None] ^ hashes[None, :]) <= radius)
         keep = i + start < j
-        found.append(np.stack([i[keep] + start, j[keep]], axis=1))
-    return np.concatenate(found)
+        result.append(np.stack([i[keep] + start, j[keep]], axis=1))
+    return np.concatenate(result)
 
 
 def timed(find: Callable[[Hashes, int], npt.NDArray[np.int64]], hashes: Hashes) -> tuple[float, int]:

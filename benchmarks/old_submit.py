@@ -37,22 +37,22 @@ class Pictures(Dataset[Any]):
 
 def main() -> None:
     started = time.perf_counter()
-    model, folder, out = (Path(one) for one in sys.argv[1:4])
+    model, folder, out = (Path(item) for item in sys.argv[1:4])
     way = OldWay(trained_model.load(model))
     paths = sorted(folder.glob("*.jpg"))
     with torch.no_grad(), torch.profiler.profile() as profile:
         way.model(way.tensor(paths[0]))
     profiled = profile.key_averages().total_average().self_cpu_time_total / 1e6
-    said, seconds = {}, {}
+    text, seconds = {}, {}
     begun = time.perf_counter()
     for picture, (name,) in DataLoader(Pictures(way, paths), batch_size=1, num_workers=LOADERS):
         at = time.perf_counter()
         with torch.no_grad():
-            said[name] = way.names[int(way.model((picture - way.mean) / way.std).argmax())]
+            text[name] = way.names[int(way.model((picture - way.mean) / way.std).argmax())]
         seconds[name] = time.perf_counter() - at
     now = time.perf_counter()
     runtime = {"all": now - started, "inference_only": now - begun}
-    tree = {"inference": said, "time": {"profile": {"cpu": profiled}, "runtime": runtime, "inference": seconds}}
+    tree = {"inference": text, "time": {"profile": {"cpu": profiled}, "runtime": runtime, "inference": seconds}}
     out.write_text(json.dumps(tree))
 
 

@@ -52,7 +52,9 @@ def main() -> None:
         bundle = export_onnx(trained_model.load(MODEL))
         bundle.save(folder / "m.leansort")
         classifier, bare = Classifier.load(folder / "m.leansort"), by_hand(bundle)
-        assert [classifier.predict(one).label for one in data] == [bundle.meta.labels[bare(one)] for one in data]
+        assert [classifier.predict(datum).label for datum in data] == [
+            bundle.meta.labels[bare(datum)] for datum in data
+        ]
         first, second = itertools.cycle(data), itertools.cycle(data)
         watch = LoadWatch()
         times = latency.time_interleaved(

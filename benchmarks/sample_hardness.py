@@ -54,8 +54,8 @@ def linear(features: str, train: Split, test: Split) -> float:
     make = {"joint RGB": joint_histogram, "RGB and HSV channels": channel_histograms}[features]
     x, y = np.stack([make(p) for p in train[0]]), train[1]
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500, class_weight="balanced"))
-    said = model.fit(x, y).predict(np.stack([make(p) for p in test[0]]))
-    return macro_f1(test[1], np.asarray(said, np.int64), 6)
+    text = model.fit(x, y).predict(np.stack([make(p) for p in test[0]]))
+    return macro_f1(test[1], np.asarray(text, np.int64), 6)
 
 
 def network(train: Split, test: Split, seeds: Seeds, epochs: int = 14) -> float:
@@ -81,8 +81,8 @@ def network(train: Split, test: Split, seeds: Seeds, epochs: int = 14) -> float:
         schedule.step()
     with torch.inference_mode():
         pixels = torch.from_numpy(test[0]).permute(0, 3, 1, 2).float() / 128 - 1
-        said = torch.cat([model.eval()(part).argmax(1) for part in torch.split(pixels, 256)])
-    return macro_f1(test[1], said.numpy(), 6)
+        text = torch.cat([model.eval()(part).argmax(1) for part in torch.split(pixels, 256)])
+    return macro_f1(test[1], text.numpy(), 6)
 
 
 def varied(batch: torch.Tensor) -> torch.Tensor:

@@ -58,10 +58,10 @@ def searches(folder: Path) -> dict[str, Path]:
     tree["space"]["preprocess.size"] = {"choice": [32, 48, 64]}
     tree["constraints"] = {"stride": 32, "label_p50_ms": BUDGET_MS}
     tree["trials"] = 1000
-    found = {"ours": tree, "old": {**tree, **OLD}}
-    for name, one in found.items():
-        atomic_io.write_text(folder / f"{name}.yaml", yaml_config.to_yaml(one))
-    return {name: folder / f"{name}.yaml" for name in found}
+    result = {"ours": tree, "old": {**tree, **OLD}}
+    for name, item in result.items():
+        atomic_io.write_text(folder / f"{name}.yaml", yaml_config.to_yaml(item))
+    return {name: folder / f"{name}.yaml" for name in result}
 
 
 def ran(folder: Path, manifest: Path, seed: int, minutes: float) -> dict[str, list[TrialRecord]]:
@@ -74,9 +74,9 @@ def ran(folder: Path, manifest: Path, seed: int, minutes: float) -> dict[str, li
         log = (folder / f"{name}.log").open("w")
         started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
     time.sleep(60 * minutes + START_S)
-    for one in started:
-        one.terminate()  # in the middle of a trial, mostly
-    if any(one.wait() not in (0, 130, -15) for one in started):
+    for item in started:
+        item.terminate()  # in the middle of a trial, mostly
+    if any(entry.wait() not in (0, 130, -15) for entry in started):
         raise SystemExit((folder / "ours.log").read_text()[-2000:] + (folder / "old.log").read_text()[-2000:])
     return {
         name: studies.records(storages.open_storage(str(folder / name / storages.JOURNAL)), "contest")
@@ -86,10 +86,12 @@ def ran(folder: Path, manifest: Path, seed: int, minutes: float) -> dict[str, li
 
 def volumes(records: list[TrialRecord], seconds: float) -> list[tuple[float, float]]:
     """(minutes, hypervolume) after each trial that ended in time."""
-    ordered = sorted((one for one in records if one.counts and one.ended_s <= seconds), key=lambda one: one.ended_s)
-    points = [(-one.outcome.f1, one.outcome.costs["label_p50_ms"]) for one in ordered]
+    ordered = sorted(
+        (item for item in records if item.counts and item.ended_s <= seconds), key=lambda item: item.ended_s
+    )
+    points = [(-item.outcome.f1, item.outcome.costs["label_p50_ms"]) for item in ordered]
     return [
-        (one.ended_s / 60, pareto.hypervolume(points[: at + 1], (0.0, BUDGET_MS))) for at, one in enumerate(ordered)
+        (item.ended_s / 60, pareto.hypervolume(points[: at + 1], (0.0, BUDGET_MS))) for at, item in enumerate(ordered)
     ]
 
 
@@ -101,14 +103,14 @@ def record(folder: Path, manifest: Path) -> None:
     atomic_io.write_text(path, yaml_config.to_yaml(tree))
     command = [sys.executable, "-m", "leansort", "tune", str(path), *SMALL, "--manifest", str(manifest)]
     subprocess.run([*command, "--workers", "2", "--out", str(folder / "all")], check=True, stdout=subprocess.DEVNULL)
-    found = []
-    for one in studies.records(storages.open_storage(str(folder / "all" / storages.JOURNAL)), "contest"):
-        metrics = folder / "all" / "trials" / one.digest[:16] / "train" / "metrics.jsonl"
-        if one.counts:
+    result = []
+    for item in studies.records(storages.open_storage(str(folder / "all" / storages.JOURNAL)), "contest"):
+        metrics = folder / "all" / "trials" / item.digest[:16] / "train" / "metrics.jsonl"
+        if item.counts:
             f1 = [json.loads(line)["val_macro_f1"] for line in metrics.read_text().splitlines()]
-            found.append({"ms": round(one.outcome.costs["label_p50_ms"], 4), "f1": [round(value, 4) for value in f1]})
-    atomic_io.write_json(CURVES, {"origin": "python -m benchmarks.search --record", "trials": found})
-    print(f"{len(found)} trials: {CURVES}")
+            result.append({"ms": round(item.outcome.costs["label_p50_ms"], 4), "f1": [round(value, 4) for value in f1]})
+    atomic_io.write_json(CURVES, {"origin": "python -m benchmarks.search --record", "trials": result})
+    print(f"{len(result)} trials: {CURVES}")
 
 
 def picture(rows: list[dict[str, Any]], minutes: float) -> str:

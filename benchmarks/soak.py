@@ -49,13 +49,13 @@ def soak(classifier: Classifier, paths: list[Path], count: int) -> tuple[list[fl
     """Resident MB and milliseconds a picture, by thousands; and how many could not be read."""
     memory, ms, bad = [], [], 0
     stream: Iterator[Path] = itertools.islice(itertools.cycle(paths), count)
-    said = classifier.predict_many(stream, threads=0, batch=0)
+    many = classifier.predict_many(stream, threads=0, batch=0)
     for _ in range(count // EACH):
         started = time.perf_counter()
-        bad += sum(1 for one in itertools.islice(said, EACH) if one.error)
+        bad += sum(1 for item in itertools.islice(many, EACH) if item.error)
         ms.append(1e3 * (time.perf_counter() - started) / EACH)
         memory.append(resident_mb())
-    assert next(said, None) is None
+    assert next(many, None) is None
     return memory, ms, bad
 
 

@@ -49,14 +49,14 @@ def commands(folder: Path, pictures: list[Path]) -> dict[str, list[str]]:
     def ours(name: str, out: str, *more: str) -> list[str]:
         return [*script, str(folder / name), test, "--out", str(folder / out), *more]
 
-    found = {
+    result = {
         "old way": [*run, "benchmarks.old_submit", str(folder / "model.safetensors"), test, str(folder / "old.json")],
         "leansort, float": ours("f32.leansort", "a.json"),
         "leansort, int8": ours("int8.leansort", "b.json"),
     }
     if "openvino" in engines.installed_engines():
-        found["leansort, int8 by openvino"] = ours("int8.leansort", "c.json", "--engine", "openvino")
-    return found
+        result["leansort, int8 by openvino"] = ours("int8.leansort", "c.json", "--engine", "openvino")
+    return result
 
 
 def main() -> None:
@@ -73,11 +73,11 @@ def main() -> None:
     print(watch.warning() or "nothing else ran")
     assert len(answers[0]) == len(answers[1]) == PICTURES
     rows: dict[str, Any] = {}
-    for name, each in taken.items():
-        value, low, high = latency.speed_ratio(np.array(taken["old way"]), np.array(each))
-        rows[name] = {"seconds": each, "ratio": value, "low": low, "high": high}
-        spread = ", ".join(f"{one:.2f}" for one in each)
-        print(f"{name}: {np.mean(each):.2f} s ({spread}), {value:.1f} times (95 % {low:.1f} – {high:.1f})")
+    for name, item in taken.items():
+        value, low, high = latency.speed_ratio(np.array(taken["old way"]), np.array(item))
+        rows[name] = {"seconds": item, "ratio": value, "low": low, "high": high}
+        spread = ", ".join(f"{entry:.2f}" for entry in item)
+        print(f"{name}: {np.mean(item):.2f} s ({spread}), {value:.1f} times (95 % {low:.1f} – {high:.1f})")
     holds = max(row["ratio"] for row in rows.values()) >= AT_LEAST
     print("holds" if holds else f"MISSED: below {AT_LEAST}")
     tree = {"claim": f">= {AT_LEAST}", "rows": rows, "holds": holds, "host": host(), "warning": watch.warning()}

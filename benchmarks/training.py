@@ -169,20 +169,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         draw(Path(name))
         for base in NETWORKS:
-            rates = {one: np.array(runs) for one, runs in compare(Path(name), base).items()}
-            for one, runs in rates.items():
-                print(f"{base}, {one}: median {np.median(runs):,.0f} images/s ({runs.min():,.0f} – {runs.max():,.0f})")
+            rates = {item: np.array(runs) for item, runs in compare(Path(name), base).items()}
+            for rate, runs in rates.items():
+                print(f"{base}, {rate}: median {np.median(runs):,.0f} images/s ({runs.min():,.0f} – {runs.max():,.0f})")
             ours = rates["leansort"]
-            for one, least in (("usual loop", OVER_USUAL), ("timm", OVER_TIMM)):
-                ratio = ours / rates[one]
+            for rate, least in (("usual loop", OVER_USUAL), ("timm", OVER_TIMM)):
+                ratio = ours / rates[rate]
                 kept = bool(np.median(ratio) >= least)
                 holds = holds and kept
                 print(
-                    f"{base}, over {one}: {np.median(ratio):.2f} ({ratio.min():.2f} – {ratio.max():.2f}); "
+                    f"{base}, over {rate}: {np.median(ratio):.2f} ({ratio.min():.2f} – {ratio.max():.2f}); "
                     f"{least:g}: {'holds' if kept else 'MISSED'}"
                 )
-                report[f"{base} over {one}"] = float(np.median(ratio))
-            report[base] = {one: float(np.median(runs)) for one, runs in rates.items()}
+                report[f"{base} over {rate}"] = float(np.median(ratio))
+            report[base] = {item: float(np.median(runs)) for item, runs in rates.items()}
     atomic_io.write_json(Path(__file__).parent / "out" / "training.json", report | {"holds": holds})
 
 

@@ -47,11 +47,11 @@ def reference() -> str:
 
 def _meanings(model: type[BaseModel]) -> dict[str, str]:
     """What a model's docstring, and those of the models it is made from, say of its keys."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for kind in reversed(model.__mro__):
         text = (kind.__doc__ or "") + "\n\n"
-        found |= dict(re.findall(r"^ {8}(\w+): (.+?)(?=\n {8}\w|\n\s*\n|\Z)", text, re.S | re.M))
-    return found
+        texts |= dict(re.findall(r"^ {8}(\w+): (.+?)(?=\n {8}\w|\n\s*\n|\Z)", text, re.S | re.M))
+    return texts
 
 
 def _table(model: type[BaseModel], prefix: str, leave_out: Collection[str] = ()) -> list[str]:

@@ -73,7 +73,7 @@ def small(*, every: bool = False) -> list[tuple[str, str]]:
     from leansort.arch.workarounds.torchvision_import import import_torchvision
 
     timm: Any = import_torchvision("timm", "timm")
-    found = []
+    result = []
     for family in sorted(timm.models.list_modules()):
         sizes: dict[str, int] = {}
         for name in timm.list_models(module=family):
@@ -84,8 +84,8 @@ def small(*, every: bool = False) -> list[tuple[str, str]]:
                     network = None
             sizes[name] = sum(p.numel() for p in network.parameters()) if network else 0
         under = sorted((name for name in sizes if 0 < sizes[name] < LARGEST), key=lambda name: (sizes[name], name))
-        found += [(family, name) for name in sizes if (every and name in under) or name in (*under[:1], *NAMED)]
-    return found
+        result += [(family, name) for name in sizes if (every and name in under) or name in (*under[:1], *NAMED)]
+    return result
 
 
 def tried(family: str, name: str) -> Row:
@@ -176,12 +176,12 @@ def _send(sender: Any, family: str, name: str) -> None:
         sender.send(Row(name, family, refusal=f"FAULT {type(error).__name__}: {' '.join(str(error).split())[:200]}"))
 
 
-def summary(found: Sequence[Row]) -> str:
+def summary(result: Sequence[Row]) -> str:
     """Counts, in a sentence."""
-    counts = Counter("export" if row.exports else "refused" for row in found)
-    families = len({row.family for row in found})
+    counts = Counter("export" if row.exports else "refused" for row in result)
+    families = len({row.family for row in result})
     return (
-        f"{len(found)} networks of {families} modules of timm: {counts['export']} train a step, export and agree with "
+        f"{len(result)} networks of {families} modules of timm: {counts['export']} train a step, export and agree with "
         f"their graph, {counts['refused']} are refused before the first step."
     )
 
@@ -196,7 +196,7 @@ def line(row: Row) -> str:
     )
 
 
-def page(found: Sequence[Row], wanted: int) -> str:
+def page(result: Sequence[Row], wanted: int) -> str:
     """The whole of `docs/timm.md`; `wanted` networks are in the selection, of which not all may have been tried."""
     import torch
 
@@ -212,12 +212,12 @@ def page(found: Sequence[Row], wanted: int) -> str:
         "exported, and graph and network are compared on pictures of noise: the last column is the largest difference",
         "of any probability, of which 0.001 is allowed, or the line that it is refused with.",
         "",
-        *([] if len(found) == wanted else [f"This table is not whole: {len(found)} of {wanted} were tried.", ""]),
-        summary(found), "",
+        *([] if len(result) == wanted else [f"This table is not whole: {len(result)} of {wanted} were tried.", ""]),
+        summary(result), "",
         "| network `timm:` | million weights | px | million MACs | trains | exports | largest difference, or why not |",
         "|---|---:|---:|---:|---|---|---|",
     ]  # fmt: skip
-    return "\n".join([*head, *map(line, found)]) + "\n"
+    return "\n".join([*head, *map(line, result)]) + "\n"
 
 
 def main() -> None:
@@ -228,13 +228,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "timm.md")
     given = parser.parse_args()
     wanted = [("", name) for name in given.names] or small(every=given.all)
-    found = []
+    result = []
     for row in rows(wanted):
-        found.append(row)
+        result.append(row)
         print(line(row), flush=True)
-    print(summary(found))
+    print(summary(result))
     if not given.names:
-        given.out.write_text(page(found, len(wanted)), encoding="utf-8")
+        given.out.write_text(page(result, len(wanted)), encoding="utf-8")
         print(given.out)
 
 

@@ -33,15 +33,15 @@ Random = random.Random
 def bases(folder: Path) -> dict[str, Bundle]:
     """What is changed: a few nodes, many kinds of operators, an exported network, an int8 network; each format."""
     root = Path(__file__).parent.parent
-    found = {
+    result = {
         "colour": colour_bundle(), "many": bundle_of(many_operators()),
         "int8": bundles.load(root / "models" / "trashnet-compressed" / "model.leansort"),
         "openvino": colour_bundle("openvino"), "torch": colour_bundle("torch"),
     }  # fmt: skip
-    found["network"], found["openvino network"] = _network()
-    for name, one in found.items():
-        one.save(folder / f"{name}.leansort")
-    return found
+    result["network"], result["openvino network"] = _network()
+    for name, item in result.items():
+        item.save(folder / f"{name}.leansort")
+    return result
 
 
 def read_bases(folder: Path) -> dict[str, Bundle]:
@@ -62,7 +62,7 @@ def _network() -> tuple[Bundle, Bundle]:
     return export_to_format(model, "onnx"), export_to_format(model, "openvino")
 
 
-def case(found: Mapping[str, Bundle], seed: int, number: int) -> tuple[str, bytes, list[str]]:
+def case(result: Mapping[str, Bundle], seed: int, number: int) -> tuple[str, bytes, list[str]]:
     """A changed bundle.
 
     Args:
@@ -75,39 +75,39 @@ def case(found: Mapping[str, Bundle], seed: int, number: int) -> tuple[str, byte
     """
     rng = Random(f"{seed}/{number}")
     names = ["colour", "many", "many", "many", "network", "network", "int8", "openvino", "openvino network", "torch"]
-    name = rng.choice([one for one in names if one in found])
-    one, arguments = found[name], ["--threads", "1", "--batch", str(rng.choice((1, 1, 2)))]
+    name = rng.choice([entry for entry in names if entry in result])
+    item, arguments = result[name], ["--threads", "1", "--batch", str(rng.choice((1, 1, 2)))]
     if rng.random() < 0.03:
-        return f"{name}: values", _with_values(one, rng), arguments
-    if one.format == "torch":
-        return f"{name}: bytes", _zipped(one, {"network.safetensors": _bytes(one.graph, rng)}), arguments
-    if one.format == "openvino":
-        return f"{name}: XML", _zipped(one, _xml(one.files, rng)), arguments
+        return f"{name}: values", _with_values(item, rng), arguments
+    if item.format == "torch":
+        return f"{name}: bytes", _zipped(item, {"network.safetensors": _bytes(item.graph, rng)}), arguments
+    if item.format == "openvino":
+        return f"{name}: XML", _zipped(item, _xml(item.files, rng)), arguments
     if name != "int8" and rng.random() < 0.25:
         arguments += ["--engine", "openvino"]
     if rng.random() < 0.2:
-        return f"{name}: bytes", _zipped(one, {"graph.onnx": _bytes(one.graph, rng)}), arguments
-    model, done = onnx.load_from_string(one.graph), []
+        return f"{name}: bytes", _zipped(item, {"graph.onnx": _bytes(item.graph, rng)}), arguments
+    model, done = onnx.load_from_string(item.graph), []
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         change = rng.choice(CHANGES)
         with contextlib.suppress(Exception):  # one that the change before it made impossible
             change(model, rng)
             done.append(change.__name__)
-    return f"{name}: {'+'.join(done)}", _zipped(one, {"graph.onnx": model.SerializeToString()}), arguments
+    return f"{name}: {'+'.join(done)}", _zipped(item, {"graph.onnx": model.SerializeToString()}), arguments
 
 
-def _zipped(one: Bundle, files: Mapping[str, bytes], text: bytes = b"") -> bytes:
-    meta = text or atomic_io.canonical_json(one.meta.model_dump(mode="json"), indent=1).encode()
-    members = {**one.files, **files, "bundle.json": meta}
+def _zipped(bundle: Bundle, files: Mapping[str, bytes], text: bytes = b"") -> bytes:
+    meta = text or atomic_io.canonical_json(bundle.meta.model_dump(mode="json"), indent=1).encode()
+    members = {**bundle.files, **files, "bundle.json": meta}
     return bundles._zipped(members | {"hashes.json": bundles._hashes(members)})
 
 
-def _with_values(one: Bundle, rng: Random) -> bytes:
-    tree = one.meta.model_dump(mode="json")
+def _with_values(bundle: Bundle, rng: Random) -> bytes:
+    tree = bundle.meta.model_dump(mode="json")
     place: Any = tree if rng.random() < 0.6 else tree["preprocess"]
     odd: list[Any] = [*NUMBERS, *FLOATS, *NAMES, "\ud800", None, [], {}, [1] * 3, ["a", "A", "b"], True]
     place[rng.choice(sorted(place))] = rng.choice(odd)
-    return _zipped(one, {}, json.dumps(tree).encode())
+    return _zipped(bundle, {}, json.dumps(tree).encode())
 
 
 def _bytes(data: bytes, rng: Random) -> bytes:

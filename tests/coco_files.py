@@ -58,7 +58,7 @@ def roboflow(root: Path) -> Path:
         made = tree(names)
         made["categories"] = [
             {"id": 0, "name": "trash", "supercategory": "none"},
-            *({**one, "supercategory": "trash"} for one in made["categories"]),
+            *({**item, "supercategory": "trash"} for item in made["categories"]),
         ]
         put(root / part / "_annotations.coco.json", made)
     (root / "README.roboflow.txt").write_text("exported")

@@ -67,7 +67,7 @@ class Found:
         lines.append(f"peak memory {self.peak[0]:.0f} MB, the libraries included (case {self.peak[1]})")
         kinds = sorted({kind for kind, _ in self.by_kind})
         for kind in kinds:
-            told = ", ".join(f"{n} {what}" for (one, what), n in sorted(self.by_kind.items()) if one == kind)
+            told = ", ".join(f"{n} {what}" for (item, what), n in sorted(self.by_kind.items()) if item == kind)
             lines.append(f"  {kind}: {told}")
         lines += [f"BAD {json.dumps(record, ensure_ascii=True)[:600]}" for record in self.bad[:30]]
         return "\n".join(lines)
@@ -83,18 +83,18 @@ def fuzz(first: int, cases: int, *, seed: int = 0, seconds: float = 20.0, chunk:
         seconds: of the processor that a case may take.
         chunk: cases to a child.
     """
-    found = Found()
+    result = Found()
     with tempfile.TemporaryDirectory(prefix="leansort-fuzz-") as name:
         folder = Path(name)
         bundle_mutations.bases(folder)
         at, end = first, first + cases
         while at < end:
             for record in _child(folder, at, min(end, at + chunk), seed, seconds):
-                found.add(record)
+                result.add(record)
                 at = record["case"] + 1
                 if record["outcome"] not in GOOD or at % 500 == 0:
-                    print(f"{at - first} of {cases}: {dict(found.outcomes)}", file=sys.stderr, flush=True)
-    return found
+                    print(f"{at - first} of {cases}: {dict(result.outcomes)}", file=sys.stderr, flush=True)
+    return result
 
 
 def _child(folder: Path, first: int, end: int, seed: int, seconds: float) -> Iterator[Record]:
@@ -118,12 +118,12 @@ def _child(folder: Path, first: int, end: int, seed: int, seconds: float) -> Ite
                 running = {}
             else:
                 running, started = record, time.perf_counter()
-    _, said = process.communicate()
+    _, text = process.communicate()
     if running.get("what") == "start":
-        raise RuntimeError(f"the child did not start: {said.decode(errors='replace')[-2000:]}")
+        raise RuntimeError(f"the child did not start: {text.decode(errors='replace')[-2000:]}")
     if hung or process.returncode or running:
         ended = "no end" if hung else f"crash ({_signal(process.returncode)})"
-        tail = said.decode(errors="replace")[-300:]
+        tail = text.decode(errors="replace")[-300:]
         lost = {"case": running.get("case", end - 1), "what": running.get("what", "end"), "mb": 0.0, "said": tail}
         yield {**lost, "outcome": ended, "seconds": time.perf_counter() - started}
 
@@ -167,11 +167,11 @@ def child(report: int, folder: Path, first: int, cases: int, seed: int) -> None:
     """Run cases, one after the other, and write a line before and a line after each."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    found = bundle_mutations.read_bases(folder)
+    bases = bundle_mutations.read_bases(folder)
     pictures = _pictures(folder)
     path, output = folder / f"case-{os.getpid()}", folder / f"output-{os.getpid()}"
     for number in range(first, first + cases):
-        what, data, arguments = bundle_mutations.case(found, seed, number)
+        what, data, arguments = bundle_mutations.case(bases, seed, number)
         path.write_bytes(data)
         os.write(report, json.dumps({"case": number, "what": what}).encode() + b"\n")
         with contextlib.suppress(OSError):
@@ -179,15 +179,15 @@ def child(report: int, folder: Path, first: int, cases: int, seed: int) -> None:
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         with output.open("wb") as file:
             code = _predicted(file.fileno(), [str(path), *pictures, *arguments])
-        said = output.read_bytes().decode(errors="replace")
+        text = output.read_bytes().decode(errors="replace")
         mb = _peak_mb(children)
-        outcome = "too much memory" if mb > MOST_MB else judged(code, said)
+        outcome = "too much memory" if mb > MOST_MB else judged(code, text)
         record = {
             "case": number,
             "what": what,
             "outcome": outcome,
             "mb": mb,
-            "said": "" if outcome in GOOD else said[-500:],
+            "said": "" if outcome in GOOD else text[-500:],
         }
         os.write(report, json.dumps(record).encode() + b"\n")
 
@@ -210,17 +210,17 @@ def _predicted(output: int, arguments: list[str]) -> int | str:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        for number, one in enumerate(kept, 1):
-            os.dup2(one, number)
-            os.close(one)
+        for number, item in enumerate(kept, 1):
+            os.dup2(item, number)
+            os.close(item)
 
 
-def judged(code: int | str, said: str) -> str:
+def judged(code: int | str, text: str) -> str:
     """What a case came to: a label, an error of a picture, one line, or something that must not be."""
-    lines = said.splitlines()
+    lines = text.splitlines()
     if isinstance(code, str):
         return code
-    if "Traceback" in said or any(not one.isprintable() for one in said.replace("\t", "").split("\n")):
+    if "Traceback" in text or any(not part.isprintable() for part in text.replace("\t", "").split("\n")):
         return "traceback or unprintable output"
     if code == 0 and len(lines) == 2 and not any("error" in line for line in lines):
         return "label"
@@ -265,9 +265,9 @@ def main() -> None:
     if given.child is not None:
         child(given.child, given.folder, given.first, given.cases, given.seed)
         return
-    found = fuzz(given.first, given.cases, seed=given.seed, seconds=given.seconds)
-    print(found.text())
-    sys.exit(bool(found.bad))
+    result = fuzz(given.first, given.cases, seed=given.seed, seconds=given.seconds)
+    print(result.text())
+    sys.exit(bool(result.bad))
 
 
 if __name__ == "__main__":

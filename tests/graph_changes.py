@@ -18,7 +18,7 @@ NUMBERS = (
 )  # fmt: skip
 FLOATS = (0.0, 1.0, -1.0, 0.5, 1e-30, 1e30, float("nan"), float("inf"), float("-inf"), 3.4e38)
 NAMES = ("", "logits", "image", "x" * 300, "a\nb", "\x1b[2J", "é", "../secret", "val_1", "\u202e")
-OPERATORS = sorted({one.name for one in onnx.defs.get_all_schemas_with_history() if one.domain == ""})
+OPERATORS = sorted({item.name for item in onnx.defs.get_all_schemas_with_history() if item.domain == ""})
 DOMAINS = ("", "ai.onnx", "com.microsoft", "ai.onnx.ml", "own")
 LARGE = ("Expand", "Tile", "ConstantOfShape", "Pad", "Resize", "Reshape", "OneHot", "Range", "EyeLike", "Upsample")
 Random = random.Random
@@ -70,33 +70,35 @@ def _takes(kind: str, inputs: int) -> bool:
 
 def similar(model: onnx.ModelProto, rng: Random) -> None:
     """Another operator of those that a bundle may have, as many inputs as there are."""
-    one = rng.choice(model.graph.node)
-    inputs = len(one.input)
+    item = rng.choice(model.graph.node)
+    inputs = len(item.input)
     kinds = [kind for kind in OPERATORS if kind in RULES and _takes(kind, inputs)]
-    one.op_type = rng.choice(kinds)
+    item.op_type = rng.choice(kinds)
 
 
 def slightly(model: onnx.ModelProto, rng: Random) -> None:
     """A whole number that decides a shape is a little larger or smaller, in an attribute or a constant."""
-    lists = [each for one in model.graph.node for each in one.attribute if each.ints]
-    small = [each for each in model.graph.initializer if each.data_type == TensorProto.INT64 and np.prod(each.dims) > 0]
+    lists = [each for entry in model.graph.node for each in entry.attribute if each.ints]
+    small = [
+        entry for entry in model.graph.initializer if entry.data_type == TensorProto.INT64 and np.prod(entry.dims) > 0
+    ]
     if lists and (not small or rng.random() < 0.5):
-        found = rng.choice(lists)
-        found.ints[rng.randrange(len(found.ints))] += rng.choice((-2, -1, 1, 2, 7, 30))
+        result = rng.choice(lists)
+        result.ints[rng.randrange(len(result.ints))] += rng.choice((-2, -1, 1, 2, 7, 30))
     elif small:
-        one = rng.choice(small)
-        array = numpy_helper.to_array(one).copy()
+        item = rng.choice(small)
+        array = numpy_helper.to_array(item).copy()
         array.reshape(-1)[rng.randrange(array.size)] += rng.choice((-2, -1, 1, 2, 7, 30, 1000))
-        one.CopyFrom(numpy_helper.from_array(array, one.name))
+        item.CopyFrom(numpy_helper.from_array(array, item.name))
 
 
 def numbers(model: onnx.ModelProto, rng: Random) -> None:
     """Weights that are zero, large, or no numbers."""
-    floats = [each for each in model.graph.initializer if each.data_type == TensorProto.FLOAT]
+    floats = [entry for entry in model.graph.initializer if entry.data_type == TensorProto.FLOAT]
     if floats:
-        one = rng.choice(floats)
-        array = np.full(tuple(one.dims), rng.choice(FLOATS), np.float32)
-        one.CopyFrom(numpy_helper.from_array(array, one.name))
+        item = rng.choice(floats)
+        array = np.full(tuple(item.dims), rng.choice(FLOATS), np.float32)
+        item.CopyFrom(numpy_helper.from_array(array, item.name))
 
 
 def operator(model: onnx.ModelProto, rng: Random) -> None:
@@ -106,34 +108,34 @@ def operator(model: onnx.ModelProto, rng: Random) -> None:
 
 def attribute(model: onnx.ModelProto, rng: Random) -> None:
     """Another value of an attribute, or one more, or one less."""
-    one = rng.choice([each for each in model.graph.node if each.attribute] or model.graph.node)
-    if not one.attribute or rng.random() < 0.15:
-        one.attribute.append(
+    item = rng.choice([entry for entry in model.graph.node if entry.attribute] or model.graph.node)
+    if not item.attribute or rng.random() < 0.15:
+        item.attribute.append(
             helper.make_attribute(rng.choice(("axis", "pads", "to", "group", "k")), rng.choice(NUMBERS[:12]))
         )
         return
-    found = rng.choice(one.attribute)
+    result = rng.choice(item.attribute)
     if rng.random() < 0.15:
-        one.attribute.remove(found)
-    elif found.type == onnx.AttributeProto.INTS and found.ints:
-        found.ints[rng.randrange(len(found.ints))] = rng.choice(NUMBERS)
+        item.attribute.remove(result)
+    elif result.type == onnx.AttributeProto.INTS and result.ints:
+        result.ints[rng.randrange(len(result.ints))] = rng.choice(NUMBERS)
         if rng.random() < 0.2:
-            found.ints.append(rng.choice(NUMBERS))
-    elif found.type == onnx.AttributeProto.FLOAT:
-        found.f = rng.choice(FLOATS)
-    elif found.type == onnx.AttributeProto.STRING:
-        found.s = rng.choice((b"SAME_UPPER", b"VALID", b"reflect", b"cubic", b"bij,bjk->bik", b"x" * 200))
+            result.ints.append(rng.choice(NUMBERS))
+    elif result.type == onnx.AttributeProto.FLOAT:
+        result.f = rng.choice(FLOATS)
+    elif result.type == onnx.AttributeProto.STRING:
+        result.s = rng.choice((b"SAME_UPPER", b"VALID", b"reflect", b"cubic", b"bij,bjk->bik", b"x" * 200))
     else:
-        found.i = rng.choice(NUMBERS)
+        result.i = rng.choice(NUMBERS)
 
 
 def wiring(model: onnx.ModelProto, rng: Random) -> None:
     """An input or output is another value, none, or one more."""
-    one = rng.choice(model.graph.node)
-    values = [value for each in model.graph.node for value in each.output] + [
-        each.name for each in model.graph.initializer
+    item = rng.choice(model.graph.node)
+    values = [value for entry in model.graph.node for value in entry.output] + [
+        entry.name for entry in model.graph.initializer
     ]
-    side = one.input if rng.random() < 0.8 else one.output
+    side = item.input if rng.random() < 0.8 else item.output
     if side and rng.random() < 0.7:
         side[rng.randrange(len(side))] = rng.choice([*values, "image", *NAMES])
     elif side and rng.random() < 0.5:
@@ -145,49 +147,49 @@ def wiring(model: onnx.ModelProto, rng: Random) -> None:
 def nodes(model: onnx.ModelProto, rng: Random) -> None:
     """A node left out, doubled, or elsewhere."""
     at = rng.randrange(len(model.graph.node))
-    one = onnx.NodeProto.FromString(model.graph.node[at].SerializeToString())
+    from_string = onnx.NodeProto.FromString(model.graph.node[at].SerializeToString())
     kind = rng.randrange(3)
     if kind != 1 and len(model.graph.node) > 1:
         del model.graph.node[at]
     if kind:
-        model.graph.node.insert(rng.randrange(len(model.graph.node) + 1), one)
+        model.graph.node.insert(rng.randrange(len(model.graph.node) + 1), from_string)
 
 
 def constant(model: onnx.ModelProto, rng: Random) -> None:
     """Other numbers, another shape or type of a constant."""
-    small = [each for each in model.graph.initializer if np.prod(each.dims) < 20]
-    one = rng.choice(small if small and rng.random() < 0.8 else model.graph.initializer)
+    small = [entry for entry in model.graph.initializer if np.prod(entry.dims) < 20]
+    item = rng.choice(small if small and rng.random() < 0.8 else model.graph.initializer)
     kind = rng.randrange(5)
     if kind == 0:
-        one.data_type = rng.choice(range(24))
+        item.data_type = rng.choice(range(24))
     elif kind == 1:
         dims = [
             rng.choice(NUMBERS) if rng.random() < 0.5 else side
-            for side in [*one.dims, *([1] if rng.random() < 0.3 else [])]
+            for side in [*item.dims, *([1] if rng.random() < 0.3 else [])]
         ]
-        del one.dims[:]
-        one.dims.extend(dims)
+        del item.dims[:]
+        item.dims.extend(dims)
     else:
-        array = numpy_helper.to_array(one).copy()
+        array = numpy_helper.to_array(item).copy()
         if array.size and array.dtype.kind in "if":
             choice = FLOATS if array.dtype.kind == "f" else NUMBERS
             with np.errstate(all="ignore"):
                 array.reshape(-1)[rng.randrange(array.size)] = np.array(rng.choice(choice)).astype(array.dtype)
-        one.CopyFrom(numpy_helper.from_array(array, one.name))
+        item.CopyFrom(numpy_helper.from_array(array, item.name))
 
 
 def elsewhere(model: onnx.ModelProto, rng: Random) -> None:
     """Weights in another file."""
-    one = rng.choice(model.graph.initializer)
-    one.ClearField("raw_data")
-    one.data_location = TensorProto.EXTERNAL
-    one.external_data.add(key="location", value=rng.choice(("secret.bin", "/etc/passwd", "../x", "/dev/zero")))
+    item = rng.choice(model.graph.initializer)
+    item.ClearField("raw_data")
+    item.data_location = TensorProto.EXTERNAL
+    item.external_data.add(key="location", value=rng.choice(("secret.bin", "/etc/passwd", "../x", "/dev/zero")))
 
 
 def ends(model: onnx.ModelProto, rng: Random) -> None:
     """What goes in or comes out is of another shape or type."""
-    one = rng.choice([*model.graph.input, *model.graph.output])
-    kind = one.type.tensor_type
+    item = rng.choice([*model.graph.input, *model.graph.output])
+    kind = item.type.tensor_type
     if rng.random() < 0.3:
         kind.elem_type = rng.choice(range(24))
     elif rng.random() < 0.7 and kind.shape.dim:
@@ -195,17 +197,17 @@ def ends(model: onnx.ModelProto, rng: Random) -> None:
     elif rng.random() < 0.5:
         kind.shape.dim.add().dim_value = 1
     else:
-        one.name = rng.choice([*NAMES, *(value for each in model.graph.node for value in each.output)])
+        item.name = rng.choice([*NAMES, *(value for entry in model.graph.node for value in entry.output)])
 
 
 def name(model: onnx.ModelProto, rng: Random) -> None:
     """Another name or domain of a node, or other versions."""
-    one = rng.choice(model.graph.node)
+    item = rng.choice(model.graph.node)
     kind = rng.randrange(4)
     if kind == 0:
-        one.domain = rng.choice(DOMAINS)
+        item.domain = rng.choice(DOMAINS)
     elif kind == 1:
-        one.name = rng.choice(NAMES)
+        item.name = rng.choice(NAMES)
     elif kind == 2:
         model.opset_import[0].version = rng.choice((1, 7, 11, 12, 13, 14, 17, 19, 21, 23, 26, 99, 2**40, -1))
     else:
@@ -215,10 +217,10 @@ def name(model: onnx.ModelProto, rng: Random) -> None:
 def large(model: onnx.ModelProto, rng: Random) -> None:
     """A node between two others that makes something large, or goes on for ever."""
     at = rng.randrange(len(model.graph.node))
-    one = model.graph.node[at]
-    if not one.input:
+    item = model.graph.node[at]
+    if not item.input:
         return
-    read = one.input[0]
+    read = item.input[0]
     sides = np.array([rng.choice((1, 2, 64, 4096, 65_536, 10**6, 10**9, 2**40)) for _ in range(rng.choice((1, 2, 4)))])
     model.graph.initializer.append(numpy_helper.from_array(sides, "large_sides"))
     kind = rng.choice(
@@ -228,7 +230,7 @@ def large(model: onnx.ModelProto, rng: Random) -> None:
     if kind == "Resize":
         given = [read, "", "", "large_sides"]
     model.graph.node.insert(at, helper.make_node(kind, given, ["large_made"]))
-    one.input[0] = "large_made"
+    item.input[0] = "large_made"
 
 
 Change = Callable[[onnx.ModelProto, Random], None]

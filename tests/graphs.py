@@ -56,8 +56,8 @@ def onnx_graph(
     whole: dict[str, Any] = {"sides": np.array([1, 2]), **(constants or {})}
     made = helper.make_graph(
         list(nodes), "g",
-        [helper.make_tensor_value_info(*one) for one in ([given] if isinstance(given, tuple) else given)],
-        [helper.make_tensor_value_info(*one) for one in ([out] if isinstance(out, tuple) else out)],
+        [helper.make_tensor_value_info(*item) for item in ([given] if isinstance(given, tuple) else given)],
+        [helper.make_tensor_value_info(*item) for item in ([out] if isinstance(out, tuple) else out)],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in whole.items()],
     )  # fmt: skip
     return helper.make_model(
@@ -108,15 +108,15 @@ def ending(*nodes: onnx.NodeProto, **more: Any) -> onnx.ModelProto:
     return onnx_graph([*mean_colour(), *nodes], more.pop("constants", None), **more)
 
 
-def refusal(folder: Path, one: Bundle | bytes) -> str:
+def refusal(folder: Path, bundle: Bundle | bytes) -> str:
     """What opening a bundle says, in one line; writing it is refused too, and writes nothing."""
-    (folder / "m").write_bytes(one if isinstance(one, bytes) else one.to_bytes())
+    (folder / "m").write_bytes(bundle if isinstance(bundle, bytes) else bundle.to_bytes())
     with pytest.raises(IntegrityError) as caught:
         bundles.load(folder / "m")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
-    if isinstance(one, Bundle):
+    if isinstance(bundle, Bundle):
         with pytest.raises(IntegrityError):
-            one.save(folder / "saved")
+            bundle.save(folder / "saved")
         assert not (folder / "saved").exists()
     return str(caught.value)

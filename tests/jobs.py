@@ -69,10 +69,10 @@ def job(
     )  # fmt: skip
 
 
-def trained(one: TrainingJob, folder: Path, **more: Any) -> tuple[TrainedModel, list[Record]]:
+def trained(training_job: TrainingJob, folder: Path, **more: Any) -> tuple[TrainedModel, list[Record]]:
     """Train; return the model and what the epochs gave, without what the clock says."""
     records: list[Record] = []
-    model = train(one, folder, on_epoch=records.append, **more)
+    model = train(training_job, folder, on_epoch=records.append, **more)
     return model, timeless(records)
 
 
@@ -93,14 +93,16 @@ class Pressed:
         return cast(Pixels, self.pixels[index])
 
 
-def pressed(one: TrainingJob, after: int) -> TrainingJob:
-    return replace(one, train=Crops(cast(Pixels, Pressed(one.train.pixels, after)), one.train.labels))
+def pressed(training_job: TrainingJob, after: int) -> TrainingJob:
+    return replace(
+        training_job, train=Crops(cast(Pixels, Pressed(training_job.train.pixels, after)), training_job.train.labels)
+    )
 
 
-def stopped(one: TrainingJob, folder: Path, after: int, **more: Any) -> None:
+def stopped(training_job: TrainingJob, folder: Path, after: int, **more: Any) -> None:
     """Train until Ctrl-C comes, while crop number `after` of this start is fetched."""
     with pytest.raises(TrainingInterrupted, match="--resume"):
-        train(pressed(one, after), folder, **more)
+        train(pressed(training_job, after), folder, **more)
 
 
 def kept(folder: Path) -> tuple[dict[str, Tensor], list[Record]]:
@@ -116,6 +118,6 @@ def require_equal(first: Path, second: Path) -> None:
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
     assert our_history == their_history
-    one, two = (load_tensors(folder / "model.safetensors", "model") for folder in (first, second))
-    assert one[1] == two[1]
-    assert all(torch.equal(one[0][name], two[0][name]) for name in one[0])
+    item, two = (load_tensors(folder / "model.safetensors", "model") for folder in (first, second))
+    assert item[1] == two[1]
+    assert all(torch.equal(item[0][name], two[0][name]) for name in item[0])

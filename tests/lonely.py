@@ -40,11 +40,11 @@ def sent() -> dict[str, int]:
     rows = [line.split() for name in ("snmp", "snmp6") for line in Path("/proc/net", name).read_text().splitlines()]
     pairs = [pair for names, values in itertools.pairwise(rows) for pair in zip(names, values, strict=False)]
     pairs += [(row[0], row[1]) for row in rows if len(row) == 2]
-    found = dict.fromkeys(COUNTED, 0)
+    result = dict.fromkeys(COUNTED, 0)
     for name, value in pairs:
-        if name in found and value.isdigit():
-            found[name] += int(value)
-    return found
+        if name in result and value.isdigit():
+            result[name] += int(value)
+    return result
 
 
 def main(command: list[str]) -> int:

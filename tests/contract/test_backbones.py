@@ -225,18 +225,20 @@ def test_the_parity_gate_refuses_a_wrong_normalization(graph_format: str) -> Non
 def test_the_parity_gate_names_the_first_layer_that_differs(name: str) -> None:
     model = model_of(name)
     network, _ = fold_batch_norms(model.network(), model.spec)
-    layers = [one for one, part in network.named_modules() if isinstance(part, torch.nn.Conv2d | torch.nn.Linear)]
+    layers = [module for module, part in network.named_modules() if isinstance(part, torch.nn.Conv2d | torch.nn.Linear)]
     given = onnx.load_from_string(bundle_of(name).graph)
     nodes = [node for node in given.graph.node if node.op_type in LAYERS]
     assert len(nodes) == len(layers)
     at = len(nodes) // 2
-    (weight,) = [one for one in given.graph.initializer if one.name == nodes[at].input[1]]
+    (weight,) = [item for item in given.graph.initializer if item.name == nodes[at].input[1]]
     weight.CopyFrom(numpy_helper.from_array(2 * numpy_helper.to_array(weight), weight.name))
     wrong = Bundle(bundle_of(name).meta, {"graph.onnx": given.SerializeToString()})
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
-    said = find_first_mismatch(model, wrong, pixels)
-    assert said.endswith(f"number {at + 1} of {len(layers)}")
-    assert repr(layers[at]) in said or "timm" in name  # what timm merges is listed as it was built, not as it runs
+    first_mismatch = find_first_mismatch(model, wrong, pixels)
+    assert first_mismatch.endswith(f"number {at + 1} of {len(layers)}")
+    assert (
+        repr(layers[at]) in first_mismatch or "timm" in name
+    )  # what timm merges is listed as it was built, not as it runs
     assert find_first_mismatch(model, bundle_of(name), pixels) == "no layer differs, what comes after the last one does"
 
 

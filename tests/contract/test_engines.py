@@ -34,7 +34,7 @@ from leansort.runtime.engine import Engine
 from leansort.runtime.predictor import Classifier
 
 ENGINES = sorted(plugins.list_plugins("engines"))
-CASES = [(name, one) for name in ENGINES for one in plugins.load("engines", name).FORMATS]
+CASES = [(name, FORMAT) for name in ENGINES for FORMAT in plugins.load("engines", name).FORMATS]
 every = pytest.mark.parametrize(("name", "graph_format"), CASES)
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
 
@@ -118,8 +118,8 @@ def test_threads_never_see_each_other(loaded: Engine) -> None:
         return [loaded.run(inputs[index]) for _ in range(20)]
 
     with ThreadPoolExecutor(8) as pool:
-        for said, right in zip(pool.map(work, range(8)), expected, strict=True):
-            for out in said:
+        for text, right in zip(pool.map(work, range(8)), expected, strict=True):
+            for out in text:
                 np.testing.assert_array_equal(out, right)
 
 
@@ -146,33 +146,33 @@ def test_rubbish_for_a_graph_is_one_line(name: str, graph_format: str, bundle: B
 @every
 def test_more_threads_say_the_same(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
     needs(plugins.load("engines", name).REQUIRES)
-    one, two = (engines.load_engine(files(graph_format), name, threads=threads) for threads in (1, 2))
-    np.testing.assert_allclose(one.run(PIXELS), two.run(PIXELS), atol=1e-4)
+    item, two = (engines.load_engine(files(graph_format), name, threads=threads) for threads in (1, 2))
+    np.testing.assert_allclose(item.run(PIXELS), two.run(PIXELS), atol=1e-4)
 
 
 @every
 def test_a_profile_tells_every_layer(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
     needs(plugins.load("engines", name).REQUIRES)
-    one = files(graph_format)
-    found = engines.profile_layers(one, PIXELS[:1], name, runs=3)
+    item = files(graph_format)
+    result = engines.profile_layers(item, PIXELS[:1], name, runs=3)
     if not hasattr(plugins.load("engines", name), "profile"):
-        assert found == []
+        assert result == []
         return
-    assert len({layer.name for layer in found}) == len(found) > 20
-    assert all(layer.ms >= 0 and layer.kind for layer in found)
-    assert sum(layer.ms for layer in found) > 0
-    macs = sum(layer.macs for layer in found)
-    assert macs == 0 or 0.99 < macs / one.meta.macs < 1.5
+    assert len({layer.name for layer in result}) == len(result) > 20
+    assert all(layer.ms >= 0 and layer.kind for layer in result)
+    assert sum(layer.ms for layer in result) > 0
+    macs = sum(layer.macs for layer in result)
+    assert macs == 0 or 0.99 < macs / item.meta.macs < 1.5
 
 
 @pytest.mark.parametrize("graph_format", FORMATS)
 def test_every_format_runs_where_no_engine_is_named(
     graph_format: str, files: Callable[[str], Bundle], tmp_path: Path
 ) -> None:
-    one = files(graph_format)
-    assert engines.default_engine(one) in engines.engines_reading(graph_format)
-    assert engines.default_engine(one) in engines.installed_engines()
-    one.save(tmp_path / "m")
+    item = files(graph_format)
+    assert engines.default_engine(item) in engines.engines_reading(graph_format)
+    assert engines.default_engine(item) in engines.installed_engines()
+    item.save(tmp_path / "m")
     with Classifier.load(tmp_path / "m") as classifier:
         assert classifier.predict(PIXELS[0]).label in CONTEST
 
@@ -212,8 +212,8 @@ def test_openvino_never_runs_a_graph_of_any_batch(bundle: Bundle, monkeypatch: p
             return core.read_model(*given)
 
         def compile_model(self, model: Any, *given: Any) -> Any:
-            shapes.extend(list(one.partial_shape.to_shape()) for one in model.inputs if one.partial_shape.is_static)
-            assert all(one.partial_shape.is_static for one in model.get_ordered_ops()[0].outputs())
+            shapes.extend(list(item.partial_shape.to_shape()) for item in model.inputs if item.partial_shape.is_static)
+            assert all(output.partial_shape.is_static for output in model.get_ordered_ops()[0].outputs())
             return core.compile_model(model, *given)
 
     monkeypatch.setattr(adapter, "shared_core", lambda library: Watched())
@@ -226,7 +226,7 @@ def test_openvino_never_runs_a_graph_of_any_batch(bundle: Bundle, monkeypatch: p
     assert sorted(shape[0] for shape in shapes) == [0, 1, 8, 64]
     _, outputs = openvino_graph.layer_outputs(bundle)
     for batch in (3, 7):
-        assert {len(one) for one in outputs(PIXELS[:batch])} == {batch}
+        assert {len(output) for output in outputs(PIXELS[:batch])} == {batch}
     assert [shape[0] for shape in shapes[4:]] == [3, 7]
 
 

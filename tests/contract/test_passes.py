@@ -109,8 +109,8 @@ def require_rebuilt(outcome: PassOutcome, folder: Path) -> None:
 
 def by_pass(names: list[str]) -> list[Any]:
     """Every pass on every backbone; trainings and graphs on a few, the others of these in the long runs."""
-    pairs = [(one, backbone) for one in names for backbone in CASES]
-    slow = [(one not in MODEL_PASSES or one in TRAINING) and backbone not in FEW for one, backbone in pairs]
+    pairs = [(name, backbone) for name in names for backbone in CASES]
+    slow = [(item not in MODEL_PASSES or item in TRAINING) and backbone not in FEW for item, backbone in pairs]
     return [
         pytest.param(*pair, marks=[pytest.mark.slow] if long else [])
         for pair, long in zip(pairs, slow, strict=True)
@@ -121,10 +121,10 @@ def by_pass(names: list[str]) -> list[Any]:
 def test_a_network_that_a_pass_made_is_rebuilt_from_its_file(name: str, backbone: str, tmp_path: Path) -> None:
     model = model_of(backbone)
     before = {key: value.clone() for key, value in model.weights.items()}
-    one = load(name)
-    if "measured" in type(one.config).model_fields:  # here it is the splitting that is tried, not the clock
-        one = replace(one, config=one.config.model_copy(update={"measured": False}))
-    outcome = one.apply(model, context(tmp_path))
+    text = load(name)
+    if "measured" in type(text.config).model_fields:  # here it is the splitting that is tried, not the clock
+        text = replace(text, config=text.config.model_copy(update={"measured": False}))
+    outcome = text.apply(model, context(tmp_path))
     assert unchanged(before, model), "the given network was changed"
     assert isinstance(outcome.artifact, TrainedModel)
     assert outcome.left_alone == "" or outcome.artifact is model
@@ -137,7 +137,9 @@ def test_a_network_that_a_pass_made_is_rebuilt_from_its_file(name: str, backbone
 def weight_bytes(bundle: Bundle) -> int:
     """What kernels and matrices take in an ONNX graph."""
     stored = onnx.load_from_string(bundle.graph).graph.initializer
-    return sum(numpy_helper.to_array(one).nbytes for one in stored if len(one.dims) > 1 and math.prod(one.dims) > 256)
+    return sum(
+        numpy_helper.to_array(item).nbytes for item in stored if len(item.dims) > 1 and math.prod(item.dims) > 256
+    )
 
 
 @pytest.mark.parametrize(("name", "backbone"), by_pass(GRAPH_PASSES))
@@ -167,11 +169,11 @@ def test_settings_are_strict_and_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in PASSES if hasattr(plugins.load("passes", name), "weaker")])
 def test_weaker_settings_are_settings_and_full_strength_is_no_change(name: str) -> None:
-    one = load(name)
-    assert one.weaker(1.0) == one
-    halved = one.weaker(0.5)
+    item = load(name)
+    assert item.weaker(1.0) == item
+    halved = item.weaker(0.5)
     assert halved is not None
-    assert halved != one
+    assert halved != item
     assert type(halved.config).model_validate(halved.config.model_dump()) == halved.config
 
 
@@ -190,12 +192,12 @@ def faster_passes() -> list[tuple[str, str]]:
 def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) -> None:
     """Through a step of a pipeline, timed on the engine; a busy machine may leave more alone, never fewer."""
     model, tools = model_of(backbone), replace(context(tmp_path), export=export_for_timing)
-    said = predict_classes(model, tools.val)
+    classes = predict_classes(model, tools.val)
     truth = np.asarray(tools.val.labels)
     record = StepSearch(
         given=model, bundle=export_for_timing(model), one=load(name), heal=FinetuneConfig(), faster=True, retries=0,
         judge=lambda made: judge(
-            truth, said, predict_classes(made, tools.val), model.labels.names, Budget(1, 1, sure=False)
+            truth, classes, predict_classes(made, tools.val), model.labels.names, Budget(1, 1, sure=False)
         ),
         context=tools,
     ).run()  # fmt: skip
@@ -211,8 +213,8 @@ def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["tucker", "cp"])
 def test_given_ranks_are_at_most_what_a_layer_can_have(name: str, ranks: list[int], tmp_path: Path) -> None:
     """A stem that reads three channels has no rank of eight."""
-    one = passes_api.load(name, {"ranks": ranks, "measured": False})
-    outcome = one.apply(model_of("tiny_s"), context(tmp_path))
+    item = passes_api.load(name, {"ranks": ranks, "measured": False})
+    outcome = item.apply(model_of("tiny_s"), context(tmp_path))
     assert bool(outcome.left_alone) == (ranks == [100_000])
     require_rebuilt(outcome, tmp_path / "made")
 

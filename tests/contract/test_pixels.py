@@ -82,9 +82,9 @@ def test_colour_modes_come_out_alike(other: pixels.Backend, mode: str, kind: str
 @others
 @pytest.mark.parametrize("data", [b"rubbish", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"%!PS-Adobe-3.0 EPSF"])
 def test_rubbish_is_one_line(other: pixels.Backend, data: bytes) -> None:
-    for one in (FIRST, other):
+    for item in (FIRST, other):
         with pytest.raises(ValueError, match="decoded") as caught:
-            one.decode(data, 1)
+            item.decode(data, 1)
         assert "\n" not in str(caught.value)
 
 
@@ -149,7 +149,7 @@ def test_a_gif_is_its_first_frame_in_every_backend(other: pixels.Backend, mode: 
     frames = [Pillow.new("RGB", (40, 30), colour).convert(mode) for colour in ((255, 255, 255), (0, 0, 0))]
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
-    images = [one.decode(buffer.getvalue(), 1) for one in (FIRST, other)]
+    images = [item.decode(buffer.getvalue(), 1) for item in (FIRST, other)]
     assert far(*images) == 0
     assert images[0].shape == (30, 40, 3)
     assert images[0].min() == 255
@@ -166,7 +166,7 @@ def test_formats_of_phones_come_out_alike_and_upright(other: pixels.Backend, kin
     exif, buffer = Pillow.Exif(), io.BytesIO()
     exif[0x0112] = turn  # 6: by a quarter, clockwise
     Pillow.fromarray(pattern).save(buffer, kind, quality=95, exif=exif)
-    images = [one.decode(buffer.getvalue(), 1) for one in (FIRST, other)]
+    images = [item.decode(buffer.getvalue(), 1) for item in (FIRST, other)]
     assert far(*images) == 0
     upright = images[0] if turn == 1 else np.rot90(images[0])
     assert upright.shape == (40, 60, 3)
@@ -178,6 +178,6 @@ def test_formats_of_phones_come_out_alike_and_upright(other: pixels.Backend, kin
 def test_heic_without_its_library_says_what_to_install(other: pixels.Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_kinds, "is_read", lambda kind: kind != "HEIC")
     pixels.load("pillow").__dict__["_load_reader"].cache_clear()
-    for one in (FIRST, other):
+    for item in (FIRST, other):
         with pytest.raises(ValueError, match=r"HEIC needs: pip install 'leansort\[heif\]'"):
-            one.decode(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(40), 1)
+            item.decode(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(40), 1)

@@ -105,19 +105,19 @@ def test_every_source_is_held_to_the_contract() -> None:
 def test_source_contract(source: str, maker: Callable[[Path], dict[str, Any]], tmp_path: Path) -> None:
     module = plugins.load("sources", source)
     config = module.Config(**maker(tmp_path / "data"))
-    found = module.items(config)
-    assert isinstance(found.labels, LabelSet)
-    assert len(found.items) >= 8
-    assert {item.label for item in found.items} <= set(found.labels.names)
-    assert {item.split for item in found.items} <= {"train", "val", "test", None}
-    for item in found.items:
+    result = module.items(config)
+    assert isinstance(result.labels, LabelSet)
+    assert len(result.items) >= 8
+    assert {item.label for item in result.items} <= set(result.labels.names)
+    assert {item.split for item in result.items} <= {"train", "val", "test", None}
+    for item in result.items:
         assert decode(item.image.read_bytes()).ndim == 3
         assert item.group
         assert item.source
-    assert len({item.image for item in found.items}) == len(found.items)
-    json.dumps(found.notes, allow_nan=False)
-    manifest, faults = build_manifest(found)
-    assert len(manifest.rows) == len(found.items)
+    assert len({item.image for item in result.items}) == len(result.items)
+    json.dumps(result.notes, allow_nan=False)
+    manifest, faults = build_manifest(result)
+    assert len(manifest.rows) == len(result.items)
     assert not faults.counts
     assert {"train", "val"} <= {row.split for row in manifest.rows}
 
@@ -125,9 +125,9 @@ def test_source_contract(source: str, maker: Callable[[Path], dict[str, Any]], t
 @pytest.mark.parametrize(("source", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
 def test_equal_data_give_equal_manifests(source: str, maker: Callable[[Path], dict[str, Any]], tmp_path: Path) -> None:
     module = plugins.load("sources", source)
-    one, two = (build_manifest(module.items(module.Config(**maker(tmp_path / name))))[0] for name in "ab")
-    assert one.digest == two.digest
-    assert [row.image for row in one.rows] == [row.image for row in two.rows]
+    item, two = (build_manifest(module.items(module.Config(**maker(tmp_path / name))))[0] for name in "ab")
+    assert item.digest == two.digest
+    assert [row.image for row in item.rows] == [row.image for row in two.rows]
 
 
 @pytest.mark.parametrize("source", [name for name in CASES if name != "sample"])
@@ -140,11 +140,11 @@ def test_what_is_not_there_is_one_clear_line(source: str, tmp_path: Path) -> Non
 
 def test_a_cifar_picture_is_what_the_archive_holds(tmp_path: Path) -> None:
     module = plugins.load("sources", "cifar")
-    found = module.items(module.Config(**of_cifar(tmp_path)))
+    result = module.items(module.Config(**of_cifar(tmp_path)))
     with tarfile.open(tmp_path / "cifar-10-binary.tar.gz") as archive:
         data = archive.extractfile("cifar-10-batches-bin/test_batch.bin").read()  # type: ignore[union-attr]
     planes = np.frombuffer(data[1:3073], np.uint8).reshape(3, 32, 32)
-    [first] = [item for item in found.items if item.split == "test"][:1]
+    [first] = [item for item in result.items if item.split == "test"][:1]
     assert np.array_equal(cv2.imread(str(first.image))[:, :, ::-1], planes.transpose(1, 2, 0))  # type: ignore[index]
     assert first.label == "glass"
 

@@ -19,10 +19,10 @@ SLOW = (
 
 def require_whole(names: tuple[str, ...]) -> None:
     pytest.importorskip("huggingface_hub", reason="timm is not installed")
-    found = list(rows([("", name) for name in names]))
-    assert [row.name for row in found] == list(names)
-    assert [(row.name, row.refusal) for row in found if not (row.trains and row.exports)] == []
-    assert all(row.gap is not None and row.gap <= parity.MAX_PROBABILITY_GAP for row in found)
+    result = list(rows([("", name) for name in names]))
+    assert [row.name for row in result] == list(names)
+    assert [(row.name, row.refusal) for row in result if not (row.trains and row.exports)] == []
+    assert all(row.gap is not None and row.gap <= parity.MAX_PROBABILITY_GAP for row in result)
 
 
 def test_a_few_of_all_kinds() -> None:
@@ -41,17 +41,17 @@ def test_a_network_that_kills_its_process_is_a_row(monkeypatch: pytest.MonkeyPat
         return Row(name, family, exports=True, trains=True, gap=0.0)
 
     monkeypatch.setattr(timm_table, "tried", dies)
-    found = list(rows([("a", "deadly"), ("b", "fine")]))
-    assert [row.refusal for row in found] == ["the process ended with code 7", ""]
-    assert summary(found).startswith("2 networks of 2 modules of timm: 1 train a step")
+    result = list(rows([("a", "deadly"), ("b", "fine")]))
+    assert [row.refusal for row in result] == ["the process ended with code 7", ""]
+    assert summary(result).startswith("2 networks of 2 modules of timm: 1 train a step")
 
 
 def test_the_page_holds_every_row() -> None:
     pytest.importorskip("huggingface_hub", reason="timm is not installed")
-    found = [Row("x", "m", 1_500_000, 64, 2_000_000, True, True, 1e-6), Row("y", "n", refusal="cannot | be")]
-    assert "This table is not whole: 2 of 5 were tried." in page(found, 5)
-    text = page(found, 2)
+    result = [Row("x", "m", 1_500_000, 64, 2_000_000, True, True, 1e-6), Row("y", "n", refusal="cannot | be")]
+    assert "This table is not whole: 2 of 5 were tried." in page(result, 5)
+    text = page(result, 2)
     assert "not whole" not in text
     assert "2 networks of 2 modules of timm: 1 train a step, export and agree" in text
-    assert line(found[0]) == "| `x` | 1.50 | 64 | 2 | yes | yes | 1.0e-06 |"
+    assert line(result[0]) == "| `x` | 1.50 | 64 | 2 | yes | yes | 1.0e-06 |"
     assert "| `y` | 0.00 | 0 | 0 | no | no | cannot \\| be |" in text

@@ -16,7 +16,7 @@ from tests.golden.test_grammar import EXAMPLE, V3
 
 def test_list_and_show_agree(cli: Cli) -> None:
     listed = json.loads(cli("arch", "list", "--size", "96", "--json").stdout)["backbones"]
-    mobile = next(one for one in listed if one["name"] == "mobilenetv2")
+    mobile = next(item for item in listed if item["name"] == "mobilenetv2")
     parts = json.loads(cli("arch", "show", "mobilenetv2", "--size", "96", "--json").stdout)["parts"]
     assert sum(part["parameters"] for part in parts) == mobile["parameters"] == 2_231_558
     assert sum(part["macs"] for part in parts) == mobile["macs"]
@@ -107,10 +107,10 @@ def test_training_begins_with_the_weights_a_recipe_names(cli: Cli, tiny_recipe: 
     done = cli("run", tiny_recipe, *chosen, "--out", tmp_path / "second")
     assert done.returncode == 0, done.stderr
     assert "tensor by tensor" in done.stderr + done.stdout
-    one, two = (trained_model.load(tmp_path / name / "train").weights for name in ("first", "second"))
-    assert torch.allclose(one["0.0.weight"], two["0.0.weight"], atol=1e-6)
+    item, two = (trained_model.load(tmp_path / name / "train").weights for name in ("first", "second"))
+    assert torch.allclose(item["0.0.weight"], two["0.0.weight"], atol=1e-6)
     listed = json.loads((tmp_path / "second" / "train" / "weights.json").read_text())
-    assert len(listed["pairs"]) == len(one)
+    assert len(listed["pairs"]) == len(item)
     other = cli(
         "run", tiny_recipe, *chosen[:-1], f"arch.weights={tmp_path / 'none.safetensors'}", "--out", tmp_path / "x"
     )
@@ -121,7 +121,7 @@ def test_the_drawing_is_an_svg(cli: Cli, tmp_path: Path) -> None:
     done = cli("arch", "show", "tiny_s", "--size", "64", "--svg", tmp_path / "net.svg")
     assert done.returncode == 0, done.stderr
     tree = ElementTree.parse(tmp_path / "net.svg").getroot()
-    texts = ["".join(one.itertext()) for one in tree.iter("{http://www.w3.org/2000/svg}text")]
+    texts = ["".join(item.itertext()) for item in tree.iter("{http://www.w3.org/2000/svg}text")]
     assert "86,286" in texts
     assert texts.count("InvertedResidual") == 7
     assert "sees" in done.stdout.splitlines()[0]

@@ -61,7 +61,7 @@ def test_splits_and_photos_file_by_file(cli: Cli, tmp_path: Path) -> None:
 def test_what_cannot_be_meant_is_one_line(given: list[str], part: str, cli: Cli, tmp_path: Path) -> None:
     world(tmp_path / "a", 2)
     (tmp_path / "export.zip").write_bytes(b"PK\x03\x04 and so on")
-    done = cli("data", "import", "coco", *(one.format(d=tmp_path) for one in given), "--out", tmp_path / "m")
+    done = cli("data", "import", "coco", *(item.format(d=tmp_path) for item in given), "--out", tmp_path / "m")
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert (done.returncode, len(errors), "Traceback" in done.stderr) == (2, 1, False), done.stderr
     assert part.format(d=tmp_path) in errors[0]

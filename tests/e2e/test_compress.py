@@ -49,7 +49,7 @@ def test_a_network_is_pruned_healed_trained_for_int8_and_quantized(
     assert pruned["macs"] <= 0.72 * start["macs"]
     assert pruned["notes"]["reached"] <= 0.7
     assert last["bytes"] < 0.6 * pruned["bytes"]
-    assert {one["engine"] for one in tree["latency"] if one["step"] == "3-quantize"} == {"onnxruntime", "openvino"}
+    assert {item["engine"] for item in tree["latency"] if item["step"] == "3-quantize"} == {"onnxruntime", "openvino"}
     assert len(tree["layers"]) > 20
     assert sum(layer["macs"] for layer in tree["layers"]) == start["macs"]
     for file in ("compress.md", "compress.html"):
@@ -125,7 +125,7 @@ def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path,
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("finished before") == 2
     assert [path for path, data in kept.items() if path.read_bytes() != data] == []
-    assert [one["state"] for one in json.loads((tmp_path / "out" / "compress.json").read_text())["steps"]] == [
+    assert [load["state"] for load in json.loads((tmp_path / "out" / "compress.json").read_text())["steps"]] == [
         "start", *["accepted"] * 4,
     ]  # fmt: skip
 

@@ -28,7 +28,7 @@ def named(done: CompletedProcess[str], files: Sequence[Path]) -> None:
     lines = [line for line in done.stderr.splitlines() if "is damaged" in line]
     assert "Traceback" not in done.stderr
     assert len(lines) == len(files), done.stderr
-    assert all(any(one.name in line for line in lines) for one in files), done.stderr
+    assert all(any(file.name in line for line in lines) for file in files), done.stderr
     assert not RAW.search("\n".join(line for line in done.stderr.splitlines() if line not in lines)), done.stderr
 
 
@@ -49,7 +49,7 @@ def test_import_leaves_damaged_pictures_out_by_tolerate(cli: Cli, pictures: Path
     counted = json.loads(done.stdout)
     assert counted["notes"]["unreadable"] == 2
     assert sum(sum(of.values()) for of in counted["splits"].values()) == 94
-    assert all(f"{one} (premature end of data segment): picture is damaged" in done.stderr for one in bad)
+    assert all(f"{item} (premature end of data segment): picture is damaged" in done.stderr for item in bad)
     assert "Corrupt" not in done.stderr
 
 
@@ -77,9 +77,9 @@ def test_check_counts_them_apart_and_strict_fails(cli: Cli, pictures: Path) -> N
     done = cli("data", "check", pictures, "--json", "--strict")
     assert (whole.returncode, done.returncode) == (0, 1), done.stderr
     assert done.stderr == whole.stderr
-    found = json.loads(done.stdout)["findings"]["is damaged"]
-    assert found["count"] == 1
-    assert found["examples"] == [f"{bad.relative_to(pictures)} (premature end of data segment)"]
+    load = json.loads(done.stdout)["findings"]["is damaged"]
+    assert load["count"] == 1
+    assert load["examples"] == [f"{bad.relative_to(pictures)} (premature end of data segment)"]
 
 
 def test_show_and_cache_name_the_file(cli: Cli, pictures: Path, tiny_recipe: Path, tmp_path: Path) -> None:

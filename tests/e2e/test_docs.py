@@ -78,12 +78,12 @@ def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tiny_ru
 def test_every_compression_begins_with_the_committed_network(recipe: Path) -> None:
     resolved = recipes.load(recipe, [])
     model = compression.network_to_compress(resolved, ROOT / "models" / "trashnet", explain=False)
-    assert [one.name for _, one in compression.read_steps(resolved)][-1] in ("quantize", "distill")
+    assert [step.name for _, step in compression.read_steps(resolved)][-1] in ("quantize", "distill")
     assert (resolved.arch.base, resolved.preprocess.size) == (model.spec.base, model.preprocess.size)
     assert resolved.preprocess.fit == model.preprocess.fit
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_ablation_is_of_the_recipe_of_its_name(path: Path) -> None:
-    found, _ = ablation_variants.resolve_variants(ROOT / "configs" / path.name, path)
-    assert found.keys() > {"base"}
+    result, _ = ablation_variants.resolve_variants(ROOT / "configs" / path.name, path)
+    assert result.keys() > {"base"}

@@ -174,8 +174,8 @@ def parts(out: Path) -> list[Path]:
     return sorted(out.rglob("*.part"))
 
 
-def leave_part(out: Path, one: PhotoRequest, data: bytes) -> None:
-    part = fetcher.partial_path(out / one.name, one.urls[0])
+def leave_part(out: Path, photo_request: PhotoRequest, data: bytes) -> None:
+    part = fetcher.partial_path(out / photo_request.name, photo_request.urls[0])
     part.parent.mkdir(parents=True, exist_ok=True)
     part.write_bytes(data)
 
@@ -187,8 +187,8 @@ def test_all_good_and_a_second_call_fetches_nothing(server: Server, tmp_path: Pa
         12, 0, []
     )
     assert steps == [(n, 12) for n in range(1, 13)]
-    for n, one in enumerate(photos):
-        assert (tmp_path / one.name).read_bytes() == photo(seed=n)
+    for n, item in enumerate(photos):
+        assert (tmp_path / item.name).read_bytes() == photo(seed=n)
     before = server.asked.total()
     assert fetch(photos, tmp_path) == DownloadResult(0, 12, [])
     assert server.asked.total() == before == 12
@@ -232,8 +232,8 @@ def test_the_next_url_is_tried(server: Server, tmp_path: Path) -> None:
     ids=["5xx", "429", "hung up", "short length", "page", "nothing"],
 )
 def test_passing_trouble_is_waited_out(trouble: list[Answer], server: Server, tmp_path: Path) -> None:
-    one = server.give("a.jpg", *trouble, sends(PHOTO))
-    assert fetch([one], tmp_path) == DownloadResult(1, 0, [])
+    item = server.give("a.jpg", *trouble, sends(PHOTO))
+    assert fetch([item], tmp_path) == DownloadResult(1, 0, [])
     assert (tmp_path / "a.jpg").read_bytes() == PHOTO
     assert server.asked["/a.jpg"] == len(trouble) + 1
     assert not parts(tmp_path)
@@ -307,11 +307,11 @@ def test_an_endless_body_is_given_up(server: Server, tmp_path: Path, monkeypatch
 
 
 def test_a_broken_transfer_goes_on_where_it_broke(server: Server, tmp_path: Path) -> None:
-    one = server.give("a.jpg", hangs_up(PHOTO[:9000], len(PHOTO)), continues(PHOTO))
-    assert fetch([one], tmp_path, retries=0).done == 0
+    item = server.give("a.jpg", hangs_up(PHOTO[:9000], len(PHOTO)), continues(PHOTO))
+    assert fetch([item], tmp_path, retries=0).done == 0
     assert [part.read_bytes() for part in parts(tmp_path)] == [PHOTO[:9000]]
     assert not (tmp_path / "a.jpg").exists()
-    assert fetch([one], tmp_path, retries=0) == DownloadResult(1, 0, [])
+    assert fetch([item], tmp_path, retries=0) == DownloadResult(1, 0, [])
     assert (tmp_path / "a.jpg").read_bytes() == PHOTO
     assert server.ranges == ["", f"bytes={9000 - fetcher.OVERLAP}-"]
     assert not parts(tmp_path)
@@ -334,18 +334,18 @@ def test_a_broken_transfer_goes_on_where_it_broke(server: Server, tmp_path: Path
 def test_whatever_is_kept_the_photo_comes_out_right(
     kept: bytes, answer: Answer, server: Server, tmp_path: Path
 ) -> None:
-    one = server.give("b/a.jpg", answer)
-    leave_part(tmp_path, one, kept)
-    assert fetch([one], tmp_path, retries=0) == DownloadResult(1, 0, [])
+    item = server.give("b/a.jpg", answer)
+    leave_part(tmp_path, item, kept)
+    assert fetch([item], tmp_path, retries=0) == DownloadResult(1, 0, [])
     assert (tmp_path / "b" / "a.jpg").read_bytes() == PHOTO
     assert not parts(tmp_path)
 
 
 def test_redirects_are_followed(server: Server, tmp_path: Path) -> None:
     server.give("there.jpg", sends(PHOTO))
-    one = server.give("a.jpg", status(302, Location="/b.jpg"))
+    item = server.give("a.jpg", status(302, Location="/b.jpg"))
     server.give("b.jpg", status(308, Location=server.url("/there.jpg")))
-    assert fetch([one], tmp_path) == DownloadResult(1, 0, [])
+    assert fetch([item], tmp_path) == DownloadResult(1, 0, [])
 
 
 @pytest.mark.parametrize(
@@ -363,14 +363,14 @@ def test_redirects_are_followed(server: Server, tmp_path: Path) -> None:
 def test_size_against_the_record(
     size: tuple[int, int], exact: bool, good: bool, server: Server, tmp_path: Path
 ) -> None:
-    one = server.give("a.jpg", sends(photo(*size)), exact=exact)
-    assert fetch([one], tmp_path).done == good
+    item = server.give("a.jpg", sends(photo(*size)), exact=exact)
+    assert fetch([item], tmp_path).done == good
 
 
 def test_failures_keep_the_order_asked_for(server: Server, tmp_path: Path) -> None:
     photos = [server.give(f"{n}.jpg", status(404 if n % 2 else 503)) for n in range(8)]
     got = fetch(photos, tmp_path, retries=1)
-    assert [line.split(":")[0] for line in got.failed] == [one.name for one in photos]
+    assert [line.split(":")[0] for line in got.failed] == [item.name for item in photos]
 
 
 NAMES = ["/etc/a.jpg", "../a.jpg", "b/../../a.jpg", "C:\\a.jpg", "c:a.jpg", "..\\a.jpg", "\\\\host\\a.jpg"]
@@ -395,9 +395,9 @@ def test_other_urls_are_refused_by_name(url: str, server: Server, tmp_path: Path
 
 
 def test_one_name_twice_is_refused(server: Server, tmp_path: Path) -> None:
-    one = server.give("b/a.jpg", sends(PHOTO))
+    item = server.give("b/a.jpg", sends(PHOTO))
     with pytest.raises(UserError, match=r"b/a\.jpg"):
-        fetch([one, PhotoRequest("b//./a.jpg", one.urls, None, None)], tmp_path)
+        fetch([item, PhotoRequest("b//./a.jpg", item.urls, None, None)], tmp_path)
     assert not server.asked
 
 
@@ -408,10 +408,10 @@ def test_settings_out_of_range_are_refused(setting: dict[str, Any], tmp_path: Pa
 
 
 def test_a_full_disk_is_one_error(server: Server, tmp_path: Path) -> None:
-    one = server.give("a.jpg", sends(PHOTO))
-    fetcher.partial_path(tmp_path / "a.jpg", one.urls[0]).symlink_to("/dev/full")
+    item = server.give("a.jpg", sends(PHOTO))
+    fetcher.partial_path(tmp_path / "a.jpg", item.urls[0]).symlink_to("/dev/full")
     with pytest.raises(LeansortError, match="No space left"):
-        fetch([one, *(server.give(f"{n}.jpg", stalls) for n in range(3))], tmp_path)
+        fetch([item, *(server.give(f"{n}.jpg", stalls) for n in range(3))], tmp_path)
 
 
 def test_ctrl_c_ends_at_once_and_leaves_no_half_photo(server: Server, tmp_path: Path) -> None:
@@ -478,8 +478,8 @@ def test_the_urls_of_a_record(
         ([7], "lacks file_name"),
     ],
 )
-def test_unusable_annotations_are_refused(images: list[Any], said: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=said):
+def test_unusable_annotations_are_refused(images: list[Any], text: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=text):
         list_photos(write(tmp_path / "annotations.json", *images))
 
 
@@ -487,4 +487,4 @@ def test_the_photos_of_taco_all_have_a_url(taco: Path) -> None:
     for size in ("original", "640"):
         listed = list_photos(taco / "annotations.json", size)
         assert len(listed) == 1500
-        assert all(len(one.urls) == 1 for one in listed)
+        assert all(len(item.urls) == 1 for item in listed)

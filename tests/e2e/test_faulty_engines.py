@@ -101,27 +101,27 @@ def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
     ],
 )
 def test_a_trial_tells_what_an_engine_does(
-    fault: str, said: str, faulty: Callable[[str], None], tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+    fault: str, text: str, faulty: Callable[[str], None], tiny_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faulty(fault)
     monkeypatch.setenv(engine_trial_child.LIMIT, "2")
     with pytest.raises(EngineError) as caught:
         engine_trial.require(bundles.load(tiny_run / "model.leansort"), "faulty")
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(text)
     assert "; use --engine onnxruntime" in str(caught.value)
 
 
 def test_how_a_trial_went_is_remembered_where_it_would_go_so_again(
     faulty: Callable[[str], None], tiny_run: Path, tmp_path: Path
 ) -> None:
-    one = bundles.load(tiny_run / "model.leansort")
+    bundle = bundles.load(tiny_run / "model.leansort")
     kinds = (("never 0 none", 1), ("batch 3 segv", 1), ("batch 3 raise", 2), ("batch 3 kill", 2))
     for number, (fault, loads) in enumerate(kinds):
         faulty(fault)
         plugin = tmp_path / "plugins" / "engines" / "faulty.py"
         plugin.write_text(f"{PLUGIN}# version {number}\n")  # another version is tried anew
         before = traced(tmp_path).count("load")
-        first, again = (engine_trial.faults([(one, "faulty")]) for _ in range(2))
+        first, again = (engine_trial.faults([(bundle, "faulty")]) for _ in range(2))
         assert first == again
         assert bool(first[0]) == (fault != "never 0 none")
         assert traced(tmp_path).count("load") - before == loads
@@ -132,24 +132,24 @@ def test_pairs_behind_one_that_crashes_are_tried_all_the_same(
     faulty: Callable[[str], None], tiny_run: Path, tmp_path: Path
 ) -> None:
     faulty("batch 3 segv")
-    one = bundles.load(tiny_run / "model.leansort")
-    other = bundles.Bundle(one.meta.model_copy(update={"name": "other"}), one.files)
-    found = engine_trial.faults([(one, "faulty"), (one, "onnxruntime"), (other, "faulty")])
-    assert [bool(fault) for fault in found] == [True, False, True]
-    assert "'other'" in found[2]
+    bundle = bundles.load(tiny_run / "model.leansort")
+    other = bundles.Bundle(bundle.meta.model_copy(update={"name": "other"}), bundle.files)
+    result = engine_trial.faults([(bundle, "faulty"), (bundle, "onnxruntime"), (other, "faulty")])
+    assert [bool(fault) for fault in result] == [True, False, True]
+    assert "'other'" in result[2]
     assert engine_trial.faults([(other, "faulty")], batches=engine_trial.SINGLES) == [
         ""
     ]  # what it is not used with does not matter
 
 
 def test_what_a_library_tells_by_itself_is_left_to_the_loading(faulty: Callable[[str], None], tiny_run: Path) -> None:
-    one = bundles.load(tiny_run / "model.leansort")
-    rubbish = bundles.Bundle(one.meta, {"graph.onnx": b"rubbish"})
+    bundle = bundles.load(tiny_run / "model.leansort")
+    rubbish = bundles.Bundle(bundle.meta, {"graph.onnx": b"rubbish"})
     assert engine_trial.faults([(rubbish, "faulty")]) == [""]
     with pytest.raises(UserError, match="cannot be loaded by ONNX Runtime"):
         engine_trial.load(rubbish, "faulty")
     with pytest.raises(UserError, match="did you mean 'faulty'"):
-        engine_trial.load(one, "faulti")
+        engine_trial.load(bundle, "faulti")
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan"])
@@ -164,12 +164,12 @@ def test_auto_leaves_a_crashing_engine_out_and_names_it(
 ) -> None:
     faulty("batch 4 segv")
     monkeypatch.setattr(engines, "installed_engines", lambda graph_format="": ["faulty", "onnxruntime"])
-    one, said = bundles.load(tiny_run / "model.leansort"), list[str]()
-    assert choosing.choose_fastest_engine(one, seconds=0.01, say=said.append) == "onnxruntime"
-    assert said == [f"left out: engine faulty: crashed (signal 11, SIGSEGV) on a batch of 4 of {one.meta.name!r}"]
+    bundle, texts = bundles.load(tiny_run / "model.leansort"), list[str]()
+    assert choosing.choose_fastest_engine(bundle, seconds=0.01, say=texts.append) == "onnxruntime"
+    assert texts == [f"left out: engine faulty: crashed (signal 11, SIGSEGV) on a batch of 4 of {bundle.meta.name!r}"]
     monkeypatch.setattr(engines, "installed_engines", lambda graph_format="": ["faulty"])
     with pytest.raises(EngineError, match="engine auto: no engine bears this bundle; engine faulty: crashed"):
-        choosing.choose_fastest_engine(one, threads=2)
+        choosing.choose_fastest_engine(bundle, threads=2)
 
 
 def test_predict_keeps_the_lines_that_are_done(
@@ -212,7 +212,7 @@ def test_predict_keeps_the_lines_that_are_done(
 def test_predict_ends_with_a_line(
     fault: str,
     code: int,
-    said: str,
+    text: str,
     faulty: Callable[[str], None],
     cli: Cli,
     tiny_run: Path,
@@ -227,7 +227,7 @@ def test_predict_ends_with_a_line(
         "predict", tiny_run / "model.leansort", folders / "val", "--engine", "faulty", "--batch", "3", "--threads", "1",
         "--out", out,
     )  # fmt: skip
-    assert said in one_line(done, code)
+    assert text in one_line(done, code)
     assert not out.exists()
 
 
@@ -241,10 +241,10 @@ def test_a_watched_predict_says_what_an_unwatched_one_says(
     for engine in ("onnxruntime", "faulty"):
         out = tmp_path / f"{engine}.json"
         given = ("predict", tiny_run / "model.leansort", folders / "val", bad, "--engine", engine)
-        one = cli(*given, "--format", "json", "--out", out, "--batch", "4")
+        item = cli(*given, "--format", "json", "--out", out, "--batch", "4")
         text = cli(*given, "--batch", "4", "--threads", "2")
         gone = cli("predict", tiny_run / "model.leansort", tmp_path / "gone", "--engine", engine)
-        results.append((one.returncode, one.stderr, out.read_text(), text.returncode, text.stdout, gone.stderr))
+        results.append((item.returncode, item.stderr, out.read_text(), text.returncode, text.stdout, gone.stderr))
     assert results[0] == results[1]
     assert results[0][0] == 1
     command = [sys.executable, "-m", "leansort", "predict", str(tiny_run / "model.leansort"), str(folders / "val")]

@@ -42,8 +42,8 @@ def test_the_same_pictures_are_imported_and_predicted(cli: Cli, tiny_run: Path, 
     assert counted["notes"]["link to a folder that holds it, ignored"] == len(CLASSES)
     done = cli("predict", tiny_run / "model.leansort", messy, "--format", "json")
     assert done.returncode == 0, done.stderr
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {Path(one["image"]).relative_to(messy).as_posix() for one in said} == wanted
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {Path(item["image"]).relative_to(messy).as_posix() for item in lines} == wanted
     assert f"{messy}: passed over {6 * len(CLASSES)} files" in done.stderr
     assert f"{len(CLASSES)} no picture (.txt {len(CLASSES)})" in done.stderr
 

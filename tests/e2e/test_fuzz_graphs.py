@@ -8,12 +8,12 @@ from tests.fuzz_graphs import GOOD, fuzz, judged
 
 
 def require_sound(cases: int, seed: int) -> None:
-    found = fuzz(0, cases, seed=seed)
-    assert found.bad == [], found.text()
-    assert found.outcomes.total() == cases
-    assert set(found.outcomes) <= set(GOOD)
-    assert min(found.outcomes["label"], found.outcomes["one line"]) > cases / 50  # some are sound all the same
-    assert found.peak[0] > 50
+    result = fuzz(0, cases, seed=seed)
+    assert result.bad == [], result.text()
+    assert result.outcomes.total() == cases
+    assert set(result.outcomes) <= set(GOOD)
+    assert min(result.outcomes["label"], result.outcomes["one line"]) > cases / 50  # some are sound all the same
+    assert result.peak[0] > 50
 
 
 def test_mutated_graphs_give_labels_or_one_line() -> None:
@@ -31,7 +31,7 @@ def test_the_fuzz_sees_what_must_not_be() -> None:
     assert judged(0, "a.png\tx\t0.5\nb.png\ty\t0.5\n") == "label"
     assert judged(1, "a.png\terror: no finite numbers\nb.png\ty\t0.5\n") == "error of a picture"
     assert judged(2, "error: bundle: its graph is empty\n") == "one line"
-    for code, said in (
+    for code, text in (
         (2, "error: a\nerror: b\n"),
         (1, "error: a\n"),
         (0, ""),
@@ -39,6 +39,6 @@ def test_the_fuzz_sees_what_must_not_be() -> None:
         (3, "error: a\n"),
         (0, "x\x1b[2J\t1\ny\n"),
     ):
-        assert judged(code, said) not in GOOD
+        assert judged(code, text) not in GOOD
     assert judged(1, "Traceback (most recent call last):\n") not in GOOD
     assert judged("traceback (ValueError: x)", "") not in GOOD

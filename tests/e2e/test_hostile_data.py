@@ -191,9 +191,9 @@ def test_an_import_that_is_stopped_leaves_nothing_in_the_way(cli: Cli, tmp_path:
     assert process.stderr is not None
     process.stderr.readline()  # "data: reading …": at work
     process.send_signal(how)
-    said = process.communicate(timeout=60)[1]
+    answer = process.communicate(timeout=60)[1]
     assert process.returncode != 0
-    assert "Traceback" not in said
+    assert "Traceback" not in answer
     assert not (tmp_path / "o").exists()
     if how != signal.SIGKILL:
         assert not list(tmp_path.glob(".o.*.part"))

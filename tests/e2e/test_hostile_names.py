@@ -38,8 +38,8 @@ def test_a_run_on_hostile_names(cli: Cli, tmp_path: Path) -> None:
     done += [cli("data", "check", run, "--html", tmp_path / "check.html")]
     done += [cli("predict", bundle, tmp_path / "photos" / "val")]
     done += [cli("score", bundle, "--truth", tmp_path / "photos" / "val")]
-    assert [one.stderr for one in done if one.returncode] == []
-    assert [text for one in done for text in (one.stdout, one.stderr) if printable_lines(text) != text] == []
+    assert [item.stderr for item in done if item.returncode] == []
+    assert [text for item in done for text in (item.stdout, item.stderr) if printable_lines(text) != text] == []
     assert len(done[3].stdout.splitlines()) == 12
     lists = json.loads((run / "score.json").read_text())["lists"]
     assert sum(lists[half]["crops"] for half in lists if half != "all") == lists["all"]["crops"] == 12

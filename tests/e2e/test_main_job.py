@@ -162,20 +162,20 @@ def test_export_bench_and_report_stand_alone(tiny_run: Path, folders: Path, cli:
         "--json",
     )
     assert timed.returncode == 0, timed.stderr
-    found = strict(timed.stdout)
-    measured: Any = found["measurements"]
-    assert Counter(one["unit"] for one in measured) == {"ms": 6, "s": 2, "images/s": 2, "MB": 2, "times": 2}
-    assert all(one["low"] <= one["value"] <= one["high"] and one["bundle"] for one in measured)
-    latencies = [one["percentiles"] for one in measured if one["percentiles"]]
+    result = strict(timed.stdout)
+    measured: Any = result["measurements"]
+    assert Counter(item["unit"] for item in measured) == {"ms": 6, "s": 2, "images/s": 2, "MB": 2, "times": 2}
+    assert all(item["low"] <= item["value"] <= item["high"] and item["bundle"] for item in measured)
+    latencies = [item["percentiles"] for item in measured if item["percentiles"]]
     assert len(latencies) == 6
-    assert all(one["p50"] <= one["p90"] <= one["p99"] for one in latencies)
-    assert [one["name"] for one in measured if one["unit"] == "times"] == [
+    assert all(latency["p50"] <= latency["p90"] <= latency["p99"] for latency in latencies)
+    assert [item["name"] for item in measured if item["unit"] == "times"] == [
         "m: model alone, over model", "m: decode to label, over model",
     ]  # fmt: skip
-    rest: Any = found
+    rest: Any = result
     assert all(sum(layer["ms"] for layer in layers) > 0 for layers in rest["layers"].values())
     assert {"cpu", "cores", "extensions"} < set(rest["machine"])
-    assert all(0 < one["share"] < 1 for one in rest["shares"].values())
+    assert all(0 < item["share"] < 1 for item in rest["shares"].values())
     page = cli("report", tiny_run, "--out", tmp_path / "page.html")
     assert page.returncode == 0, page.stderr
     assert (tmp_path / "page.html").read_text() == (tiny_run / "report.html").read_text()
@@ -221,10 +221,10 @@ def test_a_network_is_exported_in_openvinos_format(tiny_run: Path, folders: Path
     some = cli("predict", tmp_path / "m.leansort", folders / "val", "--format", "csv")
     same = cli("predict", tiny_run / "model.leansort", folders / "val", "--format", "csv")
     assert some.returncode == 0, some.stderr
-    labels = [[line.split(",")[1] for line in one.stdout.splitlines()] for one in (some, same)]
+    labels = [[line.split(",")[1] for line in item.stdout.splitlines()] for item in (some, same)]
     assert labels[0] == labels[1]
     wrong = cli(*given, "--format", "onx")
-    said = "format: got 'onx', allowed: onnx, openvino, torch; did you mean 'onnx'"
-    assert (wrong.returncode, said in wrong.stderr) == (2, True)
+    text = "format: got 'onx', allowed: onnx, openvino, torch; did you mean 'onnx'"
+    assert (wrong.returncode, text in wrong.stderr) == (2, True)
     torch_only = cli("predict", tmp_path / "m.leansort", folders / "val", "--engine", "onnxruntime")
     assert (torch_only.returncode, "reads onnx bundles, this one is openvino" in torch_only.stderr) == (2, True)

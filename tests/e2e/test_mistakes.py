@@ -106,9 +106,9 @@ def test_corrupt_pictures_are_named_counted_and_limited(cli: Cli, tmp_path: Path
             draw(tmp_path / "data" / "train" / name / f"{i}.jpg", kind, seed=i, size=(24, 24))
             draw(tmp_path / "data" / "val" / name / f"{i}.jpg", kind, seed=100 + i, size=(24, 24))
     (tmp_path / "data" / "train" / "a" / "7.jpg").write_bytes(b"")
-    one = cli("data", "import", "folder", tmp_path / "data", "--out", tmp_path / "m")
-    assert one.returncode == 0
-    assert "7.jpg is empty (0 bytes): picture cannot be read" in one.stderr
+    item = cli("data", "import", "folder", tmp_path / "data", "--out", tmp_path / "m")
+    assert item.returncode == 0
+    assert "7.jpg is empty (0 bytes): picture cannot be read" in item.stderr
     assert manifests.load(tmp_path / "m").notes["unreadable"] == 1
     for i in range(3):
         (tmp_path / "data" / "train" / "b" / f"{i}.jpg").write_bytes(b"\xff\xd8 no")

@@ -153,16 +153,16 @@ def test_a_program_that_uses_leansort_tells_nobody(
 
 
 def test_openvino_and_nncf_are_imported_in_one_place() -> None:
-    found = {
+    paths = {
         path.relative_to(ROOT / "src").as_posix()
         for path in (ROOT / "src").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names])
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [item.name for item in node.names])
         if name.partition(".")[0] in ("openvino", "nncf", "openvino_telemetry")
         and not (isinstance(node, ast.ImportFrom) and node.level)
     }
-    assert found == {"leansort/runtime/openvino_library.py"}
+    assert paths == {"leansort/runtime/openvino_library.py"}
 
 
 FORKING = """

@@ -145,8 +145,8 @@ def test_a_turned_photo_gives_the_crops_of_the_upright_one(drawn: Path, cli: Cli
         assert [(row.source, row.box, row.label) for row in rows.rows] == [
             (row.source, row.box, row.label) for row in plain.rows
         ]
-        for one, other in zip(plain.rows, rows.rows, strict=True):
-            a, b = (cv2.imread(str(m.path(row))).astype(int) for m, row in ((plain, one), (rows, other)))  # type: ignore[union-attr]
+        for item, other in zip(plain.rows, rows.rows, strict=True):
+            a, b = (cv2.imread(str(m.path(row))).astype(int) for m, row in ((plain, item), (rows, other)))  # type: ignore[union-attr]
             assert np.abs(a - b).mean() < 6
     assert untold.notes["photo with boxes from before its EXIF turn"] == 10
     assert "photo with boxes from before its EXIF turn" not in turned.notes
@@ -213,8 +213,8 @@ def test_faults_of_pictures_are_found_by_a_check(cli: Cli, tmp_path: Path) -> No
     done = cli("data", "check", root, "--json", "--strict", "--html", tmp_path / "check.html")
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    found = json.loads(done.stdout)
-    places = {kind: " ".join(of["examples"]) for kind, of in found["findings"].items()}
+    result = json.loads(done.stdout)
+    places = {kind: " ".join(of["examples"]) for kind, of in result["findings"].items()}
     for what, name in (
         ("cannot be read", "3.jpg (is cut short"), ("cannot be read", "4.jpg (is empty"), ("cannot be read", "5.jpg"),
         ("CMYK", "cmyk.jpg"), ("ending does not fit the format", "really_png.jpg (.jpg holds PNG)"),
@@ -224,13 +224,13 @@ def test_faults_of_pictures_are_found_by_a_check(cli: Cli, tmp_path: Path) -> No
         ("no picture, ignored", "notes.txt"), ("class folder without pictures", "train/empty"),
     ):  # fmt: skip
         assert name in places[what], (what, places)
-    pairs = {(pair["first"], pair["second"]): pair for pair in found["pairs"]}
+    pairs = {(pair["first"], pair["second"]): pair for pair in result["pairs"]}
     exact = pairs["train/a/1.jpg", "train/b/copy.jpg"]
     assert (exact["kind"], exact["conflict"], exact["across"]) == ("exact", True, False)
     assert pairs["train/a/2.jpg", "val/a/leak.jpg"]["across"]
     near = pairs["train/a/scene.jpg", "val/a/rescaled.jpg"]
     assert (near["kind"], near["across"]) == ("near", True)
-    assert found["leaks"] >= 2
+    assert result["leaks"] >= 2
     page = (tmp_path / "check.html").read_text()
     assert "Pairs across splits" in page
     assert page.count("data:image/jpeg;base64,") >= 6

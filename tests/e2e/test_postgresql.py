@@ -26,10 +26,10 @@ from tests.study_worker import config_of
 
 def programs() -> Path:
     """Where Debian's package keeps the server."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
+    paths = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not paths:
         pytest.skip("no PostgreSQL server here; on Debian: apt-get install postgresql")
-    return found[-1].parent
+    return paths[-1].parent
 
 
 @pytest.fixture
@@ -93,11 +93,11 @@ def test_two_hundred_trials_by_four_workers_one_killed_the_server_restarted(
     assert len(records) == 200
     assert sum(done) == 200
     raw = optuna.load_study(study_name="many", storage=storage).trials
-    assert not [one for one in raw if one.state.name in ("RUNNING", "WAITING")]
+    assert not [item for item in raw if item.state.name in ("RUNNING", "WAITING")]
     # None lost: whatever a dead worker had was done again, by one trial of the same parameters that names it.
-    died = {one.number: one for one in raw if one.user_attrs.get("failed") == "its worker died"}
+    died = {item.number: item for item in raw if item.user_attrs.get("failed") == "its worker died"}
     assert number in died
-    again = {one.user_attrs.get("retry_of"): one for one in raw if one.state.name == "COMPLETE"}
+    again = {item.user_attrs.get("retry_of"): item for item in raw if item.state.name == "COMPLETE"}
     assert again[number].params == died[number].params
     assert set(died) <= set(again)
     # None doubled: no two results of the same parameters.
@@ -107,8 +107,8 @@ def test_two_hundred_trials_by_four_workers_one_killed_the_server_restarted(
 def killed_at_work(storage: object, worker: subprocess.Popen[str]) -> int:
     """Kill a worker in the middle of a trial; returns the trial's number."""
     (mine,) = [
-        one for one in optuna.load_study(study_name="many", storage=storage).trials  # type: ignore[arg-type]
-        if one.user_attrs.get("worker", {}).get("pid") == worker.pid
+        trial for trial in optuna.load_study(study_name="many", storage=storage).trials  # type: ignore[arg-type]
+        if trial.user_attrs.get("worker", {}).get("pid") == worker.pid
     ]  # fmt: skip
     worker.kill()
     worker.wait()

@@ -52,12 +52,12 @@ def test_trashnets_pairs_across_the_published_lists(trashnet: Path, cli: Cli, tm
     """Origin: looked at one by one; these show the same object from the same place."""
     done = cli("data", "check", trashnet, "--strict", "--json", "--html", tmp_path / "check.html")
     assert done.returncode == 1
-    found = {(pair["first"], pair["second"]): pair for pair in json.loads(done.stdout)["pairs"]}
-    twice = found["train/glass/glass389.jpg", "val/plastic/plastic332.jpg"]
+    result = {(pair["first"], pair["second"]): pair for pair in json.loads(done.stdout)["pairs"]}
+    twice = result["train/glass/glass389.jpg", "val/plastic/plastic332.jpg"]
     assert (twice["kind"], twice["across"], twice["conflict"]) == ("exact", True, True)
     for a, b in (("paper/paper176", "paper/paper549"), ("metal/metal11", "metal/metal221")):
-        assert found[f"train/{a}.jpg", f"val/{b}.jpg"]["across"]
-    assert 25 <= len(found) <= 35
+        assert result[f"train/{a}.jpg", f"val/{b}.jpg"]["across"]
+    assert 25 <= len(result) <= 35
     assert (tmp_path / "check.html").stat().st_size > 200_000
 
 

@@ -161,14 +161,14 @@ def test_from_python(tiny_run: Path, pictures: Path, folders: Path) -> None:
 
         def work(_: int) -> list[str]:
             together.wait()
-            return [classifier.predict(one).label for one in ready]
+            return [classifier.predict(item).label for item in ready]
 
         with ThreadPoolExecutor(6) as pool:
-            said = list(pool.map(work, range(6)))
-        assert all(one == said[0] for one in said)
+            text = list(pool.map(work, range(6)))
+        assert all(item == text[0] for item in text)
         for threads, batch in ((1, 1), (2, 4), (0, 0)):
             many = list(classifier.predict_many(ready * 20, threads=threads, batch=batch))
-            assert [one.label for one in many] == said[0] * 20
+            assert [item.label for item in many] == text[0] * 20
 
 
 def test_labels_that_the_graph_does_not_have(tiny_run: Path, pictures: Path, tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def test_pictures_of_a_list_lie_beside_it_and_unreadable_ones_are_said(
     assert whole.returncode == 0, whole.stderr
     broken = tmp_path / rows[1].partition(",")[0]
     broken.write_bytes(b"")
-    one = cli("score", bundle, "--truth", tmp_path / "truth.csv", "--json", cwd=folders)
-    assert (one.returncode, f"unreadable {broken}" in one.stderr) == (1, True)
+    item = cli("score", bundle, "--truth", tmp_path / "truth.csv", "--json", cwd=folders)
+    assert (item.returncode, f"unreadable {broken}" in item.stderr) == (1, True)
     for path in tmp_path.glob("*.jpg"):
         path.unlink()
     refused(cli("score", bundle, "--truth", tmp_path / "truth.csv"), "none of the 12 pictures can be read")
@@ -98,9 +98,9 @@ def test_what_is_no_picture_is_said_and_the_rest_goes_on(tiny_run: Path, folders
     good = next(folders.rglob("val/*/*.jpg"))
     with Classifier.load(tiny_run / "model.leansort") as classifier:
         mixed = [good, None, bytearray(b"x"), "a\0b.jpg", good]  # a camera that drops a frame gives None
-        said = list(classifier.predict_many(mixed))  # type: ignore[arg-type]
-    assert [bool(one.error) for one in said] == [False, True, True, True, False]
-    assert "got NoneType" in said[1].error
+        text = list(classifier.predict_many(mixed))  # type: ignore[arg-type]
+    assert [bool(item.error) for item in text] == [False, True, True, True, False]
+    assert "got NoneType" in text[1].error
     listed = cli("predict", tiny_run / "model.leansort", "-", "--format", "json", stdin=f"{good}\na\0b.jpg\n{good}\n")
     assert [("error" in json.loads(line)) for line in listed.stdout.splitlines()] == [False, True, False]
 
@@ -162,8 +162,8 @@ def test_without_what_only_training_needs_the_robot_does_its_work(
         cli("score", bundle, "--truth", photos),
         cli("bench", bundle, "--images", photos, "--seconds", "0.1", "--queries", "20", "--starts", "1"),
     ]
-    assert [one.stderr for one in done if one.returncode] == []
-    labels = [[line.split(",")[1] for line in said.splitlines()] for said in (done[0].stdout, before)]
+    assert [item.stderr for item in done if item.returncode] == []
+    labels = [[line.split(",")[1] for line in text.splitlines()] for text in (done[0].stdout, before)]
     assert labels[0] == labels[1]
     assert len(labels[0]) == 25
     for arguments, extra in (

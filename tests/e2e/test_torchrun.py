@@ -75,12 +75,12 @@ def test_two_processes_train_as_one_of_the_doubled_batch(
     theirs, ours = metrics(alone), metrics(two[0])
     assert [record["loss"] for record in ours] == pytest.approx([record["loss"] for record in theirs], rel=1e-5)
     assert [record["lr"] for record in ours] == [record["lr"] for record in theirs]
-    one, _ = load_tensors(alone / "train" / "last.safetensors", "checkpoint")
+    item, _ = load_tensors(alone / "train" / "last.safetensors", "checkpoint")
     both, meta = load_tensors(two[0] / "train" / "last.safetensors", "checkpoint")
-    assert max(float((both[name] - one[name]).abs().max()) for name in one) < 1e-4
-    assert float(one["model.network.3.weight"].abs().max()) > 0.01  # from zero: they have gone a way together
+    assert max(float((both[name] - item[name]).abs().max()) for name in item) < 1e-4
+    assert float(item["model.network.3.weight"].abs().max()) > 0.01  # from zero: they have gone a way together
     assert meta["ranks"] == 2
-    assert int(one["optimizer.0.step"]) == 3 * 6
+    assert int(item["optimizer.0.step"]) == 3 * 6
 
 
 def test_the_first_process_alone_writes_and_shows_the_epochs(
@@ -108,7 +108,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str,
 
 
 def test_no_crop_is_seen_twice_in_an_epoch_and_none_is_left_out(told: tuple[Path, list[dict[str, Any]]]) -> None:
-    first, second = (one["asked"] for one in told[1])
+    first, second = (item["asked"] for item in told[1])
     assert len(first) == len(second) == 3 * 29
     orders = []
     for epoch in range(3):
@@ -159,10 +159,10 @@ def test_ctrl_c_saves_in_both_and_the_run_goes_on(recipe: Path) -> None:
         while not (out / "train" / "last.safetensors").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         os.killpg(started.pid, signal.SIGINT)
-        _, said = started.communicate(timeout=LIMIT_S)
+        _, answer = started.communicate(timeout=LIMIT_S)
     assert started.returncode != 0
-    assert "error: training stopped in epoch" in said
-    assert "go on with --resume" in said
+    assert "error: training stopped in epoch" in answer
+    assert "go on with --resume" in answer
     _, meta = load_tensors(out / "train" / "last.safetensors", "checkpoint")
     assert 0 < meta["batch"] <= 6  # in the middle of an epoch
     assert meta["epoch"] < 40

@@ -76,7 +76,7 @@ def test_what_is_over_budget_is_not_trained_and_twins_are_trained_once(study: Pa
     low, high = small["outcome"]["f1_interval"]
     assert low <= small["outcome"]["f1"] <= high
     folders = list((study / "trials").glob("*/train/metrics.jsonl"))
-    assert len(folders) == sum(one["outcome"]["kind"] in ("trained", "stopped") for one in tree["trials"])
+    assert len(folders) == sum(item["outcome"]["kind"] in ("trained", "stopped") for item in tree["trials"])
     assert not list((study / "trials").glob("*/train/last.safetensors"))
     page = (study / "tune.html").read_text()
     assert "What became of them" in page
@@ -134,7 +134,7 @@ def test_killed_in_a_trial_it_goes_on_there(search: Path, tiny_run: Path, tmp_pa
     assert (refused.returncode, "not empty" in refused.stderr) == (2, True)
     done = cli(*given, "--resume", "--json")
     assert done.returncode == 0, done.stderr
-    kinds = [one["outcome"]["kind"] for one in json.loads(done.stdout)["trials"]]
+    kinds = [load["outcome"]["kind"] for load in json.loads(done.stdout)["trials"]]
     assert kinds.count("trained") == 1
     assert sorted(kinds) == ["duplicate", "over budget", "trained"]
     (metrics,) = (out / "trials").glob("*/train/metrics.jsonl")
@@ -178,16 +178,16 @@ def test_a_candidate_that_is_no_recipe_is_unfit_and_the_search_goes_on(
     ],
 )
 def test_a_mistake_is_one_line(
-    arguments: list[str], said: str, search: Path, study: Path, cli: Cli, tmp_path: Path
+    arguments: list[str], answer: str, search: Path, study: Path, cli: Cli, tmp_path: Path
 ) -> None:
     text = search.read_text()
     wrong = {"mistyped": text.replace("train.lr:", "trian.lr:"), "engine": text + "\nengine: onxruntime\n"}
     for name, changed in wrong.items():
         (tmp_path / f"{name}.yaml").write_text(changed)
     places = {name: tmp_path / f"{name}.yaml" for name in wrong}
-    done = cli(*(one.format(search=search, study=study, **places) for one in arguments), cwd=tmp_path)
+    done = cli(*(argument.format(search=search, study=study, **places) for argument in arguments), cwd=tmp_path)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert answer in done.stderr
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.strip().splitlines()) == 1
 

@@ -34,9 +34,9 @@ class Noted:
         return cast(Pixels, self.pixels[index])
 
 
-def noted(one: TrainingJob) -> tuple[TrainingJob, Noted]:
-    pixels = Noted(one.train.pixels)
-    return replace(one, train=Crops(cast(Pixels, pixels), one.train.labels)), pixels
+def noted(training_job: TrainingJob) -> tuple[TrainingJob, Noted]:
+    pixels = Noted(training_job.train.pixels)
+    return replace(training_job, train=Crops(cast(Pixels, pixels), training_job.train.labels)), pixels
 
 
 def stopped_by_the_second(folder: Path, rank: int, after: int, **more: Any) -> str:
@@ -50,8 +50,8 @@ def stopped_by_the_second(folder: Path, rank: int, after: int, **more: Any) -> s
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     rank = int(os.environ["RANK"])
-    one, pixels = noted(STEPS_IN_TURN)
-    network = build(one.spec, one.seeds)
+    item, pixels = noted(STEPS_IN_TURN)
+    network = build(item.spec, item.seeds)
     dropped: list[list[bool]] = []
 
     def note(module: nn.Module, _: tuple[Tensor, ...], kept_bc: Tensor) -> None:
@@ -59,8 +59,8 @@ def main(out: Path) -> None:
             dropped.append((kept_bc[:4] == 0).flatten().tolist())
 
     next(module for module in network.modules() if isinstance(module, nn.Dropout)).register_forward_hook(note)
-    said: list[str] = []
-    _, records = trained(one, out / "whole", network=network, say=said.append)
+    texts: list[str] = []
+    _, records = trained(item, out / "whole", network=network, say=texts.append)
     first = stopped_by_the_second(out / "broken", rank, after=17)
     again = stopped_by_the_second(out / "broken", rank, after=31, resume=True)
     trained(STEPS_IN_TURN, out / "broken", resume=True)

@@ -53,13 +53,13 @@ def test_macro_f1_and_table_equal_scikit_learn() -> None:
     rng = random.Random(0)
     for classes in (2, 3, 6):
         truth = np.array([rng.randrange(classes) for _ in range(200)])
-        said = np.array([t if rng.random() < 0.6 else rng.randrange(classes) for t in truth])
+        text = np.array([t if rng.random() < 0.6 else rng.randrange(classes) for t in truth])
         labels = list(range(classes))
-        assert metrics.macro_f1(truth, said, classes) == pytest.approx(
-            f1_score(truth, said, average="macro", labels=labels)
+        assert metrics.macro_f1(truth, text, classes) == pytest.approx(
+            f1_score(truth, text, average="macro", labels=labels)
         )
-        ours = metrics.per_class(truth, said, [str(i) for i in labels])
-        theirs = precision_recall_fscore_support(truth, said, labels=labels)
+        ours = metrics.per_class(truth, text, [str(i) for i in labels])
+        theirs = precision_recall_fscore_support(truth, text, labels=labels)
         for i, row in enumerate(ours):
             assert (row.precision, row.recall, row.f1, row.support) == pytest.approx([column[i] for column in theirs])
 

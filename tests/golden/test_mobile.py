@@ -80,8 +80,8 @@ def test_other_widths_count_as_torchvision_counts_them(width: float) -> None:
 )
 def test_narrower_counts(name: str, half: tuple[int, int], three_quarters: tuple[int, int]) -> None:
     """Origin: counted by this code once its full width agreed with the published count."""
-    found = [build(ArchSpec(base=name, classes=6, width=width)) for width in (0.5, 0.75)]
-    assert [(parameters(one), macs(one, 224)) for one in found] == [half, three_quarters]
+    result = [build(ArchSpec(base=name, classes=6, width=width)) for width in (0.5, 0.75)]
+    assert [(parameters(item), macs(item, 224)) for item in result] == [half, three_quarters]
 
 
 @pytest.mark.parametrize(

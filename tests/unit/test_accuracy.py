@@ -20,35 +20,35 @@ def test_it_is_scikit_learns_over_the_classes_of_the_truth_and_orders_networks_a
     scores = []
     for _ in range(20):
         truth = rng.choice([0, 1, 3], 60)
-        said = np.where(rng.random(60) < 0.7, truth, rng.integers(0, 5, 60))
-        theirs = f1_score(truth, said, average="macro", labels=[0, 1, 3], zero_division=0)
-        assert metrics.shown_f1(truth, said, 5) == pytest.approx(theirs)
-        scores.append((metrics.shown_f1(truth, said, 5), metrics.macro_f1(truth, said, 5)))
+        text = np.where(rng.random(60) < 0.7, truth, rng.integers(0, 5, 60))
+        theirs = f1_score(truth, text, average="macro", labels=[0, 1, 3], zero_division=0)
+        assert metrics.shown_f1(truth, text, 5) == pytest.approx(theirs)
+        scores.append((metrics.shown_f1(truth, text, 5), metrics.macro_f1(truth, text, 5)))
     assert all(ours == pytest.approx(contests * 5 / 3) for ours, contests in scores)
 
 
 def test_one_wrong_prediction_of_a_class_without_crops_costs_no_whole_class() -> None:
     truth = np.repeat([0, 1], 50)
-    said = truth.copy()
-    said[0] = 2
-    assert metrics.shown_f1(truth, said, 3) == pytest.approx((98 / 99 + 1) / 2)
+    text = truth.copy()
+    text[0] = 2
+    assert metrics.shown_f1(truth, text, 3) == pytest.approx((98 / 99 + 1) / 2)
 
 
 def test_with_all_classes_it_is_the_mean_that_it_always_was() -> None:
     rng = np.random.default_rng(1)
     truth = np.arange(300) % 6
-    said = np.where(rng.random(300) < 0.8, truth, (truth + 1) % 6)
-    assert metrics.shown_f1(truth, said, 6) == metrics.macro_f1(truth, said, 6)
-    interval = metrics.macro_f1_interval(truth, said, 6)
+    text = np.where(rng.random(300) < 0.8, truth, (truth + 1) % 6)
+    assert metrics.shown_f1(truth, text, 6) == metrics.macro_f1(truth, text, 6)
+    interval = metrics.macro_f1_interval(truth, text, 6)
     assert interval.low < interval.value < interval.high
 
 
 def test_the_interval_leaves_a_class_out_where_a_resample_lacks_it() -> None:
     """A rare class that is right every time pulled the interval down by being absent from a third of the resamples."""
     truth = np.array([0] * 60 + [1] * 60 + [2])
-    said = truth.copy()
-    said[0] = 1
-    assert metrics.macro_f1_interval(truth, said, 3).low > 0.97
+    text = truth.copy()
+    text[0] = 1
+    assert metrics.macro_f1_interval(truth, text, 3).low > 0.97
 
 
 @pytest.mark.parametrize("crops", [[1], [5], [50], [1000]])

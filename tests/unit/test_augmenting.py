@@ -51,8 +51,8 @@ def crops(count: int, side: int, seed: int = 0) -> Pixels:
 
 @pytest.fixture(scope="module")
 def picture() -> Pixels:
-    one: Pixels = crops(1, SIZE)[0]
-    return one
+    pixels: Pixels = crops(1, SIZE)[0]
+    return pixels
 
 
 def usual(picture: Pixels, name: str, value: float) -> Pixels:
@@ -101,9 +101,9 @@ def test_even_and_two_level_pictures_too(name: str) -> None:
     even = np.full((SIZE, SIZE, 3), (3, 128, 255), np.uint8)
     two = even.copy()
     two[:40] = 200
-    for one in (even, two):
+    for item in (even, two):
         value = float(strengths([name], SIZE, wide=False)[0, 7])
-        assert np.abs(ours(one, [(name, value)]).astype(int) - usual(one, name, value)).max() <= (name not in EXACT)
+        assert np.abs(ours(item, [(name, value)]).astype(int) - usual(item, name, value)).max() <= (name not in EXACT)
 
 
 def test_solarize_add_lifts_the_dark_half() -> None:
@@ -137,12 +137,12 @@ def through(source: Affine, points: Floats) -> Floats:
 def test_maps_in_a_row_are_one_map(maps: list[Affine], flips: tuple[bool, bool]) -> None:
     chain = [resize_and_flip_map(120, 70, flips, SIZE), *maps]
     points = np.random.default_rng(0).uniform(0, SIZE, (20, 2))
-    one = chain[0]
+    item = chain[0]
     for following in chain[1:]:
-        one = compose(one, following)
+        item = compose(item, following)
     for source in reversed(chain):  # a point of the outcome goes back through the last operator first
         points = through(source, points)
-    assert through(one, np.random.default_rng(0).uniform(0, SIZE, (20, 2))) == pytest.approx(points, abs=1e-6)
+    assert through(item, np.random.default_rng(0).uniform(0, SIZE, (20, 2))) == pytest.approx(points, abs=1e-6)
 
 
 @given(st.integers(-200, 200), st.integers(-200, 200))
@@ -185,7 +185,7 @@ def test_merged_steps_keep_the_order(levels: list[tuple[str, int]]) -> None:
 def test_a_config_that_varies_nothing_resizes() -> None:
     block = crops(3, 110)
     made = augmentation(AugmentConfig(**STILL), SIZE)(block, [(0, 0), (0, 1), (4, 2)], Seeds(0))
-    assert (made == np.stack([cv2.resize(one, (SIZE, SIZE)) for one in block])).all()
+    assert (made == np.stack([cv2.resize(item, (SIZE, SIZE)) for item in block])).all()
     x_bchw = torch.from_numpy(block).permute(0, 3, 1, 2)
     theirs = transforms().functional.resize(x_bchw, [SIZE, SIZE], antialias=True).permute(0, 2, 3, 1).numpy()
     assert np.abs(made.astype(int) - theirs).mean() < 2.0  # theirs smooths a little
@@ -226,7 +226,7 @@ def test_a_crop_is_varied_alike_in_any_batch_order_and_copy() -> None:
     assert (vary(block[::-1], keys[::-1], Seeds(5))[::-1] == made).all()
     assert (vary(block, keys, Seeds(6)) != made).any(axis=(1, 2, 3)).sum() >= 7
     same = np.stack([block[0]] * 8)
-    assert len({one.tobytes() for one in vary(same, keys, Seeds(5))}) == 8
+    assert len({item.tobytes() for item in vary(same, keys, Seeds(5))}) == 8
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -285,7 +285,7 @@ def test_kept_boxes_are_as_large_and_as_oblong_as_torchvisions() -> None:
         torch.manual_seed(0)
         cut = transforms().RandomResizedCrop(128, (0.4, 1.0), (1 / 1.5, 1.5))
         drawn = [cut.make_params([torch.empty(3, 147, 147)]) for _ in range(2000)]
-    theirs = np.array([[one[key] for key in ("top", "left", "height", "width")] for one in drawn])
+    theirs = np.array([[item[key] for key in ("top", "left", "height", "width")] for item in drawn])
     for mine, reference in zip(_measures(boxes), _measures(theirs), strict=True):
         quantiles = [0.1, 0.5, 0.9]
         assert np.quantile(mine, quantiles) == pytest.approx(
@@ -323,7 +323,7 @@ def test_turning_one_thing_on_leaves_the_rest_as_it_was() -> None:
     )
     assert (plain.kept == more.kept).all()
     assert (plain.flips == more.flips).all()
-    assert [one[0] for one in plain.operators] == [one[0] for one in more.operators]
+    assert [operator[0] for operator in plain.operators] == [operator[0] for operator in more.operators]
 
 
 def test_two_policies_at_once_are_refused() -> None:

@@ -85,7 +85,9 @@ def minority_recall(tmp_path: Path, **balance: Any) -> float:
     train(job, tmp_path, on_epoch=records.append)
     model = trained_model.load(tmp_path).network()
     out = compute_logits(model, preprocess, eval_batches(val.pixels, 64)).argmax(1).numpy()
-    rare = next(one for one in per_class(np.asarray(val.labels), out, labels.names) if one.name == "rare")
+    rare = next(
+        class_name for class_name in per_class(np.asarray(val.labels), out, labels.names) if class_name.name == "rare"
+    )
     return float(rare.recall)
 
 

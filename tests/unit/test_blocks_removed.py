@@ -40,16 +40,18 @@ REMOVABLE = {
 def test_residual_blocks_are_found_and_leave(name: str, tmp_path: Path) -> None:
     model = model_of(name)
     given = {key: tensor.clone() for key, tensor in model.weights.items()}
-    found = find_removable_blocks(model)
-    assert found == REMOVABLE[name]
-    short = remove_blocks(model, found)
+    removable_blocks = find_removable_blocks(model)
+    assert removable_blocks == REMOVABLE[name]
+    short = remove_blocks(model, removable_blocks)
     assert all(torch.equal(model.weights[key], given[key]) for key in given)
-    if not found:
+    if not removable_blocks:
         assert short is model
         return
-    assert short.spec.edits[-1] == Remove(layers=tuple(found))
+    assert short.spec.edits[-1] == Remove(layers=tuple(removable_blocks))
     assert ArchSpec.model_validate(json.loads(json.dumps(short.spec.to_json()))) == short.spec
-    assert short.weights.keys() == {key for key in given if not key.startswith(tuple(f"{one}." for one in found))}
+    assert short.weights.keys() == {
+        key for key in given if not key.startswith(tuple(f"{removable_block}." for removable_block in removable_blocks))
+    }
     assert find_removable_blocks(short) == []
     short.save(tmp_path / "short.safetensors")
     x = torch.randn(2, 3, 32, 32)
@@ -94,9 +96,9 @@ def test_blocks_leave_fused_and_pruned_networks_and_channels_leave_shorter_ones(
     merged = TrainedModel(spec, network.state_dict(), model.preprocess, model.labels)
     assert find_removable_blocks(merged) == REMOVABLE["mobilenetv3_small"]
 
-    def cut(one: TrainedModel) -> TrainedModel:
+    def cut(item: TrainedModel) -> TrainedModel:
         return prune_channels(
-            one, amount=0.5, importance="l1", scope="local", round_to=4, gradients=None, seeds=Seeds(0)
+            item, amount=0.5, importance="l1", scope="local", round_to=4, gradients=None, seeds=Seeds(0)
         )  # fmt: skip
 
     both = remove_blocks(cut(remove_blocks(merged, ["5"])), ["3", "11"])

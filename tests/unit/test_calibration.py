@@ -33,9 +33,9 @@ def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
 
 
 def test_calibration_error_falls_to_that_of_chance() -> None:
-    found = calibrate(*drawn(3.0))
-    assert found.ece_before > 0.15
-    assert found.ece_after < 0.02
+    result = calibrate(*drawn(3.0))
+    assert result.ece_before > 0.15
+    assert result.ece_after < 0.02
 
 
 def test_calibration_error_by_hand() -> None:
@@ -70,6 +70,6 @@ def test_the_curve_ends_at_everything() -> None:
 
 def test_where_nothing_is_right_nothing_is_accepted() -> None:
     logits = np.array([[3.0, 0.0], [2.0, 0.0]])
-    found = calibrate(logits, np.array([1, 1]), wanted_error=0.1)
-    assert (found.coverage, found.error) == (0.0, 0.0)
-    assert found.reject_below == 1.0
+    result = calibrate(logits, np.array([1, 1]), wanted_error=0.1)
+    assert (result.coverage, result.error) == (0.0, 0.0)
+    assert result.reject_below == 1.0

@@ -88,15 +88,15 @@ def last_edit(model: TrainedModel) -> Resize:
 
 
 def counts(network: nn.Module) -> dict[str, tuple[int, int, int]]:
-    found = {}
+    result = {}
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
-            found[name] = module.in_channels, module.out_channels, module.groups
+            result[name] = module.in_channels, module.out_channels, module.groups
         elif isinstance(module, nn.Linear):
-            found[name] = module.in_features, module.out_features, 1
+            result[name] = module.in_features, module.out_features, 1
         elif isinstance(module, _BatchNorm):
-            found[name] = module.num_features, module.num_features, 1
-    return found
+            result[name] = module.num_features, module.num_features, 1
+    return result
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,12 @@ def test_channels_without_a_signal_are_the_ones_that_leave(name: str, merged: bo
 def silence(model: TrainedModel) -> TrainedModel:
     """Half of every width, drawn, is made to put out zeros; what reads it is not told."""
     network, drawn = model.network(), torch.Generator().manual_seed(5)
-    for one in find_channel_groups(network, find_classifiers(network, 6), 32):
-        units = torch.randperm(one.units, generator=drawn)[: (one.units + 1) // 2 if one.units > 1 else 0]
-        quiet = one.of_units(units.tolist())
-        for touch in one.touches:
+    for channel_group in find_channel_groups(network, find_classifiers(network, 6), 32):
+        units = torch.randperm(channel_group.units, generator=drawn)[
+            : (channel_group.units + 1) // 2 if channel_group.units > 1 else 0
+        ]
+        quiet = channel_group.of_units(units.tolist())
+        for touch in channel_group.touches:
             if touch.side != "in":
                 mute(network.get_submodule(touch.layer), [own for own, root in touch.roots.items() if root in quiet])
     return replace(model, weights=network.state_dict())
@@ -172,8 +174,8 @@ def test_as_few_channels_leave_as_reach_the_target(
 ) -> None:
     model, asked = model_of(name), list[float]()
 
-    def counted(one: TrainedModel) -> float:
-        asked.append(target(one))
+    def counted(item: TrainedModel) -> float:
+        asked.append(target(item))
         return asked[-1]
 
     small, amount = prune_to_target(
@@ -239,7 +241,7 @@ def test_taylor_keeps_what_the_loss_hangs_on() -> None:
     small = prune_channels(
         model, amount=0.5, importance="taylor", scope="local", round_to=1, gradients=leave, seeds=Seeds(0)
     )  # fmt: skip
-    before, after = (counts(one.network())["8.0"] for one in (model, small))
+    before, after = (counts(item.network())["8.0"] for item in (model, small))
     assert after[1] == before[1] // 2
     assert torch.equal(small.weights["8.1.weight"], model.weights["8.1.weight"][1::2])
 

@@ -21,8 +21,10 @@ def made(root: Path, *names: str) -> Path:
     return root
 
 
-def told(found: ClassFolders) -> dict[str, tuple[str, str | None]]:
-    return {one.file.relative_to(found.root).as_posix(): (one.label, one.split) for one in found.pictures}
+def told(result: ClassFolders) -> dict[str, tuple[str, str | None]]:
+    return {
+        picture.file.relative_to(result.root).as_posix(): (picture.label, picture.split) for picture in result.pictures
+    }
 
 
 def refused(root: Path, part: str, named: tuple[str, ...] = ()) -> None:
@@ -32,10 +34,10 @@ def refused(root: Path, part: str, named: tuple[str, ...] = ()) -> None:
 
 
 def test_the_two_plain_layouts(tmp_path: Path) -> None:
-    found = class_folders(made(tmp_path / "a", "glass/1.jpg", "paper/day1/2.jpg"))
-    assert told(found) == {"glass/1.jpg": ("glass", None), "paper/day1/2.jpg": ("paper", None)}
-    found = class_folders(made(tmp_path / "b", "train/glass/1.jpg", "train/paper/2.jpg", "test/glass/3.jpg"))
-    assert told(found) == {
+    result = class_folders(made(tmp_path / "a", "glass/1.jpg", "paper/day1/2.jpg"))
+    assert told(result) == {"glass/1.jpg": ("glass", None), "paper/day1/2.jpg": ("paper", None)}
+    result = class_folders(made(tmp_path / "b", "train/glass/1.jpg", "train/paper/2.jpg", "test/glass/3.jpg"))
+    assert told(result) == {
         "train/glass/1.jpg": ("glass", "train"), "train/paper/2.jpg": ("paper", "train"),
         "test/glass/3.jpg": ("glass", "test"),
     }  # fmt: skip
@@ -46,9 +48,9 @@ def test_the_two_plain_layouts(tmp_path: Path) -> None:
 def test_every_name_of_a_split_is_known_in_every_layout(tmp_path: Path, name: str, layout: str) -> None:
     wanted = {"Training": "train", name: "val", "testing": "test"}
     files = [layout.format(split=s, label=c, n=n) for n, s in enumerate(wanted) for c in ("glass", "paper")]
-    found = class_folders(made(tmp_path, *files))
-    assert found.classes == ("glass", "paper")
-    for file, (label, split) in told(found).items():
+    result = class_folders(made(tmp_path, *files))
+    assert result.classes == ("glass", "paper")
+    for file, (label, split) in told(result).items():
         assert label in file
         assert split == next(meant for written, meant in wanted.items() if f"{written}/" in file)
 
@@ -115,8 +117,8 @@ def test_days_within_classes_are_no_copies(tmp_path: Path) -> None:
 def test_what_lies_beside_is_counted_file_by_file(tmp_path: Path) -> None:
     root = made(tmp_path, "train/glass/1.jpg", "train/paper/2.jpg", "extra/3.jpg", "extra/deep/4.jpg", "5.jpg")
     made(root, "train/6.jpg")
-    found = class_folders(root)
-    names = {one.name for one in found.passed if one.kind == BESIDE}
+    result = class_folders(root)
+    names = {item.name for item in result.passed if item.kind == BESIDE}
     assert names == {"extra/3.jpg", "extra/deep/4.jpg", "5.jpg", "train/6.jpg"}
 
 
@@ -124,9 +126,9 @@ def test_class_folders_without_pictures_are_named(tmp_path: Path) -> None:
     root = made(tmp_path, "train/glass/1.jpg", "train/paper/2.jpg", "val/glass/3.jpg")
     for name in ("train/metal", "val/paper", "test/glass"):
         (root / name).mkdir(parents=True)
-    found = class_folders(root)
-    assert found.classes == ("glass", "metal", "paper")
-    assert set(found.empty) == {"train/metal", "val/paper", "test/glass"}
+    result = class_folders(root)
+    assert result.classes == ("glass", "metal", "paper")
+    assert set(result.empty) == {"train/metal", "val/paper", "test/glass"}
 
 
 def test_an_empty_split_folder_is_no_class(tmp_path: Path) -> None:
@@ -142,10 +144,10 @@ def test_linked_splits_and_classes_count_once(tmp_path: Path) -> None:
     (root / "train").symlink_to(store)
     (root / "val").symlink_to(store)
     (root / "test" / "glass").symlink_to(store / "glass")
-    found = class_folders(root)
-    assert {one.split for one in found.pictures} <= {"train", "test"}
-    assert len({one.file.resolve() for one in found.pictures}) == len(found.pictures) == 3
-    assert {one.name for one in found.passed} == {"val", "train/glass"}
+    result = class_folders(root)
+    assert {picture.split for picture in result.pictures} <= {"train", "test"}
+    assert len({picture.file.resolve() for picture in result.pictures}) == len(result.pictures) == 3
+    assert {item.name for item in result.passed} == {"val", "train/glass"}
 
 
 def test_the_name_of_a_class_must_be_text(tmp_path: Path) -> None:

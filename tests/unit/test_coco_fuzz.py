@@ -79,7 +79,7 @@ sound: Records = st.fixed_dictionaries(
                 },
                 optional={"bbox": boxes, "segmentation": masks, "iscrowd": st.sampled_from([0, 1])},
             ),
-            max_size=6, unique_by=lambda one: str(one["id"]),
+            max_size=6, unique_by=lambda item: str(item["id"]),
         ),
     }
 )  # fmt: skip
@@ -133,9 +133,9 @@ def test_whatever_a_box_holds_every_annotation_is_accounted_for(tmp_path: Path, 
 
 def _integers(value: Any) -> list[int]:
     if isinstance(value, dict):
-        return [n for one in value.values() for n in _integers(one)]
+        return [n for item in value.values() for n in _integers(item)]
     if isinstance(value, list):
-        return [n for one in value for n in _integers(one)]
+        return [n for item in value for n in _integers(item)]
     return [value] if isinstance(value, int) else []
 
 

@@ -17,8 +17,8 @@ from tests.coco_files import cvat, label_studio, own, put, roboflow, tree, world
 def counts(tmp_path: Path, path: Any, **more: Any) -> dict[str, int]:
     manifest, faults = build_manifest(coco.items(coco.Config(path=path, out=tmp_path / "out", **more)))
     assert not [kind for kind in faults.counts if "photo" in kind or "box" in kind]
-    found = {split: sum(manifest.counts(split)) for split in ("train", "val", "test")}
-    return {split: count for split, count in found.items() if count}
+    result = {split: sum(manifest.counts(split)) for split in ("train", "val", "test")}
+    return {split: count for split, count in result.items() if count}
 
 
 def line(path: Any, **more: Any) -> str:

@@ -37,9 +37,9 @@ def written(folder: Path, data: bytes) -> Path:
     ],
 )
 def test_every_utf_is_read_alike(data: bytes, tmp_path: Path) -> None:
-    found = records.read_coco(written(tmp_path, data))
-    assert [one.file_name for one in found.images] == ["müll.jpg"]
-    assert [len(part) for part in (found.annotations, found.categories)] == [1, 1]
+    coco = records.read_coco(written(tmp_path, data))
+    assert [image.file_name for image in coco.images] == ["müll.jpg"]
+    assert [len(part) for part in (coco.annotations, coco.categories)] == [1, 1]
 
 
 @pytest.mark.parametrize("part", ["images", "annotations", "categories"])

@@ -23,10 +23,10 @@ def cut(out: Path, path: Any, **more: Any) -> Items:
     return coco.items(coco.Config(path=path, out=out, **more))
 
 
-def whole(found: Items, base: Path, folders: tuple[str, str]) -> bool:
+def whole(items: Items, base: Path, folders: tuple[str, str]) -> bool:
     """Whether every crop shows what its own photo shows, and glass lies in the first folder, paper in the second."""
     x, y, width, height = BOX
-    for item in found.items:
+    for item in items.items:
         crop, photo = (cv2.imread(str(path)) for path in (item.image, base / item.source))
         assert crop is not None
         assert photo is not None
@@ -39,11 +39,11 @@ def whole(found: Items, base: Path, folders: tuple[str, str]) -> bool:
 def test_photos_of_one_name_in_two_folders_are_two_photos(tmp_path: Path) -> None:
     """Origin: 8 of 16 crops got the other data set's class."""
     paths = (world(tmp_path / "glass", kind=0), world(tmp_path / "paper", kind=1))
-    found = cut(tmp_path / "out", paths)
-    assert len(found.items) == 16
-    assert whole(found, tmp_path, ("glass", "paper"))
-    assert sorted({item.source for item in found.items})[0] == "glass/frame_0.jpg"
-    assert len({item.group for item in found.items}) == len({item.image for item in found.items}) == 16
+    result = cut(tmp_path / "out", paths)
+    assert len(result.items) == 16
+    assert whole(result, tmp_path, ("glass", "paper"))
+    assert sorted({item.source for item in result.items})[0] == "glass/frame_0.jpg"
+    assert len({item.group for item in result.items}) == len({item.image for item in result.items}) == 16
 
 
 def test_the_same_names_in_two_splits_do_not_leak(tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_a_folder_of_photos_for_each_file(tmp_path: Path, keys: str) -> None:
     where = [tmp_path / "photos" / name for name in ("one", "two")]
     path: Any = dict(zip(("train", "val"), files, strict=True)) if keys == "splits" else tuple(files)
     named = ["train", "validation"] if keys == "splits" else [str(file) for file in files]
-    found = cut(tmp_path / "out", path, images=dict(zip(named, where, strict=True)))
-    assert whole(found, tmp_path / "photos", ("one", "two"))
+    result = cut(tmp_path / "out", path, images=dict(zip(named, where, strict=True)))
+    assert whole(result, tmp_path / "photos", ("one", "two"))
     with pytest.raises(UserError, match=r"'tran' is no split or annotation file of this import"):
         coco.survey(coco.Config(path=path, images={"tran": where[0]}))
 
@@ -93,10 +93,10 @@ def test_a_photo_of_two_files_is_one_group(tmp_path: Path) -> None:
     for mark in other["annotations"]:
         mark["bbox"] = [30, 10, 50, 60]
     second = put(tmp_path / "elsewhere" / "b.json", other)
-    found = cut(tmp_path / "out", (path, second), images=tmp_path / "d")
-    groups = [item.group for item in found.items]
+    result = cut(tmp_path / "out", (path, second), images=tmp_path / "d")
+    groups = [item.group for item in result.items]
     assert (len(groups), len(set(groups)), groups.count("frame_0.jpg")) == (8, 6, 2)
-    assert len({item.image for item in found.items}) == 8
+    assert len({item.image for item in result.items}) == 8
     with pytest.raises(UserError) as caught:
         cut(tmp_path / "no", {"train": path, "val": second}, images=tmp_path / "d")
     assert "2 photos are in two splits, which leaks: first 'frame_0.jpg' is train in" in str(caught.value)
@@ -110,10 +110,10 @@ def test_a_linked_photo_is_the_photo_it_links_to(tmp_path: Path, link: Any) -> N
     link(tmp_path / "a" / "frame_0.jpg", tmp_path / "b" / "frame_2.jpg")
     with pytest.raises(UserError, match=r"1 photo is in two splits.*: 'a/frame_0.jpg' is train .* as 'b/frame_2.jpg'"):
         cut(tmp_path / "no", {"train": first, "val": second})
-    found = cut(tmp_path / "out", (first, second))
-    groups = [item.group for item in found.items]
+    result = cut(tmp_path / "out", (first, second))
+    groups = [item.group for item in result.items]
     assert (len(groups), groups.count("a/frame_0.jpg"), groups.count("b/frame_2.jpg")) == (7, 1, 0)
-    assert found.notes["same box twice"] == 1
+    assert result.notes["same box twice"] == 1
 
 
 def test_a_folder_reached_by_a_link_is_the_folder(tmp_path: Path) -> None:
@@ -137,17 +137,17 @@ def test_a_record_of_another_size_loses_its_boxes_by_name(tmp_path: Path) -> Non
     other = tree(["frame_0.jpg"], first=1)
     other["images"][0].update(width=192, height=144)
     other["annotations"][0]["bbox"] = [0, 0, 40, 40]
-    found = cut(tmp_path / "out", (path, put(tmp_path / "d" / "b.json", other)))
-    assert len(found.items) == 4
-    assert found.notes["photo has another size in an earlier record"] == 1
+    result = cut(tmp_path / "out", (path, put(tmp_path / "d" / "b.json", other)))
+    assert len(result.items) == 4
+    assert result.notes["photo has another size in an earlier record"] == 1
 
 
 @pytest.mark.parametrize("form", ["images/{}", "images\\{}", "./{}", "{root}/images/{}", "export/images/{}"])
 def test_names_that_repeat_the_folder_of_the_photos(tmp_path: Path, form: str) -> None:
     root = label_studio(tmp_path / "export", form.replace("{root}", str(tmp_path / "export")))
-    found = cut(tmp_path / "out", root / "result.json", images=root / "images")
-    assert len(found.items) == 8
-    assert {item.group for item in found.items} == {path.name for path in (root / "images").iterdir()}
+    result = cut(tmp_path / "out", root / "result.json", images=root / "images")
+    assert len(result.items) == 8
+    assert {item.group for item in result.items} == {path.name for path in (root / "images").iterdir()}
 
 
 @pytest.mark.parametrize(
@@ -219,8 +219,8 @@ def test_photos_in_another_unicode_form_than_the_annotations(tmp_path: Path) -> 
     folder = tmp_path / "fotos"
     photos(folder, [unicodedata.normalize("NFD", "caf\u00e9/m\u00fcll.jpg"), "b.jpg"])
     path = put(folder / "a.json", tree(["caf\u00e9/m\u00fcll.jpg", "b.jpg"]))
-    found = cut(tmp_path / "out", path)
-    assert len(found.items) == 2
+    result = cut(tmp_path / "out", path)
+    assert len(result.items) == 2
     again = put(folder / "b.json", tree(["fotos/" + unicodedata.normalize("NFD", "caf\u00e9/m\u00fcll.jpg")]))
     with pytest.raises(UserError, match="1 photo is in two splits"):
         cut(tmp_path / "no", {"train": path, "val": again})

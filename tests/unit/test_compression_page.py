@@ -23,8 +23,8 @@ def record(name: str, state: str, f1: float, size: int) -> dict[str, Any]:
 
 def tree(*records: dict[str, Any]) -> dict[str, Any]:
     latency = [
-        {"step": one["name"], "engine": "onnxruntime", "value": one["parameters"] / 1e6, "low": 0.1, "high": 9.0}
-        for one in records if one["state"] != "refused"
+        {"step": item["name"], "engine": "onnxruntime", "value": item["parameters"] / 1e6, "low": 0.1, "high": 9.0}
+        for item in records if item["state"] != "refused"
     ]  # fmt: skip
     budget = {"max_f1_drop": 0.01, "threads": 1}
     return {"title": "T", "steps": list(records), "latency": latency, "layers": [], "warning": "", "budget": budget}

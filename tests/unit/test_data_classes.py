@@ -34,8 +34,8 @@ def items(root: Path, wanted: dict[str, dict[str, int]], names: tuple[str, ...])
     return Items(listed, LabelSet.of(names), root)
 
 
-def imported(found: Items, **more: Any) -> tuple[Manifest, dict[str, list[str]]]:
-    manifest, faults = build_manifest(found, verify=False, **more)
+def imported(result: Items, **more: Any) -> tuple[Manifest, dict[str, list[str]]]:
+    manifest, faults = build_manifest(result, verify=False, **more)
     return manifest, faults.examples
 
 
@@ -68,14 +68,14 @@ def test_a_class_without_a_crop_moves_nobody_to_another_split(method: str, tmp_p
 
 
 def test_it_stays_where_the_user_asks_for_it_by_name_and_the_manifest_says_so(tmp_path: Path) -> None:
-    found = items(tmp_path, {"b": ALL, "d": ALL}, ("a", "b", "c", "d"))
-    manifest, faults = imported(found, keep=["a "])
+    result = items(tmp_path, {"b": ALL, "d": ALL}, ("a", "b", "c", "d"))
+    manifest, faults = imported(result, keep=["a "])
     assert manifest.labels.names == ("a", "b", "d")
     assert (faults[classes.EMPTY], faults[classes.KEPT_EMPTY]) == (["c"], ["a"])
     assert manifest.notes[classes.KEPT] == ["a"]
     classes.require_learnable(manifest)
     with pytest.raises(UserError, match=r"data.keep_classes: got 'aa', allowed: a, b, c, d"):
-        imported(found, keep=["aa"])
+        imported(result, keep=["aa"])
 
 
 def test_a_class_whose_pictures_all_cannot_be_read_is_left_out_too(tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ def test_one_class_alone_is_no_classifier(tmp_path: Path) -> None:
 
 
 def test_a_class_of_val_or_test_alone_is_refused_unless_it_is_asked_for(tmp_path: Path) -> None:
-    found = items(tmp_path, {"a": ALL, "b": ALL, "c": {"val": 3, "test": 1}}, ("a", "b", "c"))
+    result = items(tmp_path, {"a": ALL, "b": ALL, "c": {"val": 3, "test": 1}}, ("a", "b", "c"))
     with pytest.raises(UserError, match=r"1 of 3 classes have no crop in train.*c \(val 3, test 1\).*--keep-classes c"):
-        imported(found)
-    manifest, _ = imported(found, keep=["c"])
+        imported(result)
+    manifest, _ = imported(result, keep=["c"])
     assert manifest.counts("train") == [6, 6, 0]
     assert classes.doubts(manifest) == [
         "class 'c' has no crop in train: it is never right, which takes 1/3 off macro-F1"
@@ -159,9 +159,9 @@ def test_a_category_map_is_the_way_out_and_takes_spellings_as_data_do(tmp_path: 
     draw(root / "train" / "Plastic" / "more.png", 0, 9, (16, 16))
     path = tmp_path / "map.yaml"
     path.write_text("labels: [Plastic, Paper]\nmap: {Plastic: ['plastic ', Plastic], ' Paper': [paper]}\n")
-    found = folder.items(folder.Config(path=root, map=path))
-    assert found.labels.names == ("Plastic", "Paper")
-    assert sum(item.label == "Plastic" for item in found.items) == 11
+    result = folder.items(folder.Config(path=root, map=path))
+    assert result.labels.names == ("Plastic", "Paper")
+    assert sum(item.label == "Plastic" for item in result.items) == 11
     path.write_text("labels: [Plastic, Paper]\nmap: {Plastic: [plastic, Plastic], Paper: [paper, 'plastic ']}\n")
     with pytest.raises(UserError, match="named twice: plastic"):
         category_map.load(path)
@@ -175,11 +175,11 @@ def test_a_map_keeps_its_order_and_loses_the_class_that_nothing_shows(tmp_path: 
     (root / "train" / "battery").mkdir()
     path = tmp_path / "map.yaml"
     path.write_text("labels: [Metal, Battery, Bag]\nmap: {Metal: [can], Battery: [battery], Bag: [bag]}\ndrop: [cup]\n")
-    found = folder.items(folder.Config(path=root, map=path))
-    manifest, faults = build_manifest(found)
+    result = folder.items(folder.Config(path=root, map=path))
+    manifest, faults = build_manifest(result)
     assert (manifest.labels.names, faults.examples[classes.EMPTY]) == (("Metal", "Bag"), ["Battery"])
-    assert build_manifest(found, keep=["Battery"])[0].labels.names == ("Metal", "Battery", "Bag")
-    assert count_items(found)["classes without a crop"] == ["Battery"]
+    assert build_manifest(result, keep=["Battery"])[0].labels.names == ("Metal", "Battery", "Bag")
+    assert count_items(result)["classes without a crop"] == ["Battery"]
 
 
 def test_labels_of_a_table_in_either_unicode_form_are_one_class(tmp_path: Path) -> None:

@@ -67,21 +67,21 @@ def fixed(logits_bc: Tensor) -> Any:
     return Fixed()
 
 
-def model_of(one: TrainingJob, seed: int = 7) -> TrainedModel:
+def model_of(training_job: TrainingJob, seed: int = 7) -> TrainedModel:
     """A network with a classifier that tells something apart, as a stored model."""
-    network = build(one.spec, Seeds(seed))
+    network = build(training_job.spec, Seeds(seed))
     torch.manual_seed(seed)
     nn.init.normal_(network.state_dict()[list(network.state_dict())[-2]])
-    return TrainedModel(one.spec, network.state_dict(), one.preprocess, one.labels)
+    return TrainedModel(training_job.spec, network.state_dict(), training_job.preprocess, training_job.labels)
 
 
-def teacher_of(one: TrainingJob, *, hints: bool = False) -> NetworkTeacher:
-    return NetworkTeacher(model_of(one).network(), one.preprocess, 3, hints=hints)
+def teacher_of(training_job: TrainingJob, *, hints: bool = False) -> NetworkTeacher:
+    return NetworkTeacher(model_of(training_job).network(), training_job.preprocess, 3, hints=hints)
 
 
-def told(one: Distillation, x_bchw: Tensor, keys: list[tuple[int, ...]] | None) -> Tensor:
+def told(distillation: Distillation, x_bchw: Tensor, keys: list[tuple[int, ...]] | None) -> Tensor:
     """The probabilities that teachers who know the classes give."""
-    soft_bc, _ = one.targets(x_bchw, keys)
+    soft_bc, _ = distillation.targets(x_bchw, keys)
     assert soft_bc is not None
     return soft_bc
 
@@ -97,17 +97,17 @@ def answer(teacher: Teacher, x_bchw: Tensor) -> Tensor:
 
 def test_the_student_takes_the_teachers_word_over_the_labels(tmp_path: Path) -> None:
     teacher = Greener(order=(1, 2, 0))  # calls everything by another name than the labels do
-    one = job(PLAIN, lr=0.03, epochs=6, augment=AS_THEY_ARE, distill=NOTHING_ELSE)
-    by_teacher = replace(one, val=Crops(one.val.pixels, teacher.names(np.asarray(one.val.pixels))))
+    item = job(PLAIN, lr=0.03, epochs=6, augment=AS_THEY_ARE, distill=NOTHING_ELSE)
+    by_teacher = replace(item, val=Crops(item.val.pixels, teacher.names(np.asarray(item.val.pixels))))
     _, records = trained(by_teacher, tmp_path, teachers=[teacher])
     assert records[-1]["val_macro_f1"] > 0.9
     assert records[-1]["loss"] < records[0]["loss"]
 
 
 def test_without_weight_the_teacher_changes_nothing(tmp_path: Path) -> None:
-    one = job(distill=DistillConfig(weight=0.0), epochs=2)
-    trained(one, tmp_path / "with", teachers=[Greener()])
-    trained(one, tmp_path / "without")
+    item = job(distill=DistillConfig(weight=0.0), epochs=2)
+    trained(item, tmp_path / "with", teachers=[Greener()])
+    trained(item, tmp_path / "without")
     ours, theirs = kept(tmp_path / "with")[0], kept(tmp_path / "without")[0]
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
@@ -117,29 +117,31 @@ def test_the_loss_is_hintons_and_its_slope_keeps_its_size() -> None:
     student_bc = torch.randn(5, 3, requires_grad=True)
     teacher_bc = torch.randn(5, 3)
     for temperature in (1.0, 2.0, 50.0):
-        one = Distillation([fixed(teacher_bc)], DistillConfig(temperature=temperature))
-        soft_bc, features = one.targets(torch.zeros(5, 3, 4, 4, dtype=torch.uint8), None)
+        distillation = Distillation([fixed(teacher_bc)], DistillConfig(temperature=temperature))
+        soft_bc, features = distillation.targets(torch.zeros(5, 3, 4, 4, dtype=torch.uint8), None)
         assert soft_bc is not None
         assert features == []
         assert torch.allclose(soft_bc, (teacher_bc / temperature).softmax(1))
         log_bc = (student_bc / temperature).log_softmax(1)
         by_hand = (soft_bc * (soft_bc.log() - log_bc)).sum(1).mean() * temperature**2
-        given = one.loss(student_bc, soft_bc)
+        given = distillation.loss(student_bc, soft_bc)
         assert torch.allclose(given, by_hand, rtol=1e-3)
         (slope_bc,) = torch.autograd.grad(given, student_bc)
         wanted_bc = temperature * ((student_bc / temperature).softmax(1) - soft_bc) / 5
         assert torch.allclose(slope_bc, wanted_bc, atol=1e-5)
-        assert float(one.loss(teacher_bc, soft_bc)) == pytest.approx(0, abs=1e-3)  # rounding times temperature squared
+        assert float(distillation.loss(teacher_bc, soft_bc)) == pytest.approx(
+            0, abs=1e-3
+        )  # rounding times temperature squared
 
 
 def test_two_teachers_are_averaged_by_their_probabilities() -> None:
     torch.manual_seed(0)
     first, second = torch.randn(4, 3), 5 * torch.randn(4, 3)
-    one = Distillation([fixed(first), fixed(second)], DistillConfig(temperature=3.0))
+    distillation = Distillation([fixed(first), fixed(second)], DistillConfig(temperature=3.0))
     x_bchw = torch.zeros(4, 3, 4, 4, dtype=torch.uint8)
-    soft_bc = told(one, x_bchw, None)
+    soft_bc = told(distillation, x_bchw, None)
     assert torch.allclose(soft_bc, ((first / 3).softmax(1) + (second / 3).softmax(1)) / 2)
-    twice = told(Distillation([fixed(first), fixed(first)], one.config), x_bchw, None)
+    twice = told(Distillation([fixed(first), fixed(first)], distillation.config), x_bchw, None)
     assert torch.allclose(twice, (first / 3).softmax(1))
 
 
@@ -149,8 +151,8 @@ def test_two_teachers_are_averaged_by_their_probabilities() -> None:
 @pytest.mark.parametrize("views", [1, 2, 3])
 def test_a_teacher_looks_at_each_way_of_varying_a_crop_once(tmp_path: Path, views: int) -> None:
     teacher = Greener()
-    one = job(epochs=5, augment=AugmentConfig(views=views), distill=NOTHING_ELSE)
-    trained(one, tmp_path, teachers=[teacher])
+    item = job(epochs=5, augment=AugmentConfig(views=views), distill=NOTHING_ELSE)
+    trained(item, tmp_path, teachers=[teacher])
     assert len(teacher.shown) == views * 60
     assert len(set(teacher.shown)) == views * 60  # and no two are alike
 
@@ -164,39 +166,39 @@ def test_without_views_and_with_mixing_every_crop_is_new(tmp_path: Path) -> None
 
 def test_crops_of_another_size_are_looked_at_again(tmp_path: Path) -> None:
     teacher = Greener()
-    one = job(epochs=8, count=16, size=64, grow_from=0.5, augment=AugmentConfig(views=1), distill=NOTHING_ELSE)
-    trained(one, tmp_path, teachers=[teacher])
+    item = job(epochs=8, count=16, size=64, grow_from=0.5, augment=AugmentConfig(views=1), distill=NOTHING_ELSE)
+    trained(item, tmp_path, teachers=[teacher])
     assert Counter(len(shown) for shown in teacher.shown) == {3 * 32 * 32: 16, 3 * 64 * 64: 16}
 
 
 def test_a_sampler_that_leaves_crops_out_still_asks_for_the_new_ones_alone(tmp_path: Path) -> None:
     teacher = Greener()
-    one = job(epochs=6, augment=AugmentConfig(views=1), distill=NOTHING_ELSE, sampler="inverse")
-    trained(one, tmp_path, teachers=[teacher])
+    item = job(epochs=6, augment=AugmentConfig(views=1), distill=NOTHING_ELSE, sampler="inverse")
+    trained(item, tmp_path, teachers=[teacher])
     assert len(set(teacher.shown)) <= 60
     again = len(teacher.shown) - len(set(teacher.shown))  # the same crop twice in the batch that it is new in
     assert again < 15
 
 
 def test_what_is_kept_gives_the_loss_of_asking_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = job(PLAIN, epochs=4, augment=AugmentConfig(views=2), distill=DistillConfig(), lr=0.03)
+    item = job(PLAIN, epochs=4, augment=AugmentConfig(views=2), distill=DistillConfig(), lr=0.03)
     cached, asked = Greener(), Greener()
-    _, ours = trained(one, tmp_path / "cached", teachers=[cached])
+    _, ours = trained(item, tmp_path / "cached", teachers=[cached])
     monkeypatch.setattr(loop._Run, "_names", lambda *_: None)
-    _, theirs = trained(one, tmp_path / "asked", teachers=[asked])
+    _, theirs = trained(item, tmp_path / "asked", teachers=[asked])
     assert (len(cached.shown), len(asked.shown)) == (2 * 60, 4 * 60)
     # Probabilities are kept in 16 bits: 3 digits.
-    assert [one["loss"] for one in ours] == pytest.approx([one["loss"] for one in theirs], rel=2e-3)
+    assert [mine["loss"] for mine in ours] == pytest.approx([its["loss"] for its in theirs], rel=2e-3)
 
 
 def test_what_is_kept_is_told_apart_by_its_name_and_the_same_the_first_time() -> None:
-    one, teacher = Distillation([Greener()], DistillConfig()), Greener()
-    one.teachers = [teacher]
+    distillation, teacher = Distillation([Greener()], DistillConfig()), Greener()
+    distillation.teachers = [teacher]
     x_bchw = torch.randint(0, 256, (3, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    first = told(one, x_bchw, [(8, 0, 5), (8, 0, 6), (8, 1, 5)])
-    again = told(one, x_bchw.flip(0), [(8, 1, 5), (8, 0, 6), (8, 0, 5)])
+    first = told(distillation, x_bchw, [(8, 0, 5), (8, 0, 6), (8, 1, 5)])
+    again = told(distillation, x_bchw.flip(0), [(8, 1, 5), (8, 0, 6), (8, 0, 5)])
     assert torch.equal(again, first.flip(0))
-    part = told(one, x_bchw[:2], [(8, 0, 6), (16, 0, 5)])  # one known, one new
+    part = told(distillation, x_bchw[:2], [(8, 0, 6), (16, 0, 5)])  # one known, one new
     assert torch.equal(part[0], first[1])
     assert torch.allclose(part[1], first[1], atol=1e-3)
     assert len(teacher.shown) == 4
@@ -206,33 +208,35 @@ def test_what_is_kept_is_told_apart_by_its_name_and_the_same_the_first_time() ->
 # ---- features
 
 
-def distance(one: TrainingJob, folder: Path, teacher: NetworkTeacher) -> float:
+def distance(training_job: TrainingJob, folder: Path, teacher: NetworkTeacher) -> float:
     """How far the features of the student in a checkpoint are from the teacher's, over the training crops."""
-    student = Student(build(one.spec), [teacher.width], 3)
+    student = Student(build(training_job.spec), [teacher.width], 3)
     tensors = {name.removeprefix("model."): value for name, value in kept(folder)[0].items()}
     student.load_state_dict({name: tensors[name] for name in student.state_dict()})
-    x_bchw = resize_crops(torch.from_numpy(np.asarray(one.train.pixels)).permute(0, 3, 1, 2), one.preprocess.size)
+    x_bchw = resize_crops(
+        torch.from_numpy(np.asarray(training_job.train.pixels)).permute(0, 3, 1, 2), training_job.preprocess.size
+    )
     _, theirs = teacher(x_bchw)
     assert theirs is not None
-    _, far = student.eval()(normalize(x_bchw, one.preprocess), [theirs])
+    _, far = student.eval()(normalize(x_bchw, training_job.preprocess), [theirs])
     assert far is not None
     return float(far.detach())
 
 
 def test_hints_bring_the_features_nearer(tmp_path: Path) -> None:
     fields: dict[str, Any] = {"epochs": 8, "augment": AS_THEY_ARE, "distill": DistillConfig(hints=5.0)}
-    one, begun = job(lr=0.03, **fields), job(lr=1e-9, **fields)
-    teacher = teacher_of(one, hints=True)
+    item, begun = job(lr=0.03, **fields), job(lr=1e-9, **fields)
+    teacher = teacher_of(item, hints=True)
     assert teacher.width == 8
-    trained(one, tmp_path / "learned", teachers=[teacher])
+    trained(item, tmp_path / "learned", teachers=[teacher])
     trained(begun, tmp_path / "begun", teachers=[teacher])
-    assert distance(one, tmp_path / "learned", teacher) < 0.25 * distance(one, tmp_path / "begun", teacher)
+    assert distance(item, tmp_path / "learned", teacher) < 0.25 * distance(item, tmp_path / "begun", teacher)
 
 
 def test_what_serves_the_hints_is_thrown_away(tmp_path: Path) -> None:
-    one = job(epochs=1, distill=DistillConfig(hints=1.0))
-    model, _ = trained(one, tmp_path, teachers=[teacher_of(one, hints=True), Greener(), teacher_of(one, hints=True)])
-    assert model.weights.keys() == build(one.spec).state_dict().keys()
+    item = job(epochs=1, distill=DistillConfig(hints=1.0))
+    model, _ = trained(item, tmp_path, teachers=[teacher_of(item, hints=True), Greener(), teacher_of(item, hints=True)])
+    assert model.weights.keys() == build(item.spec).state_dict().keys()
     assert model.network()(torch.zeros(2, 3, 16, 16)).shape == (2, 3)
     beside = {name for name in kept(tmp_path)[0] if name.startswith("model.maps")}
     assert beside == {f"model.maps.{at}.{part}" for at in (0, 1) for part in ("weight", "bias")}  # the second has none
@@ -274,23 +278,23 @@ def test_features_of_a_convolution_as_classifier_are_pooled() -> None:
 def test_a_distillation_goes_on_as_unbroken(
     tmp_path: Path, after: int, distill: DistillConfig, augment: AugmentConfig
 ) -> None:
-    one = job(distill=distill, augment=augment)
+    item = job(distill=distill, augment=augment)
 
     def teachers_anew() -> list[NetworkTeacher]:  # a resumed run has forgotten what they said
-        return [teacher_of(one, hints=bool(distill.hints)), teacher_of(one, hints=bool(distill.hints))]
+        return [teacher_of(item, hints=bool(distill.hints)), teacher_of(item, hints=bool(distill.hints))]
 
-    trained(one, tmp_path / "whole", teachers=teachers_anew())
-    stopped(one, tmp_path / "broken", after, teachers=teachers_anew())
-    trained(one, tmp_path / "broken", resume=True, teachers=teachers_anew())
+    trained(item, tmp_path / "whole", teachers=teachers_anew())
+    stopped(item, tmp_path / "broken", after, teachers=teachers_anew())
+    trained(item, tmp_path / "broken", resume=True, teachers=teachers_anew())
     require_equal(tmp_path / "broken", tmp_path / "whole")
 
 
 def test_a_distillation_repeated_gives_identical_metrics(tmp_path: Path) -> None:
-    one = job(distill=DistillConfig(hints=2.0), epochs=2)
+    item = job(distill=DistillConfig(hints=2.0), epochs=2)
     for drawn, name in enumerate(("first", "second")):
-        teacher = teacher_of(one, hints=True)
+        teacher = teacher_of(item, hints=True)
         torch.manual_seed(drawn)  # whatever else the process has drawn
-        trained(one, tmp_path / name, teachers=[teacher])
+        trained(item, tmp_path / name, teachers=[teacher])
     require_equal(tmp_path / "first", tmp_path / "second")
 
 
@@ -354,10 +358,10 @@ def test_hints_of_bundles_alone_and_missing_teachers_are_refused(stored: Path, t
 
 def test_a_bundle_and_a_network_teach_together(stored: Path, tmp_path: Path) -> None:
     given = teachers.load([stored / "model.leansort", stored], LABELS, hints=True, threads=1)
-    one = job(PLAIN, epochs=2, distill=DistillConfig(hints=1.0))
-    model, records = trained(one, tmp_path, teachers=given)
+    item = job(PLAIN, epochs=2, distill=DistillConfig(hints=1.0))
+    model, records = trained(item, tmp_path, teachers=given)
     assert records[1]["loss"] < records[0]["loss"]
-    assert model.weights.keys() == build(one.spec).state_dict().keys()
+    assert model.weights.keys() == build(item.spec).state_dict().keys()
 
 
 def test_a_published_network_gives_hints_alone(stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,17 +378,17 @@ def test_a_published_network_gives_hints_alone(stored: Path, tmp_path: Path, mon
         assert logits_bc is None
         assert features_bf is not None
         assert features_bf.shape == (2, 1280)
-        one = job(PLAIN, count=16, epochs=1, distill=DistillConfig(hints=1.0))
-        _, records = trained(one, tmp_path / str(number), teachers=given)
+        item = job(PLAIN, count=16, epochs=1, distill=DistillConfig(hints=1.0))
+        _, records = trained(item, tmp_path / str(number), teachers=given)
         assert math.isfinite(records[0]["loss"])
 
 
 def test_without_a_teacher_that_knows_the_classes_the_labels_count_whole() -> None:
-    one = job(PLAIN, count=16, distill=DistillConfig(weight=0.7, hints=1.0))
+    item = job(PLAIN, count=16, distill=DistillConfig(weight=0.7, hints=1.0))
 
     def heard(logits_bc: Tensor | None) -> tuple[Tensor | None, list[Tensor]]:
         features = torch.zeros(5, 4)
-        return Distillation([lambda x: (logits_bc, features)], one.distill).targets(some(16), None)  # type: ignore[list-item]
+        return Distillation([lambda x: (logits_bc, features)], item.distill).targets(some(16), None)  # type: ignore[list-item]
 
     assert heard(None)[0] is None
     soft_bc, features = heard(torch.zeros(5, 3))

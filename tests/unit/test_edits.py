@@ -66,7 +66,7 @@ def test_a_block_that_merges_its_branches_is_fused_around_a_factorized_layer() -
     plain = ArchSpec(base="timm:repvit_m0_9", classes=6)
     spec = plain.edited(Factorize(layers={"stem.conv1.c": Factorized(method="tucker", ranks=(2, 4))}))
     _, _, fused_spec = fused_and_rebuilt(spec, atol=1e-4)
-    norms = [[m for m in build(one).modules() if isinstance(m, nn.BatchNorm2d)] for one in (fused_spec, plain)]
+    norms = [[m for m in build(item).modules() if isinstance(m, nn.BatchNorm2d)] for item in (fused_spec, plain)]
     assert len(norms[0]) == 0 < len(norms[1])
 
 

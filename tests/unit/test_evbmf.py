@@ -59,11 +59,11 @@ def test_planted_ranks_are_found_and_tall_is_wide() -> None:
     @given(planted)
     def draw(case: Planted) -> None:
         matrix = case.matrix()
-        found, turned = evbmf(matrix), evbmf(matrix.T)
-        assert found.rank == turned.rank
-        assert found.noise == pytest.approx(turned.noise, rel=1e-6)
-        np.testing.assert_allclose(found.reconstruct(), turned.reconstruct().T, atol=1e-7 * np.abs(matrix).max())
-        drawn.append((case, found.rank))
+        result, turned = evbmf(matrix), evbmf(matrix.T)
+        assert result.rank == turned.rank
+        assert result.noise == pytest.approx(turned.noise, rel=1e-6)
+        np.testing.assert_allclose(result.reconstruct(), turned.reconstruct().T, atol=1e-7 * np.abs(matrix).max())
+        drawn.append((case, result.rank))
 
     draw()
     findable = [case.rank == rank for case, rank in drawn if case.findable()]
@@ -102,13 +102,13 @@ def test_the_closed_form_is_what_iterating_finds(rows: int, columns: int, rank: 
     matrix = Planted(rows, columns, rank, 1.5, 0.3, seed=rows).matrix()
     tall, wide = sorted((rows, columns))
     s = np.linalg.svd(matrix, compute_uv=False)
-    found = evbmf(matrix)
-    for noises, step in ((np.geomspace(0.03, 3.0, 500), 0.01), (found.noise * np.linspace(0.998, 1.002, 201), 4e-5)):
+    result = evbmf(matrix)
+    for noises, step in ((np.geomspace(0.03, 3.0, 500), 0.01), (result.noise * np.linspace(0.998, 1.002, 201), 4e-5)):
         means, energy = iterated(s, noises, tall, wide)
         total = tall * wide * np.log(noises) + (s**2).sum() / noises + np.minimum(energy, 0.0).sum(axis=1)
         best = int(total.argmin())
-        assert found.noise == pytest.approx(noises[best], rel=step)
-    assert found.rank == rank == int((energy[best] < 0).sum())
+        assert result.noise == pytest.approx(noises[best], rel=step)
+    assert result.rank == rank == int((energy[best] < 0).sum())
     np.testing.assert_allclose(evbmf(matrix, noises[best]).values, means[best, :rank], rtol=1e-6)
 
 
@@ -124,41 +124,41 @@ def test_the_threshold_is_where_a_component_begins_to_pay(tall: int, wide: int, 
 
 def test_the_noise_is_that_of_the_entries() -> None:
     case = Planted(120, 300, 7, 3.0, 0.04, seed=5)
-    found = evbmf(case.matrix())
-    assert found.noise == pytest.approx(0.04, rel=0.03)
-    assert evbmf(case.matrix(), 0.04).rank == found.rank == 7
+    result = evbmf(case.matrix())
+    assert result.noise == pytest.approx(0.04, rel=0.03)
+    assert evbmf(case.matrix(), 0.04).rank == result.rank == 7
     assert evbmf(case.matrix(), 400.0).rank == 0  # all of it would be noise
 
 
 def test_shrinking_brings_the_matrix_nearer_to_the_clean_one() -> None:
     case = Planted(50, 80, 4, 1.2, 1.0, seed=3)
-    matrix, found = case.matrix(), evbmf(case.matrix())
+    matrix, result = case.matrix(), evbmf(case.matrix())
     left, s, right = np.linalg.svd(matrix, full_matrices=False)
     truncated = left[:, :4] * s[:4] @ right[:4]
-    assert (found.left.shape, found.values.shape, found.right.shape) == ((50, 4), (4,), (4, 80))
-    assert (found.values < s[:4]).all()
-    assert (np.diff(found.values) < 0).all()
+    assert (result.left.shape, result.values.shape, result.right.shape) == ((50, 4), (4,), (4, 80))
+    assert (result.values < s[:4]).all()
+    assert (np.diff(result.values) < 0).all()
 
     def off(other: Array) -> float:
         return float(np.linalg.norm(other - case.clean()))
 
-    assert off(found.reconstruct()) < off(truncated) < off(matrix)
+    assert off(result.reconstruct()) < off(truncated) < off(matrix)
 
 
 @pytest.mark.parametrize("scale", [1e-170, 1e-6, 3.0, 1e150])
 def test_the_unit_does_not_matter(scale: float) -> None:
     matrix = Planted(20, 30, 3, 3.0, 1.0, seed=2).matrix()
-    one, other = evbmf(matrix), evbmf(scale * matrix)
-    assert other.rank == one.rank == 3
-    assert other.noise == pytest.approx(one.noise * scale * scale, rel=1e-6)
-    np.testing.assert_allclose(other.values, scale * one.values, rtol=1e-6)
+    item, other = evbmf(matrix), evbmf(scale * matrix)
+    assert other.rank == item.rank == 3
+    assert other.noise == pytest.approx(item.noise * scale * scale, rel=1e-6)
+    np.testing.assert_allclose(other.values, scale * item.values, rtol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (6, 8), (2, 1000)])
 def test_zeros_have_neither_rank_nor_noise(shape: tuple[int, int]) -> None:
-    found = evbmf(np.zeros(shape))
-    assert (found.rank, found.noise) == (0, 0.0)
-    assert np.array_equal(found.reconstruct(), np.zeros(shape))
+    result = evbmf(np.zeros(shape))
+    assert (result.rank, result.noise) == (0, 0.0)
+    assert np.array_equal(result.reconstruct(), np.zeros(shape))
 
 
 def test_one_row_is_all_noise_unless_the_noise_is_known() -> None:
@@ -173,9 +173,9 @@ def test_one_row_is_all_noise_unless_the_noise_is_known() -> None:
 
 def test_a_matrix_without_noise_has_its_own_rank() -> None:
     clean = Planted(30, 20, 4, 3.0, 1.0, seed=1).clean()
-    for found in (evbmf(clean), evbmf(clean, 0.0), evbmf(clean.T), evbmf(np.diag([4.0, 3.0, 2.0, 1.0] + 8 * [0.0]))):
-        assert found.rank == 4
-        assert found.noise < 1e-20
+    for result in (evbmf(clean), evbmf(clean, 0.0), evbmf(clean.T), evbmf(np.diag([4.0, 3.0, 2.0, 1.0] + 8 * [0.0]))):
+        assert result.rank == 4
+        assert result.noise < 1e-20
     np.testing.assert_allclose(evbmf(clean).reconstruct(), clean, atol=1e-9)
 
 

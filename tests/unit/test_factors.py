@@ -168,11 +168,11 @@ def test_twice_the_same_without_a_trace(name: str) -> None:
     layer, method = drawn(LAYERS[name]), name.split()[0]
     split = how(method, *(max(1, rank // 2) for rank in full(layer, method)))
     before, state = {key: value.clone() for key, value in layer.state_dict().items()}, torch.get_rng_state()
-    one = factorize_layer(layer, split)
+    item = factorize_layer(layer, split)
     np.random.seed(3)
     torch.rand(1)
     other = factorize_layer(layer, split)
-    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(item.parameters(), other.parameters(), strict=True))
     assert all(torch.equal(value, before[key]) for key, value in layer.state_dict().items())
     torch.set_rng_state(state)
     factorize_layer(layer, split)

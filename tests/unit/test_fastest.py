@@ -38,10 +38,10 @@ def bundle(name: str = "x") -> Bundle:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
     """Two engines, of which the second is faster; notes how often they were timed, and with how many threads."""
-    found: list[int] = []
+    numbers: list[int] = []
 
     def timed(bundle: Bundle, names: list[str], *, threads: int, seconds: float) -> dict[str, float]:
-        found.append(threads)
+        numbers.append(threads)
         return {name: 3.0 - at for at, name in enumerate(names)}
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -49,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
     monkeypatch.setattr(engine_trial, "faults", lambda pairs, **how: [""] * len(pairs))  # of a graph that is none
     monkeypatch.setattr(LoadWatch, "warning", lambda watch: "")
     monkeypatch.setattr(engines, "installed_engines", lambda graph_format="": ["onnxruntime", "openvino"])
-    return found
+    return numbers
 
 
 def test_it_is_measured_once_and_remembered(asked: list[int]) -> None:

@@ -103,7 +103,7 @@ def linked(path: Path, target: Path) -> None:
 
 def names_of(root: Path, listed: ImageFiles) -> Counter[str]:
     taken = [path.relative_to(root).as_posix() for path in listed.files]
-    return Counter([spelled(name) for name in taken] + [one.name for one in listed.passed])
+    return Counter([spelled(name) for name in taken] + [item.name for item in listed.passed])
 
 
 def spelled(name: str) -> str:
@@ -137,15 +137,15 @@ def check(files: list[tuple[str, str, bytes | None]], links: list[tuple[str, str
         try:
             sorted_out = class_folders(root)
             assert len(sorted_out.pictures) + len(sorted_out.passed) == everything
-            found = source.items(source.Config(path=root))
+            result = source.items(source.Config(path=root))
         except UserError as error:
             require_one_line(error)
             outcomes["refused: " + next((part for part in REASONS if part in str(error)), "other")] += 1
             return
-        left = sum(count for kind, count in found.faults.counts.items() if kind not in (source.EMPTY, RESPELLED))
-        assert len(found.items) + left == everything
-        require_no_leak(root, [(item.image, item.split) for item in found.items])
-        outcomes["imported, with given splits" if any(item.split for item in found.items) else "imported"] += 1
+        left = sum(count for kind, count in result.faults.counts.items() if kind not in (source.EMPTY, RESPELLED))
+        assert len(result.items) + left == everything
+        require_no_leak(root, [(item.image, item.split) for item in result.items])
+        outcomes["imported, with given splits" if any(item.split for item in result.items) else "imported"] += 1
         try:
             answers = ground_truth.read_ground_truth(root, "test")
         except UserError as error:

@@ -40,7 +40,7 @@ def traced(graph: bytes, size: int, pictures: int) -> dict[str, Traced]:
 def made(graph: bytes, size: int, pictures: int) -> dict[str, Any]:
     """Every value that the nodes of a graph make, as ONNX Runtime makes it."""
     whole = onnx.load_from_string(graph)
-    names = [name for one in whole.graph.node for name in one.output if name]
+    names = [name for item in whole.graph.node for name in item.output if name]
     del whole.graph.output[:]
     whole.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     options = onnxruntime.SessionOptions()
@@ -174,20 +174,20 @@ def test_any_bytes_are_read_or_refused(put: bytes, at: int, cut: int) -> None:
 def test_names_numbers_and_attributes_are_those_that_onnx_reads() -> None:
     whole = many_operators()
     read = models.read(whole.SerializeToString())
-    assert [one.name for one in whole.graph.initializer] == list(read.constants)
-    for one in whole.graph.initializer:
-        array = onnx.numpy_helper.to_array(one)
-        np.testing.assert_array_equal(np.asarray(read.constants[one.name].array()), array)
+    assert [each_item.name for each_item in whole.graph.initializer] == list(read.constants)
+    for item in whole.graph.initializer:
+        array = onnx.numpy_helper.to_array(item)
+        np.testing.assert_array_equal(np.asarray(read.constants[item.name].array()), array)
     for theirs, ours in zip(whole.graph.node, read.nodes, strict=True):
         assert (theirs.op_type, list(theirs.input), list(theirs.output)) == (ours.kind, ours.inputs, ours.outputs)
-        for each in theirs.attribute:
-            value = onnx.helper.get_attribute_value(each)
+        for entry in theirs.attribute:
+            value = onnx.helper.get_attribute_value(entry)
             if isinstance(value, int):
-                assert ours.whole(each.name) == value
+                assert ours.whole(entry.name) == value
             elif isinstance(value, bytes):
-                assert ours.text(each.name) == value.decode()
+                assert ours.text(entry.name) == value.decode()
             else:
-                assert ours.wholes(each.name) == list(value)
+                assert ours.wholes(entry.name) == list(value)
 
 
 def test_typed_numbers_are_read_as_raw_ones() -> None:
@@ -204,6 +204,6 @@ def test_batches_of_a_large_network_are_cut_to_what_fits(tmp_path: Path) -> None
     assert candidate_plans(2, 16, most=8) == [BatchPlan(2, 4)]
     assert candidate_plans(5, 16, most=3) == [BatchPlan(5, 1)]
     assert candidate_plans(1, 16) == candidate_plans(1, 16, most=NUMBERS) == [BatchPlan(1, 16)]
-    for one in (colour_bundle(), bundle_of(many_operators())):
-        one.save(tmp_path / "m")
+    for item in (colour_bundle(), bundle_of(many_operators())):
+        item.save(tmp_path / "m")
         assert bundles.load(tmp_path / "m").numbers > 0

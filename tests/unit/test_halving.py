@@ -22,10 +22,10 @@ POINTS = st.lists(st.tuples(*[st.integers(0, 6).map(float)] * 3), max_size=12)
 
 @given(POINTS)
 def test_the_front_is_what_nothing_dominates(points: list[tuple[float, ...]]) -> None:
-    found = front(points)
-    assert all(not dominates(points[a], points[b]) for a, b in itertools.product(found, repeat=2))
+    result = front(points)
+    assert all(not dominates(points[a], points[b]) for a, b in itertools.product(result, repeat=2))
     for at, point in enumerate(points):
-        assert at in found or any(dominates(points[k], point) or points[k] == point for k in found)
+        assert at in result or any(dominates(points[k], point) or points[k] == point for k in result)
 
 
 @given(POINTS)
@@ -74,8 +74,8 @@ def recorded() -> list[Curve]:
     """Trials of the contest's space, each trained to its end; written by `python -m benchmarks.search --record`."""
     tree = json.loads((ROOT / "tests" / "golden" / "search_curves.json").read_text())
     return [
-        Curve(n, (one["ms"],), {e: max(one["f1"][: e + 1]) for e in range(len(one["f1"]))}, max(one["f1"]))
-        for n, one in enumerate(tree["trials"])
+        Curve(n, (item["ms"],), {e: max(item["f1"][: e + 1]) for e in range(len(item["f1"]))}, max(item["f1"]))
+        for n, item in enumerate(tree["trials"])
     ]
 
 
@@ -91,11 +91,11 @@ def replayed(order: list[Curve], epochs: int, config: HalvingConfig) -> tuple[li
                 break
         seen.append(Curve(full.number, full.costs, scores, None if stopped else full.final))
         trained += stopped or epochs
-    return [one for one in seen if one.final is not None], trained
+    return [item for item in seen if item.final is not None], trained
 
 
 def volume(kept: list[Curve]) -> float:
-    return hypervolume([(-(one.final or 0.0), *one.costs) for one in kept], (0.0, 9.0))
+    return hypervolume([(-(item.final or 0.0), *item.costs) for item in kept], (0.0, 9.0))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -133,6 +133,6 @@ def test_objectives_know_their_costs_limits_and_directions() -> None:
         (("size_mb",), {}, "none needs training"),
     ],
 )
-def test_wrong_objectives_are_named(names: tuple[str, ...], limits: dict[str, float], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_wrong_objectives_are_named(names: tuple[str, ...], limits: dict[str, float], text: str) -> None:
+    with pytest.raises(UserError, match=text):
         Objectives(names, limits)

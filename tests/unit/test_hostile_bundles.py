@@ -78,8 +78,8 @@ def test_hostile_values_are_refused(tmp_path: Path, case: str) -> None:
         tree["labels_digest"] = LabelSet(tuple(tree["labels"])).digest
     except Exception:  # labels that have none
         tree["labels_digest"] = ""
-    said = refusal(tmp_path, with_meta(json.dumps(tree)))
-    assert any(one in said for one in expected.split("|")), said
+    text = refusal(tmp_path, with_meta(json.dumps(tree)))
+    assert any(part in text for part in expected.split("|")), text
 
 
 def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:

@@ -51,8 +51,8 @@ def run(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setattr(Classifier, "predict_many", once)
     folder = tmp_path / "run"
     shutil.copytree(tiny_run, folder, ignore=shutil.ignore_patterns("cache", "tensorboard"))
-    found = manifests.load(tiny_run)
-    manifests.Manifest(found.rows, found.labels, found.root, found.notes).save(folder / "manifest.parquet")
+    manifest = manifests.load(tiny_run)
+    manifests.Manifest(manifest.rows, manifest.labels, manifest.root, manifest.notes).save(folder / "manifest.parquet")
     return folder
 
 
@@ -108,13 +108,13 @@ def test_files_that_are_too_large_or_too_deep(tmp_path: Path) -> None:
         file.truncate(1 << 30)
     with pytest.raises(UserError, match="at most"):
         json_documents.read(path, dict[str, Any], "x")
-    for tree, said in (
+    for tree, text in (
         ({"a": {"b": "x" * (1 << 21)}}, r"a\.b: a text of 2,097,152 characters"),
         ({"a": [1, {"b": 2**64}]}, r"a\.1\.b: a whole number of more than 64 bits"),
         ({"a": json.loads("[" * 100 + "]" * 100)}, "nested deeper than 60"),
         ({"a": [0] * 3_000_001}, "more than 3,000,000 values"),
     ):
-        with pytest.raises(IntegrityError, match=said):
+        with pytest.raises(IntegrityError, match=text):
             json_documents.checked(tree, dict[str, Any], "x")
     part = {"crops": 1, "macro_f1": {"value": 1, "low": 0, "high": 1}, "confusion": [[1, -3]]}
     part["classes"] = [{"name": "a", "precision": 1, "recall": 1, "f1": 1, "support": 1}]
@@ -164,11 +164,11 @@ def test_networks_whose_header_was_changed(network: Any, most: int) -> None:
         ({"edits": [{"op": "remove", "layers": ["0"]}]}, "model.safetensors: "),
     ],
 )
-def test_networks_that_would_take_any_memory(network: Any, spec: dict[str, Any], said: str) -> None:
+def test_networks_that_would_take_any_memory(network: Any, spec: dict[str, Any], text: str) -> None:
     path, header, meta, body = network
     changed = {**meta, "spec": {**meta["spec"], **spec}}
     with_header(path, {**header, "__metadata__": {"leansort": json.dumps(changed)}}, body)
-    with pytest.raises(IntegrityError, match=said):
+    with pytest.raises(IntegrityError, match=text):
         trained_model.load(path)
 
 
@@ -190,8 +190,8 @@ def test_header_lengths_that_cannot_be(network: Any, length: int) -> None:
 
 
 def test_checkpoints_that_were_changed(tmp_path: Path) -> None:
-    one = jobs.job()
-    jobs.stopped(one, tmp_path, after=100)
+    item = jobs.job()
+    jobs.stopped(item, tmp_path, after=100)
     path = tmp_path / "last.safetensors"
     header, body = header_of(path.read_bytes())
     meta = json.loads(header["__metadata__"]["leansort"])
@@ -199,7 +199,7 @@ def test_checkpoints_that_were_changed(tmp_path: Path) -> None:
     for what, tree in sample([case for case in mutated(meta) if isinstance(case[1], dict)], 25):
         tree["identity"] = meta["identity"]  # which anybody can write who has the recipe and the data
         with_header(path, {**header, "__metadata__": {"leansort": json.dumps(tree)}}, body)
-        refused += not survived(lambda: jobs.trained(one, tmp_path, resume=True), f"checkpoint: {what}")
+        refused += not survived(lambda: jobs.trained(item, tmp_path, resume=True), f"checkpoint: {what}")
     name = next(name for name, at in header.items() if name.startswith("model.") and len(at["shape"]) > 1)
     with_header(path, {**header, name: {**header[name], "shape": [1]}}, body)
     assert not survived(lambda: checkpoint.identity(path), "a shape that does not fit its bytes")
@@ -295,10 +295,10 @@ def study(tiny_recipe: Path, tmp_path: Path) -> Path:
 def _asked(folder: Path) -> None:
     """What a further worker does first."""
     config = config_of("s", trials=8)
-    one = Study(storages.open_storage(str(folder / "study.journal")), config, config.wanted(Baselines()))
-    if trial := one.ask():
-        one.curves(trial)
-        one.give_back(trial, "enough")
+    item = Study(storages.open_storage(str(folder / "study.journal")), config, config.wanted(Baselines()))
+    if trial := item.ask():
+        item.curves(trial)
+        item.give_back(trial, "enough")
 
 
 @pytest.mark.parametrize("most", [FEW, pytest.param(2500, marks=pytest.mark.slow)])

@@ -40,7 +40,7 @@ def loop() -> onnx.GraphProto:
 
 def elsewhere() -> onnx.ModelProto:
     model = ending(node("Gemm", "colour w", "logits"), constants={"w": np.ones((3, 3), np.float32)})
-    weight = next(one for one in model.graph.initializer if one.name == "w")
+    weight = next(item for item in model.graph.initializer if item.name == "w")
     weight.ClearField("raw_data")
     weight.data_location = TensorProto.EXTERNAL
     weight.external_data.add(key="location", value="secret.bin")
@@ -155,8 +155,8 @@ CASES: dict[str, tuple[str, Made]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_hostile_graph_is_refused_before_an_engine_sees_it(tmp_path: Path, case: str) -> None:
     expected, made = CASES[case]
-    said = refusal(tmp_path, bundle_of(made()))
-    assert any(one in said for one in expected.split("|")), said
+    text = refusal(tmp_path, bundle_of(made()))
+    assert any(part in text for part in expected.split("|")), text
 
 
 def test_weights_beside_the_program_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,11 +178,11 @@ def test_numbers_that_are_not_finite_are_an_error_of_their_picture(tmp_path: Pat
     bundle_of(infinite(kind)).save(tmp_path / "m")
     black, grey = np.zeros((SIZE, SIZE, 3), np.uint8), pixels()[0]
     with Classifier.load(tmp_path / "m") as classifier:
-        for said in (classifier.predict(black), list(classifier.predict_many([grey, black, grey], batch=3))[1]):
-            assert (said.label, said.accepted, said.probabilities) == ("", False, ())
-            assert "no finite numbers" in said.error
+        for text in (classifier.predict(black), list(classifier.predict_many([grey, black, grey], batch=3))[1]):
+            assert (text.label, text.accepted, text.probabilities) == ("", False, ())
+            assert "no finite numbers" in text.error
         assert classifier.predict(grey).error == ""
-        assert [bool(one.error) for one in classifier.predict_many([grey, black, grey])] == [False, True, False]
+        assert [bool(item.error) for item in classifier.predict_many([grey, black, grey])] == [False, True, False]
 
 
 def test_a_graph_that_fails_when_it_runs_is_one_line(tmp_path: Path) -> None:

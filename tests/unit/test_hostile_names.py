@@ -75,11 +75,11 @@ class Tags(HTMLParser):
 
 def report_page(name: str) -> str:
     rows = tuple(
-        dataclasses.replace(one, name=name + str(at)) for at, one in enumerate(test_report_page.full().classes)
+        dataclasses.replace(item, name=name + str(at)) for at, item in enumerate(test_report_page.full().classes)
     )
     timed = Measurement(name=name, value=1.0, unit="ms", low=0.9, high=1.1, count=9, host={name: name})
     timed = timed.model_copy(update={"percentiles": {"p50": 1.0, "p90": 1.0, "p99": 1.0}})
-    contest = tuple({**one, "edition": name, "list": name, "unit": name} for one in test_report_page.full().contest)
+    contest = tuple({**item, "edition": name, "list": name, "unit": name} for item in test_report_page.full().contest)
     return page.render(
         dataclasses.replace(
             test_report_page.full(), title=name, summary=name, headline=(Figure(name, name, name),), classes=rows,
@@ -129,8 +129,8 @@ def drawings(name: str) -> str:
 
 
 def parts(name: str) -> list[dict[str, Any]]:
-    one = {"name": name, "block": name, "out": [1], "reads": ["input"], "downsampling": 1.0, "receptive": 1}
-    return [one | {"parameters": 1, "macs": 1, "memory": 1}]
+    item = {"name": name, "block": name, "out": [1], "reads": ["input"], "downsampling": 1.0, "receptive": 1}
+    return [item | {"parameters": 1, "macs": 1, "memory": 1}]
 
 
 def network(name: str) -> str:
@@ -188,7 +188,7 @@ def test_a_page_has_the_same_tags_whatever_names_it_shows(kind: str) -> None:
 def test_a_drawing_is_xml(kind: str) -> None:
     text = HTML[kind](HOSTILE)
     root = ET.fromstring(f"<a>{text}</a>")
-    assert {one.tag.rpartition("}")[2] for one in root.iter()} <= {
+    assert {item.tag.rpartition("}")[2] for item in root.iter()} <= {
         "a", "svg", "g", "title", "text", "style", "rect", "line", "circle", "polyline", "path",
     }  # fmt: skip
 

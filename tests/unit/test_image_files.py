@@ -30,7 +30,7 @@ def taken(root: Path) -> list[str]:
 
 
 def passed(root: Path) -> dict[str, str]:
-    return {one.name: one.kind for one in image_files.image_files(root).passed}
+    return {item.name: item.kind for item in image_files.image_files(root).passed}
 
 
 def test_pictures_come_in_the_order_of_the_parts_of_their_paths(tmp_path: Path) -> None:

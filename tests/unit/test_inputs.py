@@ -182,9 +182,9 @@ def test_data_that_are_drawn_have_no_files_and_an_older_folder_says_that_it_does
 
 
 def test_a_damaged_record_is_one_clear_line(tmp_path: Path) -> None:
-    one = tmp_path / "a.jpg"
-    one.write_bytes(b"a")
-    kept = Inputs(inputs.of_files({one: "photo", tmp_path / "gone.jpg": "photo"}))
+    item = tmp_path / "a.jpg"
+    item.write_bytes(b"a")
+    kept = Inputs(inputs.of_files({item: "photo", tmp_path / "gone.jpg": "photo"}))
     kept.save(tmp_path / "inputs.parquet")
     assert inputs.load(tmp_path / "inputs.parquet") == kept
     Inputs(()).save(tmp_path / "none.parquet")
@@ -195,8 +195,8 @@ def test_a_damaged_record_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_file_of_the_same_size_and_times_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = tmp_path / "a.jpg"
-    one.write_bytes(b"a")
-    before = inputs.of_files({one: "photo"})
+    item = tmp_path / "a.jpg"
+    item.write_bytes(b"a")
+    before = inputs.of_files({item: "photo"})
     monkeypatch.setattr(inputs, "_hash", lambda path: pytest.fail(f"read {path}"))
-    assert inputs.differences(before, {one: "photo"}) == ""
+    assert inputs.differences(before, {item: "photo"}) == ""

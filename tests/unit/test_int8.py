@@ -222,10 +222,10 @@ def test_pictures_that_stand_out_are_left_out(bundle: Bundle, in_onnx: Bundle, g
     assert select_typical(bundle, given, 0.05).tolist() == [at for at in range(40) if at not in (3, 17)]
     assert select_typical(bundle, given, 0.03).tolist() in ([n for n in range(40) if n != out] for out in (3, 17))
     assert select_typical(bundle, given, 0.01).tolist() == list(range(40))
-    found = layer_extremes(bundle, given)
-    assert found.shape == (40, len(quantizable_layers(bundle)))
+    result = layer_extremes(bundle, given)
+    assert result.shape == (40, len(quantizable_layers(bundle)))
     if graph_format == "onnx":  # the other format adds the bias behind
-        np.testing.assert_allclose(found[:, -1], np.abs(engines.load_engine(bundle).run(given)).max(axis=1), rtol=1e-4)
+        np.testing.assert_allclose(result[:, -1], np.abs(engines.load_engine(bundle).run(given)).max(axis=1), rtol=1e-4)
 
 
 def test_without_what_stands_out_int8_loses_less(bundle: Bundle) -> None:
@@ -292,25 +292,25 @@ def exploding(bundle: Bundle) -> tuple[Bundle, list[str]]:
     convs = [node for node in model.graph.node if node.op_type == "Conv"]
     first, second = convs[3], convs[4]
     for name, factor in ((first.input[1], 1000), (first.input[2], 1000), (second.input[1], 1 / 1000)):
-        value = next(one for one in model.graph.initializer if one.name == name)
+        value = next(item for item in model.graph.initializer if item.name == name)
         weights = numpy_helper.to_array(value).copy()
         weights[0] *= factor
         value.CopyFrom(numpy_helper.from_array(weights, name))
     return Bundle(bundle.meta, {"graph.onnx": model.SerializeToString()}), [first.name, second.name]
 
 
-def ranked(found: Sequence[tuple[str, float]]) -> list[str]:
-    return [name for name, _ in sorted(found, key=lambda pair: -pair[1])]
+def ranked(texts: Sequence[tuple[str, float]]) -> list[str]:
+    return [name for name, _ in sorted(texts, key=lambda pair: -pair[1])]
 
 
 @pytest.mark.parametrize("measure", ["kl", "mse"])
 def test_sensitivity_finds_the_layers_whose_range_explodes(bundle: Bundle, measure: str) -> None:
     bad, names = exploding(bundle)
     assert distance(bundle, bad) < 1e-3
-    found = quantization_sensitivity(bad, CALIBRATION, measure=measure)  # type: ignore[arg-type]
-    assert [name for name, _ in found] == quantizable_layers(bad)
-    assert set(ranked(found)[:2]) == set(names)
-    assert dict(found)[ranked(found)[1]] > 3 * dict(found)[ranked(found)[2]] >= 0
+    result = quantization_sensitivity(bad, CALIBRATION, measure=measure)  # type: ignore[arg-type]
+    assert [name for name, _ in result] == quantizable_layers(bad)
+    assert set(ranked(result)[:2]) == set(names)
+    assert dict(result)[ranked(result)[1]] > 3 * dict(result)[ranked(result)[2]] >= 0
     if measure == "kl":
         assert distance(bundle, quantize_onnx(bad, CALIBRATION)) > 2 * TOLERANCE
         assert distance(bundle, quantize_onnx(bad, CALIBRATION, keep_float=names)) < TOLERANCE
@@ -356,13 +356,13 @@ def test_half_weights_leave_int8_alone_in_onnx(in_onnx: Bundle) -> None:
 
 def test_numbers_too_large_for_half_stay(bundle: Bundle) -> None:
     model = onnx.load_from_string(bundle.graph)
-    value = next(one for one in model.graph.initializer if one.name.endswith("weight"))
+    value = next(item for item in model.graph.initializer if item.name.endswith("weight"))
     value.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(value) * np.float32(1e6), value.name))
     half = half_weights(Bundle(bundle.meta, {"graph.onnx": model.SerializeToString()}))
-    kinds = {one.name: one.data_type for one in onnx.load_from_string(half.graph).graph.initializer}
+    kinds = {item.name: item.data_type for item in onnx.load_from_string(half.graph).graph.initializer}
     assert kinds[value.name] == onnx.TensorProto.FLOAT
     wide = half_weights(Bundle(bundle.meta, {"graph.onnx": model.SerializeToString()}), "bf16")
-    kinds = {one.name: one.data_type for one in onnx.load_from_string(wide.graph).graph.initializer}
+    kinds = {item.name: item.data_type for item in onnx.load_from_string(wide.graph).graph.initializer}
     assert kinds[f"{value.name}/half"] == onnx.TensorProto.BFLOAT16
 
 
@@ -392,13 +392,13 @@ def test_the_first_layer_reads_the_pixels_with_the_normalization_in_its_weights(
     grey = fold_input_normalization(bundle.graph)
     assert grey is not None
     assert [node.op_type for node in grey.model.graph.node][:5] == ["Transpose", "Cast", "Sub", "Mul", "Conv"]
-    (_, ours), (_, theirs) = (layer_outputs(one) for one in (grey.model.SerializeToString(), bundle.graph))
+    (_, ours), (_, theirs) = (layer_outputs(item) for item in (grey.model.SerializeToString(), bundle.graph))
     made, meant = ours(OTHERS[:4])[0], theirs(OTHERS[:4])[0]
     np.testing.assert_allclose(made[..., 1:, 1:], meant[..., 1:, 1:], atol=2e-4)  # what no padding reaches
     assert 1e-3 < np.abs(made - meant).max() < 0.5 * np.abs(meant).max()  # grey around the picture, not the mean colour
     graph = onnx.load_from_string(quantize_onnx(bundle, CALIBRATION).graph)
     (quantizer,) = [node for node in graph.graph.node if "pixels_around_grey" in node.input]
-    held = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
+    held = {item.name: numpy_helper.to_array(item) for item in graph.graph.initializer}
     scale, zero = (held[name] for name in quantizer.input[1:])
     assert (float(scale), int(zero)) == (UNIT, grey.level)  # 8 bits of it are the pixels' own
     assert "Div" not in {node.op_type for node in graph.graph.node}

@@ -80,8 +80,8 @@ def test_nothing_is_computed_beforehand() -> None:
     layers, shape = CHAINS["svd"]
     graph = build_layer_bundle(layers, shape).graph
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    one, other = (session.run(None, {"image": np.full((1, SIZE, SIZE, 3), v, np.uint8)})[0] for v in (10, 200))
-    assert not np.allclose(one, other)
+    item, other = (session.run(None, {"image": np.full((1, SIZE, SIZE, 3), v, np.uint8)})[0] for v in (10, 200))
+    assert not np.allclose(item, other)
 
 
 @pytest.mark.parametrize(

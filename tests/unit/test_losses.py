@@ -91,17 +91,17 @@ def test_focal_of_gamma_zero_is_cross_entropy(smoothing: float, kind: str) -> No
 @pytest.mark.parametrize("kind", ["none", "inverse", "sqrt", "effective"])
 def test_an_index_and_its_one_hot_share_cost_the_same(loss: str, smoothing: float, kind: str) -> None:
     logits_bc, target = batch()
-    one = objective(loss=loss, label_smoothing=smoothing, class_weights=kind)
-    assert float(one(logits_bc, target)) == pytest.approx(float(one(logits_bc, one_hot(target))), rel=1e-5)
+    item = objective(loss=loss, label_smoothing=smoothing, class_weights=kind)
+    assert float(item(logits_bc, target)) == pytest.approx(float(item(logits_bc, one_hot(target))), rel=1e-5)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_shared_targets_cost_the_mix_of_what_their_classes_cost(loss: str) -> None:
     logits_bc, _ = batch()
-    shares_bc, one = shares(), objective(loss=loss, class_weights="none")
-    of_classes = torch.stack([one(logits_bc[at : at + 1], torch.tensor([c])) for at in range(12) for c in range(4)])
+    shares_bc, item = shares(), objective(loss=loss, class_weights="none")
+    of_classes = torch.stack([item(logits_bc[at : at + 1], torch.tensor([c])) for at in range(12) for c in range(4)])
     wanted = (shares_bc * of_classes.reshape(12, 4)).sum(1).mean()
-    assert float(one(logits_bc, shares_bc)) == pytest.approx(float(wanted), rel=1e-5)
+    assert float(item(logits_bc, shares_bc)) == pytest.approx(float(wanted), rel=1e-5)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -120,9 +120,9 @@ def test_a_class_counts_as_often_as_its_weight_says(loss: str) -> None:
 def test_a_batch_costs_the_mean_of_its_halves(loss: str, kind: str) -> None:
     """What accumulation and several processes rely on, with weights too."""
     logits_bc, target = batch()
-    one = objective(loss=loss, class_weights=kind, label_smoothing=0.1)
-    halves = (one(logits_bc[:6], target[:6]) + one(logits_bc[6:], target[6:])) / 2
-    assert float(one(logits_bc, target)) == pytest.approx(float(halves), rel=1e-5)
+    item = objective(loss=loss, class_weights=kind, label_smoothing=0.1)
+    halves = (item(logits_bc[:6], target[:6]) + item(logits_bc[6:], target[6:])) / 2
+    assert float(item(logits_bc, target)) == pytest.approx(float(halves), rel=1e-5)
 
 
 def test_weights_over_all_crops_leave_the_loss_its_size() -> None:
@@ -143,8 +143,8 @@ def test_logit_adjustment_adds_the_logarithm_of_the_shares(loss: str) -> None:
 
 
 def test_logit_adjustment_asks_more_of_rare_classes() -> None:
-    even, one = torch.zeros(1, 4), objective(logit_adjustment=1.0)
-    costs = [float(one(even, torch.tensor([label]))) for label in range(4)]
+    even, item = torch.zeros(1, 4), objective(logit_adjustment=1.0)
+    costs = [float(item(even, torch.tensor([label]))) for label in range(4)]
     assert costs == pytest.approx([-math.log(count / 100) for count in COUNTS], rel=1e-5)  # the prior's surprise
     assert costs == sorted(costs)
 
@@ -152,8 +152,8 @@ def test_logit_adjustment_asks_more_of_rare_classes() -> None:
 def test_a_class_without_crops_keeps_everything_finite() -> None:
     logits_bc, target = batch()
     for fields in ({"logit_adjustment": 1.0}, {"class_weights": "inverse"}, {"class_weights": "effective"}):
-        one = objective([60, 30, 10, 0], **fields)
-        assert math.isfinite(float(one(logits_bc, target % 3)))
+        item = objective([60, 30, 10, 0], **fields)
+        assert math.isfinite(float(item(logits_bc, target % 3)))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -180,11 +180,11 @@ def test_every_loss_is_finite_and_not_negative(
     loss: str, kind: str, smoothing: float, gamma: float, adjustment: float, seed: int
 ) -> None:
     logits_bc, target = batch(seed=seed)
-    one = objective(
+    item = objective(
         loss=loss, class_weights=kind, label_smoothing=smoothing, focal_gamma=gamma, logit_adjustment=adjustment
     )
     for given_target in (target, shares(seed=seed)):
-        value = float(one(logits_bc, given_target))
+        value = float(item(logits_bc, given_target))
         assert math.isfinite(value)
         assert value >= 0
 

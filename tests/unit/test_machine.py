@@ -76,16 +76,16 @@ def test_shipped_graphs_are_those_that_the_script_makes(kind: str) -> None:
     steps = 0.5 * sums if kind == "f32" else 5 * np.clip(np.rint(sums * 0.01 * 0.03 / 5), 0, 255)
     for name in engines.installed_engines():
         if name in roofline.KINDS:
-            said = engines.load_engine(roofline._bundle(kind), name).run(pixels)
-            np.testing.assert_allclose(said, np.stack([steps, steps], 1), rtol=1e-5)
+            text = engines.load_engine(roofline._bundle(kind), name).run(pixels)
+            np.testing.assert_allclose(text, np.stack([steps, steps], 1), rtol=1e-5)
 
 
 def test_peaks_and_shares() -> None:
-    found = roofline.peaks(seconds=0.01)
-    assert {("onnxruntime", "f32"), ("onnxruntime", "int8")} <= {(one.engine, one.kind) for one in found}
-    assert all(1 < one.gmacs < 1e5 for one in found)
-    peak = next(one.gmacs for one in found if (one.engine, one.kind) == ("onnxruntime", "int8"))
+    result = roofline.peaks(seconds=0.01)
+    assert {("onnxruntime", "f32"), ("onnxruntime", "int8")} <= {(item.engine, item.kind) for item in result}
+    assert all(1 < item.gmacs < 1e5 for item in result)
+    peak = next(item.gmacs for item in result if (item.engine, item.kind) == ("onnxruntime", "int8"))
     bundle = roofline._bundle("int8")
-    share, kind = roofline.peak_fraction(bundle, "onnxruntime", bundle.meta.macs / (peak / 2 * 1e9), found)
+    share, kind = roofline.peak_fraction(bundle, "onnxruntime", bundle.meta.macs / (peak / 2 * 1e9), result)
     assert (round(share, 3), kind) == (0.5, "int8")
-    assert roofline.peak_fraction(bundle, "some other", 1.0, found) == (0.0, "int8")
+    assert roofline.peak_fraction(bundle, "some other", 1.0, result) == (0.0, "int8")

@@ -83,13 +83,13 @@ def test_polygons_of_several_parts() -> None:
 def test_what_can_be_cut_lies_in_the_photo(
     box: tuple[float, ...], width: int, height: int, margin: float, least: int
 ) -> None:
-    found = crop_frames(np.array([box]), np.array([[width, height]], np.float64), margin, least)
-    left, top, right, bottom = found.edges[0]
-    if found.fault[0] == 0:
+    result = crop_frames(np.array([box]), np.array([[width, height]], np.float64), margin, least)
+    left, top, right, bottom = result.edges[0]
+    if result.fault[0] == 0:
         assert 0 <= left < right <= width
         assert 0 <= top < bottom <= height
         assert min(right - left, bottom - top) >= least
-    assert found.fault[0] != 0 or (box[2] > 0 and box[3] > 0)
+    assert result.fault[0] != 0 or (box[2] > 0 and box[3] > 0)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +110,15 @@ def test_what_can_be_cut_lies_in_the_photo(
 def test_boxes_in_a_photo_of_100_by_100(
     box: tuple[float, ...], edges: tuple[int, ...] | None, clipped: bool, fault: int
 ) -> None:
-    found = crop_frames(np.array([box], np.float64), np.array([[100.0, 100.0]]), 0.0, 8)
-    assert (found.fault[0], found.clipped[0]) == (fault, clipped)
-    assert edges is None or tuple(found.edges[0]) == edges
+    result = crop_frames(np.array([box], np.float64), np.array([[100.0, 100.0]]), 0.0, 8)
+    assert (result.fault[0], result.clipped[0]) == (fault, clipped)
+    assert edges is None or tuple(result.edges[0]) == edges
 
 
 def test_margin_is_a_share_of_the_longer_side_and_stops_at_the_frame() -> None:
-    found = crop_frames(np.array([[40.0, 5, 20, 10]]), np.array([[100.0, 100.0]]), 0.5, 8)
-    assert tuple(found.edges[0]) == (30, 0, 70, 25)
-    assert not found.clipped[0]
+    result = crop_frames(np.array([[40.0, 5, 20, 10]]), np.array([[100.0, 100.0]]), 0.5, 8)
+    assert tuple(result.edges[0]) == (30, 0, 70, 25)
+    assert not result.clipped[0]
 
 
 def test_a_box_comes_from_bbox_or_else_from_the_polygon() -> None:

@@ -84,7 +84,7 @@ def test_shares_are_betas_and_both_ways_are_taken_equally_often() -> None:
     assert np.mean(mixed_ones) == pytest.approx(0.5, abs=0.03)
     assert np.std(mixed_ones) == pytest.approx((1 / 44) ** 0.5, abs=0.02)  # of Beta(5, 5)
     made = [mix_batch(x_bchw, TARGET, CLASSES, either, generator(step))[0] for step in range(400)]
-    assert np.mean([not torch.isin(one, x_bchw).all() for one in made]) == pytest.approx(0.5, abs=0.08)
+    assert np.mean([not torch.isin(item, x_bchw).all() for item in made]) == pytest.approx(0.5, abs=0.08)
 
 
 def test_the_loss_takes_them_and_off_is_the_loss_of_the_indices() -> None:

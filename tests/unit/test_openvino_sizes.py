@@ -71,8 +71,8 @@ def test_numbers_are_counted_as_of_onnx() -> None:
 
 
 def test_engines_know_what_a_picture_takes(tmp_path: Path) -> None:
-    for one in (colour_bundle(), colour_bundle("openvino")):
-        one.save(tmp_path / "m")
+    for item in (colour_bundle(), colour_bundle("openvino")):
+        item.save(tmp_path / "m")
         opened = bundles.load(tmp_path / "m")
         runner = engines.load_engine(opened, "openvino")
         assert getattr(runner, "numbers", 0) >= SIZE * SIZE * 3

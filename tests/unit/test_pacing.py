@@ -45,8 +45,8 @@ def test_one_pace_takes_no_more_of_an_endless_stream_than_is_asked_for() -> None
             taken.append(number)
             yield number
 
-    said = run_at_fastest(stream(), MANY[:1], same)
-    assert [next(said), next(said)] == [0, 1]
+    at_fastest = run_at_fastest(stream(), MANY[:1], same)
+    assert [next(at_fastest), next(at_fastest)] == [0, 1]
     assert taken == [0, 1]
 
 

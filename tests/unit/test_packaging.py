@@ -42,7 +42,7 @@ def test_every_library_that_an_extra_brings_is_named_where_it_is_missing() -> No
     trees = [ast.parse(path.read_text()) for path in (ROOT / "src").rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
-    names += [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
+    names += [item.name for node in nodes if isinstance(node, ast.Import) for item in node.names]
     base = {
         "numpy",
         "PIL",

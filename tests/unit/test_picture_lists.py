@@ -50,8 +50,8 @@ def photos(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_import_and_score_read_a_list_alike(name: str, photos: Path) -> None:
     (photos / name).write_bytes(SPELLINGS[name])
-    found = table.items(table.Config(path=photos / name))
-    assert {str(item.image.relative_to(photos)): item.label for item in found.items} == PICTURES
+    result = table.items(table.Config(path=photos / name))
+    assert {str(item.image.relative_to(photos)): item.label for item in result.items} == PICTURES
     known = ground_truth.read_ground_truth(photos / name)
     labelled = {str(known.files[key].relative_to(photos)): known.labels.names[at] for key, at in known.index.items()}
     assert labelled == PICTURES
@@ -94,9 +94,9 @@ def test_a_parquet_list_is_held_to_the_same(photos: Path) -> None:
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     columns = {" Image": ["a.jpg", "b\\c.jpg"], "LABEL": ["Metal", " Paper "], "width": [1, 2]}
     parquet.write_table(arrow.table(columns), photos / "l.PARQUET")
-    found = table.items(table.Config(path=photos / "l.PARQUET"))
-    assert [item.image for item in found.items] == [photos / "a.jpg", photos / "b/c.jpg"]
-    assert found.notes == {"columns not used": ["width"]}
+    result = table.items(table.Config(path=photos / "l.PARQUET"))
+    assert [item.image for item in result.items] == [photos / "a.jpg", photos / "b/c.jpg"]
+    assert result.notes == {"columns not used": ["width"]}
     parquet.write_table(arrow.table({"image": ["a.jpg", None], "label": ["x", "y"]}), photos / "l.parquet")
     with pytest.raises(UserError, match="row 2 has no image"):
         table.items(table.Config(path=photos / "l.parquet"))
@@ -124,8 +124,8 @@ def test_lists_of_splits_are_read_in_any_form(photos: Path) -> None:
     (photos / "v.txt").write_bytes(b"b\\c.jpg\r\n")
     lists = {"train": photos / "t.txt", "val": photos / "v.txt"}
     split_manifest(photos / "m", photos / "new", config=SplitConfig(), seed=0, lists=lists)
-    found = manifests.load(photos / "new")
-    assert {row.image: row.split for row in found.rows} == {"a.jpg": "train", "b/c.jpg": "val", "=d.jpg": "train"}
+    manifest = manifests.load(photos / "new")
+    assert {row.image: row.split for row in manifest.rows} == {"a.jpg": "train", "b/c.jpg": "val", "=d.jpg": "train"}
     (photos / "v.txt").write_text("\nb/x.jpg\n")
     with pytest.raises(UserError, match=r"val list: .*v.txt row 2: 'b/x.jpg' is not in the manifest; did you mean"):
         split_manifest(photos / "m", photos / "newer", config=SplitConfig(), seed=0, lists=lists)

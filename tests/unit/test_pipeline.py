@@ -141,8 +141,8 @@ def test_too_weak_to_be_faster_is_tried_stronger_again(model: TrainedModel, tmp_
     tools = replace(context(tmp_path / "out"), time_bundles=time_bundles)
     config = CompressConfig(max_f1_drop=0.0, max_class_drop=0.0, retries=3)
     record = runner.run_pipeline(config, read, model, tools, tmp_path / "out").records[1]
-    assert [one["share"] for one in record["tries"]] == [1.0, 0.5, 0.75, 0.625]
-    assert [one["state"] for one in record["tries"]][:2] == ["refused", "left alone"]
+    assert [item["share"] for item in record["tries"]] == [1.0, 0.5, 0.75, 0.625]
+    assert [item["state"] for item in record["tries"]][:2] == ["refused", "left alone"]
     assert record["state"] in ("refused", "accepted")
 
 
@@ -152,10 +152,10 @@ def test_a_step_over_budget_is_tried_weaker_by_bisection(model: TrainedModel, tm
     assert record["state"] == "accepted"
     assert 0 < record["share"] < 1
     assert record["verdict"]["drop"]["value"] <= 0.02
-    assert [one["share"] for one in record["tries"]][:2] == [1.0, 0.5]
+    assert [item["share"] for item in record["tries"]][:2] == [1.0, 0.5]
     assert record["tries"][0]["state"] == "refused"
-    assert log.read_text().split() == [f"{one['share']:g}" for one in record["tries"]]
-    assert record["share"] == max(one["share"] for one in record["tries"] if one["state"] == "accepted")
+    assert log.read_text().split() == [f"{item['share']:g}" for item in record["tries"]]
+    assert record["share"] == max(item["share"] for item in record["tries"] if item["state"] == "accepted")
 
 
 def test_a_step_that_cannot_be_weaker_is_rolled_back(model: TrainedModel, tmp_path: Path, log: Path) -> None:

@@ -18,8 +18,8 @@ NAMES = ("photos/a.jpg", "=x.jpg", "-x.jpg", "new\nline.jpg", 'quo"te,comma.jpg'
 
 
 def results() -> list[tuple[Path, Prediction]]:
-    each = (1 / len(LABELS),) * len(LABELS)
-    made = [(Path(name), Prediction(label, each[0], True, each)) for name, label in zip(NAMES, LABELS, strict=True)]
+    item = (1 / len(LABELS),) * len(LABELS)
+    made = [(Path(name), Prediction(label, item[0], True, item)) for name, label in zip(NAMES, LABELS, strict=True)]
     return [*made, (Path("bad\n.jpg"), Prediction("", 0.0, False, (), error="cannot\nbe read"))]
 
 
@@ -50,6 +50,6 @@ def test_a_picture_is_a_line_without_control_characters(style: str) -> None:
 
 
 def test_json_has_names_as_they_are() -> None:
-    found = [json.loads(line) for line in format_predictions(results(), LABELS, "json")]
-    assert [one["image"] for one in found[:-1]] == list(NAMES)
-    assert [one["label"] for one in found[:-1]] == list(LABELS)
+    result = [json.loads(line) for line in format_predictions(results(), LABELS, "json")]
+    assert [item["image"] for item in result[:-1]] == list(NAMES)
+    assert [item["label"] for item in result[:-1]] == list(LABELS)

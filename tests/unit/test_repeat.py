@@ -59,12 +59,12 @@ def test_t_is_scipys() -> None:
 
 
 def test_an_interval_worked_out_by_hand() -> None:
-    found = mean_interval([0.80, 0.82, 0.84])  # std 0.02; 4.30265 * 0.02 / sqrt(3) = 0.049683
-    assert found.n == 3
-    assert found.mean == pytest.approx(0.82)
-    assert found.std == pytest.approx(0.02)
-    assert found.low == pytest.approx(0.770317, abs=1e-6)
-    assert found.high == pytest.approx(0.869683, abs=1e-6)
+    results = mean_interval([0.80, 0.82, 0.84])  # std 0.02; 4.30265 * 0.02 / sqrt(3) = 0.049683
+    assert results.n == 3
+    assert results.mean == pytest.approx(0.82)
+    assert results.std == pytest.approx(0.02)
+    assert results.low == pytest.approx(0.770317, abs=1e-6)
+    assert results.high == pytest.approx(0.869683, abs=1e-6)
     assert mean_interval([0.7]) == MeanInterval(1, 0.7, None, None, None)
 
 
@@ -142,10 +142,10 @@ SCORES = {
 
 
 def test_a_repeated_run_leaves_one_table(tmp_path: Path) -> None:
-    found = cross_validation.train_repeatedly(Scripted(tmp_path, DATA, tmp_path), recipe(), seeds=3)
-    assert text_files.read_json(tmp_path / "repeat.json", "test") == found
-    assert found["complete"]
-    text = cross_validation.runs_table(found, tmp_path).splitlines()
+    results = cross_validation.train_repeatedly(Scripted(tmp_path, DATA, tmp_path), recipe(), seeds=3)
+    assert text_files.read_json(tmp_path / "repeat.json", "test") == results
+    assert results["complete"]
+    text = cross_validation.runs_table(results, tmp_path).splitlines()
     assert text[1].split() == ["seed-0", "0.8000", "4", "10.0"]
     assert [line.split()[-1] for line in text[4:6]] == ["4.0", "0.0200"]
     assert "0.7703 to 0.8697 (t, 3 seeds)" in text[6]
@@ -158,13 +158,13 @@ def run_ablation(folder: Path, seeds: int) -> dict[str, Any]:
 
 
 def test_an_ablation_compares_seed_by_seed(tmp_path: Path) -> None:
-    found = {row["name"]: row for row in run_ablation(tmp_path, 2)["variants"]}
-    assert found["base"]["difference"] is None
-    better = found["better"]["difference"]  # differences 0.03 and 0.04; 12.7062 * 0.00707107 / sqrt(2) = 0.063531
+    results = {row["name"]: row for row in run_ablation(tmp_path, 2)["variants"]}
+    assert results["base"]["difference"] is None
+    better = results["better"]["difference"]  # differences 0.03 and 0.04; 12.7062 * 0.00707107 / sqrt(2) = 0.063531
     assert better["mean"] == pytest.approx(0.035)
     assert (better["low"], better["high"]) == (pytest.approx(-0.028531, abs=1e-6), pytest.approx(0.098531, abs=1e-6))
-    assert found["better"]["verdict"] == found["noise"]["verdict"] == "not told apart"
-    assert found["noise"]["difference"]["mean"] == pytest.approx(-0.005)
+    assert results["better"]["verdict"] == results["noise"]["verdict"] == "not told apart"
+    assert results["noise"]["difference"]["mean"] == pytest.approx(-0.005)
     lines = (tmp_path / "ablation.md").read_text().splitlines()
     assert len({line.count("|") for line in lines}) == 1
     assert "+0.0350 (-0.0285 to +0.0985)" in lines[3]
@@ -183,9 +183,9 @@ def test_a_stopped_ablation_has_all_variants_of_the_first_seed(
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_variant_in_the_tree_changes_its_base(path: Path) -> None:
-    found, overrides = ablation_variants.resolve_variants(ROOT / "configs" / path.name, path)
-    assert len(found) >= 3
-    assert found.keys() == overrides.keys()
+    results, overrides = ablation_variants.resolve_variants(ROOT / "configs" / path.name, path)
+    assert len(results) >= 3
+    assert results.keys() == overrides.keys()
 
 
 @pytest.mark.parametrize(
@@ -226,20 +226,20 @@ class Faulty:
 
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> Faulty:
-    one = Faulty()
-    module = type("Module", (), {"open": staticmethod(lambda run, folder, recipe: one)})
+    item = Faulty()
+    module = type("Module", (), {"open": staticmethod(lambda run, folder, recipe: item)})
     monkeypatch.setattr(plugins, "load", lambda group, name: module)
-    return one
+    return item
 
 
 def test_a_failing_tracker_is_said_once_and_stops_nothing(faulty: Faulty, tmp_path: Path) -> None:
-    said: list[str] = []
-    with trackers.open_tracker("faulty", "run", tmp_path, {}, said.append) as [track]:
+    texts: list[str] = []
+    with trackers.open_tracker("faulty", "run", tmp_path, {}, texts.append) as [track]:
         track({"epoch": 1})
         track({"epoch": 2})
     assert faulty.asked == [{"epoch": 1}, {"epoch": 2}, False]
-    assert len(said) == 1
-    assert "server is gone; training goes on" in said[0]
+    assert len(texts) == 1
+    assert "server is gone; training goes on" in texts[0]
 
 
 def test_a_tracker_hears_of_a_failed_run_and_follows_the_first_process_only(

@@ -90,16 +90,16 @@ def timed(name: str, value: float, unit: str = "ms", **more: Any) -> Measurement
 def full(names: tuple[str, ...] = ("Paper", "Plastic", "Glass"), per_row: int = 60) -> Report:
     rng = np.random.default_rng(0)
     truth = np.repeat(np.arange(len(names)), per_row)
-    said = np.where(rng.random(len(truth)) < 0.8, truth, rng.integers(0, len(names), len(truth)))
-    matrix = confusion(truth, said, len(names)).tolist()
+    text = np.where(rng.random(len(truth)) < 0.8, truth, rng.integers(0, len(names), len(truth)))
+    matrix = confusion(truth, text, len(names)).tolist()
     return Report(
         title="Belt 3",
         summary="A network, scored.",
         headline=(Figure("macro-F1", "0.812", "95 % interval"), Figure("decode to label", "4.31 ms")),
-        f1=macro_f1_interval(truth, said, len(names), draws=50),
+        f1=macro_f1_interval(truth, text, len(names), draws=50),
         split="test",
         crops=len(truth),
-        classes=tuple(per_class(truth, said, names)),
+        classes=tuple(per_class(truth, text, names)),
         matrix=tuple(tuple(row) for row in matrix),
         mistakes=(
             Mistake("a/b_c.jpg", picture(40), names[0], names[-1], 0.974),
@@ -183,12 +183,12 @@ def test_hostile_names_are_text() -> None:
 def test_every_class_has_its_row_of_figures() -> None:
     report = full()
     rows = {row[0]: row for row in Page(render(report)).rows["classes"]}
-    scored = sorted(report.classes, key=lambda one: one.f1)
+    scored = sorted(report.classes, key=lambda entry: entry.f1)
     tags = {scored[0].name: "worst", scored[-1].name: "best"}
-    for one in report.classes:
-        row = rows[one.name + tags.get(one.name, "")]
-        assert row[1:4] == [f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}"]
-        assert row[-1] == str(one.support)
+    for item in report.classes:
+        row = rows[item.name + tags.get(item.name, "")]
+        assert row[1:4] == [f"{item.precision:.3f}", f"{item.recall:.3f}", f"{item.f1:.3f}"]
+        assert row[-1] == str(item.support)
     assert rows["macro average"][3] == f"{report.f1.value:.3f}"
     assert rows["macro average"][-1] == str(report.crops)
 
@@ -198,7 +198,9 @@ def test_the_matrix_is_the_counts_with_their_sums() -> None:
     _, *rows = Page(render(report)).rows["confusion"]
     shown = [[int(cell) for cell in row[1:]] for row in rows]
     assert [tuple(row[:-1]) for row in shown] == list(report.matrix)
-    assert [row[-1] for row in shown] == [sum(row) for row in report.matrix] == [one.support for one in report.classes]
+    assert (
+        [row[-1] for row in shown] == [sum(row) for row in report.matrix] == [item.support for item in report.classes]
+    )
     assert page.most_frequent_confusion(report) is not None
     assert page.most_frequent_confusion(dataclasses.replace(report, matrix=((3, 0), (0, 4)))) is None
 
@@ -212,7 +214,7 @@ def test_shading_grows_with_the_row_share_up_to_a_readable_depth() -> None:
 def test_pictures_come_back_as_the_same_bytes() -> None:
     read = Page(render(full()))
     images = [values for tag, values in read.tags if tag == "img"]
-    assert [base64.b64decode((one["src"] or "").partition("base64,")[2]) for one in images] == [picture(40)]
+    assert [base64.b64decode((image["src"] or "").partition("base64,")[2]) for image in images] == [picture(40)]
     assert images[0]["alt"] == "a/b_c.jpg: Paper, said Glass 0.97"
     assert "Paper, said Glass 0.97" in read.text
     assert "no picture" in read.text
@@ -307,10 +309,10 @@ def test_without_jinja2_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0.31, 0.94), (2, 2), (0, 0), (1e-5, 3e-5), (-3, 1200), (1, 300)])
 def test_ticks_are_round_and_enclose(low: float, high: float) -> None:
-    found = plots.ticks(low, high)
-    assert found[0] <= low
-    assert found[-1] >= high
-    assert 3 <= len(found) <= 8
+    result = plots.ticks(low, high)
+    assert result[0] <= low
+    assert result[-1] >= high
+    assert 3 <= len(result) <= 8
     assert plots.ticks(1, 4, 6, whole=True) == [1, 2, 3, 4]
 
 

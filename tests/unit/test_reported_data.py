@@ -89,9 +89,9 @@ def test_names_written_as_in_a_url_mean_their_photos_and_are_counted(name: str, 
             (tmp_path / image["file_name"]).rename(there)
             image["file_name"] = quote(name.format(number))
 
-    found = cut(changed(tmp_path, change))
-    assert (len(found.items), found.notes[QUOTED]) == (8, 8)
-    assert {item.source for item in found.items} == {name.format(k) for k in range(8)}
+    result = cut(changed(tmp_path, change))
+    assert (len(result.items), result.notes[QUOTED]) == (8, 8)
+    assert {item.source for item in result.items} == {name.format(k) for k in range(8)}
 
 
 def test_a_photo_that_has_a_percent_sign_in_its_name_is_itself(tmp_path: Path) -> None:
@@ -102,9 +102,9 @@ def test_a_photo_that_has_a_percent_sign_in_its_name_is_itself(tmp_path: Path) -
             draw(tmp_path / there.name.replace("%20", " "), 0, 1)
             image["file_name"] = there.name
 
-    found = cut(changed(tmp_path, change))
-    assert {item.source for item in found.items} == {f"frame%20{k}.jpg" for k in range(8)}
-    assert QUOTED not in found.notes
+    result = cut(changed(tmp_path, change))
+    assert {item.source for item in result.items} == {f"frame%20{k}.jpg" for k in range(8)}
+    assert QUOTED not in result.notes
 
 
 @pytest.mark.parametrize("name", ["%2e%2e/frame_0.jpg", "..%2Fframe_0.jpg", "%2Fframe_0.jpg", "a%00b.jpg"])
@@ -113,8 +113,8 @@ def test_a_quoted_name_does_not_leave_the_folder(name: str, tmp_path: Path) -> N
     made = json.loads(path.read_text())
     draw(tmp_path / "frame_0.jpg", 0, 1)
     made["images"][0]["file_name"] = name
-    found = cut(put(path, made), tolerate=0.2)
-    assert len(found.items) == 7
+    result = cut(put(path, made), tolerate=0.2)
+    assert len(result.items) == 7
 
 
 def test_photos_under_a_folder_that_is_not_there_are_told_of_bare_names(tmp_path: Path) -> None:
@@ -151,10 +151,10 @@ def turned(turn: int, size: tuple[int, int] | None, square: bool = False) -> Cal
 def test_a_turn_that_the_size_does_not_settle_is_named(
     turn: int, size: tuple[int, int] | None, square: bool, kind: str, tmp_path: Path
 ) -> None:
-    found = cut(changed(tmp_path, lambda made: turned(turn, size, square)(made, tmp_path)))
-    assert found.faults is not None
-    assert found.faults.counts == ({kind: 8} if kind else {})
-    crops = [cv2.imread(str(item.image)) for item in found.items]
+    result = cut(changed(tmp_path, lambda made: turned(turn, size, square)(made, tmp_path)))
+    assert result.faults is not None
+    assert result.faults.counts == ({kind: 8} if kind else {})
+    crops = [cv2.imread(str(item.image)) for item in result.items]
     assert all(crop is not None and crop.shape == (BOX[3], BOX[2], 3) for crop in crops)
 
 
@@ -162,8 +162,8 @@ def test_a_turn_that_the_size_does_not_settle_is_named(
 @pytest.mark.parametrize("supercategory", ["none", "glass", ""])
 def test_category_0_with_boxes_is_a_class(ids: tuple[int, int], supercategory: str, tmp_path: Path) -> None:
     def change(made: dict[str, Any]) -> None:
-        for number, one in enumerate(made["categories"]):
-            one |= {"id": ids[number], "supercategory": supercategory if number else "none"}
+        for number, item in enumerate(made["categories"]):
+            item |= {"id": ids[number], "supercategory": supercategory if number else "none"}
         for mark in made["annotations"]:
             mark["category_id"] = ids[mark["category_id"] - 1]
 
@@ -173,10 +173,10 @@ def test_category_0_with_boxes_is_a_class(ids: tuple[int, int], supercategory: s
 
 @pytest.mark.parametrize("box", [[8, 6, 60, 0], [8, 6, 0, 30], [8, 6, -3, 30]])
 def test_a_box_of_no_area_is_counted_and_named(box: list[float], tmp_path: Path) -> None:
-    found = cut(changed(tmp_path, boxes(lambda b, k: box if k == 2 else b)))
-    assert len(found.items) == 7
-    assert found.faults is not None
-    assert found.faults.examples == {"box of no area": ["annotation 3 in frame_2.jpg"]}
+    result = cut(changed(tmp_path, boxes(lambda b, k: box if k == 2 else b)))
+    assert len(result.items) == 7
+    assert result.faults is not None
+    assert result.faults.examples == {"box of no area": ["annotation 3 in frame_2.jpg"]}
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_a_folder_of_photos_beside_their_list_names_the_source_for_lists(inner: 
 def test_numeric_class_folders_keep_their_names_whatever_their_order(tmp_path: Path) -> None:
     for kind, name in enumerate(("1", "2", "10", "100")):
         draw(tmp_path / name / f"{name}.jpg", kind % 3, kind)
-    found = folder.items(folder.Config(path=tmp_path))
-    assert {item.image.stem: item.label for item in found.items} == {n: n for n in ("1", "2", "10", "100")}
+    result = folder.items(folder.Config(path=tmp_path))
+    assert {item.image.stem: item.label for item in result.items} == {n: n for n in ("1", "2", "10", "100")}
     read = ground_truth.read_ground_truth(tmp_path, labels=LabelSet.of(["1", "2", "10", "100"]))
     assert {name: read.labels.names[at] for name, at in read.index.items()} == {
         f"{n}.jpg": n for n in ("1", "2", "10", "100")

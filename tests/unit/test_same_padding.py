@@ -80,12 +80,12 @@ def test_a_network_of_timms_gives_what_timms_own_gives() -> None:
 
 def padding_of(graph: bytes) -> list[tuple[int, ...]]:
     """What the strided convolutions of a graph with kernels over 1 pad."""
-    found = []
+    result = []
     for node in onnx.load_from_string(graph).graph.node:
-        fields = {one.name: tuple(one.ints) for one in node.attribute}
+        fields = {item.name: tuple(item.ints) for item in node.attribute}
         if node.op_type == "Conv" and fields["strides"] == (2, 2) and fields["kernel_shape"] != (1, 1):
-            found.append(fields["pads"])
-    return found
+            result.append(fields["pads"])
+    return result
 
 
 @pytest.mark.parametrize("size", [64, 65])
@@ -138,7 +138,7 @@ def test_a_factorized_layer_and_its_timing_graph_keep_the_shape(method: Any) -> 
         assert chain(x).shape == layer(x).shape
         bundle = build_layer_bundle([layer], (4, side, side))
         padded = next(node for node in onnx.load_from_string(bundle.graph).graph.node if node.op_type == "Conv")
-        given = next(tuple(one.ints) for one in padded.attribute if one.name == "pads")
+        given = next(tuple(item.ints) for item in padded.attribute if item.name == "pads")
         assert given == pads(layer, side, side) == ((2, 2, 2, 2) if side == 15 else (1, 1, 2, 2))
         pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
         assert np.isfinite(engines.compute_logits(engines.load_engine(bundle, "onnxruntime"), pixels)).all()

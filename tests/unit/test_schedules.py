@@ -116,13 +116,13 @@ def network() -> nn.Module:
     )
 
 
-def go(model: nn.Module, one: torch.optim.Optimizer, first: int, end: int) -> None:
+def go(model: nn.Module, item: torch.optim.Optimizer, first: int, end: int) -> None:
     for step in range(first, end):
         torch.manual_seed(step)
         x_bchw = torch.randn(4, 3, 8, 8).to(memory_format=torch.channels_last)
         nn.functional.cross_entropy(model(x_bchw), torch.tensor([0, 1, 2, 0])).backward()  # type: ignore[no-untyped-call]
-        one.step()
-        one.zero_grad()
+        item.step()
+        item.zero_grad()
 
 
 def test_biases_and_norms_do_not_decay() -> None:

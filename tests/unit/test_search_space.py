@@ -52,10 +52,10 @@ def test_names_are_places_and_only_what_was_taken_is_asked_for() -> None:
         asked.append(name)
         return {"arch": "rows", "train.batch": 32}.get(name, getattr(domain, "low", None))
 
-    found = draw_candidate(node, ask)
+    candidate = draw_candidate(node, ask)
     assert "arch=zoo.base" not in asked
-    assert found["arch"] == {"model": {"backbone": [[1, "Conv", [16, 3]], [1, "Pass", []]]}}
-    recipe = merge_parameters({"train": {"lr": 1.0, "epochs": 3}, "arch": {"dropout": 0.1}}, found)
+    assert candidate["arch"] == {"model": {"backbone": [[1, "Conv", [16, 3]], [1, "Pass", []]]}}
+    recipe = merge_parameters({"train": {"lr": 1.0, "epochs": 3}, "arch": {"dropout": 0.1}}, candidate)
     assert recipe["train"] == {"lr": 1.0e-4, "epochs": 3, "batch": 32}
     assert recipe["arch"]["dropout"] == 0.1
 
@@ -119,8 +119,8 @@ def test_any_tree_is_a_space_or_refused(tree: Any) -> None:
         (3, "nothing is open"),
     ],
 )
-def test_a_mistake_is_named(value: Any, said: str) -> None:
-    with pytest.raises(UserError, match=said.replace("(", r"\(")):
+def test_a_mistake_is_named(value: Any, text: str) -> None:
+    with pytest.raises(UserError, match=text.replace("(", r"\(")):
         parse_space({"train.lr": value})
 
 
@@ -134,9 +134,9 @@ def test_unknown_start_points_are_named() -> None:
 
 def test_a_grid_is_every_combination_once() -> None:
     space = {"a": {"choice": {"x": {"b": {"int": [1, 3]}}, "y": 1}}, "c": {"float": [0, 1], "step": 0.5}}
-    found = samplers.grid(parse_space(space), Seeds(1))
-    assert len(found) == len({tuple(sorted(map(str, point.items()))) for point in found}) == (3 + 1) * 3
-    assert all(("a=x.b" in point) == (point["a"] == "x") for point in found)
+    result = samplers.grid(parse_space(space), Seeds(1))
+    assert len(result) == len({tuple(sorted(map(str, point.items()))) for point in result}) == (3 + 1) * 3
+    assert all(("a=x.b" in point) == (point["a"] == "x") for point in result)
     with pytest.raises(UserError, match="a is open without steps"):
         samplers.grid(parse_space({"a": {"float": [0, 1]}}), Seeds(1))
     with pytest.raises(UserError, match="more than 10,000"):
@@ -159,7 +159,7 @@ def test_every_label_occurs_in_what_covers_a_space() -> None:
         "b": {"choice": ["p", "q"]}, "n": {"int": [2, 5]},
     }  # fmt: skip
     trees = list(covers(parse_space(tree)))
-    assert {one["a"]["deep"] for one in trees} == {1, 2, 3, 4, 5, 6, 7}
-    assert {one["b"] for one in trees} == {"p", "q"}
-    assert {one["n"] for one in trees} == {2}
+    assert {item["a"]["deep"] for item in trees} == {1, 2, 3, 4, 5, 6, 7}
+    assert {item["b"] for item in trees} == {"p", "q"}
+    assert {item["n"] for item in trees} == {2}
     assert list(covers(parse_space({"n": {"float": [0.5, 1.0]}}))) == [{"n": 0.5}]

@@ -52,9 +52,9 @@ def test_gradients_are_those_of_double_precision(merged: bool) -> None:
     exact.load_state_dict(network.state_dict())
     for side in (57, 64, 112):
         x = torch.randn(4, 3, side, side).contiguous(memory_format=torch.channels_last)
-        for one, given in ((network, x), (exact, x.double())):
-            one.zero_grad()
-            one(given).square().sum().backward()
+        for item, given in ((network, x), (exact, x.double())):
+            item.zero_grad()
+            item(given).square().sum().backward()
         for a, b in zip(network.parameters(), exact.parameters(), strict=True):
             assert a.grad is not None  # of the biases, too, that stand for batch norms
             assert b.grad is not None

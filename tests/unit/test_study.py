@@ -60,7 +60,7 @@ def test_a_grid_ends_by_itself(tmp_path: Path) -> None:
     config = config_of("g", trials=500, sampler={"kind": "grid"}, space=space)
     storage = begun(tmp_path, config)
     assert work(storage, "g") == 9
-    assert len({str(sorted(one.params.items())) for one in studies.records(storage, "g")}) == 9
+    assert len({str(sorted(record.params.items())) for record in studies.records(storage, "g")}) == 9
 
 
 def test_start_points_come_first_and_what_they_leave_open_is_drawn(tmp_path: Path) -> None:
@@ -88,14 +88,14 @@ def test_what_breaks_a_limit_is_told_and_counts_nothing(tmp_path: Path) -> None:
         study.tell(trial, outcome)
     assert study.ask() is None
     raw = optuna.load_study(study_name="s", storage=storage).trials
-    assert [one.constraints for one in raw] == [
+    assert [item.constraints for item in raw] == [
         {"size_mb": 1.0, "macs": -0.5}, {"macs": 4.0}, {"unfit": 1.0}, {"size_mb": pytest.approx(-1 / 3), "macs": -0.5}
     ]  # fmt: skip
-    assert [one.state.name for one in raw] == ["COMPLETE", "PRUNED", "PRUNED", "COMPLETE"]
+    assert [item.state.name for item in raw] == ["COMPLETE", "PRUNED", "PRUNED", "COMPLETE"]
     records = studies.records(storage, "s")
     assert [record.counts for record in records] == [False, False, False, True]
-    assert [one.number for one in pareto_front(records, study.objectives)] == [3]
-    assert [one.number for one in within_limits(records, {"macro_f1": 0.4, "size_mb": 2.0})] == [3]
+    assert [item.number for item in pareto_front(records, study.objectives)] == [3]
+    assert [within_limit.number for within_limit in within_limits(records, {"macro_f1": 0.4, "size_mb": 2.0})] == [3]
     assert within_limits(records, {"macro_f1": 0.6}) == []
 
 
@@ -152,7 +152,7 @@ def test_a_killed_worker_of_this_machine_is_noticed_at_once(tmp_path: Path) -> N
     started = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     study = optuna.load_study(study_name="s", storage=storage)
     for _ in range(300):
-        if any("recipe" in one.user_attrs for one in study.get_trials()):
+        if any("recipe" in trial.user_attrs for trial in study.get_trials()):
             break
         time.sleep(0.1)
     started.send_signal(signal.SIGKILL)
@@ -191,10 +191,10 @@ def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
         ("postgresql://me:secret@127.0.0.1:1/db", "storage: cannot open postgresql://me@127.0.0.1:1/db"),
     ],
 )
-def test_a_wrong_storage_is_one_line_without_its_password(where: str, said: str) -> None:
+def test_a_wrong_storage_is_one_line_without_its_password(where: str, text: str) -> None:
     with pytest.raises(UserError) as raised:
         storages.open_storage(where)
-    assert said in str(raised.value)
+    assert text in str(raised.value)
     assert "secret" not in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -257,10 +257,10 @@ def test_what_was_given_back_comes_before_the_rest_of_a_grid(tmp_path: Path) -> 
     assert first is not None
     study.give_back(first, "its worker was stopped")
     assert work(storage, "g") == 2
-    assert {one.params["x"] for one in studies.records(storage, "g")} >= {first.values["x"]}
+    assert {record.params["x"] for record in studies.records(storage, "g")} >= {first.values["x"]}
     more = config.model_copy(update={"trials": 500})
     work(begun(tmp_path, more), "g")
-    assert sorted(one.params["x"] for one in studies.records(storage, "g")) == [1, 2, 3, 4, 5, 6]
+    assert sorted(record.params["x"] for record in studies.records(storage, "g")) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_machines_fault_ends_the_worker_and_not_the_trial(tmp_path: Path) -> None:

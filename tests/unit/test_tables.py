@@ -44,9 +44,9 @@ def test_excels_line_about_the_separator_is_no_header(tmp_path: Path) -> None:
 
 
 def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
-    found = table(tmp_path, "image,label,width\na.jpg,Metal,3\n\n , ,\nb.jpg,Paper,4\n")
-    assert (found.blank, found.unused) == (2, ["width"])
-    assert [number for number, _ in found.rows] == [2, 5]
+    result = table(tmp_path, "image,label,width\na.jpg,Metal,3\n\n , ,\nb.jpg,Paper,4\n")
+    assert (result.blank, result.unused) == (2, ["width"])
+    assert [number for number, _ in result.rows] == [2, 5]
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_batch_norms_are_folded_around_it_and_inside(kind: type[nn.Module], size
 
 
 def test_its_costs_are_counted_as_one_part() -> None:
-    found = {part.name: part for part in summarize_parts(trained(Network), 8)}
-    assert (found["middle"].block, found["middle"].macs) == ("Sized", 4 * 4 * 9 * 64)
+    result = {part.name: part for part in summarize_parts(trained(Network), 8)}
+    assert (result["middle"].block, result["middle"].macs) == ("Sized", 4 * 4 * 9 * 64)
     with pytest.raises(UserError, match="Blind cannot be traced"):
         summarize_parts(trained(Blind), 8)

@@ -65,10 +65,10 @@ def test_a_run_learns_and_says_how_it_went(tmp_path: Path) -> None:
 
 
 def test_the_model_is_the_best_epochs_average_and_scores_what_it_says(tmp_path: Path) -> None:
-    one = job(epochs=4, lr=0.03)
-    model, records = trained(one, tmp_path)
-    out_nc = compute_logits(model.network(), one.preprocess, eval_batches(one.val.pixels, 7))
-    f1 = macro_f1(np.asarray(one.val.labels), out_nc.argmax(1).numpy(), 3)
+    item = job(epochs=4, lr=0.03)
+    model, records = trained(item, tmp_path)
+    out_nc = compute_logits(model.network(), item.preprocess, eval_batches(item.val.pixels, 7))
+    f1 = macro_f1(np.asarray(item.val.labels), out_nc.argmax(1).numpy(), 3)
     assert f1 == model.provenance["val_macro_f1"] == max(record["val_macro_f1"] for record in records)
 
 
@@ -88,24 +88,24 @@ def test_another_seed_gives_another_run(tmp_path: Path) -> None:
 
 
 def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
-    one = job(epochs=2, augment=MIXED)
-    trained(one, tmp_path / "none")
-    trained(replace(one, config=one.config.model_copy(update={"workers": 1})), tmp_path / "one")
+    item = job(epochs=2, augment=MIXED)
+    trained(item, tmp_path / "none")
+    trained(replace(item, config=item.config.model_copy(update={"workers": 1})), tmp_path / "one")
     require_equal(tmp_path / "none", tmp_path / "one")
 
 
 def test_test_time_augmentation_is_the_mean_over_four_flips_and_reported_apart(tmp_path: Path) -> None:
-    one = job(epochs=2, lr=0.03)
-    _, plain = trained(one, tmp_path / "plain")
-    with_tta = replace(one, config=one.config.model_copy(update={"tta": True}))
+    item = job(epochs=2, lr=0.03)
+    _, plain = trained(item, tmp_path / "plain")
+    with_tta = replace(item, config=item.config.model_copy(update={"tta": True}))
     model, records = trained(with_tta, tmp_path / "tta")
     assert [{k: v for k, v in record.items() if k != "val_macro_f1_tta"} for record in records] == plain
-    x_nchw = torch.from_numpy(one.val.pixels).permute(0, 3, 1, 2)
+    x_nchw = torch.from_numpy(item.val.pixels).permute(0, 3, 1, 2)
     network = model.network()
     soft_nc = sum(
-        compute_logits(network, one.preprocess, [x_nchw.flip(dims)]).softmax(1) for dims in ([], [2], [3], [2, 3])
+        compute_logits(network, item.preprocess, [x_nchw.flip(dims)]).softmax(1) for dims in ([], [2], [3], [2, 3])
     )  # fmt: skip
-    by_hand = macro_f1(np.asarray(one.val.labels), torch.as_tensor(soft_nc).argmax(1).numpy(), 3)
+    by_hand = macro_f1(np.asarray(item.val.labels), torch.as_tensor(soft_nc).argmax(1).numpy(), 3)
     assert records[model.provenance["epoch"] - 1]["val_macro_f1_tta"] == by_hand
 
 
@@ -147,12 +147,12 @@ def test_clipping_bounds_a_step(tmp_path: Path) -> None:
         "warmup": 0,
         "schedule": "constant",
     }
-    one = job(PLAIN, count=8, batch=8, epochs=1, **fields)
-    begun = {f"model.network.{name}": value for name, value in build(one.spec, one.seeds).state_dict().items()}
+    item = job(PLAIN, count=8, batch=8, epochs=1, **fields)
+    begun = {f"model.network.{name}": value for name, value in build(item.spec, item.seeds).state_dict().items()}
 
     def moved(clip: float) -> float:
-        config = one.config.model_copy(update={"clip": clip})
-        trained(replace(one, config=config), tmp_path / str(clip))
+        config = item.config.model_copy(update={"clip": clip})
+        trained(replace(item, config=config), tmp_path / str(clip))
         after = kept(tmp_path / str(clip))[0]
         return math.sqrt(sum(float((after[name] - begun[name]).square().sum()) for name in begun))
 
@@ -187,9 +187,9 @@ def test_without_an_average_the_network_itself_is_kept(tmp_path: Path) -> None:
 
 
 def test_freezing_leaves_the_body_and_its_norms_untouched(tmp_path: Path) -> None:
-    one = job(epochs=2, freeze=2, optimizer="sgd", weight_decay=0.5, lr=0.1)
-    begun = build(one.spec, one.seeds).state_dict()
-    trained(one, tmp_path / "frozen")
+    item = job(epochs=2, freeze=2, optimizer="sgd", weight_decay=0.5, lr=0.1)
+    begun = build(item.spec, item.seeds).state_dict()
+    trained(item, tmp_path / "frozen")
     after = kept(tmp_path / "frozen")[0]
     changed = {name for name in begun if not torch.equal(after[f"model.network.{name}"], begun[name])}
     assert changed == {"5.weight", "5.bias"}
@@ -198,8 +198,8 @@ def test_freezing_leaves_the_body_and_its_norms_untouched(tmp_path: Path) -> Non
 
 
 def test_while_it_is_frozen_the_body_has_no_gradients(tmp_path: Path) -> None:
-    one = job(epochs=2, freeze=1)
-    run = loop._Run(one, devices(one.config), build(one.spec, one.seeds), [])
+    item = job(epochs=2, freeze=1)
+    run = loop._Run(item, devices(item.config), build(item.spec, item.seeds), [])
     run._freeze(True)
     assert [name for name, p in run.network.named_parameters() if p.requires_grad] == ["5.weight", "5.bias"]
     run._freeze(False)
@@ -207,9 +207,9 @@ def test_while_it_is_frozen_the_body_has_no_gradients(tmp_path: Path) -> None:
 
 
 def test_after_freezing_all_is_tuned(tmp_path: Path) -> None:
-    one = job(epochs=2, freeze=1)
-    begun = build(one.spec, one.seeds).state_dict()
-    trained(one, tmp_path)
+    item = job(epochs=2, freeze=1)
+    begun = build(item.spec, item.seeds).state_dict()
+    trained(item, tmp_path)
     after = kept(tmp_path)[0]
     assert all(not torch.equal(after[f"model.network.{name}"], value) for name, value in begun.items())
 
@@ -229,10 +229,10 @@ def test_freezing_needs_a_classifier(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("patience", [1, 2])
 def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path, patience: int) -> None:
-    one = job(PLAIN, lr=1e-9, epochs=9, patience=patience)  # it never gets better than it began
-    _, records = trained(one, tmp_path)
+    item = job(PLAIN, lr=1e-9, epochs=9, patience=patience)  # it never gets better than it began
+    _, records = trained(item, tmp_path)
     assert len(records) == 1 + patience
-    _, more = trained(one, tmp_path, resume=True)
+    _, more = trained(item, tmp_path, resume=True)
     assert more == []
 
 
@@ -242,17 +242,17 @@ def test_a_run_that_gets_better_is_not_stopped(tmp_path: Path) -> None:
 
 
 def test_growing_crops_reach_the_network_and_val_stays_whole(tmp_path: Path) -> None:
-    one = job(size=96, epochs=8, grow_from=0.3, count=16)
-    network = build(one.spec, one.seeds)
+    item = job(size=96, epochs=8, grow_from=0.3, count=16)
+    network = build(item.spec, item.seeds)
     seen: list[tuple[bool, int]] = []
 
     def note(module: nn.Module, given_x: tuple[Tensor, ...]) -> None:
         seen.append((module.training, given_x[0].shape[-1]))
 
     network.register_forward_pre_hook(note)
-    trained(one, tmp_path, network=network)
+    trained(item, tmp_path, network=network)
     in_training = [size for training, size in seen if training]
-    assert in_training == [size for epoch in range(8) for size in 2 * [one.size(epoch)]]
+    assert in_training == [size for epoch in range(8) for size in 2 * [item.size(epoch)]]
     assert sorted(set(in_training)) == [32, 64, 96]
     assert in_training == sorted(in_training)
     assert {size for training, size in seen if not training} == {96}
@@ -264,8 +264,8 @@ def test_growing_crops_reach_the_network_and_val_stays_whole(tmp_path: Path) -> 
 @given(st.integers(16, 512), st.floats(0.25, 1.0), st.integers(1, 50))
 def test_sizes_grow_in_steps_and_are_whole_for_the_last_quarter(whole: int, grow_from: float, epochs: int) -> None:
     config = TrainConfig(epochs=epochs, grow_from=grow_from)
-    one = replace(job(), preprocess=job().preprocess.model_copy(update={"size": whole}), config=config)
-    sizes = [one.size(epoch) for epoch in range(epochs)]
+    text = replace(job(), preprocess=job().preprocess.model_copy(update={"size": whole}), config=config)
+    sizes = [text.size(epoch) for epoch in range(epochs)]
     assert sizes == sorted(sizes)
     assert all(size == whole or (size % 32 == 0 and size < whole) for size in sizes)
     assert all(size == whole for epoch, size in enumerate(sizes) if epoch >= max(1, 0.75 * epochs))
@@ -314,34 +314,34 @@ def test_stopped_in_mid_epoch_and_resumed_it_ends_as_unbroken(
     tmp_path: Path, unbroken: Callable[[str], Path], name: str, after: int
 ) -> None:
     rows, augment, fields = RESUMED[name]
-    whole, one = unbroken(name), job(rows, augment=augment, **fields)
-    stopped(one, tmp_path, after)
+    whole, item = unbroken(name), job(rows, augment=augment, **fields)
+    stopped(item, tmp_path, after)
     _, meta = load_tensors(tmp_path / "last.safetensors", "checkpoint")
-    accumulate = one.config.accumulate
+    accumulate = item.config.accumulate
     batches = -(-(after % 60) // 8)  # fetched before the signal was seen; then the step is finished
     assert (meta["epoch"], meta["batch"]) == (after // 60, min(8, -(-batches // accumulate) * accumulate))
     torch.manual_seed(after)  # whatever the new process has drawn already
-    trained(one, tmp_path, resume=True)
+    trained(item, tmp_path, resume=True)
     require_equal(tmp_path, whole)
 
 
 def test_stopped_again_and_again_it_ends_as_unbroken(tmp_path: Path, unbroken: Callable[[str], Path]) -> None:
     name = "adamw, mixup or cutmix, sampler, accumulation"
     rows, augment, fields = RESUMED[name]
-    one = job(rows, augment=augment, **fields)
-    stopped(one, tmp_path, 20)
+    item = job(rows, augment=augment, **fields)
+    stopped(item, tmp_path, 20)
     for _ in range(5):
-        stopped(one, tmp_path, 10, resume=True)
-    trained(one, tmp_path, resume=True)
+        stopped(item, tmp_path, 10, resume=True)
+    trained(item, tmp_path, resume=True)
     require_equal(tmp_path, unbroken(name))
 
 
 def test_stopped_while_workers_read_ahead_it_ends_as_unbroken(tmp_path: Path, unbroken: Callable[[str], Path]) -> None:
     name = "sgd, dropout, mixup"
     rows, augment, fields = RESUMED[name]
-    one = job(rows, augment=augment, **{**fields, "workers": 1})
-    stopped(one, tmp_path, 70)  # the worker presses it, some batches ahead
-    trained(one, tmp_path, resume=True)
+    item = job(rows, augment=augment, **{**fields, "workers": 1})
+    stopped(item, tmp_path, 70)  # the worker presses it, some batches ahead
+    trained(item, tmp_path, resume=True)
     require_equal(tmp_path, unbroken(name))
 
 
@@ -374,21 +374,21 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
 
 def test_what_is_shown_on_the_way_goes_on_after_resuming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=itertools.count().__next__))
-    one = job(epochs=1)
+    item = job(epochs=1)
     whole: list[tuple[int, int, int, float]] = []
-    trained(one, tmp_path / "whole", on_step=lambda *said: whole.append(said))
-    stopped(one, tmp_path / "broken", 30)
+    trained(item, tmp_path / "whole", on_step=lambda *text: whole.append(text))
+    stopped(item, tmp_path / "broken", 30)
     rest: list[tuple[int, int, int, float]] = []
-    trained(one, tmp_path / "broken", resume=True, on_step=lambda *said: rest.append(said))
-    assert [said[:3] for said in whole] == [(1, batch, 8) for batch in range(1, 9)]
+    trained(item, tmp_path / "broken", resume=True, on_step=lambda *text: rest.append(text))
+    assert [text[:3] for text in whole] == [(1, batch, 8) for batch in range(1, 9)]
     assert rest == whole[4:]
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
-    one = job(epochs=1)
-    trained(one, tmp_path)
+    item = job(epochs=1)
+    trained(item, tmp_path)
     before = (tmp_path / "last.safetensors").read_bytes()
-    model, records = trained(one, tmp_path, resume=True)
+    model, records = trained(item, tmp_path, resume=True)
     assert records == []
     assert model.provenance["epoch"] == 1
     assert (tmp_path / "last.safetensors").read_bytes() == before
@@ -404,13 +404,13 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path, fields: dict[
 
 
 def test_a_checkpoint_of_more_processes_is_refused(tmp_path: Path) -> None:
-    one = job(epochs=1)
-    network = build(one.spec, one.seeds)
-    state = TrainingState(network, WeightAverage(network, 0.9), optimizer(network, one.config))
-    checkpoint.save(tmp_path / "last.safetensors", state, TrainingProgress(ranks=2), one.identity)
+    item = job(epochs=1)
+    network = build(item.spec, item.seeds)
+    state = TrainingState(network, WeightAverage(network, 0.9), optimizer(network, item.config))
+    checkpoint.save(tmp_path / "last.safetensors", state, TrainingProgress(ranks=2), item.identity)
     with pytest.raises(UserError, match="of 2 processes, here are 1"):
-        checkpoint.resume(tmp_path / "last.safetensors", state, one.identity, 1)
-    assert checkpoint.resume(tmp_path / "last.safetensors", state, one.identity, 2) == TrainingProgress(ranks=2)
+        checkpoint.resume(tmp_path / "last.safetensors", state, item.identity, 1)
+    assert checkpoint.resume(tmp_path / "last.safetensors", state, item.identity, 2) == TrainingProgress(ranks=2)
 
 
 def test_resuming_needs_a_checkpoint(tmp_path: Path) -> None:
@@ -420,11 +420,11 @@ def test_resuming_needs_a_checkpoint(tmp_path: Path) -> None:
 
 def test_another_device_without_scaled_gradients_goes_on(tmp_path: Path) -> None:
     """A GPU that does no bf16 scales its gradients; a checkpoint of it can be gone on with where nothing does."""
-    one = job(epochs=2)
-    stopped(one, tmp_path, 70)
+    item = job(epochs=2)
+    stopped(item, tmp_path, 70)
     tensors, meta = load_tensors(tmp_path / "last.safetensors", "checkpoint")
     save_tensors(tmp_path / "last.safetensors", tensors, {**meta, "scaler": {"scale": 1024.0}})
-    _, records = trained(one, tmp_path, resume=True)
+    _, records = trained(item, tmp_path, resume=True)
     assert [record["epoch"] for record in records] == [2]
 
 
@@ -436,16 +436,16 @@ def test_the_scale_of_fp16_gradients_is_gone_on_with(tmp_path: Path, monkeypatch
         return Fabric(accelerator="cpu", devices=1, plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
 
     monkeypatch.setattr(loop, "devices", scaled)
-    one = job(precision="fp16", lr=0.03)
-    trained(one, tmp_path / "whole")
+    item = job(precision="fp16", lr=0.03)
+    trained(item, tmp_path / "whole")
     for after in (20, 85):
         folder = tmp_path / str(after)
-        stopped(one, folder, after)
+        stopped(item, folder, after)
         _, meta = load_tensors(folder / "last.safetensors", "checkpoint")
         assert meta["scaler"]["scale"] != 2.0**22
-        trained(one, folder, resume=True)
+        trained(item, folder, resume=True)
         require_equal(folder, tmp_path / "whole")
-        ends = [load_tensors(each / "last.safetensors", "checkpoint")[1] for each in (folder, tmp_path / "whole")]
+        ends = [load_tensors(entry / "last.safetensors", "checkpoint")[1] for entry in (folder, tmp_path / "whole")]
         assert ends[0]["scaler"] == ends[1]["scaler"]
     assert kept(tmp_path / "whole")[0]["optimizer.0.step"] < 3 * 8  # steps that overflowed were left out
 
@@ -456,17 +456,17 @@ def test_the_scale_of_fp16_gradients_is_gone_on_with(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("clip", [0.0, 5.0])
 def test_a_training_that_diverges_says_so_in_one_line(tmp_path: Path, clip: float) -> None:
     fields: dict[str, Any] = {"optimizer": "sgd", "lr": 9.9, "weight_decay": 0.99, "schedule": "constant", "warmup": 0}
-    one = job(PLAIN, batch=2, epochs=9, clip=clip, **fields)
+    item = job(PLAIN, batch=2, epochs=9, clip=clip, **fields)
     with pytest.raises(LeansortError, match=r"training diverged in epoch \d.* lower train.lr, now 9.9") as caught:
-        trained(one, tmp_path)
+        trained(item, tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_diverged_training_that_is_stopped_says_so_too(tmp_path: Path) -> None:
     fields: dict[str, Any] = {"optimizer": "sgd", "lr": 9.9, "weight_decay": 0.99, "schedule": "constant", "warmup": 0}
-    one = job(PLAIN, batch=2, epochs=1, count=200, **fields)
+    item = job(PLAIN, batch=2, epochs=1, count=200, **fields)
     with pytest.raises(LeansortError, match="training diverged"):
-        loop.train(pressed(one, 195), tmp_path)
+        loop.train(pressed(item, 195), tmp_path)
     assert not (tmp_path / "last.safetensors").exists()
 
 
@@ -483,12 +483,12 @@ def test_processes_share_every_crop_once_in_the_order_of_one_with_all_batches(
     for epoch in (0, 5):
         shared = [part.begin(epoch, 0) for part in parts]
         assert {len(batches) for batches in shared} == {len(parts[0])}
-        seen = [key for batches in shared for one in batches for key in one]
+        seen = [key for batches in shared for batch in batches for key in batch]
         assert sorted(seen) == [(epoch, index) for index in range(length)]
-        together = [sorted(key for one in step for key in one) for step in zip(*shared, strict=True)]
+        together = [sorted(key for item in step for key in item) for step in zip(*shared, strict=True)]
         assert [len(step) for step in together] == parts[0].sizes
         if length % (batch * ranks) == 0:  # otherwise too short a last batch may join the one before at another length
-            assert together == [sorted(one) for one in alone.begin(epoch, 0)]
+            assert together == [sorted(item) for item in alone.begin(epoch, 0)]
 
 
 def test_an_order_is_begun_where_it_was_left() -> None:
@@ -526,12 +526,12 @@ def test_number_types(monkeypatch: pytest.MonkeyPatch, wanted: str, cuda: bool, 
 
 
 def test_bf16_is_used_where_it_is_asked_for(tmp_path: Path) -> None:
-    one = job(epochs=1, precision="bf16")
-    network = build(one.spec, one.seeds)
+    item = job(epochs=1, precision="bf16")
+    network = build(item.spec, item.seeds)
     seen: set[tuple[bool, torch.dtype]] = set()
     head = cast(nn.Sequential, network)[-1]
     head.register_forward_hook(lambda module, _, out: seen.add((module.training, out.dtype)))
-    trained(one, tmp_path, network=network)
+    trained(item, tmp_path, network=network)
     assert seen == {(True, torch.bfloat16), (False, torch.float32)}  # scored as it will be deployed
     assert {value.dtype for value in kept(tmp_path)[0].values()} == {torch.float32, torch.int64}
 
@@ -616,7 +616,7 @@ def elsewhere(fabric: Fabric) -> Fabric:
 
 @pytest.mark.parametrize("saves", [True, False])
 def test_compiling_is_measured_decided_said_and_kept(monkeypatch: pytest.MonkeyPatch, saves: bool) -> None:
-    one, asked, compiled, said = job(epochs=5), list[int](), list[nn.Module](), list[str]()
+    item, asked, compiled, texts = job(epochs=5), list[int](), list[nn.Module](), list[str]()
     choice = CompileChoice(2.0, 1.0 if saves else 3.0, 1.0, 40)
 
     def fake(network: nn.Module, step: compile_choice.Step, steps: int) -> CompileChoice:
@@ -625,17 +625,17 @@ def test_compiling_is_measured_decided_said_and_kept(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(compile_choice, "measure_compile", fake)
     monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
-    fabric = devices(one.config)
-    run = loop._Run(one, fabric, build(one.spec), [])
+    fabric = devices(item.config)
+    run = loop._Run(item, fabric, build(item.spec), [])
     on_cpu = TrainingProgress()
-    run.compile(on_cpu, said.append)
-    assert (on_cpu.compiled, asked, said) == (False, [], [])  # there it is not worth the wait
+    run.compile(on_cpu, texts.append)
+    assert (on_cpu.compiled, asked, texts) == (False, [], [])  # there it is not worth the wait
     run.fabric, progress = elsewhere(fabric), TrainingProgress()
-    run.compile(progress, said.append)
-    assert (progress.compiled, asked, said) == (saves, [5 * 8], [str(choice)])
+    run.compile(progress, texts.append)
+    assert (progress.compiled, asked, texts) == (saves, [5 * 8], [str(choice)])
     assert compiled == ([run.network] if saves else [])
-    run.compile(progress, said.append)  # as a resumed run does: it is not measured again, and comes out the same
-    assert (len(asked), len(said), len(compiled)) == (1, 1, 2 * saves)
+    run.compile(progress, texts.append)  # as a resumed run does: it is not measured again, and comes out the same
+    assert (len(asked), len(texts), len(compiled)) == (1, 1, 2 * saves)
 
 
 @pytest.fixture(scope="module")
@@ -659,8 +659,8 @@ def test_a_compiled_network_trains_as_it_does_uncompiled(tmp_path: Path, compile
 def test_compiled_norms_dropout_and_hints_come_out_as_uncompiled(tmp_path: Path, compiler: None) -> None:
     losses = []
     for compiled in ("off", "on"):
-        one = job(epochs=2, count=45, compile=compiled, distill=DistillConfig(hints=1.0))
-        teacher = NetworkTeacher(build(one.spec, Seeds(5)), one.preprocess, 3, hints=True)
-        _, records = trained(one, tmp_path / compiled, teachers=[teacher])
+        item = job(epochs=2, count=45, compile=compiled, distill=DistillConfig(hints=1.0))
+        teacher = NetworkTeacher(build(item.spec, Seeds(5)), item.preprocess, 3, hints=True)
+        _, records = trained(item, tmp_path / compiled, teachers=[teacher])
         losses.append([record["loss"] for record in records])
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)

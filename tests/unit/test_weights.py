@@ -66,10 +66,10 @@ def saved(state: State, path: Path) -> str:
     return str(path)
 
 
-def same_outputs(one: nn.Module, other: nn.Module) -> bool:
+def same_outputs(module: nn.Module, other: nn.Module) -> bool:
     x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with torch.no_grad():
-        return bool(torch.allclose(one.double()(x), other.double()(x), atol=1e-5, rtol=0))
+        return bool(torch.allclose(module.double()(x), other.double()(x), atol=1e-5, rtol=0))
 
 
 def chain(*widths: int) -> nn.Sequential:
@@ -85,11 +85,11 @@ def renamed(state: State, change: Callable[[str], str]) -> State:
 @pytest.mark.parametrize("source", ["timm:mobilenetv2_100", "torchvision:mobilenet_v2"])
 def test_mobilenetv2_of_others_becomes_ours(source: str, tmp_path: Path) -> None:
     given, ours = theirs(source), network()
-    found = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
-    assert found.share == 1.0
-    assert not found.unmatched_own
-    assert not found.unmatched_theirs
-    assert {pair.how for pair in found.pairs} == {"order"}
+    pretrained = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
+    assert pretrained.share == 1.0
+    assert not pretrained.unmatched_own
+    assert not pretrained.unmatched_theirs
+    assert {pair.how for pair in pretrained.pairs} == {"order"}
     assert same_outputs(ours, given)
 
 
@@ -107,9 +107,9 @@ def test_newer_mobile_networks_of_others_become_ours(source: str, base: str, tmp
     for module in given.modules():  # torchvision's MobileNetV3 alone has the paper's
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-5
-    found = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
-    assert found.share == 1.0
-    assert not found.unmatched_theirs
+    pretrained = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
+    assert pretrained.share == 1.0
+    assert not pretrained.unmatched_theirs
     assert same_outputs(ours, given)
 
 
@@ -119,9 +119,9 @@ def test_a_classifier_of_another_class_count_stays_as_drawn(tmp_path: Path) -> N
     before = ours.state_dict()["2.weight"].clone()
     names = renamed(given.state_dict(), lambda name: "x." + name)
     for state in (given.state_dict(), names):
-        found = loading.load_pretrained(ours, saved(state, tmp_path / "w.safetensors"))
-        assert [pair.own for pair in found.replaced] == ["2.weight", "2.bias"]
-        assert found.share == 1.0
+        pretrained = loading.load_pretrained(ours, saved(state, tmp_path / "w.safetensors"))
+        assert [pair.own for pair in pretrained.replaced] == ["2.weight", "2.bias"]
+        assert pretrained.share == 1.0
         assert torch.equal(ours.state_dict()["2.weight"], before)
         assert torch.equal(ours.state_dict()["1.1.running_var"], given.state_dict()["1.1.running_var"])
 
@@ -132,19 +132,19 @@ def test_other_names_in_the_same_order() -> None:
     words = random.Random(3).sample(range(1000), len(numbers))
     layers = {name: f"layer_{word}" for name, word in zip(numbers, words, strict=True)}
     state = renamed(given.state_dict(), lambda n: f"{layers[n.rpartition('.')[0]]}.{n.rpartition('.')[2]}")
-    found = matching.match(ours.state_dict(), state)
-    assert found.share == 1.0
-    assert [layers[pair.own.rpartition(".")[0]] for pair in found.pairs] == [
-        pair.theirs.rpartition(".")[0] for pair in found.pairs
+    hit = matching.match(ours.state_dict(), state)
+    assert hit.share == 1.0
+    assert [layers[pair.own.rpartition(".")[0]] for pair in hit.pairs] == [
+        pair.theirs.rpartition(".")[0] for pair in hit.pairs
     ]
 
 
 @pytest.mark.parametrize("prefix", ["module.", "model.", "state_dict.model.", "_orig_mod.module.backbone."])
 def test_wrappers_are_taken_off(prefix: str) -> None:
     given = drawn(chain(3, 4, 8)).state_dict()
-    found = matching.match(chain(3, 4, 8).state_dict(), renamed(given, lambda name: prefix + name))
-    assert {pair.how for pair in found.pairs} == {"name"}
-    assert len(found.pairs) == len(given), "num_batches_tracked too"
+    hit = matching.match(chain(3, 4, 8).state_dict(), renamed(given, lambda name: prefix + name))
+    assert {pair.how for pair in hit.pairs} == {"name"}
+    assert len(hit.pairs) == len(given), "num_batches_tracked too"
 
 
 def test_folded_batch_norms_are_refused() -> None:
@@ -160,10 +160,10 @@ def test_what_has_no_partner_is_listed_and_a_batch_norm_is_never_halved() -> Non
     given = drawn(chain(3, 4, 8)).state_dict()
     del given["1.1.running_var"]
     given["aux.weight"] = torch.zeros(5, 5)
-    found = matching.match(chain(3, 4, 8).state_dict(), given)
-    assert found.unmatched_own == tuple(f"1.1.{part}" for part in ("weight", "bias", "running_mean", "running_var"))
-    assert found.unmatched_theirs == ("1.1.weight", "1.1.bias", "1.1.running_mean", "aux.weight")
-    lines = matching.match_table(found).splitlines()
+    hit = matching.match(chain(3, 4, 8).state_dict(), given)
+    assert hit.unmatched_own == tuple(f"1.1.{part}" for part in ("weight", "bias", "running_mean", "running_var"))
+    assert hit.unmatched_theirs == ("1.1.weight", "1.1.bias", "1.1.running_mean", "aux.weight")
+    lines = matching.match_table(hit).splitlines()
     assert any(line.split() == ["unmatched", "1.1.running_var", "-"] for line in lines)
     assert any(line.split() == ["unused", "-", "aux.weight"] for line in lines)
     assert any(line.split() == ["name", "4x3x3x3", "0.0.weight", "0.0.weight"] for line in lines)
@@ -179,9 +179,9 @@ def test_less_than_half_is_refused_and_nothing_is_copied(tmp_path: Path) -> None
 
 def test_a_deeper_network_takes_the_run_of_layers_that_line_up() -> None:
     given = renamed(drawn(chain(3, 4, 8, 16)).state_dict(), lambda name: f"features.{name}")
-    found = matching.match(chain(3, 4, 8, 16, 5).state_dict(), {name: given[name] for name in sorted(given)})
-    assert [pair.theirs for pair in found.pairs] == [f"features.{p.own}" for p in found.pairs]
-    assert found.unmatched_own[0] == "3.0.weight"
+    hit = matching.match(chain(3, 4, 8, 16, 5).state_dict(), {name: given[name] for name in sorted(given)})
+    assert [pair.theirs for pair in hit.pairs] == [f"features.{p.own}" for p in hit.pairs]
+    assert hit.unmatched_own[0] == "3.0.weight"
 
 
 class Attention(nn.Module):
@@ -197,8 +197,8 @@ def test_layers_that_could_be_swapped_are_asked_about_and_a_map_of_names_answers
     shuffled = {name: given[name] for name in sorted(given)}
     with pytest.raises(UserError, match=r"'key' and 'query' have one shape and fit in one place"):
         matching.match(ours.state_dict(), shuffled)
-    found = matching.match(ours.state_dict(), shuffled, {"query": "q", "key": "k"})
-    assert {(p.own, p.theirs, p.how) for p in found.pairs if p.own.endswith("weight")} == {
+    hit = matching.match(ours.state_dict(), shuffled, {"query": "q", "key": "k"})
+    assert {(p.own, p.theirs, p.how) for p in hit.pairs if p.own.endswith("weight")} == {
         ("q.weight", "query.weight", "map"), ("k.weight", "key.weight", "map"),
         ("v.weight", "value.weight", "order"), ("last.weight", "last.weight", "name"),
     }  # fmt: skip
@@ -225,10 +225,10 @@ def test_by_the_alphabet_every_pair_is_true_or_none_is_made(data: st.DataObject)
 
     state = renamed(own, change)
     try:
-        found = matching.compare(own, {name: state[name] for name in sorted(state)})
+        result = matching.compare(own, {name: state[name] for name in sorted(state)})
     except UserError:  # several orders fit
         return
-    assert [pair.theirs for pair in found.pairs] == [change(pair.own) for pair in found.pairs]
+    assert [pair.theirs for pair in result.pairs] == [change(pair.own) for pair in result.pairs]
 
 
 def test_a_file_of_names(tmp_path: Path) -> None:
@@ -237,9 +237,9 @@ def test_a_file_of_names(tmp_path: Path) -> None:
     )
     path = tmp_path / "names.yaml"
     path.write_text("second.norm: '1.1'\nfc.weight: '2.weight'\nfc.bias: '2.bias'\n")
-    found = matching.match(chain(3, 4, 8).state_dict(), state, key_map.read_key_map(path))
-    assert found.share == 1.0
-    assert {pair.own.rpartition(".")[0] for pair in found.pairs if pair.how == "map"} == {"1.1", "2"}
+    hit = matching.match(chain(3, 4, 8).state_dict(), state, key_map.read_key_map(path))
+    assert hit.share == 1.0
+    assert {pair.own.rpartition(".")[0] for pair in hit.pairs if pair.how == "map"} == {"1.1", "2"}
     path.write_text('{"second.norm": "1.1", "fc": "2"}')
     assert matching.match(chain(3, 4, 8).state_dict(), state, key_map.read_key_map(path)).share == 1.0
 
@@ -352,9 +352,9 @@ def test_our_own_models_load_by_name(tmp_path: Path) -> None:
     state = drawn(network(classes=6)).state_dict()
     trained_model.save_tensors(tmp_path / "model.safetensors", state, {"version": 1})
     ours = network(classes=6)
-    found = loading.load_pretrained(ours, str(tmp_path))
-    assert found.share == 1.0
-    assert {pair.how for pair in found.pairs} == {"name"}
+    pretrained = loading.load_pretrained(ours, str(tmp_path))
+    assert pretrained.share == 1.0
+    assert {pair.how for pair in pretrained.pairs} == {"name"}
     assert ours.state_dict()["0.0.weight"].is_contiguous(memory_format=torch.channels_last)
 
 

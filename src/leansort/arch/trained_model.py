@@ -85,7 +85,7 @@ class TrainedModel:
         except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
             raise IntegrityError(f"model: {where}: spec: {' '.join(str(error).split())[:160]}") from None
         for name in dict.fromkeys([*wanted, *self.weights]):
-            need, got = (tuple(one[name].shape) if name in one else "none" for one in (wanted, self.weights))
+            need, got = (tuple(item[name].shape) if name in item else "none" for item in (wanted, self.weights))
             if need != got:
                 raise IntegrityError(f"model: {where}: weights do not fit {self.spec.base}: {name} {got}, need {need}")
         if self.spec.classes != len(self.labels):
@@ -135,9 +135,9 @@ def load_bytes(data: bytes, where: str) -> TrainedModel:
 def _model(tensors: dict[str, Tensor], meta: dict[str, Any], where: str, fitting: bool = True) -> TrainedModel:
     if meta.get("version") != _VERSION:
         raise IntegrityError(f"model: {where} has version {meta.get('version')!r}, this leansort reads {_VERSION}")
-    found = json_documents.checked(meta, _Header, f"model: {where}: header")
-    labels = LabelSet.of(found["labels"], f"model: {where}")
-    model = TrainedModel(found["spec"], tensors, found["preprocess"], labels, found["provenance"])
+    result = json_documents.checked(meta, _Header, f"model: {where}: header")
+    labels = LabelSet.of(result["labels"], f"model: {where}")
+    model = TrainedModel(result["spec"], tensors, result["preprocess"], labels, result["provenance"])
     if fitting:
         model.require_fit(where)
     return model

@@ -132,10 +132,10 @@ def bench(
         seconds=seconds, queries=queries, threads=threads, engine=engine, baseline=baseline, profile=profile,
         starts=starts,
     )  # fmt: skip
-    found = benches.bench(bundles, list(list_inputs([str(images)])), config)
-    if found.warning:
-        told(f"warning: {found.warning}", to_error=True)
-    printed(found.to_json(), as_json, benches.text(found))
+    result = benches.bench(bundles, list(list_inputs([str(images)])), config)
+    if result.warning:
+        told(f"warning: {result.warning}", to_error=True)
+    printed(result.to_json(), as_json, benches.text(result))
 
 
 @app.command()
@@ -294,7 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         missing = (error.name or "").partition(".")[0]
         if "--debug" in given or missing not in EXTRAS:
             raise
-        command = next((one for one in given if not one.startswith("-")), "")
+        command = next((item for item in given if not item.startswith("-")), "")
         _fail(str(MissingExtraError(missing, command if command in _WITH_MORE else EXTRAS[missing])), 2)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         _hush()

@@ -27,8 +27,8 @@ def arch_list(size: Size = 224, classes: Classes = 6, as_json: Json = False) -> 
     """
     from leansort.workflows.arch import backbones_table, list_backbones
 
-    found = list_backbones(classes, size)
-    printed({"size": size, "backbones": found}, as_json, backbones_table(found))
+    backbones = list_backbones(classes, size)
+    printed({"size": size, "backbones": backbones}, as_json, backbones_table(backbones))
 
 
 @arch_app.command("show")

@@ -33,6 +33,6 @@ def card(
     from leansort.core import manifest as manifests
     from leansort.workflows.deploy.model_card import write_model_card as make
 
-    found = make(run, manifests.load(manifest), out, name=name, notes=note or [])
-    size = f"{found['parameters']:,} parameters, {found['bytes'] / 1e6:.2f} MB"
-    printed(found, as_json, f"{out}: val macro-F1 {found['macro_f1']:.4f}, {size}")
+    result = make(run, manifests.load(manifest), out, name=name, notes=note or [])
+    size = f"{result['parameters']:,} parameters, {result['bytes'] / 1e6:.2f} MB"
+    printed(result, as_json, f"{out}: val macro-F1 {result['macro_f1']:.4f}, {size}")

@@ -41,7 +41,7 @@ def arch_weights(
 
     if names and not into:
         raise UserError("arch weights: --names says what goes where; it needs --into")
-    said = key_map.read_key_map(names) if names else None
+    answer = key_map.read_key_map(names) if names else None
     network = _network(into) if into else {}
     tensors = loading.read_weights(_written(source, out) if out else source)
     if not into:
@@ -52,9 +52,9 @@ def arch_weights(
         text = "\n".join(f"{row['name']}  {'x'.join(map(str, row['shape']))}  {row['type']}" for row in rows)
         printed({"source": source, "tensors": rows}, as_json, f"{out}: {len(rows)} tensors" if out else text)
         return
-    found = matching.compare(network, tensors, said)
-    printed({"source": source, "into": into, **found.to_json()}, as_json, matching.match_table(found))
-    matching.require_match(found)
+    result = matching.compare(network, tensors, answer)
+    printed({"source": source, "into": into, **result.to_json()}, as_json, matching.match_table(result))
+    matching.require_match(result)
 
 
 def _network(backbone: str) -> dict[str, Any]:

@@ -60,10 +60,10 @@ def train(
         return
     from leansort.workflows.training.train import train_once
 
-    found = train_once(resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
-    over = found["macro_f1_classes"]["over"]
-    text = f"val macro-F1 {found['val_macro_f1']:.4f} {over} at epoch {found['epoch']}: {found['folder']}"
-    printed(found, as_json, text)
+    results = train_once(resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
+    over = results["macro_f1_classes"]["over"]
+    text = f"val macro-F1 {results['val_macro_f1']:.4f} {over} at epoch {results['epoch']}: {results['folder']}"
+    printed(results, as_json, text)
 
 
 def ablate(
@@ -88,16 +88,16 @@ def ablate(
     """
     from leansort.workflows.training import ablation_variants as files
 
-    found, changes = files.resolve_variants(recipe, variants, overrides or [], data)
+    results, changes = files.resolve_variants(recipe, variants, overrides or [], data)
     _require(tracker)
     from leansort.workflows.training import ablation as ablations  # after the check: these load PyTorch
     from leansort.workflows.training import run_group
 
-    base = found[files.BASE]
-    ablations.require_exportable(found)
+    base = results[files.BASE]
+    ablations.require_exportable(results)
     folder = out or Path("runs") / f"{base.name}-ablation"
     ground = run_group.open_run_group(base, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
-    result = ablations.ablate(ground, found, changes, seeds)
+    result = ablations.ablate(ground, results, changes, seeds)
     printed(result, as_json, ablations.ablation_table(result))
 
 

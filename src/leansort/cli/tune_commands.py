@@ -82,8 +82,8 @@ def run(
     where = searching.locate_study(out or Path("runs") / config.name, storage, config.name)
     config = best_trial.warm_start(config, warm or [])
     searching.tune(config, recipe, where, manifest=manifest, resume=resume, workers=workers)
-    found = best_trial.write_study_report(where)
-    printed(found, as_json, best_trial.study_text(found, where.out))
+    study_report = best_trial.write_study_report(where)
+    printed(study_report, as_json, best_trial.study_text(study_report, where.out))
 
 
 @tune_app.command()
@@ -161,5 +161,5 @@ def report(study_folder: Folder, storage: Storage = "", study: StudyName = "", a
     from leansort.workflows.tuning import best_trial
 
     where = best_trial.find_study(study_folder, storage, study)
-    found = best_trial.write_study_report(where)
-    printed(found, as_json, best_trial.study_text(found, where.out))
+    study_report = best_trial.write_study_report(where)
+    printed(study_report, as_json, best_trial.study_text(study_report, where.out))

@@ -83,9 +83,9 @@ def report_layers(model: TrainedModel, context: PassContext, advance: Callable[[
     """
     network, _ = fold_batch_norms(model.network(), model.spec)
     judge = _Judge(network, model.preprocess, context.val, len(model.labels))
-    found = list(list_layers(network, model.preprocess.size))
+    layers = list(list_layers(network, model.preprocess.size))
     clock, reports = _Clock(context), []
-    for number, (name, layer, shape) in enumerate(found, 1):
+    for number, (name, layer, shape) in enumerate(layers, 1):
         out = layer(torch.zeros(1, *shape).flatten(1) if isinstance(layer, nn.Linear) else torch.zeros(1, *shape))
         reports.append(LayerReport(
             name, _kind(layer), shape, parameters(layer),
@@ -95,7 +95,7 @@ def report_layers(model: TrainedModel, context: PassContext, advance: Callable[[
             rank=judge.of(name, _half_rank) if method_for(layer, "tucker") else None,
             int8=judge.int8(name, context.train),
         ))  # fmt: skip
-        advance(number, len(found))
+        advance(number, len(layers))
     return reports
 
 

@@ -129,7 +129,7 @@ class Pass:
     def heals(self, step: Step) -> list[FinetuneConfig]:
         """Every training that a step with this pass describes: its own, and those among the pass's settings."""
         described = (step.heal, self.config, *vars(self.config).values())
-        return [one for one in described if isinstance(one, FinetuneConfig)]
+        return [item for item in described if isinstance(item, FinetuneConfig)]
 
     @property
     def note(self) -> str:

@@ -23,13 +23,13 @@ def read_submission(tree: Any, where: str) -> tuple[dict[str, str], float, float
         UserError: a part is missing or of the wrong kind.
     """
     try:
-        said, seconds, macs = tree["inference"], tree["time"]["runtime"]["all"], tree["macs"]
+        text, seconds, macs = tree["inference"], tree["time"]["runtime"]["all"], tree["macs"]
     except (KeyError, TypeError) as error:
         raise UserError(f"submission: {where} lacks {error}; it needs inference, time.runtime.all and macs") from None
     numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) and 0 <= n < MOST for n in (seconds, macs))
-    if not numbers or not isinstance(said, dict) or not all(isinstance(label, str) for label in said.values()):
+    if not numbers or not isinstance(text, dict) or not all(isinstance(label, str) for label in text.values()):
         raise UserError(f"submission: {where} needs class names by file name and finite numbers for time and macs")
-    return said, float(seconds), float(macs)
+    return text, float(seconds), float(macs)
 
 
 def build_submission(

@@ -199,8 +199,8 @@ def _members(data: bytes, path: Path) -> dict[str, bytes]:
 def _verify_hashes(members: dict[str, bytes], path: Path) -> None:
     listed = _tree(members[_HASHES], _HASHES, path)
     for name, data in members.items():
-        said = listed.get(name)
-        if name != _HASHES and said != {"sha256": atomic_io.sha256(data), "size": len(data)}:
+        text = listed.get(name)
+        if name != _HASHES and text != {"sha256": atomic_io.sha256(data), "size": len(data)}:
             raise IntegrityError(f"bundle: {path} is damaged or was changed ({name} does not match its hash)")
 
 
@@ -222,16 +222,16 @@ def _depth(tree: Any) -> int:
     depth, level = 0, [tree]
     while level and depth <= META_DEPTH:
         depth += 1
-        held = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
-        level = [inner for one in held for inner in one]
+        held = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        level = [inner for item in held for inner in item]
     return depth
 
 
 def _meta(data: bytes, path: Path) -> BundleMeta:
     tree = _tree(data, _META, path)
     if tree.get("bundle_schema") != SCHEMA:
-        said = repr(tree.get("bundle_schema"))[:40]
-        raise IntegrityError(f"bundle: {path} has schema version {said}, this leansort reads {SCHEMA}")
+        text = repr(tree.get("bundle_schema"))[:40]
+        raise IntegrityError(f"bundle: {path} has schema version {text}, this leansort reads {SCHEMA}")
     try:
         meta = BundleMeta.model_validate(tree)
         matches = LabelSet(meta.labels).digest == meta.labels_digest

@@ -99,17 +99,17 @@ def of_files(kinds: Mapping[Path, str], known: Mapping[str, str] | None = None) 
         known: hashes by absolute path that need not be computed again.
     """
     known = known or {}
-    return _parallel(_read, [(one, known.get(one.path, "")) for one in _seen(kinds)])
+    return _parallel(_read, [(item, known.get(item.path, "")) for item in _seen(kinds)])
 
 
 def of_manifest(manifest: Manifest) -> tuple[Input, ...]:
     """Look at a manifest's crops; the contents are those that it names."""
-    names, found = manifest.labels.names, {}
+    names, result = manifest.labels.names, {}
     for row in manifest.rows:
         path = os.path.normpath(manifest.path(row).absolute())
-        one = _stat((path, "crop"))
-        found[path] = replace(one, hash=row.hash, meaning=f"{names[row.label]}, {row.split}, {row.group}")
-    return tuple(found[path] for path in sorted(found))
+        item = _stat((path, "crop"))
+        result[path] = replace(item, hash=row.hash, meaning=f"{names[row.label]}, {row.split}, {row.group}")
+    return tuple(result[path] for path in sorted(result))
 
 
 def differences(before: Sequence[Input], now: Mapping[Path, str] | Sequence[Input]) -> str:
@@ -119,26 +119,26 @@ def differences(before: Sequence[Input], now: Mapping[Path, str] | Sequence[Inpu
         before: the files as they were.
         now: the files of today with what each is, or a manifest's crops.
     """
-    today = {one.path: one for one in (now if isinstance(now, Sequence) else _seen(now))}
-    then = {one.path: one for one in before}
-    both = [(one, today[path]) for path, one in then.items() if path in today]
-    other = [one for one, same in zip(both, _parallel(_same, both), strict=True) if not same]
-    gone = [one for one in then.values() if one.path not in today and one.size != _GONE]
-    new = [one for path, one in today.items() if path not in then and one.size != _GONE]
-    new += [one for old, one in other if old.size == _GONE]
-    gone += [old for old, one in other if one.size == _GONE]
-    changed = [(old, one) for old, one in other if _GONE not in (old.size, one.size)]
-    moved = [one for old, one in changed if old.hash == one.hash and old.meaning != one.meaning]
-    fresh = [one for old, one in changed if old.hash != one.hash or old.meaning == one.meaning]
-    base = _base(one.path for one in (*then.values(), *today.values()))
+    today = {item.path: item for item in (now if isinstance(now, Sequence) else _seen(now))}
+    then = {item.path: item for item in before}
+    both = [(item, today[path]) for path, item in then.items() if path in today]
+    other = [item for item, same in zip(both, _parallel(_same, both), strict=True) if not same]
+    gone = [item for item in then.values() if item.path not in today and item.size != _GONE]
+    new = [item for path, item in today.items() if path not in then and item.size != _GONE]
+    new += [item for old, item in other if old.size == _GONE]
+    gone += [old for old, item in other if item.size == _GONE]
+    changed = [(old, item) for old, item in other if _GONE not in (old.size, item.size)]
+    moved = [item for old, item in changed if old.hash == item.hash and old.meaning != item.meaning]
+    fresh = [item for old, item in changed if old.hash != item.hash or old.meaning == item.meaning]
+    base = _base(item.path for item in (*then.values(), *today.values()))
     told = [_told(new, "added", base), _told(gone, "removed", base), _told(fresh, "changed", base)]
     return "; ".join(part for part in (*told, _told(moved, "given another class, split or group", base)) if part)
 
 
 def _told(files: Sequence[Input], what: str, base: str) -> str:
     parts = []
-    for kind in dict.fromkeys(one.kind for one in files):
-        names = sorted(os.path.relpath(one.path, base) for one in files if one.kind == kind)
+    for kind in dict.fromkeys(file.kind for file in files):
+        names = sorted(os.path.relpath(file.path, base) for file in files if file.kind == kind)
         shown = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
         parts.append(f"{len(names):,} {kind}{'s' * (len(names) > 1)} {what} ({shown})")
     return "; ".join(parts)
@@ -150,12 +150,12 @@ def _base(paths: Iterable[str]) -> str:
 
 
 def _same(pair: tuple[Input, Input]) -> bool:
-    old, one = pair
-    if old.size != one.size or old.meaning != one.meaning or (one.hash and one.hash != old.hash):
+    old, item = pair
+    if old.size != item.size or old.meaning != item.meaning or (item.hash and item.hash != old.hash):
         return False
-    if (old.modified, old.changed) == (one.modified, one.changed) or old.size == _GONE:
+    if (old.modified, old.changed) == (item.modified, item.changed) or old.size == _GONE:
         return True
-    return bool(old.hash) and _hash(one.path) == old.hash
+    return bool(old.hash) and _hash(item.path) == old.hash
 
 
 def _seen(kinds: Mapping[Path, str]) -> list[Input]:
@@ -173,8 +173,8 @@ def _stat(named: tuple[str, str]) -> Input:
 
 
 def _read(pair: tuple[Input, str]) -> Input:
-    one, known = pair
-    return replace(one, hash=known or (_hash(one.path) if one.size != _GONE else ""))
+    item, known = pair
+    return replace(item, hash=known or (_hash(item.path) if item.size != _GONE else ""))
 
 
 def _hash(path: str) -> str:

@@ -171,7 +171,7 @@ def _strata(rows: Sequence[Row], seed: int) -> dict[int, dict[str, int]]:
         labels[row.group][row.label] += 1
     strata: dict[int, dict[str, int]] = defaultdict(dict)
     for group in sorted(labels, key=lambda name: _point(name, seed)):
-        label = min(labels[group], key=lambda one: (total[one].bit_length(), one))
+        label = min(labels[group], key=lambda item: (total[item].bit_length(), item))
         strata[label][group] = labels[group][label]
     return strata
 

@@ -84,7 +84,7 @@ class _Graph:
     def layer(self, layer: nn.Conv2d | nn.Linear, value: str, shape: Shape) -> tuple[str, Shape]:
         """Add a layer that reads a value of a shape (c, h, w); return what it gives."""
         after = _after(layer, shape)
-        weights = [self.constant(_array(one)) for one in (layer.weight, layer.bias) if one is not None]
+        weights = [self.constant(_array(item)) for item in (layer.weight, layer.bias) if item is not None]
         if isinstance(layer, nn.Linear):
             return self.add("Gemm", self.add("Flatten", value), *weights, transB=1), after
         top, left, bottom, right = _pads(layer, shape)

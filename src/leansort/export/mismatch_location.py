@@ -32,10 +32,10 @@ def find_first_mismatch(model: TrainedModel, bundle: Bundle, pixels: Pixels) -> 
     Returns:
         A sentence; empty where the layers of both cannot be put side by side.
     """
-    ours, said = _network_outputs(model, pixels), _bundle_outputs(bundle, pixels)
-    if len(said) != len(ours):
+    ours, text = _network_outputs(model, pixels), _bundle_outputs(bundle, pixels)
+    if len(text) != len(ours):
         return ""
-    for number, ((name, mine), theirs) in enumerate(zip(ours, said, strict=True), 1):
+    for number, ((name, mine), theirs) in enumerate(zip(ours, text, strict=True), 1):
         if _differs(mine, theirs):
             before = "; nothing but the normalization of the pixels comes before it" if number == 1 else ""
             return f"the first layer that differs is {name!r}, number {number} of {len(ours)}{before}"
@@ -45,7 +45,10 @@ def find_first_mismatch(model: TrainedModel, bundle: Bundle, pixels: Pixels) -> 
 def _bundle_outputs(bundle: Bundle, pixels: Pixels) -> list[Floats]:
     if bundle.format == "torch":
         inside = load_bytes(bundle.graph, bundle.meta.name)
-        return [found for _, found in _network_outputs(replace(inside, preprocess=bundle.meta.preprocess), pixels)]
+        return [
+            network_output
+            for _, network_output in _network_outputs(replace(inside, preprocess=bundle.meta.preprocess), pixels)
+        ]
     _, run = layer_outputs(bundle.graph) if bundle.format == "onnx" else openvino_graph.layer_outputs(bundle)
     return run(pixels)
 
@@ -59,11 +62,11 @@ def _differs(mine: Floats, theirs: Floats) -> bool:
 def _network_outputs(model: TrainedModel, pixels: Pixels) -> Outputs:
     """Outputs of convolutions and linear layers, batch norms folded as in the graph, in the order they run."""
     network, _ = fold_batch_norms(model.network(), model.spec)
-    found: Outputs = []
+    outputs: Outputs = []
 
     def noted(name: str) -> Any:
         def note(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-            found.append((name, out.numpy().copy()))  # activations behind it write into it
+            outputs.append((name, out.numpy().copy()))  # activations behind it write into it
 
         return note
 
@@ -73,4 +76,4 @@ def _network_outputs(model: TrainedModel, pixels: Pixels) -> Outputs:
     with torch.inference_mode():
         for x_bchw in eval_batches(pixels, len(pixels)):
             network(normalize(x_bchw, model.preprocess))
-    return found
+    return outputs

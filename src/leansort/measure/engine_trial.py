@@ -77,20 +77,22 @@ def faults(pairs: Sequence[Pair], *, threads: int = 1, batches: Sequence[int] = 
     What a library tells in the usual way, such as a graph that it does not read, is left for the loading to tell.
     """
     how = _How(threads, tuple(batches))
-    found = [_known(*pair, how) for pair in pairs]
-    left = [at for at, one in enumerate(found) if one is None]
+    result = [_known(*pair, how) for pair in pairs]
+    left = [at for at, item in enumerate(result) if item is None]
     while left:  # one child for all; another one for those behind a pair that ended it
         for at, fault in zip(left, _tried([pairs[at] for at in left], how), strict=False):
-            found[at] = fault
+            result[at] = fault
             left = left[1:]
-    return [one or "" for one in found]
+    return [item or "" for item in result]
 
 
 def advice(bundle: Bundle, engine: str) -> str:
     """What to do in place of an engine."""
     name = engines.parse_engine(engine)[0]
-    others = [one for one in engines.installed_engines(bundle.format) if one != name]
-    others.sort(key=lambda one: not engines.proven(one))
+    others = [
+        installed_engine for installed_engine in engines.installed_engines(bundle.format) if installed_engine != name
+    ]
+    others.sort(key=lambda other: not engines.proven(other))
     return (
         f"use --engine {others[0]}, or name {others[0]} in the recipe"
         if others
@@ -120,16 +122,16 @@ def _tried(pairs: Sequence[Pair], how: _How) -> list[str]:
             env=environment,
         )  # fmt: skip
     steps = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"job":')]
-    found: list[str] = []
+    texts: list[str] = []
     for number, (bundle, engine) in enumerate(pairs):
         ours = [step for step in steps if step["job"] == number]
         fault = _fault(ours, done, bundle, engine)
-        found.append(fault)
+        texts.append(fault)
         if _lasting(fault, ours, done):
             measurement_cache.write(KIND, _key(bundle, engine, how), {"fault": fault})
         if not _ended_well(ours):
             break
-    return found
+    return texts
 
 
 def _fault(steps: Sequence[dict[str, Any]], done: subprocess.CompletedProcess[str], bundle: Bundle, engine: str) -> str:

@@ -72,19 +72,22 @@ def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[EnginePeak]:
     return [EnginePeak(name, kind, macs / float(times[f"{name} {kind}"].min()) / 1e9) for name, kind in loaded]
 
 
-def peak_fraction(bundle: Bundle, engine: str, seconds: float, found: list[EnginePeak]) -> tuple[float, str]:
+def peak_fraction(bundle: Bundle, engine: str, seconds: float, engine_peaks: list[EnginePeak]) -> tuple[float, str]:
     """How much of an engine's peak a bundle reaches, from 0 to 1, and in which arithmetic; 0 where that is unknown.
 
     Args:
         bundle: what was timed.
         engine: that ran it.
         seconds: a call, one picture each.
-        found: by `peaks`.
+        engine_peaks: by `peaks`.
     """
     engine, settings = engines.parse_engine(engine)
     quantized = any(word in bundle.graph for word in (b"QuantizeLinear", b"FakeQuantize"))
     kind = "int8" if quantized else settings.get("precision", "f32")
-    peak = next((one.gmacs for one in found if (one.engine, one.kind) == (engine, kind)), 0.0)
+    peak = next(
+        (engine_peak.gmacs for engine_peak in engine_peaks if (engine_peak.engine, engine_peak.kind) == (engine, kind)),
+        0.0,
+    )
     return (bundle.meta.macs / seconds / 1e9 / peak if peak else 0.0), kind
 
 

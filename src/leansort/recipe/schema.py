@@ -209,8 +209,8 @@ def validate_recipe(tree: Any, where: str) -> Recipe:
         faults += yaml_config.validation_faults(error, Recipe)
     faults += data_faults(tree.get("data"))
     if faults or recipe is None:
-        one = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise UserError(f"recipe {where}: {one}: " + "; ".join(faults))
+        text = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise UserError(f"recipe {where}: {text}: " + "; ".join(faults))
     return recipe
 
 

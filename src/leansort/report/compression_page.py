@@ -41,11 +41,11 @@ def page(tree: Tree) -> str:
 
 def tables(tree: Tree) -> list[Table]:
     """Every table that has rows."""
-    return [one for one in (_steps(tree), _classes(tree), _tries(tree), _layers(tree)) if one.rows]
+    return [item for item in (_steps(tree), _classes(tree), _tries(tree), _layers(tree)) if item.rows]
 
 
 def _steps(tree: Tree) -> Table:
-    engines, budget = sorted({one["engine"] for one in tree["latency"]}), tree["budget"]
+    engines, budget = sorted({item["engine"] for item in tree["latency"]}), tree["budget"]
     head = ["step", "outcome", "macro-F1", "drop, points", "parameters", "MMACs", "MB"]
     rows = [_step(record, tree, engines) for record in tree["steps"]]
     hint = (
@@ -53,13 +53,13 @@ def _steps(tree: Tree) -> Table:
         "budget. Drops are to the start, ± half the paired 95 % interval. Latencies are medians of one picture, with "
         f"their 95 % intervals; threads: {budget['threads']}; all bundles in turns."
     )
-    return Table("Steps", hint, [*head, *(f"{one}, ms" for one in engines)], rows, words=(1,))
+    return Table("Steps", hint, [*head, *(f"{engine}, ms" for engine in engines)], rows, words=(1,))
 
 
 def _step(record: Tree, tree: Tree, engines: Sequence[str]) -> list[str]:
     verdict, held = record.get("verdict"), record in _held(tree)
     size = [f"{record['parameters']:,}", f"{record['macs'] / 1e6:.1f}", f"{record['bytes'] / 1e6:.2f}"]
-    ms = {one["engine"]: _ms(one) for one in tree["latency"] if one["step"] == record["name"]}
+    ms = {item["engine"]: _ms(item) for item in tree["latency"] if item["step"] == record["name"]}
     return [
         record["name"], record["state"],
         f"{_f1(record):.4f}" if verdict else "", _drop(verdict) if record["pass"] else "",
@@ -82,8 +82,8 @@ def _drop(verdict: Tree | None) -> str:
     return format_points(**verdict["drop"])
 
 
-def _ms(one: Tree) -> str:
-    return f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})"
+def _ms(tree: Tree) -> str:
+    return f"{tree['value']:.3f} ({tree['low']:.3f}–{tree['high']:.3f})"
 
 
 def _classes(tree: Tree) -> Table:
@@ -95,8 +95,8 @@ def _classes(tree: Tree) -> Table:
 
 def _tries(tree: Tree) -> Table:
     rows = [
-        [record["name"], f"{100 * one['share']:.0f} %", one["reason"]]
-        for record in tree["steps"] for one in record.get("tries", [])
+        [record["name"], f"{100 * item['share']:.0f} %", item["reason"]]
+        for record in tree["steps"] for item in record.get("tries", [])
     ]  # fmt: skip
     return Table(
         "Tries", "What was said of each try, and how strong it was.", ["step", "strength", "verdict"], rows, (2,)
@@ -109,10 +109,10 @@ def _layers(tree: Tree) -> Table:
     harms = [f"{what}: {kind}" for what in ("loss", "F1, points") for kind in kinds]
     rows = [
         [
-            one["name"], one["kind"], "x".join(map(str, one["shape"])), f"{one['parameters']:,}",
-            f"{one['macs'] / 1e3:,.0f}", f"{one['ms']:.3f}",
-            *(_harm(one[key], what) for what in ("loss", "f1") for key in kinds.values()),
-        ] for one in tree["layers"]
+            item["name"], item["kind"], "x".join(map(str, item["shape"])), f"{item['parameters']:,}",
+            f"{item['macs'] / 1e3:,.0f}", f"{item['ms']:.3f}",
+            *(_harm(item[key], what) for what in ("loss", "f1") for key in kinds.values()),
+        ] for item in tree["layers"]
     ]  # fmt: skip
     hint = (
         "One layer changed at a time, nothing healed: the rise of the mean cross-entropy on val, and how far macro-F1 "
@@ -130,7 +130,9 @@ def _speed_card(tree: Tree) -> list[tuple[str, str, str]]:
 
     def fastest(step: str) -> Tree | None:
         return min(
-            (one for one in tree["latency"] if one["step"] == step), key=lambda one: float(one["value"]), default=None
+            (item for item in tree["latency"] if item["step"] == step),
+            key=lambda item: float(item["value"]),
+            default=None,
         )
 
     held = _held(tree)

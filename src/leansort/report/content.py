@@ -70,9 +70,9 @@ class Report:
     @property
     def over(self) -> Coverage:
         """Which classes the macro-F1 was taken over."""
-        return coverage([one.name for one in self.classes], [one.support for one in self.classes])
+        return coverage([item.name for item in self.classes], [item.support for item in self.classes])
 
     @property
     def taken(self) -> tuple[ClassScore, ...]:
         """The rows of those classes."""
-        return tuple(one for one in self.classes if one.support)
+        return tuple(item for item in self.classes if item.support)

@@ -44,10 +44,10 @@ class ModelCard:
 def text(card: ModelCard) -> str:
     """The card as Markdown."""
     rows = [
-        [one.name, *(f"{value:.3f}" for value in (one.precision, one.recall, one.f1)), str(one.support)]
-        for one in card.classes
+        [item.name, *(f"{value:.3f}" for value in (item.precision, item.recall, item.f1)), str(item.support)]
+        for item in card.classes
     ]  # fmt: skip
-    over = coverage([one.name for one in card.classes], [one.support for one in card.classes])
+    over = coverage([item.name for item in card.classes], [item.support for item in card.classes])
     missing = f" {over.sentence(card.split)}." if over.left_out else ""
     between = f"95 % bootstrap interval {card.f1.low:.4f} – {card.f1.high:.4f}"
     parts = [
@@ -64,10 +64,13 @@ def text(card: ModelCard) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _seeds(found: MeanInterval) -> str:
-    between = "" if found.low is None else f", 95 % t-interval {found.low:.4f} – {found.high:.4f}"
-    spread = "" if found.std is None else f" ± {found.std:.4f}"
-    return f"The same recipe with {found.n} seeds: {found.mean:.4f}{spread} (mean ± standard deviation{between})."
+def _seeds(mean_interval: MeanInterval) -> str:
+    between = (
+        "" if mean_interval.low is None else f", 95 % t-interval {mean_interval.low:.4f} – {mean_interval.high:.4f}"
+    )
+    spread = "" if mean_interval.std is None else f" ± {mean_interval.std:.4f}"
+    mean = f"{mean_interval.mean:.4f}{spread} (mean ± standard deviation{between})"
+    return f"The same recipe with {mean_interval.n} seeds: {mean}."
 
 
 def facts(model: dict[str, Any]) -> dict[str, str]:

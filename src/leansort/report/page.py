@@ -44,13 +44,13 @@ def render(report: Report) -> str:
         report=report,
         marks=marks(report),
         confused=most_frequent_confusion(report),
-        upright=len(report.classes) > 8 or any(len(one.name) > 14 for one in report.classes),
+        upright=len(report.classes) > 8 or any(len(item.name) > 14 for item in report.classes),
         shade=shade,
-        floor=plots.f1_floor([report.f1.low, *(one.f1 for one in report.classes if one.support)]),
+        floor=plots.f1_floor([report.f1.low, *(item.f1 for item in report.classes if item.support)]),
         training=training(report.history),
         slowest=slowest(report.latency),
         risk=risk(report.calibration),
-        hosts=sorted({_host(one) for one in report.latency if one.host}),
+        hosts=sorted({_host(item) for item in report.latency if item.host}),
         provenance=_groups(report.provenance),
         f1_marker=plots.f1_marker,
         latency_bar=plots.latency_bar,
@@ -80,8 +80,8 @@ def figure(value: Any) -> str:
 
 def marks(report: Report) -> dict[int, str]:
     """Rows of the per-class table to mark as best, worst, or without any crop."""
-    scored = [(one.f1, row) for row, one in enumerate(report.classes) if one.support]
-    named = {row: "no crops" for row, one in enumerate(report.classes) if not one.support}
+    scored = [(item.f1, row) for row, item in enumerate(report.classes) if item.support]
+    named = {row: "no crops" for row, item in enumerate(report.classes) if not item.support}
     if scored and min(scored)[0] < max(scored)[0]:
         named |= {max(scored)[1]: "best", min(scored)[1]: "worst"}
     return named
@@ -98,7 +98,7 @@ def most_frequent_confusion(report: Report) -> dict[str, Any] | None:
     if not cells:
         return None
     count, row, column = max(cells, key=lambda cell: cell[0])
-    names = [one.name for one in report.classes]
+    names = [item.name for item in report.classes]
     return {"truth": names[row], "said": names[column], "count": count, "of": sum(report.matrix[row])}
 
 
@@ -131,8 +131,8 @@ def risk(calibration: Mapping[str, Any]) -> str:
 def slowest(latency: Sequence[Measurement]) -> dict[str, float]:
     """The scale of the bars by unit, for units that have at least two bars to compare."""
     bars: dict[str, list[list[float]]] = {}
-    for one in latency:
-        bars.setdefault(one.unit, []).append([one.value, *one.percentiles.values()])
+    for item in latency:
+        bars.setdefault(item.unit, []).append([item.value, *item.percentiles.values()])
     return {
         unit: max(map(max, several))
         for unit, several in bars.items()
@@ -140,8 +140,8 @@ def slowest(latency: Sequence[Measurement]) -> dict[str, float]:
     }
 
 
-def _host(one: Measurement) -> str:
-    return ", ".join(f"{key} {value}" for key, value in one.host.items())
+def _host(measurement: Measurement) -> str:
+    return ", ".join(f"{key} {value}" for key, value in measurement.host.items())
 
 
 def _groups(provenance: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -155,7 +155,7 @@ def flat(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(tree, Mapping) and tree:
         for key, value in tree.items():
             yield from flat(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(tree, (list, tuple)) and any(isinstance(one, (Mapping, list, tuple)) for one in tree):
+    elif isinstance(tree, (list, tuple)) and any(isinstance(item, (Mapping, list, tuple)) for item in tree):
         for index, value in enumerate(tree, 1):
             yield from flat(value, f"{path}.{index}" if path else str(index))
     else:
@@ -164,7 +164,7 @@ def flat(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)) and value:
-        return ", ".join(_plain(one) for one in value)
+        return ", ".join(_plain(item) for item in value)
     if value is None or (isinstance(value, float) and not plots.finite(value)):
         return ABSENT
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

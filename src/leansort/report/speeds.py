@@ -16,25 +16,28 @@ MOST_LAYERS = 12
 
 def table(measurements: Sequence[Measurement]) -> str:
     """Every figure with its interval; latencies with their percentiles too."""
-    measurements = [one.model_copy(update={"name": printable(one.name)}) for one in measurements]
-    wide = max(len(one.name) for one in measurements)
-    timed = [one for one in measurements if one.percentiles]
-    other = [one for one in measurements if not one.percentiles]
+    measurements = [
+        measurement.model_copy(update={"name": printable(measurement.name)}) for measurement in measurements
+    ]
+    wide = max(len(measurement.name) for measurement in measurements)
+    timed = [measurement for measurement in measurements if measurement.percentiles]
+    other = [measurement for measurement in measurements if not measurement.percentiles]
     head = f"{'':{wide}}     p50     p90     p99   {'95 % of p50':>15}   calls   ms"
-    lines = [head, *(_latency(one, wide) for one in timed)]
+    lines = [head, *(_latency(item, wide) for item in timed)]
     if other:
-        lines += ["", f"{'':{wide}}   value   {'95 %':>19}", *(_value(one, wide) for one in other)]
+        lines += ["", f"{'':{wide}}   value   {'95 %':>19}", *(_value(item, wide) for item in other)]
     return "\n".join(lines)
 
 
-def _latency(one: Measurement, wide: int) -> str:
-    p50, p90, p99 = (one.percentiles[key] for key in ("p50", "p90", "p99"))
-    return f"{one.name:{wide}} {p50:7.3f} {p90:7.3f} {p99:7.3f}   {one.low:6.3f} – {one.high:6.3f} {one.count:7d}"
+def _latency(measurement: Measurement, wide: int) -> str:
+    p50, p90, p99 = (measurement.percentiles[key] for key in ("p50", "p90", "p99"))
+    interval = f"{measurement.low:6.3f} – {measurement.high:6.3f} {measurement.count:7d}"
+    return f"{measurement.name:{wide}} {p50:7.3f} {p90:7.3f} {p99:7.3f}   {interval}"
 
 
-def _value(one: Measurement, wide: int) -> str:
-    between = f"{one.low:8.2f} – {one.high:8.2f}" if one.low != one.high else ""
-    return f"{one.name:{wide}} {one.value:8.2f}   {between:19}   {one.unit}"
+def _value(measurement: Measurement, wide: int) -> str:
+    between = f"{measurement.low:8.2f} – {measurement.high:8.2f}" if measurement.low != measurement.high else ""
+    return f"{measurement.name:{wide}} {measurement.value:8.2f}   {between:19}   {measurement.unit}"
 
 
 def reached(shares: Mapping[str, tuple[float, str]], peaks: Sequence[EnginePeak]) -> str:
@@ -44,7 +47,7 @@ def reached(shares: Mapping[str, tuple[float, str]], peaks: Sequence[EnginePeak]
         shares: by bundle, as `roofline.share` gives them.
         peaks: of the machine.
     """
-    best = ", ".join(f"{one.engine} {one.kind} {one.gmacs:.0f}" for one in peaks)
+    best = ", ".join(f"{peak.engine} {peak.kind} {peak.gmacs:.0f}" for peak in peaks)
     lines = [f"Large matrix products, GMAC/s: {best}"]
     lines += [
         f"{printable(name)}: {share:.0%} of its engine's {kind} peak" for name, (share, kind) in shares.items() if share
@@ -52,25 +55,26 @@ def reached(shares: Mapping[str, tuple[float, str]], peaks: Sequence[EnginePeak]
     return "\n".join(lines)
 
 
-def layers(name: str, found: Sequence[LayerTime]) -> str:
+def layers(name: str, layer_times: Sequence[LayerTime]) -> str:
     """The layers that take longest."""
-    name, found = printable(name), [replace(one, name=printable(one.name)) for one in found]
-    if not found:
+    name, layer_times = printable(name), [replace(item, name=printable(item.name)) for item in layer_times]
+    if not layer_times:
         return f"{name}: its engine does not tell what each layer takes"
-    whole = sum(one.ms for one in found)
-    wide = max(len(one.name) for one in found)
-    lines = [f"{name}: {len(found)} layers, {whole:.3f} ms with the clocks between them; the longest:"]
-    for one in sorted(found, key=lambda one: -one.ms)[:MOST_LAYERS]:
-        speed = f"{one.macs / one.ms / 1e6:6.1f} GMAC/s" if one.macs and one.ms else ""
-        lines.append(f"  {one.name:{wide}} {one.ms:7.3f} ms {one.ms / whole:5.1%} {speed:14} {one.kind}".rstrip())
+    whole = sum(item.ms for item in layer_times)
+    wide = max(len(item.name) for item in layer_times)
+    lines = [f"{name}: {len(layer_times)} layers, {whole:.3f} ms with the clocks between them; the longest:"]
+    for layer_time in sorted(layer_times, key=lambda item: -item.ms)[:MOST_LAYERS]:
+        speed = f"{layer_time.macs / layer_time.ms / 1e6:6.1f} GMAC/s" if layer_time.macs and layer_time.ms else ""
+        figures = f"{layer_time.ms:7.3f} ms {layer_time.ms / whole:5.1%} {speed:14}"
+        lines.append(f"  {layer_time.name:{wide}} {figures} {layer_time.kind}".rstrip())
     return "\n".join(lines)
 
 
 def state(machine: Mapping[str, Any]) -> str:
     """The machine in one line."""
-    said = [str(machine["cpu"]), f"{machine['cores']} cores", *machine.get("extensions", [])]
-    said += [f"pixels by {machine['pixels']}"] if "pixels" in machine else []
-    said += [f"governor {machine['governor']}"] if "governor" in machine else []
-    said += [f"{machine['mhz']} MHz"] if "mhz" in machine else []
-    said += [f"load {machine['load']}"] if "load" in machine else []
-    return ", ".join(said + ([f"{machine['celsius']:.0f} °C"] if "celsius" in machine else []))
+    text = [str(machine["cpu"]), f"{machine['cores']} cores", *machine.get("extensions", [])]
+    text += [f"pixels by {machine['pixels']}"] if "pixels" in machine else []
+    text += [f"governor {machine['governor']}"] if "governor" in machine else []
+    text += [f"{machine['mhz']} MHz"] if "mhz" in machine else []
+    text += [f"load {machine['load']}"] if "load" in machine else []
+    return ", ".join(text + ([f"{machine['celsius']:.0f} °C"] if "celsius" in machine else []))

@@ -53,66 +53,75 @@ class SearchReport:
         }
 
 
-def reference(found: SearchReport) -> tuple[float, ...]:
+def reference(search_report: SearchReport) -> tuple[float, ...]:
     """The worst that counts in the hypervolume: macro-F1 0, a limit where one is set, else the worst result."""
-    counted = [found.objectives.points(record.values) for record in found.records if record.counts]
-    worst = [max((point[at] for point in counted), default=0.0) for at in range(len(found.objectives.names))]
+    counted = [search_report.objectives.points(record.values) for record in search_report.records if record.counts]
+    worst = [max((point[at] for point in counted), default=0.0) for at in range(len(search_report.objectives.names))]
     return tuple(
-        0.0 if name == F1 else found.objectives.limits.get(name, value + abs(value) * 1e-6)
-        for name, value in zip(found.objectives.names, worst, strict=True)
+        0.0 if name == F1 else search_report.objectives.limits.get(name, value + abs(value) * 1e-6)
+        for name, value in zip(search_report.objectives.names, worst, strict=True)
     )
 
 
-def hypervolumes(found: SearchReport) -> list[tuple[float, float]]:
+def hypervolumes(search_report: SearchReport) -> list[tuple[float, float]]:
     """(seconds, hypervolume) after each result."""
-    ordered = sorted((record for record in found.records if record.counts), key=lambda record: record.ended_s)
-    points = [found.objectives.points(record.values) for record in ordered]
-    worst = reference(found)
+    ordered = sorted((record for record in search_report.records if record.counts), key=lambda record: record.ended_s)
+    points = [search_report.objectives.points(record.values) for record in ordered]
+    worst = reference(search_report)
     return [(record.ended_s, pareto.hypervolume(points[: at + 1], worst)) for at, record in enumerate(ordered)]
 
 
-def text(found: SearchReport) -> str:
+def text(search_report: SearchReport) -> str:
     """Counts and the front as Markdown."""
-    counts = ", ".join(f"{count} {kind}" for kind, count in _counts(found).items() if count)
+    counts = ", ".join(f"{count} {kind}" for kind, count in _counts(search_report).items() if count)
     return "\n\n".join(
-        [f"{len(found.records)} trials: {counts}", as_text([_front(found)] if found.front else [])]
+        [
+            f"{len(search_report.records)} trials: {counts}",
+            as_text([_front(search_report)] if search_report.front else []),
+        ]
     ).strip()
 
 
-def page(found: SearchReport) -> str:
+def page(search_report: SearchReport) -> str:
     """The whole report."""
-    front = found.front
+    front = search_report.front
     cards = [
         ("best macro-F1 on val", f"{front[0].outcome.f1:.4f}" if front else "–", "of one seed: no claim yet"),
-        ("trials", str(len(found.records)), f"{_counts(found)['trained']} trained to their end"),
-        ("not trained", str(sum(_counts(found)[kind] for kind in ("over budget", "unfit", "duplicate"))),
+        ("trials", str(len(search_report.records)), f"{_counts(search_report)['trained']} trained to their end"),
+        ("not trained", str(sum(_counts(search_report)[kind] for kind in ("over budget", "unfit", "duplicate"))),
          "over budget, unfit or done before"),
         ("on the front", str(len(front)), "beaten by no other in everything"),
     ]  # fmt: skip
     limits = ", ".join(
-        f"{name} {'≥' if name == F1 else '≤'} {limit:g}" for name, limit in found.objectives.limits.items()
+        f"{name} {'≥' if name == F1 else '≤'} {limit:g}" for name, limit in search_report.objectives.limits.items()
     )
-    lead = f"Searched for {', '.join(found.objectives.names)}" + (f" within {limits}." if limits else ".")
-    tables = [one for one in (_front(found), _importances(found), _kinds(found), _trials(found)) if one.rows]
-    return render_page("tune", found.config.name, lead, cards, tables, drawings=drawings(found))
+    lead = f"Searched for {', '.join(search_report.objectives.names)}" + (f" within {limits}." if limits else ".")
+    tables = [
+        item
+        for item in (_front(search_report), _importances(search_report), _kinds(search_report), _trials(search_report))
+        if item.rows
+    ]
+    return render_page("tune", search_report.config.name, lead, cards, tables, drawings=drawings(search_report))
 
 
-def drawings(found: SearchReport) -> list[tuple[str, str]]:
+def drawings(search_report: SearchReport) -> list[tuple[str, str]]:
     """Macro-F1 against each cost that matters, and the hypervolume over time."""
-    front = {record.number for record in found.front}
-    shown = [record for record in found.records if record.outcome.kind in ("trained", "stopped")]
+    front = {record.number for record in search_report.front}
+    shown = [record for record in search_report.records if record.outcome.kind in ("trained", "stopped")]
     made = []
-    for name in _costs(found):
+    for name in _costs(search_report):
         dots = [_dot(record, name, record.number in front) for record in shown if name in record.outcome.costs]
         if dots and name != "stride":  # of a few whole numbers a table says all
-            limit = found.objectives.limits.get(name)
+            limit = search_report.objectives.limits.get(name)
             made.append(
                 (
                     f"macro-F1 against {_named(name)}",
-                    scatter(dots, _named(name), limit and _scaled(name, limit), line=name in found.objectives.costs),
+                    scatter(
+                        dots, _named(name), limit and _scaled(name, limit), line=name in search_report.objectives.costs
+                    ),
                 )
             )
-    over_time = [(seconds / 60, volume) for seconds, volume in hypervolumes(found)]
+    over_time = [(seconds / 60, volume) for seconds, volume in hypervolumes(search_report)]
     if len(over_time) > 1:
         made.append(("hypervolume of the front", plots.curve("hypervolume", over_time, axis="minutes")))
     return made
@@ -120,7 +129,10 @@ def drawings(found: SearchReport) -> list[tuple[str, str]]:
 
 def _dot(record: TrialRecord, cost: str, on_front: bool) -> Dot:
     outcome = record.outcome
-    timed = {f"{one['name']}_p50_ms": (one["low"], one["high"]) for one in outcome.measurements}
+    timed = {
+        f"{measurement['name']}_p50_ms": (measurement["low"], measurement["high"])
+        for measurement in outcome.measurements
+    }
     style = "front" if on_front else "trained" if record.counts else "stopped"
     x = _scaled(cost, outcome.costs[cost])
     return Dot(
@@ -129,45 +141,48 @@ def _dot(record: TrialRecord, cost: str, on_front: bool) -> Dot:
     )  # fmt: skip
 
 
-def _front(found: SearchReport) -> Table:
-    costs = _costs(found)
+def _front(search_report: SearchReport) -> Table:
+    costs = _costs(search_report)
     rows = [
         [
             f"trial {record.number}", f"{record.outcome.f1:.4f}", _interval(record.outcome.f1_interval),
             *(f"{_scaled(name, record.outcome.costs[name]):.4g}" for name in costs),
             ", ".join(f"{name}={_short(value)}" for name, value in record.params.items()),
-        ] for record in found.front
+        ] for record in search_report.front
     ]  # fmt: skip
     hint = "What no other result beats in everything. One seed each: train the winner anew by leansort tune best."
     head = ["", "macro-F1", "95 %", *(_named(name) for name in costs), "parameters"]
     return Table("The front", hint, head, rows, words=(len(head) - 1,))
 
 
-def _importances(found: SearchReport) -> Table:
-    names = list(found.importances)
+def _importances(search_report: SearchReport) -> Table:
+    names = list(search_report.importances)
     params = sorted(
-        {param for shares in found.importances.values() for param in shares},
-        key=lambda param: -max(shares.get(param, 0.0) for shares in found.importances.values()),
+        {param for shares in search_report.importances.values() for param in shares},
+        key=lambda param: -max(shares.get(param, 0.0) for shares in search_report.importances.values()),
     )
-    rows = [[param, *(f"{100 * found.importances[name].get(param, 0.0):.0f} %" for name in names)] for param in params]
+    rows = [
+        [param, *(f"{100 * search_report.importances[name].get(param, 0.0):.0f} %" for name in names)]
+        for param in params
+    ]
     hint = "Share of each parameter in what sets the better trials apart (PED-ANOVA, arXiv:2304.10255)."
     return Table("What mattered", hint, ["parameter", *names], rows[:30])
 
 
-def _kinds(found: SearchReport) -> Table:
-    counts = _counts(found)
-    rows = [[kind, str(counts[kind]), said] for kind, said in KINDS.items() if counts[kind]]
+def _kinds(search_report: SearchReport) -> Table:
+    counts = _counts(search_report)
+    rows = [[kind, str(counts[kind]), KIND] for kind, KIND in KINDS.items() if counts[kind]]
     return Table("What became of them", "", ["outcome", "trials", "meaning"], rows, words=(2,))
 
 
-def _trials(found: SearchReport) -> Table:
-    costs = found.objectives.costs
+def _trials(search_report: SearchReport) -> Table:
+    costs = search_report.objectives.costs
     rows = [
         [
             str(record.number), record.outcome.kind, f"{record.outcome.f1:.4f}" if record.outcome.epochs else "",
             *(f"{_scaled(n, record.outcome.costs[n]):.4g}" if n in record.outcome.costs else "" for n in costs),
             str(record.outcome.epochs or ""), f"{record.outcome.seconds:.1f}", record.outcome.note,
-        ] for record in found.records[-MOST_TRIALS:]
+        ] for record in search_report.records[-MOST_TRIALS:]
     ]  # fmt: skip
     head = ["trial", "outcome", "macro-F1", *(_named(name) for name in costs), "epochs", "s", "note"]
     return Table(
@@ -179,13 +194,17 @@ def _trials(found: SearchReport) -> Table:
     )
 
 
-def _costs(found: SearchReport) -> list[str]:
+def _costs(search_report: SearchReport) -> list[str]:
     """The costs that matter: of objectives, then of limits."""
-    return list(dict.fromkeys((*found.objectives.costs, *(name for name in found.objectives.limits if name in COSTS))))
+    return list(
+        dict.fromkeys(
+            (*search_report.objectives.costs, *(name for name in search_report.objectives.limits if name in COSTS))
+        )
+    )
 
 
-def _counts(found: SearchReport) -> dict[str, int]:
-    return {kind: sum(record.outcome.kind == kind for record in found.records) for kind in KINDS}
+def _counts(search_report: SearchReport) -> dict[str, int]:
+    return {kind: sum(record.outcome.kind == kind for record in search_report.records) for kind in KINDS}
 
 
 def _interval(ends: tuple[float, float] | None) -> str:

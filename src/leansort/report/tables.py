@@ -31,7 +31,7 @@ class Table:
 
 def as_text(tables: Sequence[Table], warning: str = "") -> str:
     """The tables as Markdown."""
-    parts = [f"{one.title}\n\n{markdown.table(one.head, one.rows)}" for one in tables]
+    parts = [f"{table.title}\n\n{markdown.table(table.head, table.rows)}" for table in tables]
     return "\n\n".join([*parts, *([f"Warning: {escaping.markdown(warning)}."] if warning else [])])
 
 

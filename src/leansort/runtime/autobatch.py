@@ -40,8 +40,8 @@ def candidate_plans(threads: int, batch: int, most: int = 0) -> list[BatchPlan]:
     cores = usable_cores()
     among = [threads] if threads else sorted({1, min(cores, most or cores)})
     fitting = {
-        BatchPlan(one, min(each, max(1, most // one)) if most else each)
-        for one, each in product(among, [batch] if batch else BATCHES)
+        BatchPlan(item, min(entry, max(1, most // item)) if most else entry)
+        for item, entry in product(among, [batch] if batch else BATCHES)
     }
     return sorted(fitting, key=lambda pace: (pace.threads, pace.batch))
 

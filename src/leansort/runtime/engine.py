@@ -158,15 +158,15 @@ def require_logits(out: object, pictures: int, classes: int) -> Logits:
         return out
     if isinstance(out, np.ndarray) and out.ndim == 2 and out.dtype == np.float32 and len(out) == pictures:
         raise IntegrityError(f"bundle: its graph has {out.shape[-1]} outputs, its labels are {classes}")
-    said = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-    raise IntegrityError(f"bundle: its graph gave {said} for {pictures} pictures, need float32 ({pictures}, {classes})")
+    text = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+    raise IntegrityError(f"bundle: its graph gave {text} for {pictures} pictures, need float32 ({pictures}, {classes})")
 
 
 def failed(error: Exception, library: str, what: str = "run") -> IntegrityError:
     """One line of what a library says when it cannot run a graph, or load one, without the places in its sources."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
-    reason = printable((said or lines or ["no reason given"])[0])[:160]
+    text = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    reason = printable((text or lines or ["no reason given"])[0])[:160]
     return IntegrityError(f"bundle: its graph cannot be {what} by {library} ({reason})")
 
 
@@ -180,8 +180,8 @@ def input_shape(inputs: Sequence[tuple[str, Sequence[Any]]]) -> tuple[int, ...]:
     fits = len(inputs) == 1 and inputs[0][0] in kinds and len(inputs[0][1]) == 4
     sides = tuple(inputs[0][1][1:]) if fits else ()
     if not sides or not all(isinstance(side, int) and side > 0 for side in sides):
-        said = "; ".join(f"{kind} ({', '.join(map(str, shape))})" for kind, shape in inputs) or "nothing"
-        raise IntegrityError(f"bundle: its graph reads {said}, need one uint8 (b, size, size, 3)")
+        text = "; ".join(f"{kind} ({', '.join(map(str, shape))})" for kind, shape in inputs) or "nothing"
+        raise IntegrityError(f"bundle: its graph reads {text}, need one uint8 (b, size, size, 3)")
     return sides
 
 

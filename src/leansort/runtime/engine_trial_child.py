@@ -53,8 +53,8 @@ def limit() -> float:
 
 def raised(error: Exception) -> str:
     """What an engine did that raised an exception of its own library's, in a few words."""
-    said = " ".join(str(error).split())[:160]
-    return f"failed ({type(error).__name__}{said and ': '}{said})"
+    text = " ".join(str(error).split())[:160]
+    return f"failed ({type(error).__name__}{text and ': '}{text})"
 
 
 def main() -> None:

@@ -29,7 +29,9 @@ def layer_outputs(graph: bytes) -> tuple[list[str], Callable[[Pixels], list[Floa
     layers = [node for node in model.graph.node if node.op_type in LAYERS]
     outputs = [node.output[0] for node in layers]
     del model.graph.output[:]
-    model.graph.output.extend(onnx.helper.make_tensor_value_info(one, onnx.TensorProto.FLOAT, None) for one in outputs)
+    model.graph.output.extend(
+        onnx.helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None) for output in outputs
+    )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # equal sums on every machine
     options.log_severity_level = 3

@@ -67,9 +67,9 @@ def compile_model(model: Any) -> Callable[[Pixels], list[Floats]]:
 
     @functools.cache
     def fixed(shape: tuple[int, ...]) -> Any:
-        one = model.clone()
-        one.reshape(list(shape))
-        return shared_core(library()).compile_model(one, "CPU", properties)
+        item = model.clone()
+        item.reshape(list(shape))
+        return shared_core(library()).compile_model(item, "CPU", properties)
 
     return lambda x_bhwc: list(fixed(x_bhwc.shape)([x_bhwc]).values())
 
@@ -87,10 +87,10 @@ def layer_outputs(bundle: Bundle) -> tuple[list[str], Callable[[Pixels], list[Fl
         Names of the layers in an order of computation, and what runs pictures to their outputs.
     """
     model = read(bundle)
-    found = layers(model)
-    model.add_outputs([_biased(node).output(0) for node in found.values()])
+    result = layers(model)
+    model.add_outputs([_biased(node).output(0) for node in result.values()])
     run = compile_model(model)
-    return list(found), lambda x_bhwc: run(x_bhwc)[1:]
+    return list(result), lambda x_bhwc: run(x_bhwc)[1:]
 
 
 def _biased(node: Any) -> Any:
@@ -131,7 +131,7 @@ def _rename(model: Any) -> None:
             continue
         node.set_friendly_name(f"_{number}")
         for output in node.outputs():
-            if all(one.get_node().get_type_name() != "Result" for one in output.get_target_inputs()):
+            if all(target_input.get_node().get_type_name() != "Result" for target_input in output.get_target_inputs()):
                 output.set_names(set())
     for name, node in named.items():
         node.set_friendly_name(name)

@@ -94,9 +94,9 @@ class _Sizes:
                 if count > most:
                     raise _refused(f"needs {count:,} {what} at its {kind} layer, at most {most:,} are allowed")
             _require_divisor(node, kind)
-            for one in {*self._reads[at], name}:
-                if self._last.get(one, at) <= at:
-                    live -= self._made.get(one, 0)
+            for item in {*self._reads[at], name}:
+                if self._last.get(item, at) <= at:
+                    live -= self._made.get(item, 0)
         return held
 
 
@@ -156,10 +156,13 @@ def _require_divisor(node: Any, kind: str) -> None:
 
 
 def _require_logits(model: Any, pictures: int, classes: int) -> None:
-    out = [(one.get_element_type().get_type_name(), _sides(one.get_node(), one.get_index())) for one in model.outputs]
+    out = [
+        (output.get_element_type().get_type_name(), _sides(output.get_node(), output.get_index()))
+        for output in model.outputs
+    ]
     if out != [("f32", [pictures, classes])]:
-        said = "; ".join(f"{kind} {sides}" for kind, sides in out[:3]) or "nothing"
-        raise _refused(f"gives {said} for {pictures} pictures, its labels are {classes}")
+        text = "; ".join(f"{kind} {sides}" for kind, sides in out[:3]) or "nothing"
+        raise _refused(f"gives {text} for {pictures} pictures, its labels are {classes}")
 
 
 def _refused(why: str) -> IntegrityError:

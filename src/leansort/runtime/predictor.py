@@ -167,8 +167,8 @@ class Classifier:
             except (UnreadableImage, UserError) as error:
                 faults[index] = str(error)
         good = len(group) - len(faults)
-        said = iter(self._interpret(self.engine.run(x_bhwc[:good]), good) if good else [])
-        return [_failed(faults[i]) if i in faults else next(said) for i in range(len(group))]
+        text = iter(self._interpret(self.engine.run(x_bhwc[:good]), good) if good else [])
+        return [_failed(faults[i]) if i in faults else next(text) for i in range(len(group))]
 
     def _interpret(self, logits: Floats, pictures: int) -> list[Prediction]:
         rows = require_logits(logits, pictures, len(self._names)).tolist()
@@ -179,11 +179,13 @@ class Classifier:
         if not math.isfinite(sum(logits)):
             return _failed("the network gives no finite numbers for this picture")
         most = max(logits)
-        exponents = [math.exp((one - most) / self._temperature) for one in logits]
+        exponents = [math.exp((logit - most) / self._temperature) for logit in logits]
         whole = sum(exponents)
         best = logits.index(most)
         sure = exponents[best] / whole
-        return Prediction(self._names[best], sure, sure >= self._threshold, tuple([one / whole for one in exponents]))
+        return Prediction(
+            self._names[best], sure, sure >= self._threshold, tuple([exponent / whole for exponent in exponents])
+        )
 
 
 def softmax(logits: npt.NDArray[Real]) -> npt.NDArray[Real]:

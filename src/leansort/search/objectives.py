@@ -93,13 +93,13 @@ class Objectives:
             costs: that are known.
             f1: macro-F1; None before training.
         """
-        found = {name: costs[name] / limit - 1 for name, limit in self.limits.items() if name in costs}
+        result = {name: costs[name] / limit - 1 for name, limit in self.limits.items() if name in costs}
         if f1 is not None:
             for name in SCORES:
                 if name in self.limits and all(cost in costs for cost in _READS[name]):
                     limit, value = self.limits[name], self._value(name, costs, f1)
-                    found[name] = (limit - value if name == F1 else value - limit) / limit
-        return found
+                    result[name] = (limit - value if name == F1 else value - limit) / limit
+        return result
 
     def _value(self, name: str, costs: Values, f1: float) -> float:
         if name == F1:

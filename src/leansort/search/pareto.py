@@ -14,12 +14,12 @@ def dominates(a: Point, b: Point) -> bool:
 
 def front(points: Sequence[Point]) -> list[int]:
     """Which points no other dominates, in their order; of equal ones the first."""
-    found = []
+    result = []
     for at, point in enumerate(points):
         beaten = any(dominates(other, point) for other in points)
         if not beaten and list(map(tuple, points)).index(tuple(point)) == at:
-            found.append(at)
-    return found
+            result.append(at)
+    return result
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:
@@ -42,5 +42,5 @@ def hypervolume(points: Sequence[Point], reference: Point) -> float:
     total = 0.0
     for count, (point, end) in enumerate(zip(ordered, ends, strict=True), 1):
         if end > point[-1]:
-            total += (end - point[-1]) * hypervolume([one[:-1] for one in ordered[:count]], reference[:-1])
+            total += (end - point[-1]) * hypervolume([item[:-1] for item in ordered[:count]], reference[:-1])
     return total

@@ -101,5 +101,5 @@ def is_beaten(
         for curve in curves
         if rung in curve.scores and all(a <= b for a, b in zip(curve.costs, costs, strict=True))
     ]
-    best = max(leads, key=lambda one: one.lead, default=None)
+    best = max(leads, key=lambda lead: lead.lead, default=None)
     return best if best and best.lead > needed else None

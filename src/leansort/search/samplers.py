@@ -85,11 +85,11 @@ def grid(node: Any, seeds: Seeds) -> list[dict[str, Scalar]]:
     Raises:
         UserError: a number is open without steps, or there are more than `MOST_OF_A_GRID`.
     """
-    found = list(itertools.islice(_points(node, ""), MOST_OF_A_GRID + 1))
-    if len(found) > MOST_OF_A_GRID:
+    result = list(itertools.islice(_points(node, ""), MOST_OF_A_GRID + 1))
+    if len(result) > MOST_OF_A_GRID:
         raise UserError(f"sampler grid: more than {MOST_OF_A_GRID:,} combinations; take random, or a smaller space")
-    order = seeds.child("search/grid").numpy().permutation(len(found))
-    return [found[at] for at in order]
+    order = seeds.child("search/grid").numpy().permutation(len(result))
+    return [result[at] for at in order]
 
 
 def _points(node: Any, name: str) -> Iterator[dict[str, Scalar]]:

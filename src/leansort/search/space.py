@@ -103,7 +103,7 @@ def _unseen(seen: set[tuple[str, Scalar]], turn: int, name: str, domain: Domain)
     if isinstance(domain, Numbers):
         return int(domain.low) if domain.whole else domain.low
     labels = list(domain.options)
-    label = next((one for one in labels if (name, one) not in seen), labels[turn % len(labels)])
+    label = next((item for item in labels if (name, item) not in seen), labels[turn % len(labels)])
     seen.add((name, label))
     return label
 
@@ -114,7 +114,7 @@ def parameters(node: Any, name: str = "") -> dict[str, Domain]:
         return {name: node}
     if isinstance(node, Choice):
         below = [parameters(option, f"{name}={label}") for label, option in node.options.items()]
-        return {name: node} | {key: value for one in below for key, value in one.items()}
+        return {name: node} | {key: value for item in below for key, value in item.items()}
     places = []
     if isinstance(node, dict):
         places = [(_below(name, key), value) for key, value in node.items()]
@@ -152,8 +152,8 @@ def _below(name: str, key: Any) -> str:
 
 def step_values(low: float, step: float, count: int) -> float:
     """So many steps from `low`, in decimals, as Optuna counts: 0.7 and two tenths are 0.9."""
-    found = Decimal(str(low)) + count * Decimal(str(step))
-    return int(found) if isinstance(low, int) and isinstance(step, int) else float(found)
+    result = Decimal(str(low)) + count * Decimal(str(step))
+    return int(result) if isinstance(low, int) and isinstance(step, int) else float(result)
 
 
 def merge_parameters(recipe: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

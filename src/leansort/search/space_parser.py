@@ -20,12 +20,12 @@ def parse_space(tree: Any, where: str = "space") -> Any:
         UserError: an open value is written wrongly, or nothing is open; the message lists every fault.
     """
     faults: list[str] = []
-    found = _node(tree, where, faults)
-    if not faults and not parameters(found):
+    result = _node(tree, where, faults)
+    if not faults and not parameters(result):
         faults.append(f"{where}: nothing is open, need values such as {_EXAMPLE}")
     if faults:
         raise UserError("; ".join(faults))
-    return found
+    return result
 
 
 def _node(tree: Any, where: str, faults: list[str]) -> Any:
@@ -48,17 +48,17 @@ def _choice(options: Any, where: str, faults: list[str]) -> Any:
         if wrong := [label for label in options if not isinstance(label, str)]:
             faults.append(f"{where}: choice: label {wrong[0]!r} is no text; write it in quotes")
         return Choice({label: _node(option, f"{where}={label}", faults) for label, option in options.items()})
-    plain = isinstance(options, list) and all(isinstance(one, Scalar) for one in options)
+    plain = isinstance(options, list) and all(isinstance(item, Scalar) for item in options)
     if not plain or not options or len(set(options)) < len(options):
         faults.append(f"{where}: choice: need a list of different plain values, or a mapping from labels to anything")
         return options
-    return Choice({one: one for one in options})
+    return Choice({item: item for item in options})
 
 
 def _numbers(tree: dict[str, Any], kind: str, where: str, faults: list[str]) -> Any:
     whole, ends = kind == "int", tree[kind]
     try:
-        low, high = (_number(one, whole) for one in ends)
+        low, high = (_number(end, whole) for end in ends)
         step = _number(tree["step"], whole) if tree.get("step") is not None else (1 if whole else None)
     except (TypeError, ValueError, OverflowError):
         faults.append(f"{where}: {kind}: got {ends!r}, step {tree.get('step')!r}, need {_EXAMPLE}")

@@ -111,8 +111,8 @@ def _journal(path: Path) -> Any:
 
 def damaged(where: str, error: Exception) -> IntegrityError:
     """What to raise where Optuna stumbles over a study."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:160]
-    return IntegrityError(f"storage: {_without_password(where)} is damaged or was changed ({said})")
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    return IntegrityError(f"storage: {_without_password(where)} is damaged or was changed ({text})")
 
 
 def _begins_as_journal(path: Path) -> bool:
@@ -131,8 +131,8 @@ def _database(url: str, where: str) -> Any:
         # A connection that died with the server is noticed before it is used.
         made = RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
     except Exception as error:  # whatever a driver raises, it is not reachable
-        said = " ".join(str(error.__cause__ or error).split())[:160]
-        raise UserError(f"storage: cannot open {_without_password(where)} ({said})") from None
+        text = " ".join(str(error.__cause__ or error).split())[:160]
+        raise UserError(f"storage: cannot open {_without_password(where)} ({text})") from None
     return retry_while_away(get_storage(made))  # which reads finished trials once
 
 

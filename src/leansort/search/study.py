@@ -129,61 +129,63 @@ class Study:
 
     def curves(self, trial: StudyTrial) -> list[Curve]:
         """What is known of the other trials, those that are being trained included."""
-        found = [one.curve(self.objectives) for one in self.records() if one.compares(self.objectives)]
-        for one in self._trials():
-            if one.state.name == "RUNNING" and one.number != trial.number and "rungs" in one.user_attrs:
-                costs = tuple(one.user_attrs["costs"][name] for name in self.objectives.costs)
-                scores = {int(rung): score for rung, score in one.user_attrs["rungs"].items()}
-                found.append(Curve(one.number, costs, scores))
-        return found
+        result = [record.curve(self.objectives) for record in self.records() if record.compares(self.objectives)]
+        for item in self._trials():
+            if item.state.name == "RUNNING" and item.number != trial.number and "rungs" in item.user_attrs:
+                costs = tuple(item.user_attrs["costs"][name] for name in self.objectives.costs)
+                scores = {int(rung): score for rung, score in item.user_attrs["rungs"].items()}
+                result.append(Curve(item.number, costs, scores))
+        return result
 
     def twin(self, trial: StudyTrial, digest: str) -> TrialRecord | None:
         """Another trial of the same recipe, with its result; waits for an earlier one that another worker has."""
         while True:
-            same = [one for one in self._trials() if one.number != trial.number and _digest(one) == digest]
+            same = [item for item in self._trials() if item.number != trial.number and _digest(item) == digest]
             finished = _records(same)
             if finished:
                 return finished[0]
-            if not any(one.state.name == "RUNNING" and one.number < trial.number for one in same):
+            if not any(item.state.name == "RUNNING" and item.number < trial.number for item in same):
                 return None
             self.bury()
             time.sleep(POLL_S)
 
     def wait(self, say: Callable[[str], None]) -> bool:
         """Wait until no other worker has a trial; returns whether there is something left to do."""
-        said = False
+        text = False
         while True:
             self.bury()
             if not self._enough():
                 return True
-            if not any(one.state.name == "RUNNING" for one in self._trials()):
+            if not any(trial.state.name == "RUNNING" for trial in self._trials()):
                 return False
-            if not said:
+            if not text:
                 say("tune: waiting for the trials of other workers")
-                said = True
+                text = True
             time.sleep(POLL_S)
 
     def bury(self) -> None:
         """Queue the trials of dead workers again."""
-        for one in self._trials():
-            worker = one.user_attrs.get("worker", {})
-            if one.state.name != "RUNNING" or worker.get("id") == self._worker["id"]:
+        for trial in self._trials():
+            worker = trial.user_attrs.get("worker", {})
+            if trial.state.name != "RUNNING" or worker.get("id") == self._worker["id"]:
                 continue
-            beat = [worker.get("id"), one.user_attrs.get("beat")]
+            beat = [worker.get("id"), trial.user_attrs.get("beat")]
             dead = (
-                heartbeat.surely_gone(worker) if heartbeat.is_here(worker) else self._silence.is_long(one.number, beat)
+                heartbeat.surely_gone(worker)
+                if heartbeat.is_here(worker)
+                else self._silence.is_long(trial.number, beat)
             )
             if dead:
-                self._queue_again(one, "its worker died", deaths=1)
+                self._queue_again(trial, "its worker died", deaths=1)
 
-    def _queue_again(self, one: Any, why: str, *, deaths: int) -> None:
+    def _queue_again(self, value: Any, why: str, *, deaths: int) -> None:
         """Queue a trial anew, but for one that takes every worker with it."""
-        again = {**one.system_attrs.get("fixed_params", {}), **one.params}
-        total = one.user_attrs.get("deaths", 0) + deaths
-        queued = any(_retries(other) == one.number for other in self._trials())
+        again = {**value.system_attrs.get("fixed_params", {}), **value.params}
+        total = value.user_attrs.get("deaths", 0) + deaths
+        queued = any(_retries(other) == value.number for other in self._trials())
         if again and not queued and total < DEATHS:
-            self._study.enqueue_trial(again, user_attrs={"retry_of": one.number, "deaths": total})
-        self._fail(one.number, why if total < DEATHS else f"{DEATHS} workers died with it")
+            self._study.enqueue_trial(again, user_attrs={"retry_of": value.number, "deaths": total})
+        self._fail(value.number, why if total < DEATHS else f"{DEATHS} workers died with it")
 
     def _fail(self, number: int, why: str) -> None:
         from optuna.trial import TrialState
@@ -205,32 +207,32 @@ class Study:
         from optuna.trial import Trial as Taken
         from optuna.trial import TrialState
 
-        for one in self._trials():
-            waits = one.state.name == "WAITING" and _retries(one) is not None
-            if waits and self._study._storage.set_trial_state_values(one._trial_id, state=TrialState.RUNNING):
-                return Taken(self._study, one._trial_id)
+        for trial in self._trials():
+            waits = trial.state.name == "WAITING" and _retries(trial) is not None
+            if waits and self._study._storage.set_trial_state_values(trial._trial_id, state=TrialState.RUNNING):
+                return Taken(self._study, trial._trial_id)
         return None
 
     def _enough(self) -> bool:
         trials = self._trials()
-        if any(one.state.name == "WAITING" and _retries(one) is not None for one in trials):
+        if any(trial.state.name == "WAITING" and _retries(trial) is not None for trial in trials):
             return False
-        if self.config.sampler.kind == "grid" and not any(one.state.name == "WAITING" for one in trials):
+        if self.config.sampler.kind == "grid" and not any(trial.state.name == "WAITING" for trial in trials):
             return True
-        return sum(_lives(one) for one in trials) >= self.config.trials
+        return sum(_lives(trial) for trial in trials) >= self.config.trials
 
     def _superfluous(self, trial: Any) -> str:
         """Why a trial that was just begun is not needed; empty where it is."""
         trials = self._trials()
         original = _retries(trial)
         if original is None:
-            before = sum(_lives(one) for one in trials if one.number < trial.number)
+            before = sum(_lives(item) for item in trials if item.number < trial.number)
             drawn = self.config.sampler.kind == "grid" and not self._frozen(trial.number).system_attrs.get(
                 "fixed_params"
             )
             return "there were enough" if drawn or before >= self.config.trials else ""
-        same = [one for one in trials if _retries(one) == original and one.number < trial.number]
-        finished = [one for one in trials if one.number == original and one.state.name in ("COMPLETE", "PRUNED")]
+        same = [item for item in trials if _retries(item) == original and item.number < trial.number]
+        finished = [item for item in trials if item.number == original and item.state.name in ("COMPLETE", "PRUNED")]
         return "it had been queued twice" if any(map(_lives, same)) or finished else ""
 
     def _trials(self) -> Sequence[Any]:
@@ -249,43 +251,43 @@ def records(storage: Any, name: str) -> list[TrialRecord]:
 
 
 def _records(trials: Sequence[Any]) -> list[TrialRecord]:
-    first = min((one.datetime_start for one in trials if one.datetime_start), default=None)
+    first = min((trial.datetime_start for trial in trials if trial.datetime_start), default=None)
     return [
-        _record(one, first)
-        for one in trials
-        if one.state.name in ("COMPLETE", "PRUNED") and "outcome" in one.user_attrs
+        _record(trial, first)
+        for trial in trials
+        if trial.state.name in ("COMPLETE", "PRUNED") and "outcome" in trial.user_attrs
     ]
 
 
-def _record(one: Any, first: Any) -> TrialRecord:
-    where = f"trial {one.number}"
-    params = json_documents.checked(one.params, dict[str, str | int | float | bool | None], f"{where}: parameters")
-    values = json_documents.checked(list(one.values or ()), list[float], f"{where}: values")
-    recipe = json_documents.checked(one.user_attrs.get("recipe", {}), dict[str, Any], f"{where}: recipe")
-    if one.datetime_complete is None or first is None:
+def _record(value: Any, first: Any) -> TrialRecord:
+    where = f"trial {value.number}"
+    params = json_documents.checked(value.params, dict[str, str | int | float | bool | None], f"{where}: parameters")
+    values = json_documents.checked(list(value.values or ()), list[float], f"{where}: values")
+    recipe = json_documents.checked(value.user_attrs.get("recipe", {}), dict[str, Any], f"{where}: recipe")
+    if value.datetime_complete is None or first is None:
         raise IntegrityError(f"{where}: it is finished, but has no time")
     return TrialRecord(
-        number=one.number, params=params, recipe=recipe, digest=_digest(one),
-        outcome=TrialOutcome.of_json(one.user_attrs["outcome"], where), values=tuple(values),
-        feasible=all(over <= 0 for over in one.constraints.values()),
-        ended_s=(one.datetime_complete - first).total_seconds(),
+        number=value.number, params=params, recipe=recipe, digest=_digest(value),
+        outcome=TrialOutcome.of_json(value.user_attrs["outcome"], where), values=tuple(values),
+        feasible=all(over <= 0 for over in value.constraints.values()),
+        ended_s=(value.datetime_complete - first).total_seconds(),
     )  # fmt: skip
 
 
-def _digest(one: Any) -> str:
-    return str(one.user_attrs.get("digest", ""))
+def _digest(value: Any) -> str:
+    return str(value.user_attrs.get("digest", ""))
 
 
-def _retries(one: Any) -> int | None:
+def _retries(value: Any) -> int | None:
     """The number of the trial that this one does again."""
-    number: int | None = one.user_attrs.get("retry_of")
+    number: int | None = value.user_attrs.get("retry_of")
     return number
 
 
-def _lives(one: Any) -> bool:
+def _lives(value: Any) -> bool:
     """Whether a trial counts to those wanted: done, being done, or queued again."""
-    return one.state.name in ("COMPLETE", "PRUNED", "RUNNING") or (
-        one.state.name == "WAITING" and _retries(one) is not None
+    return value.state.name in ("COMPLETE", "PRUNED", "RUNNING") or (
+        value.state.name == "WAITING" and _retries(value) is not None
     )
 
 

@@ -70,7 +70,10 @@ def create(
 def _require_same(storage: Any, name: str, digest: list[str]) -> None:
     import optuna
 
-    names = [one.study_name for one in optuna.get_all_study_summaries(storage, include_best_trial=False)]
+    names = [
+        all_study_summary.study_name
+        for all_study_summary in optuna.get_all_study_summaries(storage, include_best_trial=False)
+    ]
     if name not in names:
         return
     study = optuna.load_study(study_name=name, storage=storage)
@@ -94,7 +97,10 @@ def require(storage: Any, name: str) -> dict[str, Any]:
     """
     import optuna
 
-    names = [one.study_name for one in optuna.get_all_study_summaries(storage, include_best_trial=False)]
+    names = [
+        all_study_summary.study_name
+        for all_study_summary in optuna.get_all_study_summaries(storage, include_best_trial=False)
+    ]
     if name not in names:
         raise UserError(f"tune: no study {name!r}, there are: {', '.join(names) or 'none'}")
     made: dict[str, Any] = optuna.load_study(study_name=name, storage=storage).user_attrs

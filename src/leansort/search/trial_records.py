@@ -105,8 +105,8 @@ class TrialRecord:
 def pareto_front(records: Sequence[TrialRecord], objectives: Objectives) -> list[TrialRecord]:
     """The Pareto front of what counts, by macro-F1, the highest first."""
     counted = [record for record in records if record.counts]
-    found = [counted[at] for at in front([objectives.points(record.values) for record in counted])]
-    return sorted(found, key=lambda record: (-record.outcome.f1, record.number))
+    result = [counted[at] for at in front([objectives.points(record.values) for record in counted])]
+    return sorted(result, key=lambda record: (-record.outcome.f1, record.number))
 
 
 def within_limits(records: Sequence[TrialRecord], limits: dict[str, float]) -> list[TrialRecord]:

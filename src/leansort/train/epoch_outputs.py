@@ -27,7 +27,7 @@ def write_epoch(
         weights = {name: value.clone() for name, value in state.ema.average.state_dict().items()}
         provenance = {**job.provenance, "epoch": progress.epoch, "val_macro_f1": progress.best}
         TrainedModel(job.spec, weights, job.preprocess, job.labels, provenance).save(folder / "model.safetensors")
-    lines = "".join(atomic_io.canonical_json(one) + "\n" for one in progress.history)
+    lines = "".join(atomic_io.canonical_json(item) + "\n" for item in progress.history)
     atomic_io.write_text(folder / "metrics.jsonl", lines)
     checkpoint.save(folder / "last.safetensors", state, progress, job.identity)
     _to_tensorboard(folder / "tensorboard", progress.history[-1])

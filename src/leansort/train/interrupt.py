@@ -29,14 +29,14 @@ def catch_stop_signals() -> Iterator[StopRequest]:
 
     def note(number: int, frame: FrameType | None) -> None:
         stop.signal = number
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for entry, handler in before.items():
+            signal.signal(entry, handler)
 
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    for one in before:
-        signal.signal(one, note)
+    before = {entry: signal.getsignal(entry) for entry in (signal.SIGINT, signal.SIGTERM)}
+    for item in before:
+        signal.signal(item, note)
     try:
         yield stop
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for item, handler in before.items():
+            signal.signal(item, handler)

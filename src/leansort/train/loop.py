@@ -117,8 +117,8 @@ def synchronize_batch_norms(student: Student, device: torch.device) -> Student:
     """
     if device.type == "cpu":
         raise UserError("train.sync_norms: PyTorch shares batch norms between GPUs only")
-    norms = [one for one in student.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
-    if all(type(one) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d) for one in norms):
+    norms = [module for module in student.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if all(type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d) for norm in norms):
         return cast(Student, nn.SyncBatchNorm.convert_sync_batchnorm(student))  # type: ignore[no-untyped-call]
     # timm's norms have an activation of their own, which PyTorch's conversion would drop.
     return cast(Student, networks.synchronize_batch_norms(student))
@@ -175,7 +175,7 @@ class _Run:
         """Train an epoch from where `progress` stands; stops early, with `progress` up to date, once `stop` is set."""
         config, number, started = self.job.config, progress.epoch, time.perf_counter()
         order = self.sampler.begin(number, progress.batch)
-        batches, waited, seen, said = iter(self.loader), 0.0, 0, started
+        batches, waited, seen, text = iter(self.loader), 0.0, 0, started
         before = sum(len(keys) for keys in order[: progress.batch])
         self.student.train(number >= config.freeze)
         self._freeze(number < config.freeze)
@@ -187,8 +187,8 @@ class _Run:
             waited += time.perf_counter() - asked
             total += len(keys) * self._step(x_bchw, target, keys, number, progress.batch)
             progress.batch, seen = progress.batch + 1, seen + len(keys)
-            if time.perf_counter() - said > 0.5:
-                said, mean = time.perf_counter(), self._number(total, number) / (before + seen)
+            if time.perf_counter() - text > 0.5:
+                text, mean = time.perf_counter(), self._number(total, number) / (before + seen)
                 if on_step:
                     on_step(number + 1, progress.batch, len(self.sampler), mean)
             if self._ends(progress.batch - 1) and self._any(stop):
@@ -270,7 +270,7 @@ class _Run:
         own = torch.zeros(self.fabric.world_size, device=self.fabric.device)
         own[self.fabric.global_rank] = total
         every: Any = self.fabric.all_reduce(own, reduce_op="sum")
-        return [self._number(one, epoch) for one in every]
+        return [self._number(item, epoch) for item in every]
 
     def _number(self, total: Tensor, epoch: int) -> float:
         if not torch.isfinite(total):
@@ -308,8 +308,8 @@ class _Run:
         return self.job.seeds.child(f"{name}/rank-{rank}" if rank else name)
 
     def _scaler(self) -> dict[str, Any]:
-        one = scaler(self.fabric)
-        return {} if one is None else dict(one.state_dict())
+        item = scaler(self.fabric)
+        return {} if item is None else dict(item.state_dict())
 
     def _compiles(self, say: Callable[[str], None] | None) -> bool:
         config = self.job.config
@@ -340,5 +340,5 @@ def _draw_weights(job: TrainingJob) -> list[float] | None:
     """How often each crop is drawn; None: once an epoch."""
     if job.config.sampler == "none":
         return None
-    each: list[float] = class_weights(job.counts, job.config.sampler)[np.asarray(job.train.labels)].tolist()
-    return each
+    numbers: list[float] = class_weights(job.counts, job.config.sampler)[np.asarray(job.train.labels)].tolist()
+    return numbers

@@ -52,12 +52,12 @@ def _try(make: Callable[[list[dict[str, Any]]], torch.optim.Optimizer], name: st
     """Refuse what needs another device or second derivatives, or keeps what no checkpoint holds, before training."""
     weight = nn.Parameter(torch.ones(2, 2, device=device))
     try:
-        one = make([{"params": [weight]}])
+        item = make([{"params": [weight]}])
         weight.square().sum().backward()  # type: ignore[no-untyped-call]
-        one.step()
+        item.step()
     except (AssertionError, ImportError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"train.optimizer: timm's {name!r} cannot be used here ({error})") from None
-    values = [value for state in one.state.values() for value in state.values()]
+    values = [value for state in item.state.values() for value in state.values()]
     if not all(isinstance(value, torch.Tensor | int | float) for value in values):
         raise UserError(f"train.optimizer: timm's {name!r} keeps lists, which a checkpoint does not hold")
 

@@ -76,11 +76,11 @@ def _flow(row: dict[str, Any], yaml: Any) -> str:
 
 def list_backbones(classes: int, size: int) -> list[dict[str, Any]]:
     """Parameters and multiply-adds of every backbone at an input size."""
-    found = []
+    result = []
     for name in sorted(plugins.list_plugins("backbones")):
         network = build(ArchSpec(base=name, classes=classes))
-        found.append({"name": name, "parameters": parameters(network), "macs": macs(network, size)})
-    return found
+        result.append({"name": name, "parameters": parameters(network), "macs": macs(network, size)})
+    return result
 
 
 def show_architecture(spec: ArchSpec, size: int) -> list[Part]:
@@ -123,9 +123,9 @@ def parts_table(taken: Sequence[Part]) -> str:
     return align_columns([*lines, ["total", "", "", "", "", *sums]], left=2)
 
 
-def backbones_table(found: Sequence[dict[str, Any]]) -> str:
+def backbones_table(values: Sequence[dict[str, Any]]) -> str:
     """Backbones as text."""
-    rows = [[one["name"], f"{one['parameters']:,}", f"{one['macs']:,}"] for one in found]
+    rows = [[value["name"], f"{value['parameters']:,}", f"{value['macs']:,}"] for value in values]
     return align_columns([["name", "parameters", "macs"], *rows], left=1)
 
 

@@ -71,7 +71,11 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
         "macro_f1": part["macro_f1"], "macro_f1_classes": part["macro_f1_classes"],
         "accuracy": part["accuracy"], "crops": part["crops"], "split": split,
         "contest": scored["contest"], "parameters": bundle.meta.parameters, "bytes": bundle_path.stat().st_size,
-        "latency_ms": {one.name.rpartition(": ")[2]: one.percentiles for one in timed.measurements if one.percentiles},
+        "latency_ms": {
+            measurement.name.rpartition(": ")[2]: measurement.percentiles
+            for measurement in timed.measurements
+            if measurement.percentiles
+        },
         "warning": timed.warning,
         "bundle": str(bundle_path), "submission": str(out / "output.csv"), "report": str(page),
     }  # fmt: skip
@@ -100,12 +104,12 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, out: Path
         bundle.save(out / "model.leansort")
         atomic_io.write_json(out / "calibration.json", tree["calibration"])
         return bundle
-    bundle, same, found = export_bundle(
+    bundle, same, result = export_bundle(
         model, manifest, out / "model.leansort", name=recipe.name, graph_format=recipe.export.format,
         wanted_error=recipe.export.wanted_error,
     )  # fmt: skip
     atomic_io.write_json(out / "parity.json", same.to_json())
-    atomic_io.write_json(out / "calibration.json", found.to_json())
+    atomic_io.write_json(out / "calibration.json", result.to_json())
     return bundle
 
 

@@ -92,22 +92,22 @@ def scored(run: Path, what: str) -> Scored:
         IntegrityError: it is not what was written.
     """
     path = run / "score.json"
-    found = json_documents.read(path, Scored, what)
-    part = found["lists"]["all"]
+    json_document = json_documents.read(path, Scored, what)
+    part = json_document["lists"]["all"]
     size = len(part["classes"])
     if [len(row) for row in part["confusion"]] != [size] * size:
         raise IntegrityError(f"{what}: {path}: lists.all.confusion: need {size} rows of {size} counts, one a class")
-    return found
+    return json_document
 
 
 def timed(run: Path, what: str) -> Timed:
     """Read a run's `bench.json`; as `scored`."""
     path = run / "bench.json"
-    found = json_documents.read(path, Timed, what)
-    for number, one in enumerate(found["measurements"]):
-        if one.percentiles and not {"p50", "p90", "p99"} <= set(one.percentiles):
+    json_document = json_documents.read(path, Timed, what)
+    for number, item in enumerate(json_document["measurements"]):
+        if item.percentiles and not {"p50", "p90", "p99"} <= set(item.percentiles):
             raise IntegrityError(f"{what}: {path}: measurements.{number}.percentiles: need p50, p90 and p99, or none")
-    return found
+    return json_document
 
 
 def calibration(run: Path, what: str) -> dict[str, Any]:

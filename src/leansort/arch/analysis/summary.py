@@ -170,10 +170,10 @@ def _field(
     before = [known[used] for used in node.all_input_nodes if used in known]
     if not before:
         return 1, 1.0
-    local = [one for one in before if one[0] is not None]
+    local = [item for item in before if item[0] is not None]
     if not local:  # behind global pooling; a gate beside local inputs does not count
         return None, before[0][1]
-    receptive, step = max(one[0] or 1 for one in local), max(one[1] for one in local)
+    receptive, step = max(item[0] or 1 for item in local), max(item[1] for item in local)
     module = model.get_submodule(str(node.target)) if node.op == "call_module" else None
     if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
         kernel, stride, dilation = (_side(getattr(module, key, 1)) for key in ("kernel_size", "stride", "dilation"))

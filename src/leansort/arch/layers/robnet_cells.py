@@ -37,15 +37,15 @@ _NODES = ((0, 2), (2, 5), (5, 9), (9, 14))  # first code of each inner node and 
 
 def genotype_faults(genotype: Sequence[Sequence[str]], layers: int) -> list[str]:
     """Everything that is wrong with a genotype for so many cells, one line each."""
-    found = []
+    result = []
     if len(genotype) not in (1, layers):
-        found.append(f"got {len(genotype)} cells, need 1 for all or {layers}, one for each of the layers")
+        result.append(f"got {len(genotype)} cells, need 1 for all or {layers}, one for each of the layers")
     for i, codes in enumerate(genotype, 1):
         if len(codes) != _NODES[-1][1]:
-            found.append(f"cell {i}: got {len(codes)} codes, need {_NODES[-1][1]}")
+            result.append(f"cell {i}: got {len(codes)} codes, need {_NODES[-1][1]}")
         unknown = [f"cell {i}, code {j}: got {code!r}" for j, code in enumerate(codes, 1) if code not in CODES]
-        found += [f"{one}, allowed: {', '.join(CODES)}" for one in unknown]
-    return found
+        result += [f"{item}, allowed: {', '.join(CODES)}" for item in unknown]
+    return result
 
 
 class SeparableConv(nn.Sequential):

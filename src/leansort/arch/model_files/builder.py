@@ -53,7 +53,7 @@ class RowGraph(nn.Module):
         out = {-1: x_bchw}
         for number, row in enumerate(self.rows):
             # No block changes its input in place, so several rows may read one tensor.
-            out[number] = row(*(out[one] for one in self.sources[number]))
+            out[number] = row(*(out[source] for source in self.sources[number]))
         return out[len(self.rows) - 1]
 
 
@@ -74,7 +74,7 @@ def build_network(model: ModelFile, spec: ArchSpec) -> nn.Module:
     channels = [3]  # of the picture, then of each row
     for place, row, reads in zip(model.places, model.rows, model.sources, strict=True):
         try:
-            coming = _coming(row, [channels[one + 1] for one in reads])
+            coming = _coming(row, [channels[read + 1] for read in reads])
             made, out = _modules(row, coming, model, spec)
         except (ValueError, ZeroDivisionError, RuntimeError) as error:  # e.g. groups that do not divide the channels
             raise UserError(f"{place}, {row['block']}: {error}") from None

@@ -75,10 +75,10 @@ def _rows(listed: Sequence[Any], where: str) -> tuple[list[Row], list[int]]:
     for number, row in enumerate(listed):
         place = f"{where} row {number + 1}"
         source, repeat, module, fields = _parts(row, place)
-        reads = [same[one + 1] for one in _reads(source, module, number, place)]
+        reads = [same[read + 1] for read in _reads(source, module, number, place)]
         made = _converted(module, fields, repeat, place)
         if made and reads != [len(rows) - 1]:
-            names = [_name(rows, one) for one in reads]
+            names = [_name(rows, read) for read in reads]
             made[0] = {**made[0], "from": names if module in MERGES else names[0]}
         rows += made
         numbers += [number + 1] * len(made)
@@ -93,10 +93,10 @@ def _name(rows: list[Row], at: int) -> str:
 def _reads(source: Any, module: str, number: int, where: str) -> list[int]:
     """The rows that `from` means, counted from 0; -1 is the picture."""
     reads = []
-    for one in source if isinstance(source, list) else [source]:
-        at = number + one if isinstance(one, int) and one < 0 else one
-        if isinstance(one, bool) or not isinstance(at, int) or not -1 <= at < number:
-            raise UserError(f"{where}: from: got {one!r}, need an offset such as -1 or a row before, counted from 0")
+    for item in source if isinstance(source, list) else [source]:
+        at = number + item if isinstance(item, int) and item < 0 else item
+        if isinstance(item, bool) or not isinstance(at, int) or not -1 <= at < number:
+            raise UserError(f"{where}: from: got {item!r}, need an offset such as -1 or a row before, counted from 0")
         reads.append(at)
     if not reads or (len(reads) > 1 and module not in MERGES):
         raise UserError(f"{where}: {module} reads one row, got from: {source!r}; join them by Concat or Add")
@@ -133,22 +133,22 @@ def _converted(module: str, fields: Row, repeat: int, where: str) -> list[Row]:
             {"block": kind, "kernel": fields["kernel_size"], "stride": stride, "padding": fields["padding"], **again}
         ]
     if module == "Bottleneck":
-        one = {"block": "bottleneck", "out": fields["out"], "shortcut": bool(fields["shortcut"])}
-        one |= {"groups": fields["groups"], "expand": fields["expansion"], "act": _act(fields["activation"])}
-        return [{**one, **again, **({"out_last": True} if again else {})}]
+        item = {"block": "bottleneck", "out": fields["out"], "shortcut": bool(fields["shortcut"])}
+        item |= {"groups": fields["groups"], "expand": fields["expansion"], "act": _act(fields["activation"])}
+        return [{**item, **again, **({"out_last": True} if again else {})}]
     if module in ("Conv", "DWConv", "FixedConv"):
         return [{**_convolution(module, fields), **again, **({"stride_last": True} if again else {})}]
     return [{**_residual(module, fields), **again}]
 
 
 def _convolution(module: str, fields: Row) -> Row:
-    one = {"block": "depthwise" if module == "DWConv" else "conv", "out": fields["out"], "kernel": fields["kernel"]}
-    one |= {"stride": fields["stride"], "act": _act(fields["activation"])}
+    item = {"block": "depthwise" if module == "DWConv" else "conv", "out": fields["out"], "kernel": fields["kernel"]}
+    item |= {"stride": fields["stride"], "act": _act(fields["activation"])}
     if fields["padding"]:  # their tool takes 0, like null, for half the kernel
-        one["padding"] = fields["padding"]
+        item["padding"] = fields["padding"]
     if fields.get("groups", 1) != 1:
-        one["groups"] = fields["groups"]
-    return {**one, "fixed": True} if module == "FixedConv" else one
+        item["groups"] = fields["groups"]
+    return {**item, "fixed": True} if module == "FixedConv" else item
 
 
 def _residual(module: str, fields: Row) -> Row:

@@ -196,26 +196,28 @@ def _sources(rows: Sequence[Row], places: Sequence[str]) -> tuple[tuple[int, ...
         place = places[number]
         given = row.get("from", -1)
         listed = given if isinstance(given, list) else [given]
-        reads = tuple(_source(one, number, at, f"{place}: from") for one in listed)
+        reads = tuple(_source(item, number, at, f"{place}: from") for item in listed)
         if not reads or (len(reads) > 1 and row["block"] not in MERGES):
             raise UserError(f"{place}: {row['block']} reads one row, got from: {given!r}; join them by concat or add")
         sources.append(reads)
         if "name" in row:
             _name(row["name"], at, number, place)
-    unread = set(range(len(rows) - 1)) - {one for reads in sources for one in reads}
+    unread = set(range(len(rows) - 1)) - {read for reads in sources for read in reads}
     if unread:
         raise UserError(f"{places[min(unread)]}: nothing reads it; name it in the `from` of a later row")
     return tuple(sources)
 
 
-def _source(one: Any, number: int, at: dict[str, int], where: str) -> int:
-    if isinstance(one, str):
-        if one not in at:
-            raise not_one_of(where, one, at)
-        return at[one]
-    if isinstance(one, bool) or not isinstance(one, int) or not -1 - number <= one <= -1:
-        raise UserError(f"{where}: got {one!r}, need the name of an earlier row, or an offset from {-1 - number} to -1")
-    return number + one
+def _source(value: Any, number: int, at: dict[str, int], where: str) -> int:
+    if isinstance(value, str):
+        if value not in at:
+            raise not_one_of(where, value, at)
+        return at[value]
+    if isinstance(value, bool) or not isinstance(value, int) or not -1 - number <= value <= -1:
+        raise UserError(
+            f"{where}: got {value!r}, need the name of an earlier row, or an offset from {-1 - number} to -1"
+        )
+    return number + value
 
 
 def _name(name: Any, at: dict[str, int], number: int, where: str) -> None:

@@ -54,15 +54,15 @@ def convert(source: str, out: Path) -> int:
 def _tensors(path: Path, source: str) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"weights: {source} is not there")
-    found = _state(_opened(path, source))
-    if found is None:
+    result = _state(_opened(path, source))
+    if result is None:
         raise UserError(
             f"weights: {source} holds no tensors by name, neither itself nor under {', '.join(_INSIDE[:3])}"
         )
-    for name, tensor in found.items():
+    for name, tensor in result.items():
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
             raise UserError(f"weights: {source}: {name} is sparse, quantized or empty, need plain numbers")
-    return found
+    return result
 
 
 def _opened(path: Path, source: str) -> Any:
@@ -84,13 +84,13 @@ def _opened(path: Path, source: str) -> Any:
         ) from None
 
 
-def _state(found: Any, depth: int = 2) -> dict[str, Tensor] | None:
+def _state(result: Any, depth: int = 2) -> dict[str, Tensor] | None:
     """The tensors by name: the mapping itself, or what it holds under a usual key."""
-    if not isinstance(found, Mapping) or not found:
+    if not isinstance(result, Mapping) or not result:
         return None
-    if all(isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()):
-        return dict(found)
-    inside = (_state(found[key], depth - 1) for key in _INSIDE if depth and key in found)
+    if all(isinstance(name, str) and isinstance(value, Tensor) for name, value in result.items()):
+        return dict(result)
+    inside = (_state(result[key], depth - 1) for key in _INSIDE if depth and key in result)
     return next((state for state in inside if state), None)
 
 
@@ -115,11 +115,11 @@ def _torchvision(source: str, folder: Path) -> Path:
 def _address(name: str) -> str:
     models: Any = import_torchvision("torchvision.models")
     try:
-        found = models.get_weight(name) if "." in name else models.get_model_weights(name).DEFAULT
+        weight = models.get_weight(name) if "." in name else models.get_model_weights(name).DEFAULT
     except (ValueError, AttributeError):
         close = did_you_mean(name, models.list_models())
         raise UserError(f"weights: torchvision has no weights {name!r}{close}") from None
-    return str(found.url)
+    return str(weight.url)
 
 
 @contextmanager

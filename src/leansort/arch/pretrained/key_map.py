@@ -32,15 +32,15 @@ def map_keys(own: Collection[str], theirs: Collection[str], names: Mapping[str, 
     """
     _check(theirs, names.keys(), "the weights have")
     _check(own, names.values(), "this network has")
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name in theirs:
         key = max((key for key in names if f"{name}.".startswith(f"{key}.")), key=len, default=None)
         if key is not None:
             new = names[key] + name[len(key) :]
-            if new in found:
-                raise UserError(f"names: {found[new]!r} and {name!r} both become {new!r}")
-            found[new] = name
-    return found
+            if new in texts:
+                raise UserError(f"names: {texts[new]!r} and {name!r} both become {new!r}")
+            texts[new] = name
+    return texts
 
 
 def _check(sides: Collection[str], given: Collection[str], who: str) -> None:
@@ -53,14 +53,14 @@ def _check(sides: Collection[str], given: Collection[str], who: str) -> None:
 def rename_keys(own: Collection[str], theirs: Collection[str], renamed: Mapping[str, str]) -> dict[str, str]:
     """Their tensors by what they become here: a name of ours where one is found, else their own."""
     bare = {_bare(name): name for name in own}
-    found = {old: new for new, old in renamed.items()}
+    result = {old: new for new, old in renamed.items()}
     taken = set(renamed)
     for name in sorted(theirs, key=lambda name: name not in own):  # equal names first
         new = name if name in own else bare.get(_bare(name), name)
-        if name not in found and not {name, new} <= taken:
-            found[name] = name if new in taken else new
-            taken.add(found[name])
-    return {new: old for old, new in found.items()}
+        if name not in result and not {name, new} <= taken:
+            result[name] = name if new in taken else new
+            taken.add(result[name])
+    return {new: old for old, new in result.items()}
 
 
 def _bare(name: str) -> str:

@@ -48,12 +48,12 @@ Layers = Mapping[str, Layer]
 
 def group_layers(tensors: Mapping[str, Tensor]) -> dict[str, Layer]:
     """A state's layers by name, in its order."""
-    found: dict[str, Layer] = {}
+    layers: dict[str, Layer] = {}
     for name, tensor in tensors.items():
         prefix, _, part = name.rpartition(".")
         if part != COUNTER:
-            found.setdefault(prefix, Layer(prefix, {})).parts[part] = squeeze_shape(tensor)
-    return found
+            layers.setdefault(prefix, Layer(prefix, {})).parts[part] = squeeze_shape(tensor)
+    return layers
 
 
 def squeeze_shape(tensor: Tensor) -> Shape:
@@ -64,9 +64,9 @@ def squeeze_shape(tensor: Tensor) -> Shape:
     return shape
 
 
-def find_classifier(found: Layers) -> Layer | None:
+def find_classifier(layers: Layers) -> Layer | None:
     """The last linear layer or 1x1 convolution."""
-    return next((one for one in reversed(list(found.values())) if len(one.parts.get("weight", ())) == 2), None)
+    return next((layer for layer in reversed(list(layers.values())) if len(layer.parts.get("weight", ())) == 2), None)
 
 
 def pair_by_name(own: Layers, theirs: Layers) -> list[str]:
@@ -74,9 +74,9 @@ def pair_by_name(own: Layers, theirs: Layers) -> list[str]:
     head = find_classifier(own)
     both = [layer for name, layer in own.items() if name in theirs]
     return [
-        one.name
-        for one in both
-        if one.kind == theirs[one.name].kind or (one is head and one.differs_in_classes(theirs[one.name]))
+        item.name
+        for item in both
+        if item.kind == theirs[item.name].kind or (item is head and item.differs_in_classes(theirs[item.name]))
     ]
 
 
@@ -102,7 +102,7 @@ def pair_by_order(own: Layers, theirs: Layers, fixed: Mapping[str, str], *, orde
     if head is None or mine[head.name] in other.values():
         return _aligned(mine, other, ordered)
     rest = {name: kind for name, kind in mine.items() if name != head.name}
-    heads = [name for name, one in theirs.items() if head.differs_in_classes(one) and name not in fixed.values()]
+    heads = [name for name, its in theirs.items() if head.differs_in_classes(its) and name not in fixed.values()]
     marked: Kind = (("classifier", ""),)
     tries: Iterable[dict[str, str]] = (
         _aligned(mine | {head.name: marked}, other | {name: marked}, ordered) for name in reversed(heads)

@@ -82,10 +82,10 @@ def load_pretrained(network: nn.Module, source: str, names: Mapping[str, str] | 
         IntegrityError: the file is damaged or holds values that are not finite.
     """
     theirs, own = read_weights(source), network.state_dict()
-    found = match(own, theirs, names)
-    for pair in found.pairs:
+    hit = match(own, theirs, names)
+    for pair in hit.pairs:
         if not theirs[pair.theirs].float().isfinite().all():
             raise IntegrityError(f"weights: {source}: {pair.theirs} holds values that are not finite")
-    fitting = {pair.own: theirs[pair.theirs].reshape(own[pair.own].shape) for pair in found.pairs}
+    fitting = {pair.own: theirs[pair.theirs].reshape(own[pair.own].shape) for pair in hit.pairs}
     network.load_state_dict(fitting, strict=False)
-    return found
+    return hit

@@ -74,18 +74,18 @@ def match(
     return require_match(compare(own, theirs, names))
 
 
-def require_match(found: WeightMatch) -> WeightMatch:
+def require_match(weight_match: WeightMatch) -> WeightMatch:
     """Return the match.
 
     Raises:
         UserError: it takes over less than half.
     """
-    if found.share >= LEAST:
-        return found
-    sides = ((found.unmatched_own, "here"), (found.unmatched_theirs, "there"))
+    if weight_match.share >= LEAST:
+        return weight_match
+    sides = ((weight_match.unmatched_own, "here"), (weight_match.unmatched_theirs, "there"))
     first = [f"{', '.join(names[:2])} {where}" for names, where in sides if names]
     raise UserError(
-        f"weights: {found.share:.1%} of the parameters fit this network, need {LEAST:.0%}; "
+        f"weights: {weight_match.share:.1%} of the parameters fit this network, need {LEAST:.0%}; "
         f"without a partner: {'; '.join(first)}"
     )
 
@@ -99,14 +99,14 @@ def compare(
     called = key_map.rename_keys(own.keys(), theirs.keys(), renamed)
     mine = layer_pairs.group_layers(own)
     named = layer_pairs.pair_by_name(mine, layer_pairs.group_layers({new: theirs[old] for new, old in called.items()}))
-    found = _match(own, theirs, _as_called(own, named, called, renamed))
-    if found.share >= LEAST and (not names or found.share == 1.0):
-        return found
+    result = _match(own, theirs, _as_called(own, named, called, renamed))
+    if result.share >= LEAST and (not names or result.share == 1.0):
+        return result
     try:
-        return max(found, _ordered(own, theirs, found), key=lambda one: one.share)
+        return max(result, _ordered(own, theirs, result), key=lambda item: item.share)
     except UserError:
-        if found.share >= LEAST:  # names tell enough; what order cannot tell stays without a partner
-            return found
+        if result.share >= LEAST:  # names tell enough; what order cannot tell stays without a partner
+            return result
         raise
 
 
@@ -160,25 +160,30 @@ def _match(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], chosen: Chos
     return WeightMatch(tuple(pairs), tuple(replaced), unmatched, unused, taken / max(1, needed))
 
 
-def match_table(found: WeightMatch) -> str:
+def match_table(weight_match: WeightMatch) -> str:
     """The match tensor by tensor, as text: how, shape, own name, their name; what is left over below."""
-    lines = [(pair.how, pair) for pair in found.pairs] + [("replaced", pair) for pair in found.replaced]
+    lines = [(pair.how, pair) for pair in weight_match.pairs] + [("replaced", pair) for pair in weight_match.replaced]
     rows = [(how, "x".join(map(str, pair.shape)) or "1", pair.own, pair.theirs) for how, pair in lines]
-    rows += [("unmatched", "", name, "-") for name in found.unmatched_own]
-    rows += [("unused", "", "-", name) for name in found.unmatched_theirs]
+    rows += [("unmatched", "", name, "-") for name in weight_match.unmatched_own]
+    rows += [("unused", "", "-", name) for name in weight_match.unmatched_theirs]
     head = ("how", "shape", "here", "there")
     rows = [(how, shape, printable(own), printable(their)) for how, shape, own, their in rows]
     widths = [max(len(row[k]) for row in (head, *rows)) for k in range(3)]
     text = [
         "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]) for row in (head, *rows)
     ]
-    return "\n".join([*text, match_summary(found)])
+    return "\n".join([*text, match_summary(weight_match)])
 
 
-def match_summary(found: WeightMatch) -> str:
+def match_summary(weight_match: WeightMatch) -> str:
     """The match in one line."""
-    ways = [f"{sum(pair.how == how for pair in found.pairs)} by {how}" for how in ("name", "map", "order")]
+    ways = [f"{sum(pair.how == how for pair in weight_match.pairs)} by {how}" for how in ("name", "map", "order")]
     counts = ", ".join(way for way in ways if not way.startswith("0 ")) or "none"
-    kept = f"; classifier of another class count stays as drawn: {len(found.replaced)}" if found.replaced else ""
-    left = f"; unmatched: {len(found.unmatched_own)} here, {len(found.unmatched_theirs)} there"
-    return f"{len(found.pairs)} tensors taken over ({counts}), {found.share:.1%} of the parameters{kept}{left}"
+    kept = (
+        f"; classifier of another class count stays as drawn: {len(weight_match.replaced)}"
+        if weight_match.replaced
+        else ""
+    )
+    left = f"; unmatched: {len(weight_match.unmatched_own)} here, {len(weight_match.unmatched_theirs)} there"
+    taken = f"{len(weight_match.pairs)} tensors taken over ({counts}), {weight_match.share:.1%} of the parameters"
+    return f"{taken}{kept}{left}"

@@ -46,8 +46,10 @@ def align_by_order(own: Sequence[Kind], theirs: Mapping[str, Kind], *, ordered: 
         return paired
     if not orders:
         return _numbered(own, theirs)
-    one, other = next(pair for pair in zip(*orders, strict=True) if pair[0] != pair[1])
-    raise UserError(f"weights: {one!r} and {other!r} have one shape and fit in one place; say which in a file of names")
+    item, other = next(pair for pair in zip(*orders, strict=True) if pair[0] != pair[1])
+    raise UserError(
+        f"weights: {item!r} and {other!r} have one shape and fit in one place; say which in a file of names"
+    )
 
 
 def _runs(own: Sequence[Kind], theirs: Mapping[str, Kind]) -> dict[int, str]:
@@ -57,7 +59,7 @@ def _runs(own: Sequence[Kind], theirs: Mapping[str, Kind]) -> dict[int, str]:
     """
     names, kinds = list(theirs), list(theirs.values())
     mine, other = Counter(own), Counter(kinds)
-    found = {}
+    result = {}
     for block in SequenceMatcher(None, own, kinds, autojunk=False).get_matching_blocks():
         run = range(block.size)
         if block.a or block.b:
@@ -65,8 +67,8 @@ def _runs(own: Sequence[Kind], theirs: Mapping[str, Kind]) -> dict[int, str]:
         for k in run:
             kind = own[block.a + k]
             if len(run) > 1 or mine[kind] == other[kind] == 1:
-                found[block.a + k] = names[block.b + k]
-    return found
+                result[block.a + k] = names[block.b + k]
+    return result
 
 
 def _numbered(own: Sequence[Kind], theirs: Mapping[str, Kind]) -> dict[int, str]:
@@ -149,9 +151,9 @@ class _Search:
             for used, orders in states.items():
                 for which, queue in enumerate(queues):
                     if used[which] < len(queue):
-                        found = self.branch(queue[used[which]], at + len(orders[0]))
+                        result = self.branch(queue[used[which]], at + len(orders[0]))
                         state = (*used[:which], used[which] + 1, *used[which + 1 :])
-                        more = [one + other for one in orders for other in found]
+                        more = [order + other for order in orders for other in result]
                         later[state] = (later.get(state, []) + more)[:2]
             states = {state: orders for state, orders in later.items() if orders}
             if len(states) > _MOST_STATES:

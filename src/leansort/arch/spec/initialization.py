@@ -45,11 +45,11 @@ def zero_classifier(model: nn.Module, classes: int) -> None:
 
 def find_classifiers(model: nn.Module, classes: int) -> Sequence[nn.Linear | nn.Conv2d]:
     """The layers that put out the classes: the last linear layer or 1x1 convolution, or each of several heads."""
-    found = [module for module in model.modules() if _outputs(module) == classes]
-    linear = [module for module in found if isinstance(module, nn.Linear)]
+    modules = [module for module in model.modules() if _outputs(module) == classes]
+    linear = [module for module in modules if isinstance(module, nn.Linear)]
     if linear:
         return [module for module in linear if module.in_features == linear[-1].in_features]
-    return [module for module in found if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)][-1:]
+    return [module for module in modules if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)][-1:]
 
 
 def _outputs(module: nn.Module) -> int | None:

@@ -244,7 +244,7 @@ def _least_squares(w_oihw: Array, rank: int) -> list[Array]:
         # Starts are made here: those that tensorly makes fail where one mode is larger than all others together.
         random = [[drawn.normal(size=(size, rank)) for size in w_oihw.shape] for _ in range(2)]
         tried = [sweep(start, _SHORT) for start in (_slices(w_oihw / norm, rank), *random)]
-        _, (u_or, *others) = sweep(min(tried, key=lambda one: one[0])[1], _LONG)
+        _, (u_or, *others) = sweep(min(tried, key=lambda item: item[0])[1], _LONG)
     return [u_or * norm, *others]
 
 

@@ -82,8 +82,10 @@ def evbmf(matrix: npt.NDArray[np.floating], noise: float | None = None) -> Evbmf
     return EvbmfResult(rank, variance * scale * scale, left[:, :rank], values, right[:rank])
 
 
-def _transposed(found: EvbmfResult) -> EvbmfResult:
-    return EvbmfResult(found.rank, found.noise, found.right.T, found.values, found.left.T)
+def _transposed(evbmf_result: EvbmfResult) -> EvbmfResult:
+    return EvbmfResult(
+        evbmf_result.rank, evbmf_result.noise, evbmf_result.right.T, evbmf_result.values, evbmf_result.left.T
+    )
 
 
 def _tau(alpha: float) -> float:

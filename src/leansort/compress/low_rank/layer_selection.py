@@ -136,7 +136,7 @@ def _gain(
         return {"taken": True}
     times = context.time_layers({"whole": [layer], "split": list(chain)}, shape)
     _, low, _ = latency.speed_ratio(times["whole"], times["split"])
-    ms = {key: 1e3 * float(sorted(one)[len(one) // 2]) for key, one in times.items()}
+    ms = {key: 1e3 * float(sorted(time)[len(time) // 2]) for key, time in times.items()}
     return {"taken": low > 1.0, "ms": ms["whole"], "ms_split": ms["split"], "why": "" if low > 1.0 else "no faster"}
 
 

@@ -45,7 +45,7 @@ def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutc
         candidates = {name: remove_blocks(now, [name]) for name in find_removable_blocks(now)}
         if not candidates:
             break
-        name = min(candidates, key=lambda one: _loss(candidates[one], crops))
+        name = min(candidates, key=lambda candidate: _loss(candidates[candidate], crops))
         now = candidates[name]
         gone.append(name)
     notes = {"removed": gone, "asked": config.blocks}

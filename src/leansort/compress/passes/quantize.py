@@ -67,10 +67,10 @@ def apply(bundle: Bundle, config: Config, context: PassContext) -> PassOutcome:
     pixels = pixels[select_typical(bundle, pixels, config.outliers)]
     kept, notes = list(config.keep_float), dict[str, Any]()
     if config.share < 1.0:
-        found = sorted(quantization_sensitivity(bundle, pixels), key=lambda pair: -pair[1])
+        result = sorted(quantization_sensitivity(bundle, pixels), key=lambda pair: -pair[1])
         spared = round((1 - config.share) * len(nodes))
-        kept += [name for name, _ in found if name not in kept][:spared]
-        notes["sensitivity"] = dict(found)
+        kept += [name for name, _ in result if name not in kept][:spared]
+        notes["sensitivity"] = dict(result)
     notes |= {"kept_float": kept, "layers": len(nodes), "crops": len(pixels), "outliers": len(order) - len(pixels)}
     if len(set(kept)) >= len(nodes):
         return PassOutcome(bundle, notes, "every layer would stay in float")

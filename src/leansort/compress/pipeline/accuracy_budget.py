@@ -74,13 +74,13 @@ def judge(truth: Ints, start: Ints, now: Ints, names: tuple[str, ...], budget: B
     worst = max(drops, key=lambda name: drops[name])
     over = (drop.high if budget.sure else drop.value) > budget.f1 + 1e-9
     class_over = drops[worst] > budget.one_class + 1e-9
-    said = f"drop {format_points(drop.value, drop.low, drop.high)} points of macro-F1, at most {100 * budget.f1:.1f}"
+    text = f"drop {format_points(drop.value, drop.low, drop.high)} points of macro-F1, at most {100 * budget.f1:.1f}"
     if class_over:
-        said += f"; {worst} lost {100 * drops[worst]:.1f} points, at most {100 * budget.one_class:.1f}"
+        text += f"; {worst} lost {100 * drops[worst]:.1f} points, at most {100 * budget.one_class:.1f}"
     accepted = not (over or class_over)
     return BudgetVerdict(
         macro_f1_interval(truth, now, len(names)), drop, after, drops, accepted,
-        f"{said}: {'accepted' if accepted else 'refused'}",
+        f"{text}: {'accepted' if accepted else 'refused'}",
     )  # fmt: skip
 
 

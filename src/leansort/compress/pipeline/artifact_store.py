@@ -62,9 +62,9 @@ def step_record(path: Path) -> dict[str, Any]:
         UserError: it cannot be read.
         IntegrityError: it is not what was written.
     """
-    found = dict(json_documents.read(path, StepRecord, "step"))
-    verdict = found.get("verdict")
-    return {**found, "verdict": verdict.to_json()} if isinstance(verdict, BudgetVerdict) else found
+    result = dict(json_documents.read(path, StepRecord, "step"))
+    verdict = result.get("verdict")
+    return {**result, "verdict": verdict.to_json()} if isinstance(verdict, BudgetVerdict) else result
 
 
 def open_step_folder(folder: Path, key: str) -> Path:

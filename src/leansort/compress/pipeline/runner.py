@@ -49,20 +49,20 @@ def check_order(steps: Steps) -> None:
         UserError: naming both steps.
     """
     graph, fragile, last = "", "", ""
-    for number, (step, one) in enumerate(steps, 1):
-        name = f"step {number} ({one.name})"
+    for number, (step, item) in enumerate(steps, 1):
+        name = f"step {number} ({item.name})"
         if last:
             raise UserError(f"compress.steps: {name} follows {last}, which has to be the last")
-        last = name if one.last else ""
-        if graph and one.stage != "graph":
+        last = name if item.last else ""
+        if graph and item.stage != "graph":
             raise UserError(f"compress.steps: {name} works on networks, but {graph} made a graph")
-        graph = graph or (name if one.stage == "graph" else "")
-        fragile = fragile or (name if one.lost_by_training else "")
+        graph = graph or (name if item.stage == "graph" else "")
+        fragile = fragile or (name if item.lost_by_training else "")
         if graph and step.heal.epochs:
             raise UserError(
                 f"compress.steps: {name} heals, but a graph cannot be trained; heal the last step before it"
             )
-        if fragile and any(heal.epochs for heal in one.heals(step)):
+        if fragile and any(heal.epochs for heal in item.heals(step)):
             raise UserError(f"compress.steps: {name} trains, which would undo {fragile}; put that behind all training")
 
 
@@ -84,8 +84,8 @@ def run_pipeline(
     """
     check_order(steps)
     line = _Line(config, model, context, out)
-    for number, (step, one) in enumerate(steps, 1):
-        line.step(f"{number}-{one.name}", step, one)
+    for number, (step, item) in enumerate(steps, 1):
+        line.step(f"{number}-{item.name}", step, item)
     return PipelineResult(line.artifact, line.bundle, line.records, line.bundles)
 
 
@@ -114,33 +114,33 @@ class _Line:
         self.records: list[StepRecord] = []
         self._add({"name": "start", "pass": "", "state": "start", "reason": "", "verdict": first.to_json()})
 
-    def step(self, name: str, step: Step, one: Pass) -> None:
+    def step(self, name: str, step: Step, item: Pass) -> None:
         """Do one step, or take it from its folder where it is finished."""
         budget = self._budget(step)
         retries = self.config.retries if step.retries is None else step.retries
         self.key = atomic_io.digest(
-            [self.key, one.config.model_dump(mode="json"), step.model_dump(mode="json"), asdict(budget), retries]
+            [self.key, item.config.model_dump(mode="json"), step.model_dump(mode="json"), asdict(budget), retries]
         )
         folder = artifact_store.open_step_folder(self.out / "steps" / name, self.key)
-        if one.stage == "graph":
+        if item.stage == "graph":
             self.artifact = self.bundle
         done = folder / "step.json"
         if done.exists():
             record = artifact_store.step_record(done)
             self.context.say(f"step {name}: finished before; {record['reason']}")
         else:
-            record = self._done(name, step, one, budget, retries, folder)
+            record = self._done(name, step, item, budget, retries, folder)
             atomic_io.write_json(done, record)
         if record["state"] == "accepted":
-            self.artifact = artifact_store.load(folder, one.stage)
+            self.artifact = artifact_store.load(folder, item.stage)
             self.bundle = self.bundles[name] = artifact_store.bundle_for(self.artifact, folder, self.context.export)
         self._add(record)
 
-    def _done(self, name: str, step: Step, one: Pass, budget: Budget, retries: int, folder: Path) -> StepRecord:
+    def _done(self, name: str, step: Step, item: Pass, budget: Budget, retries: int, folder: Path) -> StepRecord:
         self.context.say(f"step {name}:")
         trial = StepSearch(
-            given=self.artifact, bundle=self.bundle, one=one, heal=step.heal,
-            faster=one.faster if step.faster is None else step.faster, retries=retries,
+            given=self.artifact, bundle=self.bundle, one=item, heal=step.heal,
+            faster=item.faster if step.faster is None else step.faster, retries=retries,
             judge=lambda artifact: self._verdict(artifact, budget),
             context=replace(self.context, folder=folder, seeds=self.context.seeds.child(f"compress/{name}")),
         )  # fmt: skip
@@ -149,11 +149,11 @@ class _Line:
         except LeansortError as error:
             error.args = (f"step {name}: {error}",)
             raise
-        return {"name": name, "pass": one.name, "settings": one.config.model_dump(mode="json"), **record}
+        return {"name": name, "pass": item.name, "settings": item.config.model_dump(mode="json"), **record}
 
     def _verdict(self, artifact: Artifact, budget: Budget) -> BudgetVerdict:
-        said = predict_classes(artifact, self.context.val, self.config.engine)
-        return judge(self.truth, self.said, said, self.bundle.meta.labels, budget)
+        classes = predict_classes(artifact, self.context.val, self.config.engine)
+        return judge(self.truth, self.said, classes, self.bundle.meta.labels, budget)
 
     def _budget(self, step: Step) -> Budget:
         f1, one_class = step.max_f1_drop, step.max_class_drop

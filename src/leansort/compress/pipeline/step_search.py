@@ -57,9 +57,9 @@ class StepSearch:
         tries: list[StepRecord] = []
         best: StepRecord | None = None
         low, high, share = 0.0, 1.0, 1.0
-        one: Pass | None = self.one
-        while one is not None and len(tries) <= self.retries:
-            tried = self._try(one, share)
+        item: Pass | None = self.one
+        while item is not None and len(tries) <= self.retries:
+            tried = self._try(item, share)
             tries.append(tried)
             self.context.say(f"  {100 * share:.0f} % of its strength: {tried['reason']}")
             if tried["state"] == "accepted":
@@ -71,13 +71,13 @@ class StepSearch:
             if share == 1.0 and tried["state"] != "refused":
                 break
             share = (low + high) / 2
-            one = self.one.weaker(share)
-        refused = [one for one in tries if one["state"] == "refused"]
+            item = self.one.weaker(share)
+        refused = [entry for entry in tries if entry["state"] == "refused"]
         return self._kept(best or (refused or tries)[-1], tries)
 
-    def _try(self, one: Pass, share: float) -> StepRecord:
+    def _try(self, item: Pass, share: float) -> StepRecord:
         folder = self.context.folder / f"try-{100 * share:g}"
-        outcome = self._cut(one, folder)
+        outcome = self._cut(item, folder)
         record: StepRecord = {"share": share, "notes": outcome.notes, "folder": folder.name}
         if outcome.left_alone:
             return {**record, "state": "left alone", "reason": f"left alone: {outcome.left_alone}"}
@@ -85,20 +85,20 @@ class StepSearch:
             speed = self._speed(outcome.artifact, folder / "cut")
             record["speed"] = speed
             if speed["low"] <= 1.0:
-                said = f"{speed['value']:.2f}x ({speed['low']:.2f} to {speed['high']:.2f})"
-                return {**record, "state": "left alone", "reason": f"no gain, left alone: {said} as fast"}
+                text = f"{speed['value']:.2f}x ({speed['low']:.2f} to {speed['high']:.2f})"
+                return {**record, "state": "left alone", "reason": f"no gain, left alone: {text} as fast"}
         verdict = self.judge(self._healed(outcome.artifact, folder))
         state = "accepted" if verdict.accepted else "refused"
         return {**record, "state": state, "reason": verdict.reason, "verdict": verdict.to_json()}
 
-    def _cut(self, one: Pass, folder: Path) -> PassOutcome:
+    def _cut(self, item: Pass, folder: Path) -> PassOutcome:
         """What the pass makes; kept, since it may rest on measured times, and training goes on from the same."""
         done = folder / "cut.json"
         if done.exists():
             kept = json_documents.read(done, artifact_store.CutNote, "step")
-            artifact = self.given if kept["left_alone"] else artifact_store.load(folder / "cut", one.stage)
+            artifact = self.given if kept["left_alone"] else artifact_store.load(folder / "cut", item.stage)
             return PassOutcome(artifact, kept["notes"], kept["left_alone"])
-        outcome = one.apply(self.given, replace(self.context, folder=folder))
+        outcome = item.apply(self.given, replace(self.context, folder=folder))
         if not outcome.left_alone:
             artifact_store.save(outcome.artifact, folder / "cut")
         atomic_io.write_json(done, {"notes": outcome.notes, "left_alone": outcome.left_alone})
@@ -125,6 +125,6 @@ class StepSearch:
             artifact = trained_model.load(last) if self.heal.epochs else artifact_store.load(last, self.one.stage)
             artifact_store.save(artifact, folder)
             artifact_store.bundle_for(artifact, last, self.context.export).save(folder / artifact_store.BUNDLE)
-        short = [{key: one[key] for key in ("share", "state", "reason")} for one in tries]
+        short = [{key: item[key] for key in ("share", "state", "reason")} for item in tries]
         note = {"note": self.one.note} if self.one.note else {}
         return {**{key: value for key, value in record.items() if key != "folder"}, **note, "tries": short}

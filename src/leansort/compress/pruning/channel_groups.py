@@ -85,47 +85,51 @@ def find_channel_groups(network: nn.Module, kept: Collection[nn.Module], size: i
         MissingExtraError: torch-pruning is not installed.
     """
     names = {module: name for name, module in network.named_modules()}
-    found: list[ChannelGroup] = []
+    channel_groups: list[ChannelGroup] = []
     try:
         dependencies = DependencyGraph(network, size)
         for group in dependencies.groups(kept):
             if all(side.is_followed for side in group):
-                sets = (_coupled(one, names) for one in dependencies.numberings(group))
-                found += _parts(next((one for one in sets if one is not None), None))
+                sets = (_coupled(numbering, names) for numbering in dependencies.numberings(group))
+                channel_groups += _parts(next((item for item in sets if item is not None), None))
     except _FAULTS as error:
         cause = " ".join(str(error).split())[:120]
         raise Unprunable(f"its channels cannot be followed ({type(error).__name__}: {cause})") from None
-    if not found:
+    if not channel_groups:
         raise Unprunable("none of its channels can be followed from layer to layer")
-    return found
+    return channel_groups
 
 
 def _coupled(group: Sequence[Side], names: dict[nn.Module, str]) -> ChannelGroup | None:
     channels = len(group[0].roots)
-    layers = [one for one in group if isinstance(one.module, nn.Conv2d | nn.Linear | _BatchNorm)]
-    grouped = [one for one in layers if getattr(one.module, "groups", 1) > 1 and not is_depthwise(one.module)]
-    groups = {1, *(one.module.groups for one in grouped)}
+    layers = [item for item in group if isinstance(item.module, nn.Conv2d | nn.Linear | _BatchNorm)]
+    grouped = [layer for layer in layers if getattr(layer.module, "groups", 1) > 1 and not is_depthwise(layer.module)]
+    groups = {1, *(item.module.groups for item in grouped)}
     # Every group of a grouped convolution must lose the same places.
-    places = all(one.roots == {channel: channel for channel in range(channels)} for one in grouped)
-    if not places or len(groups) > 2 or channels % max(groups) or all(one.side != "out" for one in layers):
+    places = all(item.roots == {channel: channel for channel in range(channels)} for item in grouped)
+    if not places or len(groups) > 2 or channels % max(groups) or all(layer.side != "out" for layer in layers):
         return None
-    touches = tuple(LayerSide(names[one.module], one.side, one.roots) for one in layers)
+    touches = tuple(LayerSide(names[layer.module], layer.side, layer.roots) for layer in layers)
     return ChannelGroup(names[group[0].module], channels, max(groups), touches)
 
 
-def _parts(one: ChannelGroup | None) -> list[ChannelGroup]:
+def _parts(channel_group: ChannelGroup | None) -> list[ChannelGroup]:
     """Part the channels by the layers that touch them: where two layers make half each, each half is a width."""
-    if one is None:
+    if channel_group is None:
         return []
-    covered = [set(touch.roots.values()) for touch in one.touches]
+    covered = [set(touch.roots.values()) for touch in channel_group.touches]
     parts: dict[tuple[bool, ...], list[int]] = {}
-    for channel in range(one.channels):
+    for channel in range(channel_group.channels):
         parts.setdefault(tuple(channel in some for some in covered), []).append(channel)
     if len(parts) == 1:
-        return [one]
-    return [_part(one, channels) for channels in parts.values()] if one.groups == 1 else []
+        return [channel_group]
+    return [_part(channel_group, channels) for channels in parts.values()] if channel_group.groups == 1 else []
 
 
-def _part(one: ChannelGroup, channels: Sequence[int]) -> ChannelGroup:
-    touches = [touch.among({channel: number for number, channel in enumerate(channels)}) for touch in one.touches]
-    return ChannelGroup(f"{one.name}:{channels[0]}", len(channels), 1, tuple(touch for touch in touches if touch.roots))
+def _part(channel_group: ChannelGroup, channels: Sequence[int]) -> ChannelGroup:
+    touches = [
+        touch.among({channel: number for number, channel in enumerate(channels)}) for touch in channel_group.touches
+    ]
+    return ChannelGroup(
+        f"{channel_group.name}:{channels[0]}", len(channels), 1, tuple(touch for touch in touches if touch.roots)
+    )

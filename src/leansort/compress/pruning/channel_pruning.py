@@ -137,7 +137,7 @@ class _Cutter:
         try:
             return self._cut(select_channels(self.sets, self.scores, amount, scope, round_to, largest))
         except Unprunable as error:
-            self.sets = [one for one in self.sets if self._sound(one)]
+            self.sets = [item for item in self.sets if self._sound(item)]
             if not self.sets:
                 raise self._refused(error) from None
         try:
@@ -148,10 +148,10 @@ class _Cutter:
     def _cut(self, gone: Mapping[str, set[int]]) -> TrainedModel:
         return remove_channels(self.model, self.network, self.sets, gone)
 
-    def _sound(self, one: ChannelGroup) -> bool:
+    def _sound(self, channel_group: ChannelGroup) -> bool:
         """Whether a set of channels can shrink alone."""
         try:
-            self._cut({one.name: one.of_units(range(one.units // 2))})
+            self._cut({channel_group.name: channel_group.of_units(range(channel_group.units // 2))})
         except Unprunable:
             return False
         return True

@@ -36,16 +36,16 @@ def select_channels(
     Returns:
         By a set's name the channels of it that go; sets that stay whole are left out.
     """
-    able = [one for one in sets if one.name in scores]
+    able = [entry for entry in sets if entry.name in scores]
     lost = _ranked_together(able, scores, amount, largest) if scope == "global" else None
     out = {}
-    for one in able:
-        wanted = one.units * (1.0 - amount) if lost is None else one.units - lost[one.name]
-        least = one.units - _most(one, largest)
-        gone = one.units - _left(one.units, wanted, round_to // math.gcd(one.groups, round_to), least)
+    for item in able:
+        wanted = item.units * (1.0 - amount) if lost is None else item.units - lost[item.name]
+        least = item.units - _most(item, largest)
+        gone = item.units - _left(item.units, wanted, round_to // math.gcd(item.groups, round_to), least)
         if gone:
-            order = torch.argsort(scores[one.name], stable=True)
-            out[one.name] = one.of_units(order[:gone].tolist())
+            order = torch.argsort(scores[item.name], stable=True)
+            out[item.name] = item.of_units(order[:gone].tolist())
     return out
 
 
@@ -53,9 +53,11 @@ def _ranked_together(
     sets: Sequence[ChannelGroup], scores: Mapping[str, Tensor], amount: float, largest: float
 ) -> Counter[str]:
     """Units that each set loses when the worst go, whichever set they are in."""
-    width = {one.name: one.groups for one in sets}
-    budget = amount * sum(one.channels for one in sets)
-    worst = [(score, one.name) for one in sets for score in sorted(scores[one.name].tolist())[: _most(one, largest)]]
+    width = {item.name: item.groups for item in sets}
+    budget = amount * sum(item.channels for item in sets)
+    worst = [
+        (score, item.name) for item in sets for score in sorted(scores[item.name].tolist())[: _most(item, largest)]
+    ]
     lost: Counter[str] = Counter()
     for _, name in sorted(worst):
         budget -= width[name]
@@ -65,8 +67,8 @@ def _ranked_together(
     return lost
 
 
-def _most(one: ChannelGroup, largest: float) -> int:
-    return int(one.units * largest + 1e-9)
+def _most(channel_group: ChannelGroup, largest: float) -> int:
+    return int(channel_group.units * largest + 1e-9)
 
 
 def _left(units: int, wanted: float, step: int, least: int) -> int:

@@ -82,7 +82,7 @@ class DependencyGraph:
             if not isinstance(layer, nn.Conv2d | nn.Linear) or layer in seen or self._folds(node):
                 continue
             group = self._follow(layer, range(layer.weight.shape[0]))
-            touched = {one.module for one in group if one.side != "in"}
+            touched = {item.module for item in group if item.side != "in"}
             if touched.isdisjoint(kept):
                 yield group
             seen |= touched
@@ -94,7 +94,7 @@ class DependencyGraph:
         """
         if self._is_independent(group):
             yield group
-        others = [one.module for one in group if one.side == "out" and one.module is not group[0].module]
+        others = [item.module for item in group if item.side == "out" and item.module is not group[0].module]
         for layer in sorted(others, key=lambda layer: len(layer.weight)):
             again = self._follow(layer, range(len(layer.weight)))
             if _covered(again) == _covered(group) and self._is_independent(again):
@@ -104,9 +104,9 @@ class DependencyGraph:
         """Whether half of the channels, cut either way, take along what the whole group says of them and no more."""
         root = group[0]
         for some in (range(len(root.roots) // 2), range(0, len(root.roots), 2)):
-            said = _covered(group, some)
+            text = _covered(group, some)
             if len(some) and _covered(self._follow(root.module, some)) != {
-                key: own for key, own in said.items() if own
+                key: own for key, own in text.items() if own
             }:
                 return False
         return True
@@ -149,8 +149,8 @@ def is_depthwise(layer: nn.Module) -> bool:
 def _covered(group: list[Side], roots: Collection[int] | None = None) -> dict[tuple[Any, str], frozenset[int]]:
     """The channels that each side loses, to some channels of the first layer or to all."""
     return {
-        (one.module, one.side): frozenset(own for own, root in one.roots.items() if roots is None or root in roots)
-        for one in group
+        (item.module, item.side): frozenset(own for own, root in item.roots.items() if roots is None or root in roots)
+        for item in group
     }
 
 
@@ -159,7 +159,7 @@ def _flattens(node: Any) -> bool:
     waiting = list(node.outputs)
     for after in waiting:
         if after.type.name == "ELEMENTWISE":
-            waiting += [one for one in after.outputs if one not in waiting]
+            waiting += [output for output in after.outputs if output not in waiting]
         elif not isinstance(after.module, nn.Linear | nn.BatchNorm1d):
             return False
     return len(getattr(node.grad_fn, "_saved_self_sym_sizes", ())) == 4

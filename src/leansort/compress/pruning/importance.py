@@ -45,7 +45,7 @@ def score_channels(
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.affine]
     if kind == "bn_scale" and not norms:
         raise UserError("importance bn_scale reads the factors of batch norms, and this network has none; take l1")
-    drawn = {one.name: _drawn(one, seeds) if kind == "random" else _voted(network, one, kind) for one in sets}
+    drawn = {item.name: _drawn(item, seeds) if kind == "random" else _voted(network, item, kind) for item in sets}
     return {name: score for name, score in drawn.items() if score is not None}
 
 
@@ -55,20 +55,20 @@ def take_gradients(source: nn.Module, target: nn.Module) -> None:
     Raises:
         ValueError: there are none at all.
     """
-    found = {name: weight.grad for name, weight in source.named_parameters() if weight.grad is not None}
-    if not found:
+    result = {name: weight.grad for name, weight in source.named_parameters() if weight.grad is not None}
+    if not result:
         raise ValueError("gradients() left no gradient in .grad of any weight")
     for name, weight in target.named_parameters():
-        weight.grad = found[name].detach().to(weight) if name in found else torch.zeros_like(weight)
+        weight.grad = result[name].detach().to(weight) if name in result else torch.zeros_like(weight)
 
 
-def _drawn(one: ChannelGroup, seeds: Seeds) -> Tensor:
-    generator = torch.Generator().manual_seed(seeds.child(f"importance/{one.name}").value)
-    return torch.rand(one.units, generator=generator)
+def _drawn(channel_group: ChannelGroup, seeds: Seeds) -> Tensor:
+    generator = torch.Generator().manual_seed(seeds.child(f"importance/{channel_group.name}").value)
+    return torch.rand(channel_group.units, generator=generator)
 
 
-def _voted(network: nn.Module, one: ChannelGroup, kind: Importance) -> Tensor | None:
-    votes = [(touch.side, _vote(network, one, touch, kind)) for touch in one.touches]
+def _voted(network: nn.Module, channel_group: ChannelGroup, kind: Importance) -> Tensor | None:
+    votes = [(touch.side, _vote(network, channel_group, touch, kind)) for touch in channel_group.touches]
     written = [vote for side, vote in votes if vote is not None and side != "in"]
     read = [vote for side, vote in votes if vote is not None and side == "in"]
     if not written + read:
@@ -77,10 +77,10 @@ def _voted(network: nn.Module, one: ChannelGroup, kind: Importance) -> Tensor | 
         worth = (torch.stack(written).mean(0) * torch.stack(read).mean(0)).sqrt()
     else:  # gradients know already what comes in and what becomes of it
         worth = torch.stack(written + read).mean(0)
-    return _relative(worth.view(one.groups, one.units).mean(0))
+    return _relative(worth.view(channel_group.groups, channel_group.units).mean(0))
 
 
-def _vote(network: nn.Module, one: ChannelGroup, touch: LayerSide, kind: Importance) -> Tensor | None:
+def _vote(network: nn.Module, channel_group: ChannelGroup, touch: LayerSide, kind: Importance) -> Tensor | None:
     """What a layer says of a set's channels, (channels,): the mean over its own that go with each."""
     layer = network.get_submodule(touch.layer)
     norm = isinstance(layer, _BatchNorm)
@@ -88,8 +88,8 @@ def _vote(network: nn.Module, one: ChannelGroup, touch: LayerSide, kind: Importa
         return None
     values = _by_channel(_values(layer.weight, kind), layer, touch.side)  # type: ignore[arg-type]
     own, roots = torch.tensor(list(touch.roots)), torch.tensor(list(touch.roots.values()))
-    sums = torch.zeros(one.channels, dtype=values.dtype).index_add_(0, roots, values[own])
-    return _relative(sums / torch.bincount(roots, minlength=one.channels).clamp(min=1))
+    sums = torch.zeros(channel_group.channels, dtype=values.dtype).index_add_(0, roots, values[own])
+    return _relative(sums / torch.bincount(roots, minlength=channel_group.channels).clamp(min=1))
 
 
 def _values(weight: Tensor, kind: Importance) -> Tensor:

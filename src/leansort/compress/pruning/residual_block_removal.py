@@ -30,12 +30,12 @@ def find_removable_blocks(model: TrainedModel) -> list[str]:
     """
     network = model.network()
     graph, same = trace(network), _same_shape(model.network(), model.preprocess.size)
-    found: dict[tuple[fx.Node, fx.Node], str] = {}
+    texts: dict[tuple[fx.Node, fx.Node], str] = {}
     for name, nodes in _scopes(graph).items():
         ends = _ends(nodes)
         if ends and name in same and _adds(network, *ends, set(nodes)):
-            found[ends] = name  # of a block and a container of nothing else, the inner one comes last
-    return [name for name in found.values() if not any(name.startswith(f"{outer}.") for outer in found.values())]
+            texts[ends] = name  # of a block and a container of nothing else, the inner one comes last
+    return [name for name in texts.values() if not any(name.startswith(f"{outer}.") for outer in texts.values())]
 
 
 def remove_blocks(model: TrainedModel, names: Sequence[str]) -> TrainedModel:
@@ -131,7 +131,11 @@ def _same_shape(network: nn.Module, size: int) -> set[str]:
     same = set()
 
     def note(name: str, given: Any, out: Any) -> None:
-        if len(given) == 1 and all(isinstance(one, Tensor) for one in (given[0], out)) and given[0].shape == out.shape:
+        if (
+            len(given) == 1
+            and all(isinstance(item, Tensor) for item in (given[0], out))
+            and given[0].shape == out.shape
+        ):
             same.add(name)
 
     for name, module in network.named_modules():

@@ -60,9 +60,9 @@ def remove_channels(
 
 def _gone(sets: Sequence[ChannelGroup], chosen: Mapping[str, set[int]]) -> dict[str, _Gone]:
     gone: dict[str, _Gone] = defaultdict(_Gone)
-    for one in sets:
-        for touch in one.touches:
-            own = {channel for channel, root in touch.roots.items() if root in chosen.get(one.name, ())}
+    for item in sets:
+        for touch in item.touches:
+            own = {channel for channel, root in touch.roots.items() if root in chosen.get(item.name, ())}
             if own and touch.side != "in":
                 gone[touch.layer].out |= own
             if own and touch.side != "out":

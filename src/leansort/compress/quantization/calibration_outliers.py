@@ -48,17 +48,17 @@ def select_typical(bundle: Bundle, pixels: Pixels, share: float) -> npt.NDArray[
 def layer_extremes(bundle: Bundle, pixels: Pixels) -> Floats:
     """The largest absolute output of each layer on each picture, (n, layers); in OpenVINO's format without its bias."""
     run = layer_outputs(bundle.graph)[1] if bundle.format == "onnx" else _openvino_outputs(bundle)
-    found = []
+    result = []
     for start in range(0, len(pixels), BATCH):
         batch = np.ascontiguousarray(pixels[start : start + BATCH])
-        found.append(np.stack([np.abs(out.reshape(len(batch), -1)).max(axis=1) for out in run(batch)], axis=1))
-    return np.concatenate(found)
+        result.append(np.stack([np.abs(out.reshape(len(batch), -1)).max(axis=1) for out in run(batch)], axis=1))
+    return np.concatenate(result)
 
 
 def _openvino_outputs(bundle: Bundle) -> Callable[[Pixels], list[Floats]]:
     model = openvino_graph.read(bundle, fold=True)
     layers = openvino_graph.layers(model)
     added = model.add_outputs([node.output(0) for node in layers.values()])
-    places = [list(model.outputs).index(one) for one in added]
+    places = [list(model.outputs).index(item) for item in added]
     run = openvino_graph.compile_model(model)
     return lambda batch: [outputs[place] for outputs in [run(batch)] for place in places]

@@ -82,8 +82,8 @@ def calibrate_ranges(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module
     """Find the ranges of a prepared network on normalized (b, 3, h, w) batches; in evaluation mode otherwise."""
     network.eval()
     ranges = [module for module in network.modules() if isinstance(module, Uint8Activations)]
-    for one in ranges:
-        one.train()
+    for item in ranges:
+        item.train()
     with torch.no_grad():
         for x_bchw in batches:
             network(x_bchw)

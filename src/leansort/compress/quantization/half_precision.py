@@ -51,7 +51,7 @@ def halve(model: Any, kind: Half = "fp16") -> None:
         if node.get_type_name() != "Constant" or node.get_element_type().get_type_name() != "f32":
             continue
         output = node.output(0)
-        readers = {one.get_node().get_type_name() for one in output.get_target_inputs()}
+        readers = {target_input.get_node().get_type_name() for target_input in output.get_target_inputs()}
         half = None if readers.intersection(_QUANTIZERS) else _rounded(node.data, kind)
         if half is not None:  # rounded already, however OpenVINO turns them into its own 16 bits
             output.replace(ops.convert(ops.constant(half.astype(np.float32), dtype=wanted), "f32").output(0))

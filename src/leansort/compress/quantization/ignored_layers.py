@@ -43,8 +43,8 @@ def select_ignored_layers(nodes: Sequence[GraphNode], layers: Collection[str], i
 
 def _nearest(edges: Sequence[tuple[str, Collection[str]]], layers: Collection[str]) -> dict[str, set[str]]:
     """For each node, the layers met first when going from it along the edges."""
-    found: dict[str, set[str]] = {}
+    texts: dict[str, set[str]] = {}
     for name, others in edges:
-        met = [{other} if other in layers else found.get(other, set()) for other in others]
-        found[name] = set().union(*met)
-    return found
+        met = [{other} if other in layers else texts.get(other, set()) for other in others]
+        texts[name] = set().union(*met)
+    return texts

@@ -50,11 +50,11 @@ def fold_input_normalization(graph: bytes) -> GreyGraph | None:
     """
     model = onnx.load_from_string(graph)
     makers = {value: node for node in model.graph.node for value in node.output}
-    constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    constants = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     conv = next((node for node in model.graph.node if node.op_type == "Conv"), None)
     chain = _chain(conv, makers) if conv else []
     if [node.op_type for node in chain] != ["Div", "Sub", "Cast"] or not all(
-        len([one for one in model.graph.node if node.output[0] in one.input]) == 1 for node in chain
+        len([item for item in model.graph.node if node.output[0] in item.input]) == 1 for node in chain
     ):
         return None
     divide, subtract, cast = chain
@@ -78,11 +78,11 @@ def fold_input_normalization(graph: bytes) -> GreyGraph | None:
 
 def _chain(conv: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> list[onnx.NodeProto]:
     """The three nodes in front of a convolution, the nearest first."""
-    found, value = list[onnx.NodeProto](), conv.input[0]
-    while value in makers and len(found) < 3:
-        found.append(makers[value])
+    node_protoes, value = list[onnx.NodeProto](), conv.input[0]
+    while value in makers and len(node_protoes) < 3:
+        node_protoes.append(makers[value])
         value = makers[value].input[0]
-    return found
+    return node_protoes
 
 
 def _fold(

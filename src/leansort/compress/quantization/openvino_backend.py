@@ -60,7 +60,7 @@ def quantize(
 def int8_layers(model: Any) -> list[str]:
     """Names of the layers of an `openvino.Model` whose weights are int8."""
     stored = ((name, weight(node)) for name, node in layers(model).items())
-    return [name for name, one in stored if one and one.get_element_type().get_type_name() in ("i8", "u8")]
+    return [name for name, item in stored if item and item.get_element_type().get_type_name() in ("i8", "u8")]
 
 
 def _ignored(nncf: Any, model: Any, keep_float: Collection[str]) -> Any:
@@ -73,13 +73,13 @@ def _ignored(nncf: Any, model: Any, keep_float: Collection[str]) -> Any:
 
 def _nodes(model: Any) -> list[GraphNode]:
     """Everything that is computed from the pixels; constants and what is made of them have no part in it."""
-    found: dict[str, GraphNode] = {}
+    graph_nodes: dict[str, GraphNode] = {}
     for node in model.get_ordered_ops():
         reads = [node.input_value(i).get_node().get_friendly_name() for i in range(node.get_input_size())]
-        computed = tuple(name for name in reads if name in found)
+        computed = tuple(name for name in reads if name in graph_nodes)
         if computed or node.get_type_name() == "Parameter":
-            found[node.get_friendly_name()] = GraphNode(node.get_friendly_name(), computed)
-    return list(found.values())
+            graph_nodes[node.get_friendly_name()] = GraphNode(node.get_friendly_name(), computed)
+    return list(graph_nodes.values())
 
 
 def _ranges(nncf: Any, method: str) -> Any:

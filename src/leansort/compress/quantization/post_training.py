@@ -126,11 +126,11 @@ def quantization_sensitivity(
     scale = 1 / bundle.meta.temperature
     float_logits = scale * _logits(bundle, pixels)
     graph = CalibratedGraph.of(bundle.graph, _batches(pixels), method)
-    found = []
+    result = []
     for name in quantizable_layers(bundle):
         alone = Bundle(bundle.meta, {"graph.onnx": graph.quantized(only=name)})
-        found.append((name, distance(float_logits, scale * _logits(alone, pixels))))
-    return found
+        result.append((name, distance(float_logits, scale * _logits(alone, pixels))))
+    return result
 
 
 def _kl(reference: Logits, other: Logits) -> float:

@@ -25,11 +25,11 @@ _DAMAGE = re.compile(
 
 def fault(data: bytes, lines: IO[bytes]) -> str:
     """What the decoder says of a picture that changes its pixels; empty where it says nothing of the kind."""
-    said = _said(data, lines)
-    if said and data[:2] == SOI:
-        said = _said(without_oddities(data), lines)
-    found = _DAMAGE.search(said)
-    return next((part for part in found.groups() if part), "") if found else ""
+    text = _said(data, lines)
+    if text and data[:2] == SOI:
+        text = _said(without_oddities(data), lines)
+    hit = _DAMAGE.search(text)
+    return next((part for part in hit.groups() if part), "") if hit else ""
 
 
 def _said(data: bytes, lines: IO[bytes]) -> str:

@@ -76,8 +76,8 @@ class Watch:
     def damaged(self) -> list[str]:
         """A line for each picture that was noted and is damaged; each is told once."""
         suspects, self._suspects = self._suspects, []
-        found = [(path, self.fault_of(path)) for path in dict.fromkeys(suspects)]
-        return [f"{path} is damaged: {why}" for path, why in found if why]
+        fromkeys = [(path, self.fault_of(path)) for path in dict.fromkeys(suspects)]
+        return [f"{path} is damaged: {why}" for path, why in fromkeys if why]
 
     def fault_of(self, path: Path) -> str:
         """What is wrong with the pixels of a file that decoders complained of; empty where nothing is."""
@@ -127,7 +127,7 @@ class _Judge:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    path = os.pathsep.join(one for one in sys.path if one)
+    path = os.pathsep.join(item for item in sys.path if item)
     return subprocess.Popen(
         [sys.executable, "-m", "leansort.core.damage.judge"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": path},
@@ -160,7 +160,7 @@ class _Capture:
             sys.stderr = self._python
         self._file.seek(0)
         lines = self._file.read().splitlines(keepends=True)
-        os.write(2, b"".join(one for one in lines if not _DECODERS.search(one.decode(errors="replace"))))
+        os.write(2, b"".join(line for line in lines if not _DECODERS.search(line.decode(errors="replace"))))
         os.close(self._real)
         self._file.close()
 

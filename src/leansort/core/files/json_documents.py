@@ -49,7 +49,7 @@ def read_lines(path: Path, shape: type[T], what: str) -> list[T]:
     """Read a file of one JSON value a line; see `read`."""
     _require_plain(path, what)
     values = text_files.read_json_lines(path, what)
-    return [checked(one, shape, f"{what}: {path}: value {number}") for number, one in enumerate(values, 1)]
+    return [checked(value, shape, f"{what}: {path}: value {number}") for number, value in enumerate(values, 1)]
 
 
 def checked(tree: Any, shape: type[T], where: str) -> T:
@@ -84,7 +84,7 @@ def require_sane(tree: Any, where: str) -> None:
         depth = place[0] + 1 if place else 1
         if fault or (inner and depth > MOST_DEPTH):
             raise IntegrityError(f"{where}: {_named(place)}: {fault or f'nested deeper than {MOST_DEPTH}'}")
-        open_ones += [(one, (depth, key, place)) for key, one in inner]
+        open_ones += [(item, (depth, key, place)) for key, item in inner]
 
 
 def _fault(value: Any) -> str:

@@ -213,6 +213,6 @@ def _require_text(names: Iterable[str], root: Path) -> None:
 def _require_readable(passed: Iterable[PassedOver], places: Sequence[Place], root: Path) -> None:
     """Refuse to go on without a whole class or split."""
     parents = {place for place, _ in places} | {place[:-1] for place, split in places if split}
-    for one in passed:
-        if one.kind == UNREADABLE and tuple(one.name.split("/"))[:-1] in parents:
-            raise UserError(f"data folder: {root / one.name} may not be read")
+    for item in passed:
+        if item.kind == UNREADABLE and tuple(item.name.split("/"))[:-1] in parents:
+            raise UserError(f"data folder: {root / item.name} may not be read")

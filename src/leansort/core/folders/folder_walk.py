@@ -88,7 +88,7 @@ class Walk:
                         self._follow(name, kind, identity)
         self.files.sort(key=_parts)
         self.folders.sort(key=_parts)
-        self.passed.sort(key=lambda one: _parts(one.name))
+        self.passed.sort(key=lambda item: _parts(item.name))
         return self
 
     def _scan(self, start: str) -> None:
@@ -159,17 +159,17 @@ class Walk:
         """What a link leads to; 0, and passed over, where it must not be followed."""
         path = os.path.join(self.root, name)
         try:
-            found = Path(path).stat()
+            result = Path(path).stat()
         except OSError:
             self._pass(NOWHERE, name)
             return 0, (0, 0)
-        if stat.S_ISDIR(found.st_mode) and _holds(path, os.path.split(path)[0]):
+        if stat.S_ISDIR(result.st_mode) and _holds(path, os.path.split(path)[0]):
             self._pass(CYCLE, name)
             return 0, (0, 0)
-        if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+        if not (stat.S_ISDIR(result.st_mode) or stat.S_ISREG(result.st_mode)):
             self._pass(DEVICE, name)
             return 0, (0, 0)
-        return stat.S_IFMT(found.st_mode), _identity(found)
+        return stat.S_IFMT(result.st_mode), _identity(result)
 
     def _follow(self, name: str, kind: int, identity: Identity) -> None:
         if kind == stat.S_IFDIR:
@@ -181,8 +181,8 @@ class Walk:
         self.passed.append(passed_over(kind, name))
 
 
-def _identity(found: os.stat_result) -> Identity:
-    return found.st_dev, found.st_ino
+def _identity(stat_result: os.stat_result) -> Identity:
+    return stat_result.st_dev, stat_result.st_ino
 
 
 def _holds(folder: str, place: str) -> bool:

@@ -45,7 +45,7 @@ class ImageFiles:
     @property
     def counts(self) -> dict[str, int]:
         """How many files of each kind were passed over."""
-        return dict(Counter(one.kind for one in self.passed))
+        return dict(Counter(item.kind for item in self.passed))
 
     def summary(self) -> str:
         """One line about what was passed over; empty where nothing was."""
@@ -78,8 +78,8 @@ def image_files(root: Path) -> ImageFiles:
 def summary(passed: Iterable[PassedOver]) -> str:
     """One line: how many were passed over, of which kinds and endings, with some names; empty where none was."""
     kinds = defaultdict[str, list[str]](list)
-    for one in passed:
-        kinds[one.kind].append(one.name)
+    for item in passed:
+        kinds[item.kind].append(item.name)
     parts = []
     for kind, names in kinds.items():
         listed = ", ".join(" ".join(name.split()) for name in names[:_NAMED]) + ", …" * (len(names) > _NAMED)
@@ -136,10 +136,10 @@ class KnownNames:
             self._forms = defaultdict(list)
             for known in self._names:
                 self._forms[unicodedata.normalize("NFC", known)].append(known)
-        found = self._forms.get(unicodedata.normalize("NFC", name), [])
-        if len(found) > 1:
-            raise UserError(f"{what}: {name!r} means {len(found)} files, which differ only in their Unicode form")
-        return found[0] if found else None
+        result = self._forms.get(unicodedata.normalize("NFC", name), [])
+        if len(result) > 1:
+            raise UserError(f"{what}: {name!r} means {len(result)} files, which differ only in their Unicode form")
+        return result[0] if result else None
 
 
 class NamedFiles:
@@ -163,16 +163,16 @@ class NamedFiles:
             return exact
         place = self.root
         for part in Path(name).parts:
-            found = self._known(place).match(part, f"file name in {place}")
-            if found is None:
+            hit = self._known(place).match(part, f"file name in {place}")
+            if hit is None:
                 return exact
-            place = place / found
+            place = place / hit
         return place
 
     def _known(self, folder: Path) -> KnownNames:
         if folder not in self._folders:
             try:
-                self._folders[folder] = KnownNames(one.name for one in folder.iterdir())
+                self._folders[folder] = KnownNames(path.name for path in folder.iterdir())
             except OSError:
                 self._folders[folder] = KnownNames(())
         return self._folders[folder]

@@ -55,10 +55,10 @@ def require_none(tree: FolderTree, place: Parts, root: Path, named: Collection[s
                 f"data folder: {where / name} holds folders called as those beside it ({_shown(same)}), as a copy of "
                 f"the data set does; move it elsewhere, or give {where / name} alone"
             )
-    deep = {name: one for name, one in contents.items() if not one.flat and name not in named}
-    for (first, one), (second, other) in itertools.combinations(deep.items(), 2):
-        same = sorted(one.inner & other.inner)
-        if len(same) > 1 and (_is_variant(first) or _is_variant(second) or _alike(one, other)):
+    deep = {name: item for name, item in contents.items() if not item.flat and name not in named}
+    for (first, combination), (second, other) in itertools.combinations(deep.items(), 2):
+        same = sorted(combination.inner & other.inner)
+        if len(same) > 1 and (_is_variant(first) or _is_variant(second) or _alike(combination, other)):
             raise UserError(
                 f"data folder: {where} has {first!r} and {second!r}, which both hold the folders {_shown(same)}, as "
                 f"copies of one data set do; give one of them, such as {where / first}, or, where these two are "
@@ -79,8 +79,8 @@ def _contents(tree: FolderTree, place: Parts) -> dict[str, _Content]:
     return contents
 
 
-def _alike(one: _Content, other: _Content) -> bool:
-    return 2 * len(one.tails & other.tails) >= min(len(one.tails), len(other.tails))
+def _alike(content: _Content, other: _Content) -> bool:
+    return 2 * len(content.tails & other.tails) >= min(len(content.tails), len(other.tails))
 
 
 def _is_variant(name: str) -> bool:

@@ -46,11 +46,11 @@ class Tensor:
         if "raw" in self.fields:
             start, end = self.fields["raw"]
             return np.frombuffer(self.data[start:end], DTYPES[self.type]).reshape(self.shape)
-        found: list[Any] = wire.floats(self.data, self.fields, "f") or wire.integers(self.data, self.fields, "i")
-        found = found or wire.integers(self.data, self.fields, "l")
-        if self.type not in (FLOAT, UINT8, INT8, INT32, INT64, BOOL) or len(found) != self.elements:
+        values: list[Any] = wire.floats(self.data, self.fields, "f") or wire.integers(self.data, self.fields, "i")
+        values = values or wire.integers(self.data, self.fields, "l")
+        if self.type not in (FLOAT, UINT8, INT8, INT32, INT64, BOOL) or len(values) != self.elements:
             return None
-        whole = np.array(found, np.float64 if self.type == FLOAT else np.int64)
+        whole = np.array(values, np.float64 if self.type == FLOAT else np.int64)
         return whole.astype(DTYPES[self.type]).reshape(self.shape)
 
 
@@ -106,10 +106,10 @@ class Node:
         return wire.floats(self.data, self._of(name, 6), "floats")
 
     def _of(self, name: str, kind: int) -> Fields:
-        found = self.attributes.get(name, {"type": kind})
-        if found.get("type") != kind:
+        result = self.attributes.get(name, {"type": kind})
+        if result.get("type") != kind:
             raise UnsoundGraphError(f"has a {self} whose {shown(name)} is of another type")
-        return found
+        return result
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -154,7 +154,7 @@ def read(data: bytes) -> Model:
         if len(graph.get(what, ())) > NODES:
             raise UnsoundGraphError(f"has {len(graph[what])} {what}, at most {NODES} are read")
     constants = [_tensor(data, span) for span in graph.get("constants", ())]
-    named = {one.name: one for one in constants}
+    named = {constant.name: constant for constant in constants}
     if len(named) < len(constants) or "" in named:
         raise UnsoundGraphError("has two constants of one name, or one without")
     nodes = [_node(data, span) for span in graph.get("nodes", ())]
@@ -176,8 +176,8 @@ def _opset(data: bytes, model: Fields) -> int:
 def _node(data: bytes, span: Span) -> Node:
     node = messages.NODE.read(data, span)
     attributes: dict[str, Fields] = {}
-    for one in node.get("attributes", ()):
-        fields = messages.ATTRIBUTE.read(data, one)
+    for item in node.get("attributes", ()):
+        fields = messages.ATTRIBUTE.read(data, item)
         name, kind = wire.text(data, fields.get("name", (0, 0))), fields.get("type", 0)
         if (
             kind not in messages.KINDS
@@ -193,8 +193,8 @@ def _node(data: bytes, span: Span) -> Node:
     return Node(
         wire.text(data, node.get("kind", (0, 0))),
         wire.text(data, node["domain"]) if "domain" in node else "",
-        [wire.text(data, one) for one in node.get("inputs", ())],
-        [wire.text(data, one) for one in node.get("outputs", ())],
+        [wire.text(data, entry) for entry in node.get("inputs", ())],
+        [wire.text(data, entry) for entry in node.get("outputs", ())],
         data, node, attributes,
     )  # fmt: skip
 
@@ -222,7 +222,7 @@ def _fits(fields: Fields, elements: int, bits: int) -> bool:
         start, end = fields["raw"]
         return fields.keys() <= messages.RAW and 8 * (end - start) == elements * bits + -elements * bits % 8
     typed = {key: fields[name] for key in messages.TYPED for name in (key, f"{key} packed") if name in fields}
-    room = sum(one[1] - one[0] if isinstance(one, tuple) else 1 for spans in typed.values() for one in spans)
+    room = sum(span[1] - span[0] if isinstance(span, tuple) else 1 for spans in typed.values() for span in spans)
     return len(typed) <= 1 and elements <= 2 * room
 
 
@@ -233,5 +233,5 @@ def _value(data: bytes, span: Span) -> Value:
     name, element = wire.text(data, fields.get("name", (0, 0))), tensor.get("element", 0)
     if "shape" not in tensor:
         return Value(name, element, None)
-    dims = [messages.DIM.read(data, one) for one in messages.SHAPE.read(data, tensor["shape"]).get("dims", ())]
+    dims = [messages.DIM.read(data, item) for item in messages.SHAPE.read(data, tensor["shape"]).get("dims", ())]
     return Value(name, element, tuple(wire.signed(dim["value"]) if "value" in dim else -1 for dim in dims))

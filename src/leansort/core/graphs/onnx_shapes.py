@@ -40,18 +40,18 @@ _TRUTHS = (
 _FRACTIONS = (FLOAT, 10, 11, 16)
 
 
-def _divided(one: Reading) -> list[Shape]:
+def _divided(reading: Reading) -> list[Shape]:
     """Whole numbers are divided by known ones only: by zero, the processor ends the program."""
-    divisor = one.value(1).known if one.value(0).type not in _FRACTIONS else 1
+    divisor = reading.value(1).known if reading.value(0).type not in _FRACTIONS else 1
     if divisor is None or not np.all(divisor > 0):
-        raise one.fault("divides whole numbers by what is not above zero")
-    return broadcast(one)
+        raise reading.fault("divides whole numbers by what is not above zero")
+    return broadcast(reading)
 
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_UNARY, same), **dict.fromkeys(_BROADCAST, broadcast), **axes.RULES, **indexing.RULES,
     **layer_rules.RULES,
-    "Div": _divided, "Mod": _divided, "DynamicQuantizeLinear": lambda one: [one.shape(), (), ()],
+    "Div": _divided, "Mod": _divided, "DynamicQuantizeLinear": lambda item: [item.shape(), (), ()],
 }  # fmt: skip
 
 
@@ -60,22 +60,22 @@ def _always(kind: int) -> Kind:
 
 
 def _like(at: int, otherwise: int) -> Kind:
-    return lambda one, _number: one.value(at).type if one.given(at) else otherwise
+    return lambda item, _number: item.value(at).type if item.given(at) else otherwise
 
 
 def _then(kind: int) -> Kind:
     """As the first input, and of that type whatever comes out second."""
-    return lambda one, number: kind if number else first_type(one, 0)
+    return lambda item, number: kind if number else first_type(item, 0)
 
 
-def _held(one: Reading, _number: int) -> int:
-    tensors = [one.node.tensor("value").type] if "value" in one.node.attributes else []
-    whole = {"value_int", "value_ints"} & one.node.attributes.keys()
+def _held(reading: Reading, _number: int) -> int:
+    tensors = [reading.node.tensor("value").type] if "value" in reading.node.attributes else []
+    whole = {"value_int", "value_ints"} & reading.node.attributes.keys()
     return tensors[0] if tensors else INT64 if whole else FLOAT
 
 
 def _told(attribute: str) -> Kind:
-    return lambda one, _number: one.node.whole(attribute, first_type(one, 0))
+    return lambda item, _number: item.node.whole(attribute, first_type(item, 0))
 
 
 KINDS: dict[str, Kind] = {
@@ -131,7 +131,9 @@ def _is(shape: Shape | None, sides: Shape) -> bool:
 
 def _listed(values: list[Value]) -> str:
     return (
-        "; ".join(f"type {one.type} {'of no shape' if one.shape is None else list(one.shape)}" for one in values[:3])
+        "; ".join(
+            f"type {value.type} {'of no shape' if value.shape is None else list(value.shape)}" for value in values[:3]
+        )
         or "nothing"
     )
 
@@ -143,6 +145,6 @@ def _traced(read: Model, size: int, classes: int, batch: int) -> Needs:
     if len(out.shape) == 2 and out.shape[0] == batch and out.shape[1] != classes:
         raise UnsoundGraphError(f"has {out.shape[1]} outputs, its labels are {classes}")
     if out.shape != (batch, classes) or out.type != FLOAT or out.fixed:
-        said = "constants" if out.fixed else f"type {out.type} {list(out.shape)}"
-        raise UnsoundGraphError(f"gives {said} for {batch} pictures, need one float ({batch}, {classes})")
+        text = "constants" if out.fixed else f"type {out.type} {list(out.shape)}"
+        raise UnsoundGraphError(f"gives {text} for {batch} pictures, need one float ({batch}, {classes})")
     return needs

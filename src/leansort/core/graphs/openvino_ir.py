@@ -86,7 +86,7 @@ def check(graph: bytes, weights: int, size: int) -> None:
 def _parsed(graph: bytes) -> Element:
     if not graph.startswith(b"<net"):
         raise UnsoundGraphError("is no network of OpenVINO's")
-    if any(one in graph for one in _FORBIDDEN):
+    if any(item in graph for item in _FORBIDDEN):
         raise UnsoundGraphError("cannot be read: it has a document type, a comment or an entity")
     if graph.count(b"<") > XML_ELEMENTS:
         raise UnsoundGraphError(f"has more than {XML_ELEMENTS} elements")
@@ -139,11 +139,11 @@ def _require_inside(layer: Element, weights: int) -> None:
 
 def _require_ends(layers: list[Element], size: int) -> None:
     given = [layer for layer in layers if layer.get("type") == "Parameter"]
-    said = [dict(data.attrib) for layer in given for data in layer.findall("data")]
-    shape = [side.strip() for one in said for side in one.get("shape", "").split(",")]
-    fits = len(given) == len(said) == 1 and said[0].get("element_type") == "u8" and shape[1:] == [str(size)] * 2 + ["3"]
+    text = [dict(data.attrib) for layer in given for data in layer.findall("data")]
+    shape = [side.strip() for item in text for side in item.get("shape", "").split(",")]
+    fits = len(given) == len(text) == 1 and text[0].get("element_type") == "u8" and shape[1:] == [str(size)] * 2 + ["3"]
     if not fits:
-        listed = "; ".join(f"{one.get('element_type')} [{one.get('shape')}]"[:60] for one in said[:3]) or "nothing"
+        listed = "; ".join(f"{item.get('element_type')} [{item.get('shape')}]"[:60] for item in text[:3]) or "nothing"
         raise UnsoundGraphError(f"reads {listed}, need one uint8 (b, {size}, {size}, 3)")
     results = sum(layer.get("type") == "Result" for layer in layers)
     if results != 1:

@@ -67,10 +67,10 @@ class Reading:
 
     def value(self, number: int) -> Traced:
         """An input that must be there."""
-        found = self.inputs[number] if number < len(self.inputs) else None
-        if found is None:
+        result = self.inputs[number] if number < len(self.inputs) else None
+        if result is None:
             raise self.fault(f"lacks input {number}")
-        return found
+        return result
 
     def shape(self, number: int = 0) -> Shape:
         """The shape of an input that must be there."""
@@ -82,18 +82,18 @@ class Reading:
 
     def known(self, number: int) -> Array:
         """The numbers of an input that decides a shape."""
-        found = self.value(number).known
-        if found is None:
+        result = self.value(number).known
+        if result is None:
             raise self.fault("makes a shape that only running it would tell")
-        return found
+        return result
 
     def wholes(self, number: int, attribute: str = "") -> list[int] | None:
         """A list of whole numbers: an input, or in older versions an attribute; None where neither is given."""
         if self.given(number):
-            found = self.known(number)
-            if found.dtype.kind not in "iu":
+            result = self.known(number)
+            if result.dtype.kind not in "iu":
                 raise self.fault("reads a shape of other than whole numbers")
-            return [int(one) for one in found.reshape(-1)]
+            return [int(item) for item in result.reshape(-1)]
         return self.node.wholes(attribute) if attribute else None
 
     def axis(self, axis: int, rank: int) -> int:
@@ -146,10 +146,11 @@ class Trace:
         pictures: int,
     ) -> None:
         self.model, self._rules, self._kinds, self._small, self._compute = model, rules, kinds, small, compute
-        self._kept = {one.name for one in model.outputs}
+        self._kept = {output.name for output in model.outputs}
         self._most, self._work, self._folded = pictures * NUMBERS, pictures * WORK, 0
         self.values = {
-            name: Traced(one.shape, one.type, fixed=True, tensor=one) for name, one in model.constants.items()
+            name: Traced(constant.shape, constant.type, fixed=True, tensor=constant)
+            for name, constant in model.constants.items()
         }
         self._last = {name: at for at, node in enumerate(model.nodes) for name in node.inputs}
 
@@ -163,7 +164,7 @@ class Trace:
             if name in self.values or not name:
                 raise UnsoundGraphError(f"makes the value {shown(name)} twice")
         self.values |= inputs
-        needs, live = Needs(), sum(one.elements for one in inputs.values())
+        needs, live = Needs(), sum(item.elements for item in inputs.values())
         for at, node in enumerate(self.model.nodes):
             scratch, made = self._step(node, needs)
             live += made
@@ -171,8 +172,8 @@ class Trace:
             if needs.numbers > self._most:
                 raise self._too_much(node, "numbers held at once", needs.numbers, self._most)
             live -= self._done(node, at)
-        for one in self.model.outputs:
-            self._found(one.name, "whoever runs it")
+        for output in self.model.outputs:
+            self._found(output.name, "whoever runs it")
         return needs
 
     def _step(self, node: Node, needs: Needs) -> tuple[int, int]:
@@ -228,10 +229,10 @@ class Trace:
         return over
 
     def _found(self, name: str, reader: object) -> Traced:
-        found = self.values.get(name)
-        if found is None:
+        result = self.values.get(name)
+        if result is None:
             raise UnsoundGraphError(f"has nothing that makes {shown(name)}, which {reader} reads")
-        return found
+        return result
 
     def _too_much(self, node: Node, what: str, needed: int, most: int) -> UnsoundGraphError:
         return UnsoundGraphError(f"needs {needed:,} {what} at its {node}, at most {most:,} are allowed")
@@ -239,4 +240,4 @@ class Trace:
 
 def first_type(reading: Reading, number: int) -> int:
     """The type of the first input; that of the second where there is no first one."""
-    return next((one.type for one in reading.inputs if one is not None), 0)
+    return next((item.type for item in reading.inputs if item is not None), 0)

@@ -43,7 +43,7 @@ def fault_of_scans(data: bytes) -> str:
     components = [data[at + 8 + 3 * i] for i in range(data[at + 7]) if at + 8 + 3 * i < len(data)]
     if kind != 0xC2 and data[start + 2] == len(components):
         return ""
-    left = {one: [-1] * (64 if kind == 0xC2 else 1) for one in components}  # bits still to come; -1: all
+    left = {component: [-1] * (64 if kind == 0xC2 else 1) for component in components}  # bits still to come; -1: all
     for names, first, last, low in _scans(data, start):
         for name in names:
             if name in left:
@@ -66,8 +66,8 @@ def _scans(data: bytes, first: int) -> Iterator[tuple[bytes, int, int, int]]:
 
 def _next_scan(data: bytes, at: int) -> int:
     """Offset of the payload of the next scan's header; 0 where the image ends before."""
-    while found := _MARKER.search(data, at):
-        marker, at = found[1][0], found.end()
+    while hit := _MARKER.search(data, at):
+        marker, at = hit[1][0], hit.end()
         if marker == _SOS:
             return at
         if marker == EOI[1]:
@@ -79,10 +79,10 @@ def _next_scan(data: bytes, at: int) -> int:
 def end_of_image(data: bytes, first: int) -> int:
     """Offset of the end marker of the picture whose first scan's payload begins at `first`; the length without one."""
     at = first
-    while found := _MARKER.search(data, at):
-        if found[1][0] == EOI[1]:
-            return found.start()
-        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    while hit := _MARKER.search(data, at):
+        if hit[1][0] == EOI[1]:
+            return hit.start()
+        at = hit.end() + int.from_bytes(data[hit.end() : hit.end() + 2], "big")
     return len(data)
 
 

@@ -37,8 +37,8 @@ def _weighted(values: Image | Floats, taps: Taps, axis: int) -> Floats:
     # A column's weight is repeated for its channels: numpy multiplies long rows far faster than threes.
     spread = weights[:, :, None] if axis == 0 else np.repeat(weights, channels, axis=1)[:, None]
     total: Floats | None = None
-    for one, weight in zip(at, spread, strict=True):
-        picked = np.take(values, one, axis).astype(np.float32, copy=False)
+    for item, weight in zip(at, spread, strict=True):
+        picked = np.take(values, item, axis).astype(np.float32, copy=False)
         flat = picked.reshape(len(picked), -1)
         flat *= weight
         total = flat if total is None else np.add(total, flat, out=total)

@@ -74,7 +74,7 @@ def epochs(
 
     def line(record: dict[str, Any]) -> str:
         records.append(record)
-        seconds = [one["seconds"] for one in records]
+        seconds = [item["seconds"] for item in records]
         left = sum(seconds) / len(seconds) * (total - record["epoch"])
         judged = f"  val macro-F1 {record['val_macro_f1']:.4f}" if "val_macro_f1" in record else ""
         flipped = f" (flipped {record['val_macro_f1_tta']:.4f})" if "val_macro_f1_tta" in record else ""

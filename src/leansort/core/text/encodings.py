@@ -74,11 +74,11 @@ def _fault(data: bytes, at: int) -> str:
     if binary := _binary(data):
         return binary
     line = data.count(b"\n", 0, at) + 1
-    found = f"byte 0x{data[at]:02X} in line {line}"
+    text = f"byte 0x{data[at]:02X} in line {line}"
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return f"{found}; its mark says UTF-16"
+        return f"{text}; its mark says UTF-16"
     name = _guess(data)
-    return f"{found}; it seems to be {_NAMES[name]}: iconv -f {name.upper()} -t UTF-8" if name else found
+    return f"{text}; it seems to be {_NAMES[name]}: iconv -f {name.upper()} -t UTF-8" if name else text
 
 
 def _binary(data: bytes) -> str:
@@ -100,7 +100,7 @@ def _script(data: bytes, encoding: str, script: str) -> bool:
         text = data[: 1 << 20].decode(encoding)
     except UnicodeDecodeError:
         return False
-    letters = [one for one in set(text) if ord(one) > 127 and one.isalpha()]
-    of_it = [one for one in letters if unicodedata.name(one, "").startswith(script)]
+    letters = [item for item in set(text) if ord(item) > 127 and item.isalpha()]
+    of_it = [letter for letter in letters if unicodedata.name(letter, "").startswith(script)]
     enough = len(letters) if script not in ("HIRAGANA", "KATAKANA") else 1  # which are mixed with Chinese letters
     return bool(of_it) and len(of_it) >= enough

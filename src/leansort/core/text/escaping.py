@@ -34,9 +34,9 @@ def printable_lines(text: str) -> str:
     return text if text.isprintable() else _HIDDEN_IN_LINES.sub(_code, text)
 
 
-def _code(found: re.Match[str]) -> str:
-    number = ord(found[0])
-    return _NAMED.get(found[0]) or (f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}")
+def _code(result: re.Match[str]) -> str:
+    number = ord(result[0])
+    return _NAMED.get(result[0]) or (f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}")
 
 
 def markup(text: str) -> str:
@@ -75,4 +75,4 @@ def json_text(value: Any, indent: int | None = None) -> str:
 
 def json_escaped(text: str) -> str:
     """The same JSON with its control characters spelled out."""
-    return text if text.isprintable() else _HIDDEN_IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text if text.isprintable() else _HIDDEN_IN_LINES.sub(lambda result: f"\\u{ord(result[0]):04x}", text)

@@ -42,15 +42,15 @@ def read_names(path: Path, what: str, known: Collection[str], where: str) -> lis
     lines = [(number, line) for number, line in enumerate(_lines(path, what), 1) if line.strip()]
     names = KnownNames(known)
     meant = [(number, file_name(line, lambda form: names.match(form) is not None)) for number, line in lines]
-    found = [names.match(name, f"{what}: {path} row {number}") for number, name in meant]
-    lost = [one for one, name in zip(meant, found, strict=True) if name is None]
+    result = [names.match(name, f"{what}: {path} row {number}") for number, name in meant]
+    lost = [item for item, name in zip(meant, result, strict=True) if name is None]
     if lost:
         number, name = lost[0]
         hint = did_you_mean(name, known) if len(known) < 10_000 else ""
         raise UserError(
             f"{what}: {path} row {number}: {name!r} is not in {where}{hint} ({len(lost)} of {len(lines)} names are not)"
         )
-    return [name for name in found if name is not None]
+    return [name for name in result if name is not None]
 
 
 def _lines(path: Path, what: str) -> list[str]:

@@ -80,8 +80,8 @@ def _separator(text: str, needed: Sequence[str]) -> tuple[str, int]:
     head = text.partition("\n")[0]
     if head.lower().startswith("sep=") and len(head.rstrip("\r")) == 5:  # Excel's own way of saying it
         return head[4], 1
-    has = {one: {name.strip().lower() for name in _head(text, one)} for one in SEPARATORS}
-    return max(SEPARATORS, key=lambda one: (len(has[one] & set(needed)), len(has[one]))), 0
+    has = {SEPARATOR: {name.strip().lower() for name in _head(text, SEPARATOR)} for SEPARATOR in SEPARATORS}
+    return max(SEPARATORS, key=lambda SEPARATOR: (len(has[SEPARATOR] & set(needed)), len(has[SEPARATOR]))), 0
 
 
 def _head(text: str, separator: str) -> list[str]:
@@ -169,7 +169,7 @@ def csv_line(values: Iterable[str]) -> str:
     What a spreadsheet would take for a formula is marked; see `escaping.cell`.
     """
     cells = [cell(value) for value in values]
-    outer = any(one != one.strip() for one in cells)
+    outer = any(item != item.strip() for item in cells)
     buffer = io.StringIO(newline="")
     csv.writer(buffer, quoting=csv.QUOTE_ALL if outer else csv.QUOTE_MINIMAL, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue().removesuffix("\r\n")

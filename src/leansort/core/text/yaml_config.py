@@ -80,7 +80,7 @@ def _require_small(tree: Any, known: dict[int, int]) -> int:
     if id(tree) not in known:
         known[id(tree)] = _MOST_VALUES + 1
         inner = tree.values() if isinstance(tree, dict) else tree
-        known[id(tree)] = 1 + sum(_require_small(one, known) for one in inner)
+        known[id(tree)] = 1 + sum(_require_small(item, known) for item in inner)
     if known[id(tree)] > _MOST_VALUES:
         raise ValueError(f"its aliases stand for more than {_MOST_VALUES} values")
     return known[id(tree)]
@@ -91,7 +91,7 @@ def _endless(tree: Any) -> float | None:
     if isinstance(tree, float):
         return None if math.isfinite(tree) else tree
     inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    return next((found for one in inner if (found := _endless(one)) is not None), None)
+    return next((result for item in inner if (result := _endless(item)) is not None), None)
 
 
 def to_yaml(tree: dict[str, Any]) -> str:
@@ -129,17 +129,17 @@ def read_yaml(path: Path, what: str, example: str) -> dict[str, Any]:
 
 def validation_faults(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
     """One line for each fault that pydantic found: where, what was given, what is allowed."""
-    return [_fault(one, model, prefix) for one in error.errors()]
+    return [_fault(item, model, prefix) for item in error.errors()]
 
 
-def _fault(one: Any, model: type[BaseModel], prefix: str) -> str:
-    place = prefix + ".".join(str(part) for part in one["loc"])
-    if one["type"] == "extra_forbidden":
-        allowed = _fields_at(model, one["loc"][:-1])
-        return f"{place}: unknown key{did_you_mean(str(one['loc'][-1]), allowed)}; allowed: {', '.join(allowed)}"
-    if one["type"] == "missing":
+def _fault(value: Any, model: type[BaseModel], prefix: str) -> str:
+    place = prefix + ".".join(str(part) for part in value["loc"])
+    if value["type"] == "extra_forbidden":
+        allowed = _fields_at(model, value["loc"][:-1])
+        return f"{place}: unknown key{did_you_mean(str(value['loc'][-1]), allowed)}; allowed: {', '.join(allowed)}"
+    if value["type"] == "missing":
         return f"{place}: missing"
-    return f"{place}: got {repr(one['input'])[:80]}, {one['msg'][0].lower()}{one['msg'][1:]}"
+    return f"{place}: got {repr(value['input'])[:80]}, {value['msg'][0].lower()}{value['msg'][1:]}"
 
 
 def _fields_at(model: type[BaseModel], loc: Sequence[Any]) -> list[str]:

@@ -42,8 +42,8 @@ def random_boxes(
     w, h = (np.take_along_axis(side, first, 1)[:, 0] for side in (w, h))
     top = np.floor(u_bk[:, -2] * (height - h + 1))
     left = np.floor(u_bk[:, -1] * (width - w + 1))
-    found = fits.any(1, keepdims=True)
-    return np.where(found, np.stack([top, left, h, w], 1), 0).astype(np.int64)
+    result = fits.any(1, keepdims=True)
+    return np.where(result, np.stack([top, left, h, w], 1), 0).astype(np.int64)
 
 
 def kept_boxes(u_bk: Uniforms, height: int, width: int, min_scale: float, ratio: float) -> Boxes:

@@ -70,4 +70,4 @@ def equalize(picture: Pixels, value: float = 0.0) -> Pixels:
 def _histograms(picture: Pixels) -> npt.NDArray[np.int64]:
     """Pixels of each level: (3, 256)."""
     counted = [cv2.calcHist([picture], [channel], None, [256], [0, 256]) for channel in range(3)]
-    return np.stack([one.ravel() for one in counted]).astype(np.int64)  # OpenCV 4 gives (256, 1), OpenCV 5 (256,)
+    return np.stack([item.ravel() for item in counted]).astype(np.int64)  # OpenCV 4 gives (256, 1), OpenCV 5 (256,)

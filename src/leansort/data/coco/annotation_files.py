@@ -78,8 +78,8 @@ def listed(path: Paths | Mapping[str, Paths]) -> list[tuple[Path, str | None]]:
     """
     if isinstance(path, Mapping):
         keyed = [(split_key(key, "data.path"), paths) for key, paths in path.items()]
-        return [(one, split) for split, paths in keyed for one in _several(paths)]
-    return [(one, None) for one in _several(path)]
+        return [(item, split) for split, paths in keyed for item in _several(paths)]
+    return [(item, None) for item in _several(path)]
 
 
 def with_images(

@@ -69,11 +69,11 @@ def cut_crops(
     items, faults, lost = [], Issues(), []
     with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:
-            cuts = pool.map(lambda one: _photo(planned, one[0], one[1], names, how, watch), ranges)
-            for done, (made, found, usable) in enumerate(cuts, 1):
+            cuts = pool.map(lambda item: _photo(planned, item[0], item[1], names, how, watch), ranges)
+            for done, (made, cut, usable) in enumerate(cuts, 1):
                 items += made
-                faults.merge(found)
-                lost += [] if usable else found.lines()
+                faults.merge(cut)
+                lost += [] if usable else cut.lines()
                 if progress:
                     progress(done, len(ranges))
         except BaseException:
@@ -92,16 +92,16 @@ def _photo(
     pixels, scale = opened
     height, width = pixels.shape[:2]
     wanted = planned.boxes[boxes.start : boxes.stop] * scale
-    found = crop_frames(wanted, np.full((len(wanted), 2), (width, height), np.float64), how.margin, how.min_size)
+    result = crop_frames(wanted, np.full((len(wanted), 2), (width, height), np.float64), how.margin, how.min_size)
     items = []
     for at, index in enumerate(boxes):
         place = f"annotation {planned.ids[index]} in {photo.name}"
-        if found.fault[at]:
-            faults.add(KINDS[found.fault[at]], place)
+        if result.fault[at]:
+            faults.add(KINDS[result.fault[at]], place)
             continue
-        if found.clipped[at]:
+        if result.clipped[at]:
             faults.add(CLIPPED, place)
-        left, top, right, bottom = (int(edge) for edge in found.edges[at])
+        left, top, right, bottom = (int(edge) for edge in result.edges[at])
         if max(right - left, bottom - top) > MOST_JPEG:
             faults.add(TOO_LONG, place)
             continue
@@ -173,8 +173,8 @@ def crop_names(planned: CropPlan) -> list[str]:
     stems = [file_name_for(stem) for stem in stems]
     times: Counter[str] = Counter()
     names = []
-    for photo, one in zip(planned.photo.tolist(), planned.ids, strict=True):
-        name = f"{stems[photo]}_{file_name_for(one)}"
+    for photo, item in zip(planned.photo.tolist(), planned.ids, strict=True):
+        name = f"{stems[photo]}_{file_name_for(item)}"
         while times[name.casefold()]:
             times[name.casefold()] += 1
             name = f"{name}-{times[name.casefold()]}"

@@ -61,8 +61,8 @@ def crop_frames(boxes: Boxes, sizes: Boxes, margin: float, least: int) -> Frames
 
 def box_of(annotation: Any, prefer_polygon: bool) -> tuple[float, float, float, float] | None:
     """The box of an annotation: its `bbox`, else the bounds of its polygons or mask; None where neither is usable."""
-    found = masks.mask_bounds(polygon(annotation)) if prefer_polygon or annotation.bbox is None else None
-    return _finite(annotation.bbox if found is None else found)
+    result = masks.mask_bounds(polygon(annotation)) if prefer_polygon or annotation.bbox is None else None
+    return _finite(annotation.bbox if result is None else result)
 
 
 def _finite(box: Any) -> tuple[float, float, float, float] | None:

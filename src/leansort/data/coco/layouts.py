@@ -44,7 +44,7 @@ def gathered(
     Raises:
         UserError: a folder is of no known layout, a path is an archive or given twice, or a key stands for nothing.
     """
-    layouts = [_layout(one, split) for one, split in listed(path)]
+    layouts = [_layout(item, split) for item, split in listed(path)]
     files = with_images([file for layout in layouts for file in layout.files], images)
     require_once(files)
     lines, start = [], 0
@@ -101,15 +101,15 @@ def _roboflow(folder: Path) -> Layout | None:
 def _instances(folder: Path) -> Layout | None:
     """`annotations/instances_PART.json`, where PART is a split, a split and a year, or CVAT's name of a subset."""
     listed_files = [entry for entry in _entries(folder / "annotations") if entry.suffix.lower() == ".json"]
-    found = {entry.stem.removeprefix("instances_"): entry for entry in listed_files if _of_instances(entry)}
-    if not found:
+    result = {entry.stem.removeprefix("instances_"): entry for entry in listed_files if _of_instances(entry)}
+    if not result:
         return None
-    splits = {part: split_of(re.sub(r"[-_ ]?\d{2,4}$", "", part)) for part in found}
-    _require_one_each(folder, [(found[part].name, split) for part, split in splits.items()])
-    places = {part: _photos(folder, part) for part in found}
-    files = [AnnotationFile(found[part], splits[part], places[part]) for part in found]
+    splits = {part: split_of(re.sub(r"[-_ ]?\d{2,4}$", "", part)) for part in result}
+    _require_one_each(folder, [(result[part].name, split) for part, split in splits.items()])
+    places = {part: _photos(folder, part) for part in result}
+    files = [AnnotationFile(result[part], splits[part], places[part]) for part in result]
     packed = all(place.is_relative_to(folder / "images") for place in places.values())
-    kind = CVAT if packed and not any(re.search(r"\d{4}$", part) for part in found) else OWN
+    kind = CVAT if packed and not any(re.search(r"\d{4}$", part) for part in result) else OWN
     aside = tuple(printable_name(entry.name) for entry in listed_files if not _of_instances(entry))
     return Layout(kind, folder, tuple(sorted(files, key=_in_order)), aside)
 
@@ -160,13 +160,13 @@ def _unknown(folder: Path) -> UserError:
 
 
 def _json_files(folder: Path, deep: int) -> list[str]:
-    found = []
+    result = []
     for entry in _entries(folder):
         if entry.is_dir() and deep:
-            found += [f"{printable_name(entry.name)}/{name}" for name in _json_files(entry, deep - 1)]
+            result += [f"{printable_name(entry.name)}/{name}" for name in _json_files(entry, deep - 1)]
         elif entry.suffix.lower() == ".json":
-            found.append(printable_name(entry.name))
-    return found
+            result.append(printable_name(entry.name))
+    return result
 
 
 def _entries(folder: Path) -> list[Path]:

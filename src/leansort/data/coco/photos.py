@@ -143,8 +143,8 @@ def _there(named: NamedFiles, name: str) -> str:
         repeated = [count for count in range(1, len(parts)) if list(above[-count:]) == parts[:count]]
         if form.isascii() and not repeated and form == name:
             continue
-        for one in (form, *("/".join(parts[count:]) for count in repeated)):
-            path = named.path(one)
+        for item in (form, *("/".join(parts[count:]) for count in repeated)):
+            path = named.path(item)
             if os.path.lexists(path):
                 return path.relative_to(named.root).as_posix()
     return name

@@ -148,18 +148,18 @@ def plan_crops(
     chosen = category_map.resolve(names, where) if category_map else {n: classes.index(tidy(n)) for n in names}
     shown = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
     labels = LabelSet.of(classes, f"annotations: categories of {shown}")
-    photos, found = Photos(files, bare_names=reading.bare_names), _Found(reading, chosen)
+    photos, result = Photos(files, bare_names=reading.bare_names), _Found(reading, chosen)
     placed = [photos.add(coco.images, file) for coco, file in zip(read, files, strict=True)]
     photos.require_no_leak()
     for coco, (numbers, odd) in zip(read, placed, strict=True):
-        found.take(coco, numbers, odd, photos.photos)
-    require_distinct((classes[k] for k in sorted(set(found.label))), f"annotations: categories of {shown}")
-    told = [f"{one}, {times} boxes" for one, times in retold(found.written.elements()).items()]
+        result.take(coco, numbers, odd, photos.photos)
+    require_distinct((classes[k] for k in sorted(set(result.label))), f"annotations: categories of {shown}")
+    told = [f"{item}, {times} boxes" for item, times in retold(result.written.elements()).items()]
     notes |= {RESPELLED: told} if told else {}
     notes |= {QUOTED: photos.quoted} if photos.quoted else {}
     empty = [str(coco.path) for coco in read if not coco.annotations]
     notes |= {EMPTY: empty} if empty else {}
-    return _sorted(photos, labels, found, sum(len(coco.annotations) for coco in read), notes)
+    return _sorted(photos, labels, result, sum(len(coco.annotations) for coco in read), notes)
 
 
 def _by_id(category: Any) -> tuple[bool, Any]:
@@ -190,27 +190,27 @@ def _merge_names(coco: CocoFile, refuse: bool, notes: dict[str, Any]) -> None:
                 f"annotations: {coco.path}: the categories with ids {shown} are all called {name!r}; give them names "
                 "of their own in the file, or a category map (--map), which takes them as one"
             )
-        notes.setdefault(MERGED, {})[name] = ", ".join(f"id {one}" for one in ids)
+        notes.setdefault(MERGED, {})[name] = ", ".join(f"id {item}" for item in ids)
 
 
 def _sizes(photos: Sequence[Photo]) -> Boxes:
     return np.array([(photo.width, photo.height) for photo in photos], np.float64).reshape(-1, 2)
 
 
-def _sorted(photos: Photos, labels: LabelSet, found: _Found, total: int, notes: dict[str, Any]) -> CropPlan:
+def _sorted(photos: Photos, labels: LabelSet, result: _Found, total: int, notes: dict[str, Any]) -> CropPlan:
     """Order by photo, and take out boxes that are there twice."""
-    photo, label = np.asarray(found.photo, np.int64), np.asarray(found.label, np.int64)
-    boxes = np.asarray(found.box, np.float64).reshape(-1, 4)
-    require_pixels(found.parts, boxes, _sizes(photos.photos)[photo], found.ids)
+    photo, label = np.asarray(result.photo, np.int64), np.asarray(result.label, np.int64)
+    boxes = np.asarray(result.box, np.float64).reshape(-1, 4)
+    require_pixels(result.parts, boxes, _sizes(photos.photos)[photo], result.ids)
     kind = _doubled(photo, label, boxes)
     for index in np.flatnonzero(kind):
-        place = f"annotation {found.ids[index]} in {photos.photos[photo[index]].name}"
-        found.faults.add((DOUBLED, TWO_LABELS)[kind[index] - 1], place)
+        place = f"annotation {result.ids[index]} in {photos.photos[photo[index]].name}"
+        result.faults.add((DOUBLED, TWO_LABELS)[kind[index] - 1], place)
     keep = np.flatnonzero(kind == 0)
     keep = keep[np.argsort(photo[keep], kind="stable")]
     return CropPlan(
         photos.photos, photos.missing, labels, photo[keep], label[keep], boxes[keep],
-        [found.ids[index] for index in keep], total, found.dropped, found.faults, notes,
+        [result.ids[index] for index in keep], total, result.dropped, result.faults, notes,
     )  # fmt: skip
 
 

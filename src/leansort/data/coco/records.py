@@ -93,7 +93,7 @@ def require_unique(ids: Iterable[Id], path: Path, part: str, known: Iterable[Id]
         UserError: with the doubled ids.
     """
     accepted = set(known)
-    doubled = [one for one, times in Counter(ids).items() if times > 1 and one not in accepted]
+    doubled = [item for item, times in Counter(ids).items() if times > 1 and item not in accepted]
     if doubled:
         shown = ", ".join(map(str, doubled[:5])) + (", …" if len(doubled) > 5 else "")
         hint = "; boxes that share an id on purpose go under doubled_annotation_ids of a category map"

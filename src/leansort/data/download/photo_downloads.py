@@ -155,8 +155,8 @@ class _Threads:
     would hang for their whole timeout.
     """
 
-    def __init__(self, threads: int, count: int, one: Callable[[int], _Outcome]) -> None:
-        self._one, self._ended = one, threading.Event()
+    def __init__(self, threads: int, count: int, item: Callable[[int], _Outcome]) -> None:
+        self._one, self._ended = item, threading.Event()
         self._numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
         for number in range(count):
             self._numbers.put(number)

@@ -47,7 +47,7 @@ class CategoryMap(BaseModel):
             UserError: a category is neither mapped nor dropped, or the map names one that the data lack.
         """
         index = LabelSet.of(self.labels).index
-        chosen = {tidy(name): index(label) for label, found in self.map.items() for name in found}
+        chosen = {tidy(name): index(label) for label, result in self.map.items() for name in result}
         chosen |= dict.fromkeys(map(tidy, self.drop), DROPPED)
         written = list(names)
         known = list(dict.fromkeys(map(tidy, written)))
@@ -88,22 +88,22 @@ def load(path: Path) -> CategoryMap:
     return read.model_copy(update={"labels": labels.names})
 
 
-def apply_category_map(found: Items, path: Path | None) -> Items:
+def apply_category_map(result: Items, path: Path | None) -> Items:
     """Give a source's items the classes of a map; None leaves them as they are.
 
     Raises:
         UserError: the map does not fit the source's classes, or without one two classes differ in case only.
     """
-    found = respelled(found)
+    result = respelled(result)
     if path is None:
-        require_distinct(dict.fromkeys(item.label for item in found.items), "data")
-        return found
+        require_distinct(dict.fromkeys(item.label for item in result.items), "data")
+        return result
     category_map = load(path)
-    index = category_map.resolve(found.labels.names, str(path))
-    kept = [replace(i, label=category_map.labels[index[i.label]]) for i in found.items if index[i.label] != DROPPED]
-    dropped = Counter(item.label for item in found.items if index[item.label] == DROPPED)
-    notes = {**found.notes, **({"dropped categories": dict(dropped)} if dropped else {})}
-    return replace(found, items=kept, labels=LabelSet.of(category_map.labels), notes=notes)
+    index = category_map.resolve(result.labels.names, str(path))
+    kept = [replace(i, label=category_map.labels[index[i.label]]) for i in result.items if index[i.label] != DROPPED]
+    dropped = Counter(item.label for item in result.items if index[item.label] == DROPPED)
+    notes = {**result.notes, **({"dropped categories": dict(dropped)} if dropped else {})}
+    return replace(result, items=kept, labels=LabelSet.of(category_map.labels), notes=notes)
 
 
 def _shortened(lines: Sequence[str], most: int = 12) -> list[str]:

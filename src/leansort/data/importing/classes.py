@@ -23,22 +23,22 @@ LEFT_OUT, KEPT = "classes left out", "classes kept by name"  # notes of a manife
 FEWEST = 5  # crops in train, under which a class hangs on luck
 
 
-def respelled(found: Items) -> Items:
+def respelled(result: Items) -> Items:
     """Give every class one spelling; what was spelled otherwise is counted and named.
 
     Raises:
         UserError: two classes differ in case or Unicode form only.
     """
-    names = tuple(dict.fromkeys(map(tidy, found.labels.names)))
-    told = retold(item.label for item in found.items)
-    if not told and names == found.labels.names:
-        return found
+    names = tuple(dict.fromkeys(map(tidy, result.labels.names)))
+    told = retold(item.label for item in result.items)
+    if not told and names == result.labels.names:
+        return result
     faults = Issues()
-    for one, times in told.items():
-        faults.add(RESPELLED, f"{one}, {times} crop{'s' * (times > 1)}")
-    faults.merge(found.faults)
-    items = [replace(item, label=tidy(item.label)) for item in found.items] if told else found.items
-    return replace(found, items=items, labels=LabelSet.of(names, "data"), faults=faults)
+    for entry, times in told.items():
+        faults.add(RESPELLED, f"{entry}, {times} crop{'s' * (times > 1)}")
+    faults.merge(result.faults)
+    items = [replace(item, label=tidy(item.label)) for item in result.items] if told else result.items
+    return replace(result, items=items, labels=LabelSet.of(names, "data"), faults=faults)
 
 
 def asked_for(labels: LabelSet, keep: Iterable[str]) -> tuple[str, ...]:
@@ -116,17 +116,17 @@ def require_learnable(manifest: Manifest, keep: Collection[str] = ()) -> None:
 def doubts(manifest: Manifest) -> list[str]:
     """What the crops of each class and split do to the score, a sentence for each class that is short of them."""
     counts = {split: of for split in SPLITS if any(of := manifest.counts(split))}
-    found = []
+    result = []
     for at, name in enumerate(manifest.labels.names):
         if not any(of[at] for of in counts.values()):
-            found.append(f"class '{name}' has no crop at all: no network will learn it, and macro-F1 leaves it out")
+            result.append(f"class '{name}' has no crop at all: no network will learn it, and macro-F1 leaves it out")
             continue
         if "train" in counts and counts["train"][at] < FEWEST:
-            found.append(_short(name, counts["train"][at], len(manifest.labels)))
+            result.append(_short(name, counts["train"][at], len(manifest.labels)))
         for split, use in (("val", "which chooses the best epoch and fits thresholds"), ("test", "the final score")):
             if split in counts and not counts[split][at]:
-                found.append(f"class '{name}' has no crop in {split}: {split} macro-F1, {use}, leaves it out")
-    return found
+                result.append(f"class '{name}' has no crop in {split}: {split} macro-F1, {use}, leaves it out")
+    return result
 
 
 def _short(name: str, crops: int, classes: int) -> str:

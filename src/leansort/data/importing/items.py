@@ -63,10 +63,10 @@ class Items:
         return replace(self, inputs={**{item.image: PHOTO for item in self.items}, **more})
 
 
-def count_items(found: Items) -> dict[str, Any]:
+def count_items(items: Items) -> dict[str, Any]:
     """Items by split and class, and what the source counted."""
-    counted = Counter((item.split or "not split yet", item.label) for item in found.items)
-    splits = {split: {name: counted[split, name] for name in found.labels.names} for split, _ in counted}
-    shown = {item.label for item in found.items}
-    empty = [name for name in found.labels.names if name not in shown]
-    return {"splits": splits, "notes": found.notes, **({WITHOUT: empty} if empty else {})}
+    counted = Counter((item.split or "not split yet", item.label) for item in items.items)
+    splits = {split: {name: counted[split, name] for name in items.labels.names} for split, _ in counted}
+    shown = {item.label for item in items.items}
+    empty = [name for name in items.labels.names if name not in shown]
+    return {"splits": splits, "notes": items.notes, **({WITHOUT: empty} if empty else {})}

@@ -25,7 +25,7 @@ ProgressCallback = Callable[[int, int], None]
 
 
 def build_manifest(
-    found: Items,
+    items: Items,
     *,
     seed: int = 0,
     split: SplitConfig | None = None,
@@ -37,7 +37,7 @@ def build_manifest(
     """Make the manifest of a source.
 
     Args:
-        found: what the source listed.
+        items: what the source listed.
         seed: of the splits, where the source gives none.
         split: how to split, where the source gives no splits.
         tolerate: share of the pictures that may be unreadable or damaged; they are left out and named.
@@ -52,29 +52,29 @@ def build_manifest(
         UserError: more pictures than tolerated cannot be read, one file is listed twice, no crop is left, two classes
             differ in case only, or no crop in train shows a class.
     """
-    found = respelled(found)
-    doubled = duplicates([str(item.image) for item in found.items])
+    items = respelled(items)
+    doubled = duplicates([str(item.image) for item in items.items])
     if doubled:
         raise UserError(f"data: {len(doubled)} pictures are listed twice, first {doubled[0]}")
     rows: list[Row] = []
     faults = Issues()
     with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        read = pool.map(lambda item: _hashed(item, watch if verify else None), found.items)
-        for done, (item, (digest, kind, why)) in enumerate(zip(found.items, read, strict=True), 1):
+        read = pool.map(lambda item: _hashed(item, watch if verify else None), items.items)
+        for done, (item, (digest, kind, why)) in enumerate(zip(items.items, read, strict=True), 1):
             if kind:
                 faults.add(kind, f"{item.image} {why}")
             else:
-                rows.append(_row(item, digest, found))
+                rows.append(_row(item, digest, items))
             if progress:
-                progress(done, len(found.items))
-    _refuse_many(faults, len(found.items), tolerate)
+                progress(done, len(items.items))
+    _refuse_many(faults, len(items.items), tolerate)
     if not rows:
-        raise UserError(f"data: no crop is left; counted: {found.notes or 'nothing'}")
+        raise UserError(f"data: no crop is left; counted: {items.notes or 'nothing'}")
     unreadable = faults.counts.total()
-    left, labels, told = shown(rows, found.labels, keep, faults)
-    notes = {**found.notes, **told, "unreadable": unreadable}
-    faults.merge(found.faults)
-    manifest = Manifest(_split(left, split or SplitConfig(), seed), labels, found.root, notes)
+    left, labels, told = shown(rows, items.labels, keep, faults)
+    notes = {**items.notes, **told, "unreadable": unreadable}
+    faults.merge(items.faults)
+    manifest = Manifest(_split(left, split or SplitConfig(), seed), labels, items.root, notes)
     torn = groups_across_splits(manifest.rows)
     if torn:
         raise UserError(f"data: {len(torn)} groups are given to more than one split, first {torn[0]!r}; that leaks")
@@ -97,9 +97,9 @@ def _hashed(item: Item, watch: Watch | None) -> tuple[str, str, str]:
     return hashlib.sha256(data).hexdigest()[:32], "", ""
 
 
-def _row(item: Item, digest: str, found: Items) -> Row:
-    image = Path(os.path.relpath(item.image, found.root)).as_posix()
-    return Row(image, found.labels.index(item.label), item.split or "", item.group, digest, item.source, item.box)
+def _row(item: Item, digest: str, items: Items) -> Row:
+    image = Path(os.path.relpath(item.image, items.root)).as_posix()
+    return Row(image, items.labels.index(item.label), item.split or "", item.group, digest, item.source, item.box)
 
 
 def _refuse_many(faults: Issues, pictures: int, tolerate: float) -> None:

@@ -113,13 +113,13 @@ def _fill(
         # A memory map on a full disk ends the process with a bus error; space that is taken beforehand cannot run out.
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
-    def one(index: int) -> None:
+    def item(index: int) -> None:
         with noting(pictures[index][0]):
             array[index] = preprocess(_unchanged(*pictures[index]))
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:
-            for done, _ in enumerate(pool.map(one, range(len(pictures))), 1):
+            for done, _ in enumerate(pool.map(item, range(len(pictures))), 1):
                 if progress:
                     progress(done, len(pictures))
         except BaseException:

@@ -83,8 +83,8 @@ class DatasetCheck:
              "likeness": round(p.likeness, 4), "across": p.across, "conflict": p.conflict}
             for p in self.pairs
         ]  # fmt: skip
-        found = self.faults.to_json()
-        return {"pictures": len(self.rows), "leaks": self.leaks, "pairs": pairs, "findings": found, **self.tables}
+        json = self.faults.to_json()
+        return {"pictures": len(self.rows), "leaks": self.leaks, "pairs": pairs, "findings": json, **self.tables}
 
 
 def check_dataset(
@@ -109,10 +109,10 @@ def check_dataset(
         MissingExtraError: Pillow is not installed.
     """
     looks, faults = _looks(rows, root, progress), Issues()
-    for row, one in zip(rows, looks, strict=True):
-        for kind, detail in one.findings:
+    for row, look in zip(rows, looks, strict=True):
+        for kind, detail in look.findings:
             faults.add(kind, f"{row.image} ({detail})" if detail else row.image)
-        if row.hash and one.hash and row.hash != one.hash:
+        if row.hash and look.hash and row.hash != look.hash:
             faults.add(CHANGED, row.image)
     for group in groups_across_splits(rows):
         faults.add(TORN, group)
@@ -124,8 +124,8 @@ def check_dataset(
 def _looks(rows: Sequence[Row], root: Path, progress: ProgressCallback | None) -> list[ImageInspection]:
     looks = []
     with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for one in pool.map(lambda row: inspect_image(root / row.image, watch), rows):
-            looks.append(one)
+        for item in pool.map(lambda row: inspect_image(root / row.image, watch), rows):
+            looks.append(item)
             if progress:
                 progress(len(looks), len(rows))
     return looks
@@ -135,7 +135,7 @@ def _same(
     rows: Sequence[Row], looks: list[ImageInspection], root: Path, radius: int | None
 ) -> list[tuple[int, int, float]]:
     """Pairs that show the same: by hash, then by thumbnail, then aligned at a larger size."""
-    readable = np.flatnonzero([one.thumb is not None for one in looks])
+    readable = np.flatnonzero([look.thumb is not None for look in looks])
     thumbs = stack_thumbnails(looks)
     if radius is None:
         radius = 14 if len(thumbs) <= 20_000 else 10
@@ -162,7 +162,7 @@ def _tables(rows: Sequence[Row], labels: LabelSet, looks: list[ImageInspection])
         of_split = np.bincount([row.label for row in rows if row.split == split], minlength=len(labels))
         if of_split.any():
             counts[split] = dict(zip(labels.names, of_split.tolist(), strict=True))
-    sizes = np.array([(one.width, one.height) for one in looks if one.width], np.float64).reshape(-1, 2)
+    sizes = np.array([(look.width, look.height) for look in looks if look.width], np.float64).reshape(-1, 2)
     imbalance = {split: round(max(of.values()) / max(1, min(of.values())), 2) for split, of in counts.items()}
     return {
         "counts": counts,

@@ -130,5 +130,5 @@ def _pillow() -> Any:
 
 def stack_thumbnails(looks: list[ImageInspection]) -> Thumbs:
     """Thumbnails of the pictures that could be read, in order."""
-    thumbs = [one.thumb for one in looks if one.thumb is not None]
+    thumbs = [look.thumb for look in looks if look.thumb is not None]
     return np.stack(thumbs) if thumbs else np.zeros((0, SIDE, SIDE, 3), np.uint8)

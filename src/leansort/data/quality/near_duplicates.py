@@ -59,12 +59,12 @@ def near_pairs(hashes: Hashes, radius: int) -> Pairs:
     """
     kinds, first, back = np.unique(hashes, return_index=True, return_inverse=True)
     same = np.flatnonzero(first[back] != np.arange(len(hashes)))
-    found = [np.stack([first[back[same]], same], axis=1)]
+    band = [np.stack([first[back[same]], same], axis=1)]
     bands = _bands(len(kinds))
     for number, (shift, width) in enumerate(bands):
         flips = radius // len(bands) - (number > radius % len(bands))  # were all bands over this, the sum would be, too
-        found += [np.sort(first[pairs], axis=1) for pairs in _of_band(kinds, shift, width, flips, radius)]
-    return np.unique(np.concatenate(found).astype(np.int64), axis=0)
+        band += [np.sort(first[pairs], axis=1) for pairs in _of_band(kinds, shift, width, flips, radius)]
+    return np.unique(np.concatenate(band).astype(np.int64), axis=0)
 
 
 def _bands(count: int) -> list[tuple[int, int]]:
@@ -131,13 +131,13 @@ def clusters(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     """Number of the cluster of each of `count` things, named by its lowest member; pairs join clusters."""
     root = list(range(count))
 
-    def find(one: int) -> int:
-        while root[one] != one:
-            root[one] = root[root[one]]
-            one = root[one]
-        return one
+    def find(number: int) -> int:
+        while root[number] != number:
+            root[number] = root[root[number]]
+            number = root[number]
+        return number
 
     for i, j in pairs:
         a, b = find(i), find(j)
         root[max(a, b)] = min(a, b)
-    return [find(one) for one in range(count)]
+    return [find(index) for index in range(count)]

@@ -68,8 +68,8 @@ def items(config: Config) -> Items:
         image = np.frombuffer(pixels, np.uint8).reshape(3, SIDE, SIDE)[::-1].transpose(1, 2, 0)  # planes R, G, B
         _write(path, cv2.imencode(".png", np.ascontiguousarray(image))[1].tobytes())
         listed.append(Item(path, labels.names[label], split, group=path.name, source=path.name))
-    found = category_map.apply_category_map(Items(listed, labels, config.out), config.map)
-    return replace(found, inputs=inputs(config))
+    result = category_map.apply_category_map(Items(listed, labels, config.out), config.map)
+    return replace(result, inputs=inputs(config))
 
 
 def inputs(config: Config) -> dict[Path, str]:

@@ -134,7 +134,7 @@ def _folders(files: Sequence[AnnotationFile], most: int = 3) -> str:
 def _bare(files: Sequence[AnnotationFile], planned: CropPlan) -> str:
     """A way out where the photos lie in the folder itself and their names have folders in front."""
     lost = [PurePosixPath(photo.name) for photo in planned.photos if not Path(photo.path).exists()]
-    there = [one.name for one in lost if any((file.images / one.name).exists() for file in files)]
+    there = [item.name for item in lost if any((file.images / item.name).exists() for file in files)]
     return f"; {there[0]} is there: --bare-names takes the last part of every name" if there else ""
 
 

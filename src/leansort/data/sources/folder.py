@@ -53,22 +53,22 @@ def items(config: Config) -> Items:
     layout = layouts.recognized(config.path)
     if layout and layout.kind != layouts.SINGLE:
         raise UserError(f"data folder: {config.path} is {layout.kind}, not class folders; read it with the source coco")
-    found = class_folders(config.path, _named(config))
-    if len(found.classes) < 2 and not config.labels:
+    result = class_folders(config.path, _named(config))
+    if len(result.classes) < 2 and not config.labels:
         raise UserError(
-            f"data folder: {config.path} has one class folder, {found.classes[0]!r}, need at least two{LISTED}"
+            f"data folder: {config.path} has one class folder, {result.classes[0]!r}, need at least two{LISTED}"
         )
-    classes = map(tidy, config.labels) if config.labels else sorted({tidy(name) for name in found.classes})
+    classes = map(tidy, config.labels) if config.labels else sorted({tidy(name) for name in result.classes})
     labels = LabelSet.of(classes, f"class folders of {config.path}")
-    for name in dict.fromkeys(one.label for one in found.pictures):
+    for name in dict.fromkeys(picture.label for picture in result.pictures):
         labels.index(name, f"class folder {name} of {config.path}")
     faults = Issues()
-    for one in found.passed:
-        faults.add(f"{one.kind}, ignored", one.name)
-    for name in found.empty:
+    for entry in result.passed:
+        faults.add(f"{entry.kind}, ignored", entry.name)
+    for name in result.empty:
         faults.add(EMPTY, name)
-    listed = [item for one in found.pictures if (item := _item(one, config.path, faults))]
-    notes: dict[str, Any] = dict(faults.counts) | ({WRAPPER: found.wrapper} if found.wrapper else {})
+    listed = [item for picture in result.pictures if (item := _item(picture, config.path, faults))]
+    notes: dict[str, Any] = dict(faults.counts) | ({WRAPPER: result.wrapper} if result.wrapper else {})
     return apply_category_map(Items(listed, labels, config.path, notes, faults), config.map).having_read(
         {config.map: MAP}
     )
@@ -99,10 +99,10 @@ def _named(config: Config) -> tuple[str, ...]:
     return (*(config.labels or ()), *mapped, *(chosen.drop if chosen else ()))
 
 
-def _item(one: Placed, root: Path, faults: Issues) -> Item | None:
+def _item(placed: Placed, root: Path, faults: Issues) -> Item | None:
     """The picture as an item; None, and counted, where its name cannot be stored."""
-    name = one.file.relative_to(root).as_posix()
+    name = placed.file.relative_to(root).as_posix()
     if printable_name(name) != name:
         faults.add(NAMELESS, printable_name(name))
         return None
-    return Item(one.file, one.label, one.split, group=name, source=name)
+    return Item(placed.file, placed.label, placed.split, group=name, source=name)

@@ -39,5 +39,5 @@ def items(config: Config) -> Items:
         LeansortError: the folder cannot be written.
     """
     draw_dataset(config.path, seed=config.seed, scenes={"train": config.train, "val": config.val, "test": config.test})
-    found = coco.items(coco.Config(path=config.path / "annotations.json", out=config.path))
-    return replace(found, inputs=None)  # they are drawn by the seed, and lie in the folder of the run
+    result = coco.items(coco.Config(path=config.path / "annotations.json", out=config.path))
+    return replace(result, inputs=None)  # they are drawn by the seed, and lie in the folder of the run

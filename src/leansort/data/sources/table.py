@@ -61,8 +61,8 @@ def items(config: Config) -> Items:
     listed = [_item(row, f"{table.where} row {number}", labels, files) for number, row in table.rows]
     notes: dict[str, Any] = {"blank rows": table.blank} if table.blank else {}
     notes |= {"columns not used": table.unused} if table.unused else {}
-    found = apply_category_map(Items(listed, labels, root, notes), config.map)
-    return found.having_read({config.path: "list", config.map: MAP})
+    result = apply_category_map(Items(listed, labels, root, notes), config.map)
+    return result.having_read({config.path: "list", config.map: MAP})
 
 
 def inputs(config: Config) -> Mapping[Path, str]:
@@ -98,11 +98,13 @@ def _parquet(path: Path) -> Table:
         raise UserError(f"table: {path} is not Parquet ({' '.join(str(error).split())[:120]})") from None
     where, names = f"table: {path}", read.column_names
     columns = find_columns(names, NEEDED, OPTIONAL, where)
-    found = {
-        name: ["" if one is None else str(one) for one in read.column(at).to_pylist()] for name, at in columns.items()
+    result = {
+        name: ["" if item is None else str(item) for item in read.column(at).to_pylist()]
+        for name, at in columns.items()
     }
     rows = [
-        (number, dict(zip(found, row, strict=True))) for number, row in enumerate(zip(*found.values(), strict=True), 1)
+        (number, dict(zip(result, row, strict=True)))
+        for number, row in enumerate(zip(*result.values(), strict=True), 1)
     ]
     for number, row in rows:
         require_values(row, NEEDED, f"{where} row {number}")

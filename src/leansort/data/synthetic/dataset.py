@@ -71,7 +71,7 @@ def _draw_one(out: Path, seed: int, which: tuple[str, int]) -> tuple[dict[str, A
 
 def _coco(seed: int, records: list[tuple[dict[str, Any], list[SceneObject]]]) -> dict[str, Any]:
     images = [{"id": number, **image} for number, (image, _) in enumerate(records, 1)]
-    things = [(number, thing) for number, (_, found) in enumerate(records, 1) for thing in found]
+    things = [(number, thing) for number, (_, record) in enumerate(records, 1) for thing in record]
     return {
         "info": {"description": "leansort sample: drawn scenes of trash", "version": "1", "seed": seed},
         "licenses": [{"id": 1, "name": "CC0-1.0"}],

@@ -46,7 +46,7 @@ def draw_scene(rng: Rng) -> tuple[Bytes, list[SceneObject]]:
         for below in thrown:
             below.visible = np.minimum(below.visible, 1 - mask)
         thrown.append(_Thrown(kind, mask, whole))
-    things = [thing for one in thrown if (thing := _annotated(one)) is not None]
+    things = [thing for item in thrown if (thing := _annotated(item)) is not None]
     return _camera(rng, picture), things
 
 
@@ -79,11 +79,11 @@ def _throw(rng: Rng, picture: Picture, patch: Patch) -> tuple[Grey, float]:
     return np.asarray(alpha > 0.12, np.float32), float((patch[..., 3] > 0.12).sum()) * scale**2
 
 
-def _annotated(one: _Thrown) -> SceneObject | None:
+def _annotated(thrown: _Thrown) -> SceneObject | None:
     """Outline what can be seen of an object; None where too little of it can."""
-    seen = np.asarray(one.visible > 0.5, np.uint8)
+    seen = np.asarray(thrown.visible > 0.5, np.uint8)
     contours, _ = cv2.findContours(seen, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_TC89_L1)
-    if not contours or float(seen.sum()) < LEAST_VISIBLE * one.whole:
+    if not contours or float(seen.sum()) < LEAST_VISIBLE * thrown.whole:
         return None
     largest = max(contours, key=cv2.contourArea)
     x, y, width, height = cv2.boundingRect(largest)
@@ -91,7 +91,7 @@ def _annotated(one: _Thrown) -> SceneObject | None:
         return None
     outline = tuple(float(value) for value in largest.reshape(-1))
     return SceneObject(
-        one.kind, (float(x), float(y), float(width), float(height)), outline, float(cv2.contourArea(largest))
+        thrown.kind, (float(x), float(y), float(width), float(height)), outline, float(cv2.contourArea(largest))
     )
 
 

@@ -83,25 +83,27 @@ def read_ground_truth(path: Path, split: str = "test", labels: LabelSet | None =
         return _from_folders(path, split, labels)
     if path.is_file() and path.suffix.lower() == ".txt":
         raise UserError(f"truth: {path} is no table by its name; give a .csv or .tsv whose first row is image,label")
-    found = manifests.load(path)
-    rows = found.split(split)
-    pairs = [(found.path(row), row.label) for row in rows]
-    return _truth(pairs, found.labels, f"{path} ({split})")
+    manifest = manifests.load(path)
+    rows = manifest.split(split)
+    pairs = [(manifest.path(row), row.label) for row in rows]
+    return _truth(pairs, manifest.labels, f"{path} ({split})")
 
 
 def _from_folders(root: Path, split: str, labels: LabelSet | None) -> GroundTruth:
-    found = class_folders(root, labels.names if labels else ())
-    splits = sorted({one.split for one in found.pictures if one.split})
-    pictures = [one for one in found.pictures if one.split in (None, split)]
+    result = class_folders(root, labels.names if labels else ())
+    splits = sorted({picture.split for picture in result.pictures if picture.split})
+    pictures = [picture for picture in result.pictures if picture.split in (None, split)]
     if not pictures:
         raise UserError(f"truth: {root} has no pictures of the split {split!r}; it has {', '.join(splits)}")
-    written = [one.label for one in pictures]
-    empty = sorted(set(found.classes).difference(written))
+    written = [picture.label for picture in pictures]
+    empty = sorted(set(result.classes).difference(written))
     few = len({tidy(name) for name in written}) < 2  # the empty ones then tell what else there is
     known = labels or _labels([*written, *empty] if few else written, str(root))
-    pairs = [(one.file, known.index(one.label, f"class folder {one.label} of {root}")) for one in pictures]
+    pairs = [
+        (picture.file, known.index(picture.label, f"class folder {picture.label} of {root}")) for picture in pictures
+    ]
     notes = [f"ground truth: class folder '{name}' has no picture and was left out" for name in empty]
-    notes += [f"ground truth: {line}" for line in [summary(found.passed)] if line]
+    notes += [f"ground truth: {line}" for line in [summary(result.passed)] if line]
     truth = _truth(pairs, known, f"{root} ({split})" if splits else str(root))
     return replace(truth, more=tuple(map(tidy, empty)) if labels is None else (), notes=(*notes, *_told(written)))
 
@@ -127,8 +129,8 @@ def _from_csv(path: Path, labels: LabelSet | None) -> GroundTruth:
     indices = [known.index(row["label"], f"{table.where} row {number}") for number, row in table.rows]
     files = NamedFiles(path.parent)
     pairs = [(files.path(name), index) for name, index in zip(names, indices, strict=True)]
-    found = _truth(pairs, known, str(path))
-    return replace(found, more=None if labels is None else (), notes=tuple(_told(written)))
+    truth = _truth(pairs, known, str(path))
+    return replace(truth, more=None if labels is None else (), notes=tuple(_told(written)))
 
 
 def _truth(pairs: list[tuple[Path, int]], labels: LabelSet, where: str) -> GroundTruth:

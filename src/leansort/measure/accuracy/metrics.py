@@ -111,9 +111,9 @@ def per_class(truth: Ints, predicted: Ints, names: Sequence[str]) -> list[ClassS
     """Precision, recall, F1 and support of every class."""
     matrix = confusion(truth, predicted, len(names))
     f1 = _f1(matrix[None])[0]
-    hits, said, there = np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
+    hits, text, there = np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
     return [
-        ClassScore(name, hits[i] / max(said[i], 1), hits[i] / max(there[i], 1), float(f1[i]), int(there[i]))
+        ClassScore(name, hits[i] / max(text[i], 1), hits[i] / max(there[i], 1), float(f1[i]), int(there[i]))
         for i, name in enumerate(names)
     ]
 

@@ -60,12 +60,12 @@ def choose_fastest_engine(
 
 def _sound(bundle: Bundle, names: list[str], threads: int, say: Callable[[str], None]) -> list[str]:
     """Those engines that bear the bundle."""
-    found = dict(zip(names, engine_trial.faults([(bundle, name) for name in names], threads=threads), strict=True))
-    if all(found.values()):
-        raise EngineError(f"engine auto: no engine bears this bundle; {next(iter(found.values()))}")
-    for fault in filter(None, found.values()):
+    result = dict(zip(names, engine_trial.faults([(bundle, name) for name in names], threads=threads), strict=True))
+    if all(result.values()):
+        raise EngineError(f"engine auto: no engine bears this bundle; {next(iter(result.values()))}")
+    for fault in filter(None, result.values()):
         say(f"left out: {fault.partition(';')[0]}")
-    return [name for name in names if not found[name]]
+    return [name for name in names if not result[name]]
 
 
 def time_engines(bundle: Bundle, names: list[str], *, threads: int, seconds: float) -> dict[str, float]:

@@ -30,15 +30,15 @@ def time_cold_start(command: Sequence[str], *, times: int) -> tuple[Seconds, int
     Raises:
         LeansortError: it printed nothing or failed.
     """
-    found = [_once(command) for _ in range(times)]
-    return np.array([seconds for seconds, _ in found]), max(peak for _, peak in found)
+    indexes = [_once(command) for _ in range(times)]
+    return np.array([seconds for seconds, _ in indexes]), max(peak for _, peak in indexes)
 
 
 def _once(command: Sequence[str]) -> tuple[float, int]:
     done = subprocess.run([sys.executable, "-I", "-S", _STARTER, *command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LeansortError(f"{' '.join(command[:6])} cannot be started: {done.stderr.strip().splitlines()[-1]}")
-    found = parse_json(done.stdout, "starter")
-    if not found["well"]:
-        raise LeansortError(f"{' '.join(command[:6])} failed: {(found['said'] or 'no output').splitlines()[-1]}")
-    return found["seconds"], found["peak"] * _UNIT
+    json = parse_json(done.stdout, "starter")
+    if not json["well"]:
+        raise LeansortError(f"{' '.join(command[:6])} failed: {(json['said'] or 'no output').splitlines()[-1]}")
+    return json["seconds"], json["peak"] * _UNIT

@@ -20,11 +20,11 @@ def main(command: list[str]) -> None:
         first = process.stdout.readline()
         seconds = time.perf_counter() - started
         process.stdout.read()
-        said = process.stderr.read().decode(errors="replace").strip()
+        text = process.stderr.read().decode(errors="replace").strip()
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     well = bool(first) and process.returncode == 0
-    print(json.dumps({"well": well, "seconds": seconds, "peak": used.ru_maxrss, "said": said}))
+    print(json.dumps({"well": well, "seconds": seconds, "peak": used.ru_maxrss, "said": text}))
 
 
 if __name__ == "__main__":

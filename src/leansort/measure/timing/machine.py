@@ -42,7 +42,7 @@ class LoadWatch:
 def machine_state() -> dict[str, Any]:
     """The machine as `provenance.host` names it, with vector extensions, who makes pixels, governor, and so on."""
     flags = _flags()
-    found = {
+    result = {
         "extensions": [name for name in EXTENSIONS if name in flags],
         "pixels": pixels.default_backend(),
         "governor": _text(_CPU / "scaling_governor"),
@@ -50,7 +50,7 @@ def machine_state() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "celsius": _celsius(),
     }
-    return host() | {name: value for name, value in found.items() if value not in (None, "")}
+    return host() | {name: value for name, value in result.items() if value not in (None, "")}
 
 
 def _flags() -> list[str]:
@@ -63,14 +63,14 @@ def _mhz() -> float | None:
     if khz.isdigit():
         return round(int(khz) / 1e3)
     lines = _text(Path("/proc/cpuinfo")).splitlines()
-    found = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
-    return round(max(found)) if found else None
+    result = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
+    return round(max(result)) if result else None
 
 
 def _celsius() -> float | None:
     texts = [_text(path) for path in sorted(Path("/sys/class/thermal").glob("thermal_zone*/temp"))]
-    found = [int(text) / 1e3 for text in texts if text.lstrip("-").isdigit()]
-    return max(found) if found else None
+    result = [int(text) / 1e3 for text in texts if text.lstrip("-").isdigit()]
+    return max(result) if result else None
 
 
 def _text(path: Path) -> str:

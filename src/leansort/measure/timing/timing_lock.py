@@ -48,14 +48,14 @@ class InterruptibleWork:
     def __enter__(self) -> InterruptibleWork:
         """Begin, once nobody measures."""
         self._opened = [_opened("gate"), _opened("work")]
-        self._gate, self._work = (one.__enter__() for one in self._opened)
+        self._gate, self._work = (item.__enter__() for item in self._opened)
         self._take()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End."""
-        for one in self._opened:
-            one.__exit__(None, None, None)
+        for item in self._opened:
+            item.__exit__(None, None, None)
 
     def give_way(self) -> None:
         """Pause while somebody measures."""

@@ -139,15 +139,15 @@ def f1_marker(f1: float, macro: Interval, floor: float) -> str:
     )
 
 
-def latency_bar(one: Measurement, most: float) -> str:
+def latency_bar(measurement: Measurement, most: float) -> str:
     """The median as a full bar that thins out to p90 and p99, on a scale from 0 to `most`."""
     scale = 100 / most if most > 0 else 0.0
-    tail = [one.percentiles.get(key, one.value) * scale for key in ("p99", "p90")]
+    tail = [measurement.percentiles.get(key, measurement.value) * scale for key in ("p99", "p90")]
     return _bar(
         '<rect class="track" width="100" height="10"/>'
         f'<rect class="faint" y="4" width="{tail[0]:.1f}" height="2"/>'
         f'<rect class="half" y="3" width="{tail[1]:.1f}" height="4"/>'
-        f'<rect class="fill" y="1" width="{one.value * scale:.1f}" height="8"/>'
+        f'<rect class="fill" y="1" width="{measurement.value * scale:.1f}" height="8"/>'
     )
 
 

@@ -41,7 +41,7 @@ class OnnxRuntimeEngine:
     def __init__(self, session: Any) -> None:
         self._session = session
         given = session.get_inputs()
-        self._shape = input_shape([(one.type, one.shape) for one in given])
+        self._shape = input_shape([(item.type, item.shape) for item in given])
         self._input: str = given[0].name
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -78,22 +78,22 @@ def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs:
         for _ in range(WARMUP + runs):
             session.run(None, {name: x_bhwc})
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    found: dict[str, list[dict[str, Any]]] = {}
+    values: dict[str, list[dict[str, Any]]] = {}
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith(_KERNEL):
-            found.setdefault(event["name"].removesuffix(_KERNEL), []).append(event)
-    return [_layer(name, calls[WARMUP:]) for name, calls in found.items()]
+            values.setdefault(event["name"].removesuffix(_KERNEL), []).append(event)
+    return [_layer(name, calls[WARMUP:]) for name, calls in values.items()]
 
 
 def _layer(name: str, calls: list[dict[str, Any]]) -> LayerTime:
-    said = calls[0]["args"]
+    text = calls[0]["args"]
     ms = sum(call["dur"] for call in calls) / len(calls) / 1e3
-    kind, given, out = said["op_name"], _shapes(said["input_type_shape"]), _shapes(said["output_type_shape"])
+    kind, given, out = text["op_name"], _shapes(text["input_type_shape"]), _shapes(text["output_type_shape"])
     return LayerTime(name, kind, ms, _macs(kind, given, out))
 
 
 def _shapes(listed: list[dict[str, list[int]]]) -> list[list[int]]:
-    return [shape for one in listed for shape in one.values()]
+    return [shape for item in listed for shape in item.values()]
 
 
 def _macs(kind: str, given: list[list[int]], out: list[list[int]]) -> int:

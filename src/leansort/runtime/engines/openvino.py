@@ -96,7 +96,7 @@ class OpenVinoEngine:
     def __init__(self, core: Any, model: Any, properties: dict[str, Any], require_few: Callable[[Any], int]) -> None:
         self._core, self._properties, self._model = core, properties, model
         self._shape = input_shape(
-            [(one.element_type.get_type_name(), _sides(one.partial_shape)) for one in model.inputs]
+            [(item.element_type.get_type_name(), _sides(item.partial_shape)) for item in model.inputs]
         )
         self._reshaping = threading.Lock()
         self._idle: defaultdict[int, deque[_Lane]] = defaultdict(deque)  # by pictures of a call
@@ -110,11 +110,11 @@ class OpenVinoEngine:
         if len(sizes) == 1:
             return self._run(x_bhwc)
         ends = itertools.accumulate(sizes)
-        found = [self._run(x_bhwc[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+        result = [self._run(x_bhwc[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
         try:
-            return np.concatenate(found)
+            return np.concatenate(result)
         except ValueError:  # a graph may give anything; the first part alone is no answer either, and is refused as one
-            return found[0]
+            return result[0]
 
     def _run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         idle = self._idle[len(x_bhwc)]
@@ -148,11 +148,11 @@ class OpenVinoEngine:
 
 def parts(count: int) -> list[int]:
     """The powers of eight that add up to a batch, the largest first; a batch of none is a part of its own."""
-    found: list[int] = []
+    numbers: list[int] = []
     while count:
-        found.append(1 << (count.bit_length() - 1) // 3 * 3)
-        count -= found[-1]
-    return found or [0]
+        numbers.append(1 << (count.bit_length() - 1) // 3 * 3)
+        count -= numbers[-1]
+    return numbers or [0]
 
 
 def load(bundle: Bundle, config: Config) -> OpenVinoEngine:
@@ -185,9 +185,9 @@ def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs:
     spent: dict[tuple[str, str], float] = {}
     for number in range(WARMUP + runs):
         request.infer([x_bhwc])
-        for one in request.profiling_info if number >= WARMUP else []:
-            key = one.node_name, f"{one.node_type} {one.exec_type}"
-            spent[key] = spent.get(key, 0.0) + one.real_time.total_seconds()
+        for item in request.profiling_info if number >= WARMUP else []:
+            key = item.node_name, f"{item.node_type} {item.exec_type}"
+            spent[key] = spent.get(key, 0.0) + item.real_time.total_seconds()
     return [LayerTime(name, kind, 1e3 * taken / runs) for (name, kind), taken in spent.items() if taken]
 
 

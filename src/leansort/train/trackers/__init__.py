@@ -52,8 +52,8 @@ def library(module: str, extra: str) -> ModuleType:
 
 def read_run_id(folder: Path, tracker: str) -> str | None:
     """A tracker's name for the run that it was opened for in `folder` before; None where it was not."""
-    found = _kept_ids(folder).get(tracker)
-    return None if found is None else str(found)
+    result = _kept_ids(folder).get(tracker)
+    return None if result is None else str(result)
 
 
 def write_run_id(folder: Path, tracker: str, name: str) -> None:

@@ -77,21 +77,23 @@ def compress(
     context = _context(recipe, model, manifest, cache or out / "cache", out)
     watch = LoadWatch()
     done = runner.run_pipeline(recipe.compress, steps, model, context, out)
-    bundle, found = calibrate_bundle(done.bundle, context.val, recipe.export.wanted_error)
-    say(f"compress: {calibration_sentence(found)}")
+    bundle, result = calibrate_bundle(done.bundle, context.val, recipe.export.wanted_error)
+    say(f"compress: {calibration_sentence(result)}")
     known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
     bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)
     bundle.save(out / "model.leansort")
     layers = []
     if explain:
         with bar("layers") as advance:
-            layers = [one.to_json() for one in layer_sensitivity.report_layers(model, context, advance)]
+            layers = [
+                report_layer.to_json() for report_layer in layer_sensitivity.report_layers(model, context, advance)
+            ]
     if warning := watch.warning():
         say(f"warning: {warning}")
     tree: dict[str, Any] = {
         "version": runner.VERSION, "title": recipe.title or recipe.name, "steps": done.records,
         "latency": _latencies(recipe.compress, done.bundles), "layers": layers, "warning": warning,
-        "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}), "calibration": found.to_json(),
+        "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}), "calibration": result.to_json(),
     }  # fmt: skip
     atomic_io.write_json(out / "compress.json", tree)
     atomic_io.write_text(out / "compress.md", compression_page.text(tree) + "\n")
@@ -122,10 +124,10 @@ def read_steps(recipe: Recipe) -> runner.Steps:
         raise UserError(f"compress.engine: {recipe.compress.engine} reads no graph; allowed: {', '.join(able)}")
     for number, tree in enumerate(recipe.compress.steps, 1):
         try:
-            step, one = read_step(tree, f"compress.steps.{number}.")
-            for heal in one.heals(step):
+            step, item = read_step(tree, f"compress.steps.{number}.")
+            for heal in item.heals(step):
                 network_finetuning.checked(recipe, heal)
-            steps.append((step, one))
+            steps.append((step, item))
         except UserError as error:
             faults.append(str(error))
     if faults:
@@ -176,7 +178,8 @@ def time_bundles(config: CompressConfig, bundles: Mapping[str, Bundle]) -> dict[
     """
     chosen = [config.engine, *(engines.default_engine(bundle) for bundle in bundles.values())]
     fair = next(
-        (one for one in chosen if all(one in engines.engines_reading(each.format) for each in bundles.values())), ""
+        (item for item in chosen if all(item in engines.engines_reading(entry.format) for entry in bundles.values())),
+        "",
     )
     pairs = {name: (bundle, fair or engine_for(bundle, config.engine)) for name, bundle in bundles.items()}
     engine_trial.faults(list(pairs.values()), threads=config.threads, batches=engine_trial.SINGLES)  # all by one child
@@ -210,14 +213,14 @@ def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[di
     pairs = [pair for pair, fault in zip(pairs, faults, strict=True) if not fault]
     calls = {f"{name} {engine}": latency.call(bundle, engine, threads=config.threads) for name, engine, bundle in pairs}
     times = _alone(calls, config)
-    found = []
+    result = []
     for name, engine, bundle in pairs:
         title = f"{name} {engine}"
-        one = latency.summarize_latency(
+        item = latency.summarize_latency(
             title, times[title], bundle=bundle.digest, engine=engine, threads=config.threads
         )
-        found.append({"step": name, **one.model_dump(mode="json")})
-    return found
+        result.append({"step": name, **item.model_dump(mode="json")})
+    return result
 
 
 def network_to_compress(recipe: Recipe, model: Path, *, explain: bool) -> TrainedModel:

@@ -47,13 +47,13 @@ def open_dataset(path: Path) -> tuple[Sequence[Row], LabelSet, Path, Issues]:
     if path.is_file() or (path / "manifest.parquet").is_file():
         manifest = manifests.load(path)
         return manifest.rows, manifest.labels, manifest.root, Issues()
-    found = folder.items(folder.Config(path=path))
-    names = [item.image.relative_to(found.root).as_posix() for item in found.items]
+    result = folder.items(folder.Config(path=path))
+    names = [item.image.relative_to(result.root).as_posix() for item in result.items]
     rows = [
-        Row(name, found.labels.index(item.label), item.split or "", item.group, "", item.source)
-        for name, item in zip(names, found.items, strict=True)
+        Row(name, result.labels.index(item.label), item.split or "", item.group, "", item.source)
+        for name, item in zip(names, result.items, strict=True)
     ]
-    return rows, found.labels, found.root, found.faults
+    return rows, result.labels, result.root, result.faults
 
 
 def table(checked: DatasetCheck) -> str:
@@ -100,9 +100,9 @@ def page(checked: DatasetCheck, root: Path, title: str) -> str:
         ("under two labels", str(sum(pair.conflict for pair in checked.pairs)), "one of the two is wrong"),
         ("unreadable or damaged", str(checked.unusable), "left out by an import"),
     ]
-    found = [(kind, count, checked.faults.examples[kind]) for kind, count in counts.most_common()]
+    result = [(kind, count, checked.faults.examples[kind]) for kind, count in counts.most_common()]
     bars = {name: checked.tables[name] for name in ("longer side, px", "aspect")}
-    return to_html(Sheet(title, _summary(checked) + ".", sections, cards, found, checked.tables["counts"], bars))
+    return to_html(Sheet(title, _summary(checked) + ".", sections, cards, result, checked.tables["counts"], bars))
 
 
 def _pairs(checked: DatasetCheck, root: Path, title: str, pairs: Sequence[DuplicatePair]) -> Section:

@@ -48,10 +48,10 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     module, config = recipes.source_config(data, out=out, path=out / "data")
     say(f"data: reading {data['source']} {describe_source(config)}")
     _say_recognized(module, config)
-    found = _items(module, config)
+    result = _items(module, config)
     with bar("checking pictures") as advance:
         manifest, faults = build_manifest(
-            found, seed=seed, split=recipes.split_config(data), progress=advance,
+            result, seed=seed, split=recipes.split_config(data), progress=advance,
             tolerate=getattr(config, "tolerate", MAX_UNREADABLE), keep=recipes.keep_classes(data),
         )  # fmt: skip
     for line in faults.lines():
@@ -64,7 +64,7 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
         "data": _named(data),
         "seed": seed,
     }
-    keep_import(found, manifest, out)
+    keep_import(result, manifest, out)
     atomic_io.write_json(out / "import.json", tree)
     manifest.save(out / "manifest.parquet")  # last: where it lies the import is whole
     return manifest
@@ -135,8 +135,8 @@ def _plain(value: Any, *, path: bool) -> Any:
     if isinstance(value, Path) or (path and isinstance(value, str)):
         return str(Path(value).resolve())
     if isinstance(value, dict):
-        return {str(key): _plain(one, path=path) for key, one in value.items()}
-    return [_plain(one, path=path) for one in value] if isinstance(value, list | tuple) else value
+        return {str(key): _plain(item, path=path) for key, item in value.items()}
+    return [_plain(item, path=path) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _items(module: Any, config: Any) -> Items:

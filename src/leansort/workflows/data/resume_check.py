@@ -19,13 +19,13 @@ FILE = "inputs.parquet"
 WAY_OUT = "start anew with another --out, or put the data back"
 
 
-def keep_import(found: Items, manifest: Manifest, out: Path) -> None:
+def keep_import(items: Items, manifest: Manifest, out: Path) -> None:
     """Write down the files that an import read, where its source says which they are."""
-    if found.inputs is None:
+    if items.inputs is None:
         (out / FILE).unlink(missing_ok=True)
         return
-    hashes = {one.path: one.hash for one in inputs.of_manifest(manifest)}
-    Inputs(inputs.of_files(found.inputs, hashes)).save(out / FILE)
+    hashes = {item.path: item.hash for item in inputs.of_manifest(manifest)}
+    Inputs(inputs.of_files(items.inputs, hashes)).save(out / FILE)
 
 
 def require_same_import(data: dict[str, Any], out: Path) -> None:

@@ -80,12 +80,12 @@ class BenchResult:
     def to_json(self) -> dict[str, Any]:
         """As plain data, for `bench.json`."""
         return {
-            "measurements": [one.model_dump(mode="json") for one in self.measurements],
+            "measurements": [measurement.model_dump(mode="json") for measurement in self.measurements],
             "warning": self.warning,
             "machine": self.machine,
-            "peaks": [one.to_json() for one in self.peaks],
+            "peaks": [peak.to_json() for peak in self.peaks],
             "shares": {name: {"share": share, "kind": kind} for name, (share, kind) in self.shares.items()},
-            "layers": {name: [asdict(one) for one in found] for name, found in self.layers.items()},
+            "layers": {name: [asdict(item) for item in layer] for name, layer in self.layers.items()},
         }
 
 
@@ -110,32 +110,32 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: BenchSettings
         name: engine_choice.load_classifier(path, config.engine, threads=config.threads, say=say)
         for name, path in named.items()
     }
-    said = runtime.parse_engine(config.engine)[1].get(
+    answer = runtime.parse_engine(config.engine)[1].get(
         "threads"
     )  # behind the engine's name, which was checked by loading it
-    config = replace(config, threads=int(said or config.threads))
+    config = replace(config, threads=int(answer or config.threads))
     count = min(MOST_PICTURES, len(pictures))  # of all classes, whose folders come one after the other
     readable = _readable([pictures[at * len(pictures) // count] for at in range(count)])
     data = list(readable.values())
     times = _single_stream(loaded, data, config)
-    found = _latencies(loaded, times, config) + _offline(loaded, data, config)
+    result = _latencies(loaded, times, config) + _offline(loaded, data, config)
     if base:
-        found += _ratios(loaded, times, next(name for name, path in named.items() if path == base))
-    found += _starts(named, loaded, next(iter(readable)), config)
-    profiles = {name: _profile(one, data[0], config) for name, one in loaded.items()} if config.profile else {}
+        result += _ratios(loaded, times, next(name for name, path in named.items() if path == base))
+    result += _starts(named, loaded, next(iter(readable)), config)
+    profiles = {name: _profile(item, data[0], config) for name, item in loaded.items()} if config.profile else {}
     peaks = roofline.peaks(threads=config.threads)
     shares = {
-        name: roofline.peak_fraction(one.bundle, one.engine_name, float(np.median(times[f"{name}: {ALONE}"])), peaks)
-        for name, one in loaded.items()
+        name: roofline.peak_fraction(item.bundle, item.engine_name, float(np.median(times[f"{name}: {ALONE}"])), peaks)
+        for name, item in loaded.items()
     }
-    return BenchResult(found, watch.warning(), machine.machine_state(), peaks, shares, profiles)
+    return BenchResult(result, watch.warning(), machine.machine_state(), peaks, shares, profiles)
 
 
-def text(found: BenchResult) -> str:
+def text(bench_result: BenchResult) -> str:
     """As lines of text."""
-    parts = [speeds.table(found.measurements), speeds.reached(found.shares, found.peaks)]
-    parts += [speeds.layers(name, layers) for name, layers in found.layers.items()]
-    return "\n\n".join([*parts, speeds.state(found.machine)])
+    parts = [speeds.table(bench_result.measurements), speeds.reached(bench_result.shares, bench_result.peaks)]
+    parts += [speeds.layers(name, layers) for name, layers in bench_result.layers.items()]
+    return "\n\n".join([*parts, speeds.state(bench_result.machine)])
 
 
 def _baseline(paths: Sequence[Path], wanted: Path | None) -> Path | None:
@@ -146,17 +146,17 @@ def _baseline(paths: Sequence[Path], wanted: Path | None) -> Path | None:
 
 def _readable(pictures: Sequence[Path]) -> dict[Path, bytes]:
     """Encoded bytes of the pictures that can be decoded; the others would end a measurement half-way."""
-    found, fault = dict[Path, bytes](), ""
+    result, fault = dict[Path, bytes](), ""
     for path in pictures:
         try:
             data = atomic_io.read_file(path)
             decode(data, target=SIDE)
-            found[path] = data
+            result[path] = data
         except (UnreadableImage, OSError) as error:
             fault = fault or f"{path} {error}"
-    if not found:
+    if not result:
         raise UserError(f"bench: none of {len(pictures)} pictures can be read; the first: {fault}")
-    return found
+    return result
 
 
 def _named(paths: Sequence[Path]) -> dict[str, Path]:
@@ -197,8 +197,8 @@ def _latencies(
 def _offline(loaded: Mapping[str, Classifier], data: Sequence[bytes], config: BenchSettings) -> list[Measurement]:
     """All pictures as fast as they go, on every core: from encoded bytes to labels."""
     calls = {
-        name: (lambda one=one: deque(one.predict_many(data, batch=1, threads=usable_cores()), maxlen=0))
-        for name, one in loaded.items()
+        name: (lambda item=entry: deque(item.predict_many(data, batch=1, threads=usable_cores()), maxlen=0))
+        for name, entry in loaded.items()
     }
     times = latency.time_interleaved(calls, seconds=config.seconds, warmup=1, least=5)
     rates = {name: len(data) / taken for name, taken in times.items()}
@@ -209,34 +209,34 @@ def _offline(loaded: Mapping[str, Classifier], data: Sequence[bytes], config: Be
 
 
 def _ratios(loaded: Mapping[str, Classifier], times: Mapping[str, Seconds], base: str) -> list[Measurement]:
-    found = []
+    result = []
     for name, classifier in loaded.items():
         for what in (ALONE, WHOLE) if name != base else ():
             ours = times[f"{name}: {what}"]
             value, low, high = latency.speed_ratio(times[f"{base}: {what}"], ours)
-            found.append(Measurement(
+            result.append(Measurement(
                 name=f"{name}: {what}, over {base}", value=value, unit="times", low=low, high=high, count=len(ours),
                 **_source(classifier),
             ))  # fmt: skip
-    return found
+    return result
 
 
 def _starts(
     named: Mapping[str, Path], loaded: Mapping[str, Classifier], picture: Path, config: BenchSettings
 ) -> list[Measurement]:
     """A program of its own for each, as a robot starts it: until its first label, and the most memory it has."""
-    found = []
+    result = []
     for name, path in named.items() if config.starts else ():
         command = [sys.executable, "-m", "leansort", "predict", str(path), str(picture), "--threads", "1"]
         command += ["--batch", "1", "--engine", loaded[name].engine_name]
         seconds, peak = cold_start.time_cold_start(command, times=config.starts)
         source = _source(loaded[name])
-        found.append(latency.summarize(f"{name}: cold start", seconds, "s", **source))
-        found.append(Measurement(
+        result.append(latency.summarize(f"{name}: cold start", seconds, "s", **source))
+        result.append(Measurement(
             name=f"{name}: peak memory", value=peak / 1e6, unit="MB", low=peak / 1e6, high=peak / 1e6,
             count=config.starts, **source,
         ))  # fmt: skip
-    return found
+    return result
 
 
 def _profile(classifier: Classifier, data: bytes, config: BenchSettings) -> list[LayerTime]:

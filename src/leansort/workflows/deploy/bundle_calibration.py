@@ -25,18 +25,19 @@ def calibrate_bundle(bundle: Bundle, val: Crops, wanted_error: float | None = No
         The bundle with both, and what they come to on val.
     """
     logits = engines.compute_logits(engine_trial.load(bundle), val.pixels)
-    found = calibrate(logits, np.asarray(val.labels, np.int64), wanted_error)
-    meta = bundle.meta.model_copy(update={"temperature": found.temperature, "reject_below": found.reject_below})
-    return replace(bundle, meta=meta), found
+    result = calibrate(logits, np.asarray(val.labels, np.int64), wanted_error)
+    meta = bundle.meta.model_copy(update={"temperature": result.temperature, "reject_below": result.reject_below})
+    return replace(bundle, meta=meta), result
 
 
-def calibration_sentence(found: Calibration) -> str:
+def calibration_sentence(calibration: Calibration) -> str:
     """What was found, in one line."""
-    before, after = found.ece_before, found.ece_after
-    text = f"temperature {found.temperature:.2f}, calibration error {before:.3f} before, {after:.3f} after"
-    if found.wanted_error is None:
+    before, after = calibration.ece_before, calibration.ece_after
+    text = f"temperature {calibration.temperature:.2f}, calibration error {before:.3f} before, {after:.3f} after"
+    if calibration.wanted_error is None:
         return text
     return (
-        f"{text}; accepted from probability {found.reject_below:.3f} on: {found.coverage:.1%} of val crops, "
-        f"{found.error:.1%} of them wrong (wanted at most {found.wanted_error:.1%})"
+        f"{text}; accepted from probability {calibration.reject_below:.3f} on: "
+        f"{calibration.coverage:.1%} of val crops, "
+        f"{calibration.error:.1%} of them wrong (wanted at most {calibration.wanted_error:.1%})"
     )

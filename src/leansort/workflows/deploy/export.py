@@ -44,7 +44,7 @@ def export_bundle(
     val = load_crops(manifest, "val", model.preprocess, out.parent / "cache")
     same = parity.check_parity(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
-    bundle, found = calibrate_bundle(bundle, val, wanted_error)
-    say(f"export: {calibration_sentence(found)}")
+    bundle, result = calibrate_bundle(bundle, val, wanted_error)
+    say(f"export: {calibration_sentence(result)}")
     bundle.save(out)
-    return bundle, same, found
+    return bundle, same, result

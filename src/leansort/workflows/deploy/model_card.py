@@ -56,10 +56,10 @@ def write_model_card(
 
 def _card(passed: ReleaseSource, plain: dict[str, Any], val: Crops, name: str, notes: Sequence[str]) -> ModelCard:
     truth, names, recipe = np.asarray(val.labels, np.int64), plain["labels"], passed.recipe
-    said = predict_classes(passed.artifact, val)
+    text = predict_classes(passed.artifact, val)
     return ModelCard(
         name=name, title=recipe["title"] or recipe["name"], facts=cards.facts(plain), split="val",
-        f1=macro_f1_interval(truth, said, len(names)), crops=len(truth), classes=per_class(truth, said, names),
+        f1=macro_f1_interval(truth, text, len(names)), crops=len(truth), classes=per_class(truth, text, names),
         seeds=passed.seeds, reproduce=f"leansort {passed.command} seed={recipe['seed']} --data FOLDER",
         notes=notes,
     )  # fmt: skip

@@ -143,36 +143,47 @@ def _damage_named(
 
 
 def _counted(results: Iterable[tuple[Path, Prediction]], failed: Counter[bool]) -> Iterator[tuple[Path, Prediction]]:
-    for path, said in results:
-        failed[bool(said.error)] += 1
-        yield path, said
+    for path, result in results:
+        failed[bool(result.error)] += 1
+        yield path, result
 
 
 def format_predictions(results: Iterable[tuple[Path, Prediction]], labels: Sequence[str], style: str) -> Iterator[str]:
     """Yield the output line by line: text, CSV with a column `p_NAME` for each class, or one JSON object a line."""
     if style == "csv":
         yield csv_line([*COLUMNS, *(f"p_{label}" for label in labels)])
-    for path, said in results:
+    for path, result in results:
         if style == "json":
-            yield json_text(_record(path, said, labels))
+            yield json_text(_record(path, result, labels))
         elif style == "csv":
-            row = [csv_path(path), said.label, f"{said.probability:.6f}", str(said.accepted).lower(), said.error]
-            yield csv_line([*row, *(f"{p:.6f}" for p in said.probabilities or [0.0] * len(labels))])
+            row = [
+                csv_path(path),
+                result.label,
+                f"{result.probability:.6f}",
+                str(result.accepted).lower(),
+                result.error,
+            ]
+            yield csv_line([*row, *(f"{p:.6f}" for p in result.probabilities or [0.0] * len(labels))])
         else:
-            yield "\t".join(map(printable, _fields(path, said)))
+            yield "\t".join(map(printable, _fields(path, result)))
 
 
-def _fields(path: Path, said: Prediction) -> list[str]:
-    if said.error:
-        return [str(path), f"error: {said.error}"]
-    return [str(path), said.label, f"{said.probability:.4f}", *([] if said.accepted else ["rejected"])]
+def _fields(path: Path, prediction: Prediction) -> list[str]:
+    if prediction.error:
+        return [str(path), f"error: {prediction.error}"]
+    return [
+        str(path),
+        prediction.label,
+        f"{prediction.probability:.4f}",
+        *([] if prediction.accepted else ["rejected"]),
+    ]
 
 
-def _record(path: Path, said: Prediction, labels: Sequence[str]) -> dict[str, Any]:
-    if said.error:
-        return {"image": str(path), "error": said.error}
-    probabilities = dict(zip(labels, (round(p, 6) for p in said.probabilities), strict=True))
+def _record(path: Path, prediction: Prediction, labels: Sequence[str]) -> dict[str, Any]:
+    if prediction.error:
+        return {"image": str(path), "error": prediction.error}
+    probabilities = dict(zip(labels, (round(p, 6) for p in prediction.probabilities), strict=True))
     return {
-        "image": str(path), "label": said.label, "probability": round(said.probability, 6),
-        "accepted": said.accepted, "probabilities": probabilities,
+        "image": str(path), "label": prediction.label, "probability": round(prediction.probability, 6),
+        "accepted": prediction.accepted, "probabilities": probabilities,
     }  # fmt: skip

@@ -65,8 +65,8 @@ def _watched(opened: Bundle, board: Board | None, work: Callable[[], int], files
             shutil.copyfile(files[0], part)
             done += f", whose lines are in {printable(str(part))}"
         what = end.raised or engine_trial.ended(end.code, hung=end.hung)
-        said = f"predict: engine {board.engine}: {what} on {doing}{done}; {engine_trial.advice(opened, board.engine)}"
-        error = (LeansortError if board.lines else EngineError)(said)
+        text = f"predict: engine {board.engine}: {what} on {doing}{done}; {engine_trial.advice(opened, board.engine)}"
+        error = (LeansortError if board.lines else EngineError)(text)
         error.add_note(end.trace)  # for --debug
         raise error from None
 

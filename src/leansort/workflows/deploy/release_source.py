@@ -126,8 +126,8 @@ def _origin(spec: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
 
 def _part(provenance: dict[str, Any], name: str) -> dict[str, Any]:
     """An object in a provenance, where anything may stand; empty where there is none."""
-    found = provenance.get(name)
-    return found if isinstance(found, dict) else {}
+    result = provenance.get(name)
+    return result if isinstance(result, dict) else {}
 
 
 def _spread(path: Path, runs: str, score: str) -> MeanInterval | None:
@@ -136,8 +136,8 @@ def _spread(path: Path, runs: str, score: str) -> MeanInterval | None:
         return None
     try:
         listed = json_documents.read(path, dict[str, Any], "card")[runs]
-        found = [one[score] for one in listed if one.get("fold") is None]
+        result = [item[score] for item in listed if item.get("fold") is None]
     except (KeyError, TypeError, AttributeError, IntegrityError):  # some other file of that name
         return None
-    plain = all(isinstance(one, float | int) and not isinstance(one, bool) for one in found)
-    return mean_interval(found) if found and plain else None
+    plain = all(isinstance(item, float | int) and not isinstance(item, bool) for item in result)
+    return mean_interval(result) if result and plain else None

@@ -47,9 +47,9 @@ def write_run_report(run: Path, out: Path | None = None) -> Path:
     recipe = json_documents.read(run / "recipe.json", run_files.Named, "report")
     with Classifier.load(run / "model.leansort") as classifier:
         truth = read_ground_truth(run / "manifest.parquet", scored["split"])
-        said = list(classifier.predict_many((truth.files[name] for name in truth.index), threads=2))
-    mistakes = worst_mistakes(said, truth)
-    calibration = _calibration(run, said, truth, scored["split"])
+        text = list(classifier.predict_many((truth.files[name] for name in truth.index), threads=2))
+    mistakes = worst_mistakes(text, truth)
+    calibration = _calibration(run, text, truth, scored["split"])
     atomic_io.write_text(page, render(_content(run, recipe, scored, timed, mistakes, calibration)))
     return page
 
@@ -67,7 +67,7 @@ def _content(
     latency = tuple(timed["measurements"])
     f1 = part["macro_f1"]
     classes = tuple(part["classes"])
-    over = coverage([one.name for one in classes], [one.support for one in classes])
+    over = coverage([item.name for item in classes], [item.support for item in classes])
     return Report(
         title=recipe.get("title") or recipe["name"],
         summary=_summary(bundle.meta.name, bundle.meta.parameters, part["crops"], scored["split"]),
@@ -95,11 +95,11 @@ def _headline(
     f1: Interval, over: Coverage, crops: int, scored: run_files.Scored, latency: Sequence[Measurement], size: int
 ) -> tuple[Figure, ...]:
     figures = [Figure("macro-F1", f"{f1.value:.3f}", f"{over}, 95 % interval {f1.low:.3f} – {f1.high:.3f}")]
-    for one in latency:
-        if one.name.endswith(("decode to label", "model alone")):
-            tail = f"median, p99 {one.percentiles['p99']:.2f} ms, " if one.percentiles else ""
-            note = f"{tail}{one.threads} thread"
-            figures.append(Figure(one.name.rpartition(": ")[2], f"{one.value:.2f} ms", note))
+    for item in latency:
+        if item.name.endswith(("decode to label", "model alone")):
+            tail = f"median, p99 {item.percentiles['p99']:.2f} ms, " if item.percentiles else ""
+            note = f"{tail}{item.threads} thread"
+            figures.append(Figure(item.name.rpartition(": ")[2], f"{item.value:.2f} ms", note))
     figures.append(Figure("bundle size", f"{size / 1e6:.1f} MB", "one file, no PyTorch needed"))
     for row in scored["contest"]:
         if row["edition"] == "time" and row["list"] == "all":
@@ -111,27 +111,31 @@ def _headline(
     return tuple(figures)
 
 
-def _calibration(run: Path, said: Sequence[Prediction], truth: GroundTruth, split: str) -> dict[str, Any]:
+def _calibration(run: Path, predictions: Sequence[Prediction], truth: GroundTruth, split: str) -> dict[str, Any]:
     """What was fitted on val, and what it comes to on a split that it was not fitted on."""
-    found = run_files.calibration(run, "report")
-    pairs = [(one, label) for one, label in zip(said, truth.index.values(), strict=True) if not one.error]
-    if not found or split == "val" or not pairs:
-        return found
+    result = run_files.calibration(run, "report")
+    pairs = [
+        (prediction, label)
+        for prediction, label in zip(predictions, truth.index.values(), strict=True)
+        if not prediction.error
+    ]
+    if not result or split == "val" or not pairs:
+        return result
     labels = np.asarray([label for _, label in pairs])
-    wrong = [one.label != truth.labels.names[label] for one, label in pairs if one.accepted]
+    wrong = [pair.label != truth.labels.names[label] for pair, label in pairs if pair.accepted]
     return {
-        **found, "ece": expected_calibration_error(np.asarray([one.probabilities for one, _ in pairs]), labels),
+        **result, "ece": expected_calibration_error(np.asarray([pair.probabilities for pair, _ in pairs]), labels),
         "split_coverage": len(wrong) / len(pairs), "split_error": fmean(wrong) if wrong else 0.0,
     }  # fmt: skip
 
 
-def worst_mistakes(said: Sequence[Prediction], truth: GroundTruth, most: int = MOST_MISTAKES) -> list[Mistake]:
+def worst_mistakes(predictions: Sequence[Prediction], truth: GroundTruth, most: int = MOST_MISTAKES) -> list[Mistake]:
     """Pictures sorted wrong, the most confident first; `said` is in the order of `truth`."""
     names = list(truth.index)
     wrong = [
-        (one.probability, name, one.label)
-        for name, one in zip(names, said, strict=True)
-        if not one.error and one.label != truth.labels.names[truth.index[name]]
+        (prediction.probability, name, prediction.label)
+        for name, prediction in zip(names, predictions, strict=True)
+        if not prediction.error and prediction.label != truth.labels.names[truth.index[name]]
     ]
     worst = sorted(wrong, key=lambda entry: (-entry[0], entry[1]))[:most]
     return [

@@ -90,16 +90,16 @@ def _retold(answers: Iterable[str]) -> list[str]:
 def _scored(answers: Path, truth_path: Path, split: str, engine: str) -> ScoredAnswers:
     if answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers)):
         return _run(answers, truth_path, split, engine)
-    said, seconds, macs = submission_file.read_submission(text_files.read_json(answers, "submission"), str(answers))
-    truth = read_ground_truth(truth_path, split).among(said.values())
-    return ScoredAnswers(truth, _respelled(said, truth), seconds, macs)
+    text, seconds, macs = submission_file.read_submission(text_files.read_json(answers, "submission"), str(answers))
+    truth = read_ground_truth(truth_path, split).among(text.values())
+    return ScoredAnswers(truth, _respelled(text, truth), seconds, macs)
 
 
-def _respelled(said: dict[str, str], truth: GroundTruth) -> dict[str, str]:
+def _respelled(texts: dict[str, str], truth: GroundTruth) -> dict[str, str]:
     """Answers by the names of the ground truth, also where the submission has them in another Unicode form."""
-    known = KnownNames(said)
-    meant = {known.match(name, "submission"): name for name in truth.index if name not in said}
-    return {name if name in truth.index else meant.get(name, name): label for name, label in said.items()}
+    known = KnownNames(texts)
+    meant = {known.match(name, "submission"): name for name in truth.index if name not in texts}
+    return {name if name in truth.index else meant.get(name, name): label for name, label in texts.items()}
 
 
 def _run(path: Path, truth_path: Path, split: str, engine: str) -> ScoredAnswers:
@@ -115,12 +115,12 @@ def _run(path: Path, truth_path: Path, split: str, engine: str) -> ScoredAnswers
     return ScoredAnswers(truth, tree["inference"], tree["time"]["runtime"]["all"], tree["macs"], faults)
 
 
-def _part(truth: GroundTruth, said: dict[str, str], where: str) -> dict[str, Any]:
-    missing = [name for name in truth.index if name not in said]
+def _part(truth: GroundTruth, texts: dict[str, str], where: str) -> dict[str, Any]:
+    missing = [name for name in truth.index if name not in texts]
     if missing:
         raise UserError(f"score: {len(missing)} of {len(truth.index)} pictures have no answer, first {missing[0]}")
     t = np.array(list(truth.index.values()))
-    p = np.array([truth.labels.index(said[name], f"answer for {name}") for name in truth.index])
+    p = np.array([truth.labels.index(texts[name], f"answer for {name}") for name in truth.index])
     names = truth.labels.names
     over = metrics.coverage(names, np.bincount(t, minlength=len(names)).tolist())
     return {

@@ -70,8 +70,8 @@ def _timed(classifier: Classifier, path: Path, faults: list[str], watch: Watch) 
     started = time.perf_counter()
     try:
         with watch.noting(path):
-            said = classifier.predict(path)
-        label, fault = said.label, said.error
+            text = classifier.predict(path)
+        label, fault = text.label, text.error
     except UnreadableImage as error:
         label, fault = "", str(error)
     if fault:

@@ -79,12 +79,12 @@ def _row(
     name: str, runs: dict[int, TrainingResult], base: dict[int, TrainingResult], overrides: Sequence[str]
 ) -> dict[str, Any]:
     paired = [_score(runs[seed]) - _score(base[seed]) for seed in runs if seed in base and name != BASE]
-    found = mean_interval(paired) if paired else None
+    result = mean_interval(paired) if paired else None
     return {
         "name": name, "overrides": list(overrides), "runs": [asdict(run) for run in runs.values()],
         "val_macro_f1": asdict(mean_interval([_score(run) for run in runs.values()])),
         "seconds": fmean(run.seconds for run in runs.values()),
-        "difference": asdict(found) if found else None, "verdict": found.verdict if found else "",
+        "difference": asdict(result) if result else None, "verdict": result.verdict if result else "",
     }  # fmt: skip
 
 
@@ -119,6 +119,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _difference(found: MeanInterval) -> str:
-    between = "" if found.low is None else f" ({found.low:+.4f} to {found.high:+.4f})"
-    return f"{found.mean:+.4f}{between}"
+def _difference(result: MeanInterval) -> str:
+    between = "" if result.low is None else f" ({result.low:+.4f} to {result.high:+.4f})"
+    return f"{result.mean:+.4f}{between}"

@@ -49,21 +49,21 @@ def resolve_variants(
             a fair comparison leaves alone; the message lists every fault.
     """
     wanted = {BASE: list[str](), **read_variants(path)}
-    found, faults = {BASE: recipes.load(recipe, overrides, data)}, list[str]()
+    result, faults = {BASE: recipes.load(recipe, overrides, data)}, list[str]()
     for name, own in wanted.items():
         if name == BASE:
             continue
         try:
-            found[name] = recipes.load(recipe, [*overrides, *own], data)
+            result[name] = recipes.load(recipe, [*overrides, *own], data)
         except UserError as error:
             faults.append(f"{name}: {error}")
-    _raise(path, faults + _unfair(found))
-    return found, wanted
+    _raise(path, faults + _unfair(result))
+    return result, wanted
 
 
-def _unfair(found: Mapping[str, Recipe]) -> list[str]:
-    base, faults, known = found[BASE], list[str](), dict[str, str]()
-    for name, recipe in found.items():
+def _unfair(result: Mapping[str, Recipe]) -> list[str]:
+    base, faults, known = result[BASE], list[str](), dict[str, str]()
+    for name, recipe in result.items():
         if (recipe.data, recipe.seed) != (base.data, base.seed):
             faults.append(f"{name}: changes data or seed, which every variant shares")
         same = known.setdefault(recipe.digest, name)
@@ -77,12 +77,12 @@ def _faults(name: Any, overrides: Any) -> list[str]:
         return [f"{name!r} is no name; it names a folder: letters, digits, and .-_ after the first"]
     if name == BASE:
         return [f"{BASE!r} is the recipe itself; give the variant another name"]
-    if not isinstance(overrides, list) or not all(isinstance(one, str) for one in overrides):
+    if not isinstance(overrides, list) or not all(isinstance(override, str) for override in overrides):
         return [f"{name}: got {repr(overrides)[:60]}, need a list of overrides, e.g. {_EXAMPLE}"]
     return []
 
 
 def _raise(path: Path, faults: Sequence[str]) -> None:
     if faults:
-        one = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise UserError(f"variants {path}: {one}: " + "; ".join(faults))
+        text = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise UserError(f"variants {path}: {text}: " + "; ".join(faults))

@@ -99,8 +99,8 @@ def _tree(wanted: Sequence[PlannedRun], done: Sequence[TrainingResult]) -> dict[
     over = "seeds" if wanted[0].fold is None else "folds"
     runs = [asdict(result) | {"fold": run.fold} for run, result in zip(wanted, done, strict=False)]
     whole = len(done) == len(wanted)
-    found = {"over": over, "epoch": fmean(result.epoch for result in done), **asdict(summarize_runs(wanted, done))}
-    return {"version": _VERSION, "complete": whole, "runs": runs, "summary": found}
+    results = {"over": over, "epoch": fmean(result.epoch for result in done), **asdict(summarize_runs(wanted, done))}
+    return {"version": _VERSION, "complete": whole, "runs": runs, "summary": results}
 
 
 def _write(ground: RunGroup, wanted: Sequence[PlannedRun], done: Sequence[TrainingResult]) -> None:
@@ -120,9 +120,9 @@ def runs_table(result: dict[str, Any], out: Path) -> str:
     return "\n".join(lines)
 
 
-def _summary(found: dict[str, Any]) -> list[str]:
-    lines = [f"{'mean':20} {found['mean']:12.4f} {found['epoch']:11.1f}"]
-    if found["std"] is None:
+def _summary(values: dict[str, Any]) -> list[str]:
+    lines = [f"{'mean':20} {values['mean']:12.4f} {values['epoch']:11.1f}"]
+    if values["std"] is None:
         return [*lines, "a single value has no spread; give --seeds or --folds of 2 or more"]
-    between = f"{found['low']:.4f} to {found['high']:.4f} (t, {found['n']} {found['over']})"
-    return [*lines, f"{'std':20} {found['std']:12.4f}", f"{'95 % interval':20} {between}"]
+    between = f"{values['low']:.4f} to {values['high']:.4f} (t, {values['n']} {values['over']})"
+    return [*lines, f"{'std':20} {values['std']:12.4f}", f"{'95 % interval':20} {between}"]

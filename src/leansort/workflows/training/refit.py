@@ -70,7 +70,7 @@ def last_average(best: TrainedModel, folder: Path) -> TrainedModel:
 
 def _unjudged(folder: Path) -> str:
     records = [
-        {name: value for name, value in one.items() if not name.startswith("val_")} for one in read_history(folder)
+        {name: value for name, value in item.items() if not name.startswith("val_")} for item in read_history(folder)
     ]
     return "".join(atomic_io.canonical_json(record) + "\n" for record in records)
 

@@ -132,12 +132,12 @@ def read_result(folder: Path, recipe: Recipe, manifest: Manifest) -> TrainingRes
     path = folder / "result.json"
     if not path.exists():
         return None
-    found = json_documents.read(path, TrainingResult, "result")
-    if found.version != _VERSION:
+    json_document = json_documents.read(path, TrainingResult, "result")
+    if json_document.version != _VERSION:
         raise IntegrityError(f"result: {path} is no result of version {_VERSION}, which this leansort reads")
-    if (found.recipe, found.data) != (recipe.digest, manifest.digest):
+    if (json_document.recipe, json_document.data) != (recipe.digest, manifest.digest):
         raise UserError(f"resume: {folder} was trained with another recipe or other data; remove it or change --out")
-    return found
+    return json_document
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
@@ -146,7 +146,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: they cannot be read, or are not what was written.
     """
-    return [dict(one) for one in run_files.history(folder / "metrics.jsonl", "run")]
+    return [dict(item) for item in run_files.history(folder / "metrics.jsonl", "run")]
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:

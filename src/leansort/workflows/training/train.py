@@ -190,11 +190,11 @@ def _begun(spec: ArchSpec, seeds: Seeds, recipe: Recipe, folder: Path) -> nn.Mod
         return None
     network = build(spec, seeds)
     names = key_map.read_key_map(recipe.arch.weight_names) if recipe.arch.weight_names else None
-    found = loading.load_pretrained(network, recipe.arch.weights, names)
+    pretrained = loading.load_pretrained(network, recipe.arch.weights, names)
     if first_process():
-        atomic_io.write_json(folder / "weights.json", found.to_json())
+        atomic_io.write_json(folder / "weights.json", pretrained.to_json())
     say(
-        f"weights: {recipe.arch.weights}: {matching.match_summary(found)}; "
+        f"weights: {recipe.arch.weights}: {matching.match_summary(pretrained)}; "
         f"tensor by tensor in {folder / 'weights.json'}"
     )
     return network
@@ -220,13 +220,13 @@ def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> TrainingJob:
 
 def _learned_from(recipe: Recipe) -> dict[str, Any]:
     """Digests of outside weights and teachers, where there are any: another file of that name is another training."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if recipe.arch.weights is not None:
         names = recipe.arch.weight_names
-        found["begun_with"] = [_contents(str(recipe.arch.weights)), _contents(str(names)) if names else ""]
+        values["begun_with"] = [_contents(str(recipe.arch.weights)), _contents(str(names)) if names else ""]
     if recipe.distill.teachers:
-        found["teachers"] = [_contents(str(teacher)) for teacher in recipe.distill.teachers]
-    return found
+        values["teachers"] = [_contents(str(teacher)) for teacher in recipe.distill.teachers]
+    return values
 
 
 def _contents(name: str) -> str:

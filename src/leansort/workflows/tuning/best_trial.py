@@ -41,7 +41,10 @@ def find_study(out: Path, storage: str, name: str) -> StudyLocation:
     if "://" not in where.storage and not Path(where.storage).exists():
         raise UserError(f"tune: no study in {out} ({where.storage} is not there); name its folder or --storage")
     with storages.closing(storages.open_storage(where.storage)) as opened:
-        names = [one.study_name for one in optuna.get_all_study_summaries(opened, include_best_trial=False)]
+        names = [
+            all_study_summary.study_name
+            for all_study_summary in optuna.get_all_study_summaries(opened, include_best_trial=False)
+        ]
     if not name and len(names) != 1:
         raise UserError(f"tune: --study: there are {', '.join(names) or 'none'}; name one")
     if name and name not in names:
@@ -59,7 +62,7 @@ def read_study(where: StudyLocation) -> SearchReport:
         objectives = config.wanted(recipes.validate_recipe(made["recipe"], "of the study").contest)
         study = optuna.load_study(study_name=where.name, storage=opened)
         records = studies.records(opened, where.name)
-        _require_whole(records, objectives, [one.name.lower() for one in study.directions], where.name)
+        _require_whole(records, objectives, [direction.name.lower() for direction in study.directions], where.name)
         return SearchReport(config, objectives, records, _importances(study, objectives.names))
 
 
@@ -135,7 +138,7 @@ def warm_start(config: SearchConfig, folders: Sequence[Path]) -> SearchConfig:
         ]
         if not any(taken):
             raise UserError(f"tune: --from {folder}: none of its best has a parameter of this space")
-        start += [one for one in taken if one and one not in start]
+        start += [item for item in taken if item and item not in start]
     return config.model_copy(update={"start": tuple(start)})
 
 
@@ -146,8 +149,8 @@ def parse_limits(given: Sequence[str]) -> dict[str, float]:
         UserError: no such name, or no number over 0.
     """
     limits = {}
-    for one in given:
-        name, _, value = one.partition("=")
+    for item in given:
+        name, _, value = item.partition("=")
         if name not in (F1, *COSTS):
             raise not_one_of("budget", name, (F1, *COSTS))
         try:
@@ -155,7 +158,7 @@ def parse_limits(given: Sequence[str]) -> dict[str, float]:
         except ValueError:
             limits[name] = -1.0
         if not limits[name] > 0:
-            raise UserError(f"budget: got {one!r}, need {name}=NUMBER over 0")
+            raise UserError(f"budget: got {item!r}, need {name}=NUMBER over 0")
     return limits
 
 
@@ -206,11 +209,11 @@ def train_best_trial(
     ground = run_group.open_run_group(recipe, out, manifest=there, cache=where.out / "cache", resume=resume)
     _write(record, recipe, classes, out)
     runs = cross_validation.train_repeatedly(ground, recipe, seeds=seeds)
-    found = winner_validation.validate_seeds(ground, recipe, runs["runs"], seen.config, seen.objectives)
+    results = winner_validation.validate_seeds(ground, recipe, runs["runs"], seen.config, seen.objectives)
     result |= {
         "seeds": runs,
-        "claims": winner_validation.seeds_to_json(found),
-        "table": winner_validation.seeds_table(found, seen.objectives),
+        "claims": winner_validation.seeds_to_json(results),
+        "table": winner_validation.seeds_table(results, seen.objectives),
     }
     atomic_io.write_json(out / "best.json", result)
     return result
@@ -224,8 +227,8 @@ def _chosen(seen: SearchReport, limits: dict[str, float], trial: int | None) -> 
         return same[0]
     kept = within_limits(seen.records, limits)
     if not kept:
-        said = ", ".join(f"{name}={limit:g}" for name, limit in limits.items()) or "the study's limits"
-        raise UserError(f"tune best: none of {len(seen.records)} trials was trained to its end within {said}")
+        text = ", ".join(f"{name}={limit:g}" for name, limit in limits.items()) or "the study's limits"
+        raise UserError(f"tune best: none of {len(seen.records)} trials was trained to its end within {text}")
     return max(kept, key=lambda record: (record.outcome.f1, -record.number))
 
 

@@ -104,11 +104,11 @@ class CostEvaluator:
 
     def _counted(self, spec: ArchSpec, recipe: Recipe) -> dict[str, float]:
         network, size = build(spec), recipe.preprocess.size
-        found: dict[str, float] = {"macs": macs(network, size), "parameters": parameters(network)}
+        numbers: dict[str, float] = {"macs": macs(network, size), "parameters": parameters(network)}
         if "stride" in self.objectives.needed:
-            found["stride"] = max(part.downsampling or 1.0 for part in summarize_parts(network, size))
-        assert set(found) <= set(COUNTED)
-        return found
+            numbers["stride"] = max(part.downsampling or 1.0 for part in summarize_parts(network, size))
+        assert set(numbers) <= set(COUNTED)
+        return numbers
 
     def _bundle(self, recipe: Recipe, model: TrainedModel) -> Bundle:
         if not recipe.compress.steps:
@@ -166,11 +166,11 @@ class CostEvaluator:
     def _summed(self, times: Mapping[str, Seconds], bundle: Bundle, engine: str) -> dict[str, Any]:
         values, measurements = dict[str, float](), list[dict[str, Any]]()
         for kind, taken in times.items():
-            one = latency.summarize_latency(
+            item = latency.summarize_latency(
                 kind, taken, bundle=bundle.digest, engine=engine, threads=self.config.threads
             )
-            measurements.append(one.model_dump(mode="json"))
-            values |= {f"{kind}_{name}_ms": one.percentiles[name] for name in ("p50", "p99")}
+            measurements.append(item.model_dump(mode="json"))
+            values |= {f"{kind}_{name}_ms": item.percentiles[name] for name in ("p50", "p99")}
         return {"values": values, "measurements": measurements}
 
 
@@ -190,10 +190,10 @@ def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
         time_layers=partial(compressing.time_layers, recipe.compress), say=_silently,
     )  # fmt: skip
     artifact: TrainedModel | Bundle = model
-    for _, one in compressing.read_steps(recipe):
-        if one.stage == "graph" and isinstance(artifact, TrainedModel):
+    for _, step in compressing.read_steps(recipe):
+        if step.stage == "graph" and isinstance(artifact, TrainedModel):
             artifact = export(artifact)
-        artifact = one.apply(artifact, context).artifact
+        artifact = step.apply(artifact, context).artifact
     return export(artifact) if isinstance(artifact, TrainedModel) else artifact
 
 

@@ -197,11 +197,11 @@ def _others(where: StudyLocation, manifest: Path, count: int) -> Iterator[None]:
             started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=logs[-1], stderr=logs[-1]))
         yield
     except BaseException:
-        for one in started:
-            one.terminate()
+        for item in started:
+            item.terminate()
         raise
     finally:
-        codes = [one.wait() for one in started]
+        codes = [entry.wait() for entry in started]
         for log in logs:
             log.close()
     failed = [f"worker-{number + 2}.log" for number, code in enumerate(codes) if code]

@@ -72,18 +72,18 @@ class TrialEvaluator:
             with silenced(), self.study.beating(trial):
                 recipe = self._recipe(trial)
                 folder = self._folder(recipe)
-                found = self._looked_at(trial, recipe)
+                trial_outcome = self._looked_at(trial, recipe)
         except (TrainingInterrupted, TrialLost, MachineError, MissingExtraError, EngineError):
             raise
         except LeansortError as error:
-            found = TrialOutcome("unfit", note=str(error)[:300])
+            trial_outcome = TrialOutcome("unfit", note=str(error)[:300])
         except (RuntimeError, MemoryError) as error:  # PyTorch's, of a network that is too large, or that it cannot run
-            found = TrialOutcome("unfit", note=f"{type(error).__name__}: {error}"[:300])
-        found = replace(found, seconds=time.perf_counter() - started)
-        self.study.tell(trial, found)
-        if folder and found.kind != "duplicate":  # whose folder is its twin's
-            _tidy(folder, keep_model=found.kind == "trained")
-        return found
+            trial_outcome = TrialOutcome("unfit", note=f"{type(error).__name__}: {error}"[:300])
+        trial_outcome = replace(trial_outcome, seconds=time.perf_counter() - started)
+        self.study.tell(trial, trial_outcome)
+        if folder and trial_outcome.kind != "duplicate":  # whose folder is its twin's
+            _tidy(folder, keep_model=trial_outcome.kind == "trained")
+        return trial_outcome
 
     def _folder(self, recipe: Recipe) -> Path:
         return self.out / "trials" / recipe.digest[:16]
@@ -97,8 +97,8 @@ class TrialEvaluator:
         trial.note("costs", costs.values)
         over = {name: by for name, by in self.study.objectives.violations(costs.values).items() if by > 0}
         if over:
-            said = ", ".join(f"{name} {costs.values[name]:.4g}" for name in over)
-            return TrialOutcome("over budget", costs.values, measurements=costs.measurements, note=said)
+            text = ", ".join(f"{name} {costs.values[name]:.4g}" for name in over)
+            return TrialOutcome("over budget", costs.values, measurements=costs.measurements, note=text)
         return self._trained(trial, recipe, costs)
 
     def _recipe(self, trial: StudyTrial) -> Recipe:
@@ -137,9 +137,9 @@ class TrialEvaluator:
     def _scored(self, artifact: Artifact, recipe: Recipe) -> tuple[float, tuple[float, float]]:
         """Macro-F1 on val and its interval."""
         val = load_crops(self.manifest, "val", recipe.preprocess, self.out / "cache")
-        said = predict_classes(artifact, val, self.coster.config.engine)
-        found = macro_f1_interval(np.asarray(val.labels), said, len(self.manifest.labels))
-        return found.value, (found.low, found.high)
+        classes = predict_classes(artifact, val, self.coster.config.engine)
+        result = macro_f1_interval(np.asarray(val.labels), classes, len(self.manifest.labels))
+        return result.value, (result.low, result.high)
 
 
 class RungCallback:
@@ -171,7 +171,7 @@ class RungCallback:
         rung = self._add(record)
         if rung is None:
             return
-        self._trial.note("rungs", {str(one): score for one, score in self.scores.items()})
+        self._trial.note("rungs", {str(item): score for item, score in self.scores.items()})
         mine = [self._costs.values[name] for name in self._study.objectives.costs]
         lost = is_beaten(self.best, mine, rung, self._study.curves(self._trial), self._study.config.halving)
         if lost:

@@ -70,17 +70,17 @@ def validate_seeds(
         config, objectives, ground.manifest.labels, shown, ground.manifest.digest, ground.out / "dry-run"
     )
     val = load_crops(ground.manifest, "val", recipe.preprocess, ground.cache)
-    truth, found = np.asarray(val.labels), []
+    truth, result = np.asarray(val.labels), []
     for run in runs:
         path = _bundle(ground, with_seed(recipe, run["seed"]), ground.out / run["name"])
         bundle = bundles.load(path)
-        said = predict_classes(bundle, val, config.engine)
+        classes = predict_classes(bundle, val, config.engine)
         costs = coster.of_bundle(bundle, recipe)
-        found.append(SeedResult(
-            run["name"], str(path), run["val_macro_f1"], shown_f1(truth, said, len(ground.manifest.labels)),
+        result.append(SeedResult(
+            run["name"], str(path), run["val_macro_f1"], shown_f1(truth, classes, len(ground.manifest.labels)),
             costs.values, costs.measurements, costs.note,
         ))  # fmt: skip
-    return found
+    return result
 
 
 def _bundle(ground: RunGroup, recipe: Recipe, folder: Path) -> Path:
@@ -94,23 +94,28 @@ def _bundle(ground: RunGroup, recipe: Recipe, folder: Path) -> Path:
     return path
 
 
-def seeds_table(found: list[SeedResult], objectives: Objectives) -> str:
+def seeds_table(seed_results: list[SeedResult], objectives: Objectives) -> str:
     """A line for each seed, then means with their spread."""
-    costs = [name for name in (*objectives.costs, *objectives.limits) if all(name in one.costs for one in found)]
+    costs = [
+        name
+        for name in (*objectives.costs, *objectives.limits)
+        if all(name in seed_result.costs for seed_result in seed_results)
+    ]
     costs = list(dict.fromkeys(costs))
     rows = [
         [
-            one.name, f"{one.trained_f1:.4f}", f"{one.macro_f1:.4f}", *(f"{one.costs[name]:.4g}" for name in costs),
-            one.note,
-        ] for one in found
+            seed_result.name, f"{seed_result.trained_f1:.4f}", f"{seed_result.macro_f1:.4f}",
+            *(f"{seed_result.costs[name]:.4g}" for name in costs),
+            seed_result.note,
+        ] for seed_result in seed_results
     ]  # fmt: skip
-    f1 = mean_interval([one.macro_f1 for one in found])
-    said = f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
-    means = [f"{fmean(one.costs[name] for one in found):.4g}" for name in costs]
-    rows.append(["mean", f"{fmean(one.trained_f1 for one in found):.4f}", said, *means, ""])
+    f1 = mean_interval([seed_result.macro_f1 for seed_result in seed_results])
+    text = f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
+    means = [f"{fmean(seed_result.costs[name] for seed_result in seed_results):.4g}" for name in costs]
+    rows.append(["mean", f"{fmean(seed_result.trained_f1 for seed_result in seed_results):.4f}", text, *means, ""])
     return markdown.table(["run", "trained", "bundle's macro-F1", *costs, ""], rows)
 
 
-def seeds_to_json(found: list[SeedResult]) -> list[dict[str, Any]]:
+def seeds_to_json(seed_results: list[SeedResult]) -> list[dict[str, Any]]:
     """As plain data."""
-    return [asdict(one) for one in found]
+    return [asdict(seed_result) for seed_result in seed_results]

@@ -48,7 +48,7 @@ class Message:
             UnsoundGraphError: bytes that are no such message.
         """
         at, end = span
-        found: Fields = {}
+        fields: Fields = {}
         once, often = self.once, self.often
         while at < end:
             key = data[at]
@@ -66,14 +66,14 @@ class Message:
                 value = at, at + {FIXED32: 4, FIXED64: 8}.get(key & 7, end)
                 at = value[1]
             if key in often:
-                found.setdefault(often[key], []).append(value)
-            elif key in once and once[key] not in found:
-                found[once[key]] = value
+                fields.setdefault(often[key], []).append(value)
+            elif key in once and once[key] not in fields:
+                fields[once[key]] = value
             else:
                 raise self._fault(key)
         if at > end:
             raise UnsoundGraphError("is cut short")
-        return found
+        return fields
 
     def _fault(self, key: int) -> UnsoundGraphError:
         if key in self.once:
@@ -112,29 +112,29 @@ def text(data: bytes, span: Span) -> str:
     if end - start > TEXT_BYTES:
         raise UnsoundGraphError(f"has a name of {end - start} bytes, at most {TEXT_BYTES} are read")
     try:
-        found = data[start:end].decode()
+        result = data[start:end].decode()
     except UnicodeDecodeError:
         raise UnsoundGraphError("has a name that is not UTF-8") from None
-    if "\0" in found:
+    if "\0" in result:
         raise UnsoundGraphError("has a name with a zero byte")
-    return found
+    return result
 
 
 def integers(data: bytes, fields: Fields, name: str) -> list[int]:
     """Repeated whole numbers, given one by one under `name`, or together under `name` + ` packed`."""
-    found = [signed(value) for value in fields.get(name, ())]
+    result = [signed(value) for value in fields.get(name, ())]
     for at, end in fields.get(f"{name} packed", ()):
         while at < end:
             value, at = varint(data, at, end)
-            found.append(signed(value))
-    return found
+            result.append(signed(value))
+    return result
 
 
 def floats(data: bytes, fields: Fields, name: str) -> list[float]:
     """Repeated floats, likewise."""
-    found: list[float] = []
+    numbers: list[float] = []
     for at, end in (*fields.get(name, ()), *fields.get(f"{name} packed", ())):
         if (end - at) % 4:
             raise UnsoundGraphError("is damaged: floats of three and a half bytes")
-        found += struct.unpack(f"<{(end - at) // 4}f", data[at:end])
-    return found
+        numbers += struct.unpack(f"<{(end - at) // 4}f", data[at:end])
+    return numbers

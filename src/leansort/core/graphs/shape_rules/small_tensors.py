@@ -35,63 +35,63 @@ KINDS = frozenset(
 )  # fmt: skip
 
 
-def compute(one: Reading, shapes: list[Shape]) -> list[Array] | None:
+def compute(reading: Reading, shapes: list[Shape]) -> list[Array] | None:
     """Numbers of a node's outputs.
 
     Args:
-        one: the node and what it reads.
+        reading: the node and what it reads.
         shapes: of its outputs.
 
     Returns:
         One array an output; None where they are many, depend on the pixels, or nobody would make a shape of them.
     """
-    kind = one.node.kind
+    kind = reading.node.kind
     if kind == "Shape":
-        start, end = one.node.whole("start"), one.node.whole("end", len(one.shape()))
-        return [np.array(one.shape()[start:end], np.int64)]
+        start, end = reading.node.whole("start"), reading.node.whole("end", len(reading.shape()))
+        return [np.array(reading.shape()[start:end], np.int64)]
     if kind == "Size":
-        return [np.array(math.prod(one.shape()), np.int64)]
+        return [np.array(math.prod(reading.shape()), np.int64)]
     if sum(map(math.prod, shapes)) > KNOWN:
         return None
-    inputs = [None if value is None else value.known for value in one.inputs]
-    if any(known is None and value is not None for known, value in zip(inputs, one.inputs, strict=True)):
+    inputs = [None if value is None else value.known for value in reading.inputs]
+    if any(known is None and value is not None for known, value in zip(inputs, reading.inputs, strict=True)):
         return None
     try:
         with np.errstate(all="ignore"):
-            found = _computed(one, kind, [known for known in inputs if known is not None], shapes)
+            result = _computed(reading, kind, [known for known in inputs if known is not None], shapes)
     except (ValueError, TypeError, IndexError, OverflowError, FloatingPointError):
         return None
-    fits = found is not None and [array.shape for array in found] == shapes
-    return found if fits else None
+    fits = result is not None and [array.shape for array in result] == shapes
+    return result if fits else None
 
 
-def _computed(one: Reading, kind: str, inputs: list[Array], shapes: list[Shape]) -> list[Array] | None:
+def _computed(reading: Reading, kind: str, inputs: list[Array], shapes: list[Shape]) -> list[Array] | None:
     if kind == "Constant":
-        return _constant(one)
+        return _constant(reading)
     if kind in _BY_SHAPE:
         return [_BY_SHAPE[kind](inputs[0], shapes[0])]
     if kind in _PLAIN:
         return [np.asarray(_PLAIN[kind](*inputs))]
     if kind == "Cast":
-        return [inputs[0].astype(DTYPES[one.node.whole("to")])] if one.node.whole("to") in DTYPES else None
+        return [inputs[0].astype(DTYPES[reading.node.whole("to")])] if reading.node.whole("to") in DTYPES else None
     if kind == "Concat":
-        return [np.concatenate(inputs, one.node.whole("axis"))]
+        return [np.concatenate(inputs, reading.node.whole("axis"))]
     if kind == "Gather":
-        return [np.asarray(np.take(inputs[0], inputs[1], one.node.whole("axis")))]
+        return [np.asarray(np.take(inputs[0], inputs[1], reading.node.whole("axis")))]
     if kind == "Slice":
-        parts = dict(slices(one))
+        parts = dict(slices(reading))
         return [inputs[0][tuple(parts.get(axis, slice(None)) for axis in range(inputs[0].ndim))]]
-    return _more(one, kind, inputs, shapes)
+    return _more(reading, kind, inputs, shapes)
 
 
-def _more(one: Reading, kind: str, inputs: list[Array], shapes: list[Shape]) -> list[Array] | None:
+def _more(reading: Reading, kind: str, inputs: list[Array], shapes: list[Shape]) -> list[Array] | None:
     if kind == "ConstantOfShape":
-        value = one.node.tensor("value").array() if "value" in one.node.attributes else np.zeros(1, np.float32)
+        value = reading.node.tensor("value").array() if "value" in reading.node.attributes else np.zeros(1, np.float32)
         return None if value is None or value.size != 1 else [np.full(shapes[0], value.reshape(-1)[0])]
     if kind == "Range":
-        return [np.arange(*(each.reshape(-1)[0] for each in inputs), dtype=inputs[0].dtype)]
+        return [np.arange(*(item.reshape(-1)[0] for item in inputs), dtype=inputs[0].dtype)]
     if kind == "Transpose":
-        return [np.transpose(inputs[0], one.node.wholes("perm"))]
+        return [np.transpose(inputs[0], reading.node.wholes("perm"))]
     if kind in ("Min", "Max"):
         function = np.minimum if kind == "Min" else np.maximum
         out = inputs[0]
@@ -100,7 +100,7 @@ def _more(one: Reading, kind: str, inputs: list[Array], shapes: list[Shape]) -> 
         return [out]
     if kind in ("Div", "Mod"):
         return _divided(kind, *inputs)
-    if kind in _REDUCED and one.node.whole("keepdims", 1) == 0 and inputs[0].ndim == 1:
+    if kind in _REDUCED and reading.node.whole("keepdims", 1) == 0 and inputs[0].ndim == 1:
         return [np.asarray(_REDUCED[kind](inputs[0]), inputs[0].dtype)]
     return None
 
@@ -113,15 +113,15 @@ def _divided(kind: str, a: Array, b: Array) -> list[Array] | None:
     return [a // b if kind == "Div" else a % b]
 
 
-def _constant(one: Reading) -> list[Array] | None:
-    (name,) = one.node.attributes
+def _constant(reading: Reading) -> list[Array] | None:
+    (name,) = reading.node.attributes
     if name == "value":
-        array = one.node.tensor("value").array()
+        array = reading.node.tensor("value").array()
         return None if array is None else [array]
     if name == "value_int":
-        return [np.array(one.node.whole(name), np.int64)]
+        return [np.array(reading.node.whole(name), np.int64)]
     if name == "value_ints":
-        return [np.array(one.node.wholes(name), np.int64)]
+        return [np.array(reading.node.wholes(name), np.int64)]
     if name == "value_float":
-        return [np.array(one.node.number(name, 0.0), np.float32)]
-    return [np.array(one.node.numbers(name), np.float32)]
+        return [np.array(reading.node.number(name, 0.0), np.float32)]
+    return [np.array(reading.node.numbers(name), np.float32)]
