@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from leansort.core import manifest as manifests
-from tests.coco_files import cvat, label_studio, own, roboflow, world
 from tests.conftest import Cli
+from tests.support.coco_files import cvat, label_studio, own, roboflow, world
 
 
 @pytest.mark.parametrize(

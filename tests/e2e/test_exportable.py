@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Cli
 from tests.e2e.test_mistakes import refused
-from tests.unit.test_proving import FICKLE, backbone
+from tests.unit.workflows.test_export_check import FICKLE, backbone
 
 COMMANDS = (["run"], ["train"], ["train", "--seeds", "2"], ["train", "--folds", "2"], ["train", "--final"])
 STEPS = """

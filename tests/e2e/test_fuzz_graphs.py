@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz_graphs import GOOD, fuzz, judged
+from tests.support.fuzz_graphs import GOOD, fuzz, judged
 
 
 def require_sound(cases: int, seed: int) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import lonely
 from tests.conftest import ROOT
+from tests.support import lonely
 
 Lonely = Callable[..., subprocess.CompletedProcess[str]]
 REPORTS = ("CI", "TF_BUILD", "JENKINS_URL", "DO_NOT_TRACK")  # where libraries hold their tongue by themselves

@@ -21,7 +21,7 @@ from leansort.search import storage as storages
 from leansort.search import study as studies
 from leansort.search import study_setup
 from tests.conftest import ROOT
-from tests.study_worker import config_of
+from tests.support.study_worker import config_of
 
 
 def programs() -> Path:
@@ -77,7 +77,7 @@ def test_two_hundred_trials_by_four_workers_one_killed_the_server_restarted(
     storages.quiet()
     storage = storages.open_storage(url)
     study_setup.create(storage, config, {"name": "r", "data": {}}, ["a", "b"], "data", config.wanted(Baselines()))
-    command = [sys.executable, "-m", "tests.study_worker", url, "many"]
+    command = [sys.executable, "-m", "tests.support.study_worker", url, "many"]
     workers = [
         subprocess.Popen([*command, seconds], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for seconds in ("600", "0.02", "0.02", "0.02")  # the first is in the middle of a trial whenever it is killed

@@ -17,8 +17,8 @@ import torch
 from leansort.arch.trained_model import load_tensors
 from leansort.core.errors import UserError
 from tests.conftest import ROOT, Cli, listening
-from tests.e2e.two_processes import STEPS_IN_TURN
-from tests.jobs import require_equal, timeless, trained
+from tests.support.jobs import require_equal, timeless, trained
+from tests.support.two_processes import STEPS_IN_TURN
 
 NETWORK = """\
 rows:
@@ -102,7 +102,7 @@ def test_the_first_process_alone_speaks(two: tuple[Path, subprocess.CompletedPro
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     """What two processes did: a whole run, and one that the second alone has stopped twice."""
     out = tmp_path_factory.mktemp("processes")
-    done = torchrun("tests.e2e.two_processes", out)
+    done = torchrun("tests.support.two_processes", out)
     assert done.returncode == 0, done.stderr
     return out, [json.loads((out / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
 

@@ -20,8 +20,8 @@ from leansort.search import space as spaces
 from leansort.search import space_parser
 from leansort.workflows.training.train import buildable_spec
 from tests.conftest import ROOT, Cli
-from tests.unit.test_proving import FICKLE, backbone
-from tests.unit.test_search_space import random_ask
+from tests.unit.search.test_search_space import random_ask
+from tests.unit.workflows.test_export_check import FICKLE, backbone
 
 SEARCH = """\
 name: tiny
