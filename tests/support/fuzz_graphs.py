@@ -1,9 +1,9 @@
 """Mutated graphs through `leansort predict`: a label or one line, whatever a bundle holds.
 
-`python -m tests.support.fuzz_graphs --cases 10000` writes bundles whose hashes are right and whose graphs are changed at random
-(see `tests.support.bundle_mutations`) and predicts with each. Many cases share a child process, which says before each one
-which it is; a child that dies or stands still is noted against that case, and another goes on behind it. Time and
-memory of each case are measured by themselves; the memory is the whole process's, with the libraries.
+`python -m tests.support.fuzz_graphs --cases 10000` writes bundles whose hashes are right and whose graphs are changed
+at random (see `tests.support.bundle_mutations`) and predicts with each. Many cases share a child process, which says
+before each one which it is; a child that dies or stands still is noted against that case, and another goes on behind
+it. Time and memory of each case are measured by themselves; the memory is the whole process's, with the libraries.
 """
 
 from __future__ import annotations
