@@ -147,8 +147,8 @@ def _gap(spec: Any, size: int) -> float:
 
 def rows(names: Sequence[tuple[str, str]]) -> Iterator[Row]:
     """Try networks, one at a time and each in a process of its own."""
-    import leansort.workflows.proving
-    import leansort.workflows.train  # noqa: F401  loaded once, and not by every process anew
+    import leansort.workflows.training.export_check
+    import leansort.workflows.training.train  # noqa: F401  loaded once, and not by every process anew
 
     context: Any = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
     for family, name in names:

@@ -467,7 +467,7 @@ def test_the_urls_of_a_record(
 
 
 @pytest.mark.parametrize(
-    ("images", "said"),
+    ("images", "text"),
     [
         ([RECORD, {**RECORD, "id": 1}], "twice"),
         ([{**RECORD, "flickr_url": "file:///etc/passwd"}], "file:///etc/passwd"),

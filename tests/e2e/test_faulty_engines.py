@@ -87,7 +87,7 @@ def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "text"),
     [
         ("load 0 segv", "engine faulty: crashed (signal 11, SIGSEGV) on loading of"),
         ("batch 3 segv", "engine faulty: crashed (signal 11, SIGSEGV) on a batch of 3 of"),
@@ -194,7 +194,7 @@ def test_predict_keeps_the_lines_that_are_done(
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "said"),
+    ("fault", "code", "text"),
     [
         ("load 0 segv", 2, "crashed (signal 11, SIGSEGV) on loading; use --engine onnxruntime"),
         ("batch 3 segv", 2, "crashed (signal 11, SIGSEGV) on a batch of 3; use --engine onnxruntime"),

@@ -124,7 +124,7 @@ def test_objectives_know_their_costs_limits_and_directions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "limits", "said"),
+    ("names", "limits", "text"),
     [
         (("macro_f", "size_mb"), {}, "did you mean 'macro_f1'"),
         (("macro_f1",), {"p50": 1.0}, "constraints: got 'p50'"),

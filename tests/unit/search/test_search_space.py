@@ -100,7 +100,7 @@ def test_any_tree_is_a_space_or_refused(tree: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "text"),
     [
         ({"float": [1, 0]}, "need low < high"),
         ({"float": [0, 1], "log": True}, "low over 0 where log is true"),

@@ -185,7 +185,7 @@ def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "said"),
+    ("where", "text"),
     [
         ("mysql://me:secret@host/db", "storage: got mysql://me@host/db, need postgresql://"),
         ("postgresql://me:secret@127.0.0.1:1/db", "storage: cannot open postgresql://me@127.0.0.1:1/db"),

@@ -153,7 +153,7 @@ def test_networks_whose_header_was_changed(network: Any, most: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "text"),
     [
         ({"classes": 10**9}, "need \\(1000000000,"),
         ({"edits": [{"op": "resize", "layers": {"x": [10**9, 10**9, 1]}}]}, "there is no layer"),
