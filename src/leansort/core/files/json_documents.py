@@ -41,8 +41,22 @@ def read(path: Path, shape: type[T], what: str) -> T:
         UserError: it is not there, too large, leads out of its folder, or is not JSON.
         IntegrityError: it is JSON of another shape; the message names the field.
     """
+    return checked(read_tree(path, what), shape, f"{what}: {path}")
+
+
+def read_tree(path: Path, what: str) -> object:
+    """Read a JSON file as plain data of any shape, for who checks it afterwards.
+
+    Args:
+        path: the file.
+        what: kind of file, for the error.
+
+    Raises:
+        UserError: as `read`.
+    """
     _require_plain(path, what)
-    return checked(text_files.read_json(path, what), shape, f"{what}: {path}")
+    tree: object = text_files.read_json(path, what)
+    return tree
 
 
 def read_lines(path: Path, shape: type[T], what: str) -> list[T]:
@@ -52,15 +66,23 @@ def read_lines(path: Path, shape: type[T], what: str) -> list[T]:
     return [checked(value, shape, f"{what}: {path}: value {number}") for number, value in enumerate(values, 1)]
 
 
-def checked(tree: Any, shape: type[T], where: str) -> T:
-    """Check a tree of plain data; `where` names its place in the error.
+def checked(tree: object, shape: type[T], where: str, *, strict: bool | None = None) -> T:
+    """Check a tree of plain data.
+
+    Args:
+        tree: the parsed JSON.
+        shape: what it must be.
+        where: names its place in the error.
+        strict: whether a number may not stand as text, and the like; None leaves that to each part of the shape.
 
     Raises:
         IntegrityError: it is not of this shape, or holds what no file of ours does.
     """
     require_sane(tree, where)
     try:
-        return cast(T, _adapter(cast(Any, shape)).validate_json(json.dumps(tree)))  # in JSON a list may be a tuple
+        return cast(
+            T, _adapter(cast(Any, shape)).validate_json(json.dumps(tree), strict=strict)
+        )  # a list may be a tuple
     except ValidationError as error:
         first, more = error.errors()[0], error.error_count() - 1
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -68,13 +90,13 @@ def checked(tree: Any, shape: type[T], where: str) -> T:
         raise IntegrityError(f"{where}: {place}: {got}{f' (and {more} more)' if more else ''}") from None
 
 
-def require_sane(tree: Any, where: str) -> None:
+def require_sane(tree: object, where: str) -> None:
     """Refuse numbers that are none, or too large, and what is too long, too much or nested too deep.
 
     Raises:
         IntegrityError: naming the place.
     """
-    open_ones: list[tuple[Any, _Place]] = [(tree, ())]  # no recursion, which a deep tree would exhaust
+    open_ones: list[tuple[object, _Place]] = [(tree, ())]  # no recursion, which a deep tree would exhaust
     count = 0
     while open_ones:
         value, place = open_ones.pop()
@@ -87,7 +109,7 @@ def require_sane(tree: Any, where: str) -> None:
         open_ones += [(item, (depth, key, place)) for key, item in inner]
 
 
-def _fault(value: Any) -> str:
+def _fault(value: object) -> str:
     if isinstance(value, str) and len(value) > MOST_TEXT:
         return f"a text of {len(value):,} characters, at most {MOST_TEXT:,}"
     if isinstance(value, dict) and any(isinstance(key, str) and len(key) > MOST_TEXT for key in value):
@@ -140,12 +162,12 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
     return TypeAdapter(shape)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _shown_key(key: Any) -> str:
+def _shown_key(key: object) -> str:
     return str(key)[:60]
 
 

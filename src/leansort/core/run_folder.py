@@ -1,0 +1,255 @@
+"""Every file of a results' folder, by name: the one module that knows what they are called.
+
+A folder is an object, its files are attributes. JSON and text files are handles (`core.files.typed_files`) that read
+and write them; the type is handed in where they are read, since this floor knows none of the types above it:
+
+    folder = RunFolder(path)
+    folder.score.write(result)                            # a `TypedResult`, or plain data
+    result = folder.score.read(ScoreResult, "report")     # checked; one clear line where it is not what was written
+    model = trained_model.load(folder.training.model)     # what has a format of its own is a plain path
+
+What has a format and a reader of its own - manifest, bundle, network, checkpoint, journal - is a plain `Path`, to be
+given to that reader. There is a class for each kind of folder; a folder within a folder is an attribute, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from leansort.core.files.typed_files import JsonFile, JsonLinesFile, TextFile
+
+T = TypeVar("T")
+
+
+class _Entry(Generic[T]):
+    """An attribute of a folder: what `make` gives for the folder's path and the entry's name."""
+
+    def __init__(self, make: Callable[[Path, str], T], name: str) -> None:
+        self.make, self.name = make, name
+
+    def __get__(self, folder: DataFolder, kind: type[DataFolder]) -> T:
+        return self.make(folder.path, self.name)
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / name
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """A folder with data: what an import leaves, and what every run that imports its own data begins with.
+
+    Attributes:
+        path: the folder.
+        manifest: one row a crop; see `core.manifest`.
+        import_record: what an import read, counted and found wrong.
+        inputs: the files that an import read, with sizes, times and hashes; see `data.inputs`.
+        imported: where a recipe that names no path finds or draws its data.
+        cache: folder of decoded crops.
+    """
+
+    path: Path
+
+    manifest = _Entry(_path, "manifest.parquet")
+    import_record = _Entry(JsonFile, "import.json")
+    inputs = _Entry(_path, "inputs.parquet")
+    imported = _Entry(_path, "data")
+    cache = _Entry(_path, "cache")
+
+
+class ModelFolder(DataFolder):
+    """A folder that holds a network or a bundle: what `leansort card` makes, and part of every run.
+
+    Attributes:
+        recipe: the resolved recipe that the folder was made by.
+        model: the network; see `arch.trained_model`.
+        spec: the network's architecture.
+        bundle: the one file that a robot needs; see `core.bundle`.
+        card: the model card.
+    """
+
+    recipe = _Entry(JsonFile, "recipe.json")
+    model = _Entry(_path, "model.safetensors")
+    spec = _Entry(JsonFile, "spec.json")
+    bundle = _Entry(_path, "model.leansort")
+    card = _Entry(TextFile, "README.md")
+
+
+class StepFolder(ModelFolder):
+    """One step of a compression, or a try of it.
+
+    Attributes:
+        key: digest of all that the step rests on; with another one it is begun anew.
+        record: what became of the step; written last.
+        cut_note: what a pass tells of its change.
+        cut: folder of what a pass has made of the network, before it is fine-tuned.
+        finetuning: folder of the training that follows the pass.
+    """
+
+    key = _Entry(JsonFile, "begun.json")
+    record = _Entry(JsonFile, "step.json")
+    cut_note = _Entry(JsonFile, "cut.json")
+    cut = _Entry(_path, "cut")
+    finetuning = _Entry(_path, "heal")
+
+    def attempt(self, strength: float) -> StepFolder:
+        """Return the folder of a try at a strength from 0 to 1."""
+        return StepFolder(self.path / f"try-{100 * strength:g}")
+
+
+class CompressionFolder(ModelFolder):
+    """What `leansort compress` makes.
+
+    Attributes:
+        start: the network that compression began with.
+        result: all steps, their latencies and the calibration.
+        table: the same as text.
+        page: the same as a page.
+        steps: holds a folder for each step.
+    """
+
+    start = _Entry(_path, "start.safetensors")
+    result = _Entry(JsonFile, "compress.json")
+    table = _Entry(TextFile, "compress.md")
+    page = _Entry(TextFile, "compress.html")
+    steps = _Entry(_path, "steps")
+
+    def step(self, name: str) -> StepFolder:
+        """Return the folder of a step, e.g. `1-prune`."""
+        return StepFolder(self.steps / name)
+
+    @classmethod
+    def of_step(cls, folder: Path) -> CompressionFolder | None:
+        """Return the compression that a folder is a step of; None where it is none."""
+        steps = folder.resolve().parent
+        compression = cls(steps.parent)
+        return compression if compression.steps == steps else None
+
+
+class TrainingFolder(ModelFolder):
+    """One training: `run/train`, a run of a group, a trial's training, a fine-tuning of a compression.
+
+    Attributes:
+        checkpoint: where the training stands; see `train.checkpoint`.
+        history: the record of each epoch.
+        pretrained: how pretrained weights fitted, tensor by tensor.
+        trackers: what trackers call the run, by tracker.
+        tensorboard: folder of TensorBoard's events.
+        result: what a finished run of a group came to; written last.
+        unfinished: folder where a refit trains, whose best epoch means nothing.
+        compression: folder of the compression of this training's network.
+    """
+
+    checkpoint = _Entry(_path, "last.safetensors")
+    history = _Entry(JsonLinesFile, "metrics.jsonl")
+    pretrained = _Entry(JsonFile, "weights.json")
+    trackers = _Entry(JsonFile, "tracked.json")
+    tensorboard = _Entry(_path, "tensorboard")
+    result = _Entry(JsonFile, "result.json")
+    unfinished = _Entry(_path, "unfinished")
+
+    @property
+    def compression(self) -> CompressionFolder:
+        """Return the folder of this network's compression."""
+        return CompressionFolder(self.path / "compress")
+
+
+class RunFolder(ModelFolder):
+    """A recipe's whole job, `leansort run`.
+
+    Attributes:
+        training: folder of the training.
+        compression: folder of the compression.
+        parity: how close the bundle comes to its network.
+        calibration: temperature and threshold, and what they come to on val.
+        bench: latencies, throughput and memory.
+        score: macro-F1, the table of classes and the contest's scores.
+        pictures: paths of the pictures that are scored, one a line.
+        submission: the contest's submission file; see `contest.submission_file`.
+        report: the run's page.
+    """
+
+    parity = _Entry(JsonFile, "parity.json")
+    calibration = _Entry(JsonFile, "calibration.json")
+    bench = _Entry(JsonFile, "bench.json")
+    score = _Entry(JsonFile, "score.json")
+    pictures = _Entry(_path, "pictures.txt")
+    submission = _Entry(_path, "output.csv")
+    report = _Entry(TextFile, "report.html")
+
+    @property
+    def training(self) -> TrainingFolder:
+        """Return the folder of the training."""
+        return TrainingFolder(self.path / "train")
+
+    @property
+    def compression(self) -> CompressionFolder:
+        """Return the folder of the compression."""
+        return CompressionFolder(self.path / "compress")
+
+    def name_list(self, name: str) -> Path:
+        """Return where the names of the pictures of the `public` or `private` list are, one a line."""
+        return self.path / f"{name}.txt"
+
+
+class GroupFolder(ModelFolder):
+    """Several trainings: seeds, folds, the variants of an ablation.
+
+    Attributes:
+        repeats: seeds and folds with mean and spread.
+        ablation: variants and their difference to the base.
+        ablation_table: the same as text.
+    """
+
+    repeats = _Entry(JsonFile, "repeat.json")
+    ablation = _Entry(JsonFile, "ablation.json")
+    ablation_table = _Entry(TextFile, "ablation.md")
+
+    def training(self, name: str) -> TrainingFolder:
+        """Return the folder of one training, by the run's name."""
+        return TrainingFolder(self.path / name)
+
+
+class BestTrialFolder(GroupFolder):
+    """A search's winner, trained anew with several seeds, `leansort tune best`.
+
+    Attributes:
+        recipe_yaml: the winner's complete recipe, to be edited.
+        architecture: its architecture.
+        trial: the trial as the study has it.
+        best: what each seed's bundle scores and costs.
+    """
+
+    recipe_yaml = _Entry(TextFile, "recipe.yaml")
+    architecture = _Entry(JsonFile, "archspec.json")
+    trial = _Entry(JsonFile, "trial.json")
+    best = _Entry(JsonFile, "best.json")
+
+
+class StudyFolder(DataFolder):
+    """A search, `leansort tune`.
+
+    Attributes:
+        journal: the study, where no database holds it; see `search.storage`.
+        result: all trials, and what mattered among them.
+        table: the same as text.
+        page: the same as a page.
+        dry_run: folder for the timing of networks that are not trained yet.
+    """
+
+    journal = _Entry(_path, "study.journal")
+    result = _Entry(JsonFile, "tune.json")
+    table = _Entry(TextFile, "tune.md")
+    page = _Entry(TextFile, "tune.html")
+    dry_run = _Entry(_path, "dry-run")
+
+    def trial(self, digest: str) -> RunFolder:
+        """Return the folder of a trial, by its recipe's digest."""
+        return RunFolder(self.path / "trials" / digest[:16])
+
+    def worker_log(self, number: int) -> Path:
+        """Return where a further worker of this machine writes what it does, by its number from 2."""
+        return self.path / f"worker-{number}.log"
