@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 # Sample data, manifest, training, bundle, bench, submission, score, report: a few minutes on 2 cores.
 demo: $(STAMP)
 	rm -rf $(DEMO)
-	$(BIN)/leansort run configs/sample.yaml --out $(DEMO)
+	$(BIN)/leansort run sample --out $(DEMO)
 	@echo "Open $(CURDIR)/$(DEMO)/report.html"
 
 lint: $(STAMP)

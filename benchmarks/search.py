@@ -1,7 +1,7 @@
 """Claim: in equal time the search covers 1.3 times the hypervolume of the old procedure, in the contest's own space.
 
 The old procedure: Optuna's multi-objective TPE, every trial trained to its last epoch and timed, nothing known of a
-network before it is trained, whatever it costs. Ours: `configs/search/contest.yaml`, priced before training, stopped at
+network before it is trained, whatever it costs. Ours: the search `contest`, priced before training, stopped at
 rungs. Both draw from the same space, of small pictures, train the same recipe on the same drawn crops by the same loop,
 and are timed by the same code; both run at the same time, each on one core, and pause while the other measures.
 
@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from leansort.core import packaged_configs
 from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.text import yaml_config
@@ -53,8 +54,7 @@ OLD = {"constraints": {}, "halving": {"rungs": 0}, "objectives": ["macro_f1", "p
 
 def searches(folder: Path) -> dict[str, Path]:
     """Both searches' files: the contest's space with small pictures."""
-    tree = yaml_config.read_yaml(ROOT / "configs" / "search" / "contest.yaml", "search", "space")
-    tree["recipe"] = str(ROOT / "configs" / "sample.yaml")
+    tree = yaml_config.read_yaml(packaged_configs.find_packaged("search/contest"), "search", "space")
     tree["space"]["preprocess.size"] = {"choice": [32, 48, 64]}
     tree["constraints"] = {"stride": 32, "label_p50_ms": BUDGET_MS}
     tree["trials"] = 1000
@@ -148,7 +148,7 @@ def main() -> None:
     rows, ratios = list[dict[str, Any]](), list[float | None]()
     with tempfile.TemporaryDirectory() as scratch:
         manifest = Path(scratch) / "data"
-        recipe = recipes.load(ROOT / "configs" / "sample.yaml", SMALL)
+        recipe = recipes.load("sample", SMALL)
         import_data(recipe.data, manifest, seed=recipe.seed)
         if given.record:
             record(Path(scratch), manifest)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from docs.generate import reference
 
+from leansort.core.packaged_configs import FOLDER as CONFIGS
 from leansort.recipe import schema as recipes
 from leansort.workflows.compression import compress as compression
 from leansort.workflows.training import ablation_variants
@@ -38,7 +39,6 @@ def test_the_reference_is_up_to_date() -> None:
     ],
 )
 def test_the_commands_run_as_written(page: str, least: int, cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "configs").symlink_to(ROOT / "configs")
     listed = commands(page)
     assert len(listed) >= least
     for arguments in listed:
@@ -54,7 +54,7 @@ def test_the_model_file_of_the_page_builds(cli: Cli, tmp_path: Path) -> None:
     assert "Concat" in done.stdout
 
 
-@pytest.mark.parametrize("recipe", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("recipe", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tiny_run: Path, tmp_path: Path) -> None:
     teacher = tiny_run / "train"
     tiny = [
@@ -74,7 +74,7 @@ def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tiny_ru
     assert (tmp_path / "run" / "report.html").stat().st_size > 5000
 
 
-@pytest.mark.parametrize("recipe", sorted((ROOT / "configs" / "compress").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("recipe", sorted((CONFIGS / "compress").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_compression_begins_with_the_committed_network(recipe: Path) -> None:
     resolved = recipes.load(recipe, [])
     model = compression.network_to_compress(resolved, ROOT / "models" / "trashnet", explain=False)
@@ -83,7 +83,7 @@ def test_every_compression_begins_with_the_committed_network(recipe: Path) -> No
     assert resolved.preprocess.fit == model.preprocess.fit
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((CONFIGS / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_ablation_is_of_the_recipe_of_its_name(path: Path) -> None:
-    result, _ = ablation_variants.resolve_variants(ROOT / "configs" / path.name, path)
+    result, _ = ablation_variants.resolve_variants(path.stem, path.stem)
     assert result.keys() > {"base"}

@@ -19,7 +19,7 @@ import pytest
 from leansort.arch import trained_model
 from leansort.core import bundle as bundles
 from leansort.core import manifest as manifests
-from tests.conftest import CLASSES, ROOT, Cli
+from tests.conftest import CLASSES, Cli
 
 
 def strict(text: str) -> dict[str, object]:
@@ -205,7 +205,7 @@ def test_prediction_loads_no_torch(tiny_run: Path, folders: Path) -> None:
 def test_the_sample_recipe_passes_its_bound(tmp_path: Path, cli: Cli) -> None:
     """In two thirds of its epochs, which saves minutes; in all of them it measured 0.905 to 0.928."""
     given = ["train.epochs=22", "train.threads=1", "train.workers=1", "--out", tmp_path / "sample", "--json"]
-    done = cli("run", ROOT / "configs" / "sample.yaml", *given)
+    done = cli("run", "sample", *given)
     assert done.returncode == 0, done.stderr
     # The bound leaves room for the missing epochs and another processor's rounding.
     assert strict(done.stdout)["macro_f1"]["value"] >= 0.8  # type: ignore[index]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from leansort.core import manifest as manifests
-from tests.conftest import ROOT, Cli, draw
+from tests.conftest import Cli, draw
 
 
 def refused(done: Any, *parts: str, code: int = 2) -> None:
@@ -25,9 +25,7 @@ def refused(done: Any, *parts: str, code: int = 2) -> None:
 
 
 def test_recipe_faults_come_all_at_once(cli: Cli) -> None:
-    done = cli(
-        "run", ROOT / "configs" / "trashnet.yaml", "train.epoch=3", "arch.bse=1", "data.foo=2", "preprocess.size=7"
-    )
+    done = cli("run", "trashnet", "train.epoch=3", "arch.bse=1", "data.foo=2", "preprocess.size=7")
     refused(
         done,
         "4 faults",

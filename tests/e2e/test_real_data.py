@@ -38,8 +38,7 @@ def test_the_doubled_ids_of_taco_are_named(taco: Path, cli: Cli) -> None:
 )
 def test_every_annotation_of_taco_is_accounted_for(taco: Path, cli: Cli, name: str, counts: list[int]) -> None:
     """Origin: the published file's 4,784 annotations, counted per category, summed by the map."""
-    path = ROOT / "configs" / "data" / f"{name}.yaml"
-    done = cli("data", "import", "coco", taco / "annotations.json", "--map", path, "--dry-run", "--json")
+    done = cli("data", "import", "coco", taco / "annotations.json", "--map", name, "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
     surveyed = json.loads(done.stdout)
     assert list(surveyed["classes"].values()) == counts
@@ -64,11 +63,11 @@ def test_trashnets_pairs_across_the_published_lists(trashnet: Path, cli: Cli, tm
 @pytest.mark.slow
 def test_the_committed_network_keeps_its_promise_in_int8(trashnet: Path, tmp_path: Path, cli: Cli) -> None:
     """Origin: val macro-F1 0.9028 of its card; 12 points fell where pictures that stand out took part."""
-    recipe = recipes.load(ROOT / "configs" / "compress" / "trashnet-int8.yaml", [], trashnet)
+    recipe = recipes.load("compress/trashnet-int8", [], trashnet)
     (step,) = recipe.compress.steps
     given = f"compress.steps=[{json.dumps({**step, 'faster': False})}]"  # on a busy machine nothing is faster
     done = cli(
-        "compress", ROOT / "configs" / "compress" / "trashnet-int8.yaml", ROOT / "models" / "trashnet", given,
+        "compress", "trashnet-int8", ROOT / "models" / "trashnet", given,
         "compress.seconds=0.2", "compress.max_f1_drop=0.01", "--data", trashnet, "--out", tmp_path / "out", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -14,12 +14,13 @@ import pytest
 import yaml
 
 from leansort.core.errors import UserError
+from leansort.core.packaged_configs import FOLDER as CONFIGS
 from leansort.recipe import schema as recipes
 from leansort.search import search_config as configs
 from leansort.search import space as spaces
 from leansort.search import space_parser
 from leansort.workflows.training.train import buildable_spec
-from tests.conftest import ROOT, Cli
+from tests.conftest import Cli
 from tests.unit.search.test_search_space import random_ask
 from tests.unit.workflows.test_export_check import FICKLE, backbone
 
@@ -199,7 +200,7 @@ def test_a_worker_with_other_data_is_refused(study: Path, folders: Path, tmp_pat
     assert (done.returncode, "are not those of study 'tiny'" in done.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "search").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((CONFIGS / "search").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_committed_space_gives_networks(path: Path) -> None:
     config = configs.load(path)
     base = recipes.load(config.recipe).to_json()

@@ -22,7 +22,8 @@ from leansort.cli import compress_command as compression
 from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
 from leansort.cli.data_commands import data_app
-from leansort.cli.options import Data, Engine, Json, Out, Overrides, Resume, Threads, printed, told
+from leansort.cli.options import Data, Engine, Json, Out, Overrides, RecipeFile, Resume, Threads, printed, told
+from leansort.cli.recipes_commands import recipes_app
 from leansort.cli.tune_commands import tune_app
 from leansort.core.errors import LeansortError, MissingExtraError
 
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(arch_app, name="arch")
 app.add_typer(tune_app, name="tune")
+app.add_typer(recipes_app, name="recipes")
 
 
 _TRAIN = (
@@ -68,7 +70,7 @@ def _root(
     """From labelled photos of trash to the smallest, fastest classifier that still sorts right.
 
     \b
-    Example: leansort run configs/sample.yaml
+    Example: leansort run sample
     """
 
 
@@ -248,7 +250,7 @@ def report(
 
 @app.command()
 def run(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
+    recipe: RecipeFile,
     overrides: Overrides = None,
     data: Data = None,
     out: Out = None,
@@ -258,7 +260,7 @@ def run(
     """Do a recipe's whole job: data, train, export, bench, submit, score, report.
 
     \b
-    Example: leansort run configs/trashnet.yaml --data photos/ --out runs/trashnet
+    Example: leansort run trashnet --data photos/ --out runs/trashnet
     """
     from leansort.recipe import schema as recipes
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from leansort.cli.options import Data, Json, Out, Overrides, Resume, printed
-from leansort.cli.train_commands import Cache, RecipeFile
+from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, printed
+from leansort.cli.train_commands import Cache
 
 
 def register(app: typer.Typer) -> None:
@@ -33,13 +33,14 @@ def compress(
     """Compress a trained network by the recipe's passes, each measured and kept within the F1 budget.
 
     \b
-    Example: leansort compress configs/compress/trashnet.yaml models/trashnet --data photos/ --out runs/small
+    Example: leansort compress trashnet models/trashnet --data photos/ --out runs/small
     Example: leansort compress recipe.yaml runs/a/train --manifest runs/a --explain
     """
     from leansort.core.files import atomic_io
+    from leansort.core.packaged_configs import COMPRESSION_RECIPE, find_config
     from leansort.recipe import schema as recipes
 
-    resolved = recipes.load(recipe, overrides or [], data)
+    resolved = recipes.load(find_config(recipe, COMPRESSION_RECIPE), overrides or [], data)
     from leansort.report import compression_page
     from leansort.workflows.compression import compress as workflow  # after the check: these load PyTorch
 

@@ -149,7 +149,7 @@ def data_show(
     out: Annotated[Path, typer.Option("--out", help="The contact sheet, .png or .html.")],
     split: Annotated[str | None, typer.Option(help="Only train, val or test.")] = None,
     per_class: Annotated[int, typer.Option(help="Crops of each class and split.", min=1)] = 12,
-    recipe: Annotated[Path | None, typer.Option(help="Its preprocessing and augmentation.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Its preprocessing and augmentation; a file or a name.")] = None,
     augmented: Annotated[bool, typer.Option("--augmented", help="Training crops as training varies them.")] = False,
     seed: Annotated[int, typer.Option(help="Chooses the crops.", min=0)] = 0,
 ) -> None:
@@ -171,14 +171,14 @@ def data_show(
 @data_app.command("cache")
 def data_cache(
     manifest: ManifestArgument,
-    recipe: Annotated[Path, typer.Option(help="Its preprocessing.")],
+    recipe: Annotated[Path, typer.Option(help="Its preprocessing; a file or a name.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the cache.")],
     as_json: Json = False,
 ) -> None:
     """Decode every crop once; a training that is given the same folder starts at once.
 
     \b
-    Example: leansort data cache sample-crops --recipe configs/sample.yaml --out cache
+    Example: leansort data cache sample-crops --recipe sample --out cache
     """
     from leansort.core import manifest as manifests
     from leansort.recipe import schema as recipes

@@ -34,7 +34,7 @@ def data_import(
             help="Folder of the photos; the annotations' by default. COCO also takes SPLIT=FOLDER, repeatable.",
         ),
     ] = None,
-    map: Annotated[Path | None, typer.Option(help="Category map: which category becomes which class.")] = None,
+    map: Annotated[Path | None, typer.Option(help="Category map, a file or a name: what becomes which class.")] = None,
     margin: Annotated[
         float | None, typer.Option(help="COCO: context on every side, share of the box's longer side.")
     ] = None,

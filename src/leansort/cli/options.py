@@ -12,6 +12,10 @@ from leansort.core.process.distributed import first_process
 from leansort.core.text.escaping import json_text, printable, printable_lines
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
+RecipeFile = Annotated[
+    Path,
+    typer.Argument(help="The recipe: a YAML file, or a name that `leansort recipes list` shows."),
+]
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")
 ]

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from leansort.cli.options import Data, Json, Out, Overrides, Resume, printed
+from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, printed
 from leansort.core.errors import UserError
 
-RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.")]
 ManifestFile = Annotated[Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")]
 Cache = Annotated[
     Path | None, typer.Option(help="Folder of decoded crops, as data cache makes it; OUT/cache by default.")
@@ -41,8 +40,8 @@ def train(
     """Train a network and keep its best epoch; or train it several times and say how far to trust the result.
 
     \b
-    Example: leansort train configs/sample.yaml train.epochs=3 --out runs/quick
-    Example: leansort train configs/sample.yaml --seeds 3 --folds 5 --final --out runs/sure
+    Example: leansort train sample train.epochs=3 --out runs/quick
+    Example: leansort train sample --seeds 3 --folds 5 --final --out runs/sure
     """
     from leansort.recipe import schema as recipes
 
@@ -68,7 +67,10 @@ def train(
 
 def ablate(
     recipe: RecipeFile,
-    variants: Annotated[Path, typer.Argument(help="YAML file: a variant's name, and its list of overrides.")],
+    variants: Annotated[
+        Path,
+        typer.Argument(help="YAML file of variants, each a name and its list of overrides; or a name of the package."),
+    ],
     overrides: Overrides = None,
     seeds: Annotated[int, typer.Option(help="Seeds of every variant, from the recipe's on.", min=1)] = 3,
     data: Data = None,
@@ -84,7 +86,7 @@ def ablate(
     """Train a recipe and variants of it on the same seeds; say which ingredients help.
 
     \b
-    Example: leansort ablate configs/trashnet.yaml configs/ablations/trashnet.yaml --data photos/ --out runs/ablation
+    Example: leansort ablate trashnet trashnet --data photos/ --out runs/ablation
     """
     from leansort.workflows.training import ablation_variants as files
 

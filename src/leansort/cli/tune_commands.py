@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from leansort.cli.options import Data, Json, Overrides, Resume, printed, told
 from leansort.core.errors import UserError, did_you_mean
+from leansort.core.packaged_configs import SEARCH, is_name
 
 Storage = Annotated[
     str, typer.Option(help="Where the study is kept: postgresql://…, or a journal file; OUT/study.journal by default.")
@@ -29,7 +30,7 @@ class _WithDefault(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             close = did_you_mean(args[0], self.commands)
-            if close and not Path(args[0]).exists():
+            if close and not Path(args[0]).exists() and not is_name(args[0], SEARCH):
                 raise UserError(f"tune: {args[0]!r} is neither a command nor a file{close}")
             args = ["run", *args]
         return super().resolve_command(ctx, args)
@@ -45,7 +46,10 @@ tune_app = typer.Typer(
 
 @tune_app.command("run")
 def run(
-    space: Annotated[Path, typer.Argument(help="The search, a YAML file.")],
+    space: Annotated[
+        Path,
+        typer.Argument(help="The search: a YAML file, or a name that `leansort recipes list` shows."),
+    ],
     overrides: Overrides = None,
     trials: Annotated[int | None, typer.Option(help="Candidates to look at, instead of the file's.", min=1)] = None,
     minutes: Annotated[float | None, typer.Option(help="Begin no further candidate after so long.", min=0.01)] = None,
@@ -66,8 +70,8 @@ def run(
     `leansort tune SPACE` is short for it. Overrides change the recipe that candidates start from.
 
     \b
-    Example: leansort tune configs/search/contest.yaml --trials 40 --workers 2 --out runs/search
-    Example: leansort tune configs/search/trashnet.yaml --data photos/ --storage postgresql://me@host/studies
+    Example: leansort tune contest --trials 40 --workers 2 --out runs/search
+    Example: leansort tune trashnet --data photos/ --storage postgresql://me@host/studies
     """
     from leansort.search import search_config as configs
 

@@ -14,7 +14,7 @@ from leansort.arch.spec.spec import Init, Norm
 from leansort.arch.timm_models import networks
 from leansort.compress.compress_config import CompressConfig
 from leansort.contest.formulas import Baselines
-from leansort.core import plugins
+from leansort.core import packaged_configs, plugins
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
@@ -149,17 +149,18 @@ class Recipe(BaseModel):
         return atomic_io.digest(self.to_json())
 
 
-def load(path: Path, overrides: Sequence[str] = (), data: Path | None = None) -> Recipe:
+def load(path: str | Path, overrides: Sequence[str] = (), data: Path | None = None) -> Recipe:
     """Read a recipe and apply `key=value` overrides.
 
     Args:
-        path: the YAML file.
+        path: the YAML file, or the name of a recipe of the package.
         overrides: such as `train.epochs=3`; values are YAML.
         data: replaces `data.path`, and a source that reads other folders where this is one of COCO files.
 
     Raises:
         UserError: unreadable, or wrong in any place; the message lists every fault.
     """
+    path = packaged_configs.find_config(path, packaged_configs.RECIPE)
     tree = yaml_config.read_yaml(path, "recipe", "name, data, train")
     for text in overrides:
         _override(tree, text)

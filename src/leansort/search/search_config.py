@@ -12,6 +12,7 @@ from leansort.contest.formulas import Baselines
 from leansort.core import plugins
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
+from leansort.core.packaged_configs import RECIPE, SEARCH, find_config
 from leansort.core.text import yaml_config
 from leansort.search import space as spaces
 from leansort.search import space_parser
@@ -41,7 +42,7 @@ class SearchConfig(BaseModel):
 
     Attributes:
         name: of the study.
-        recipe: the recipe that candidates start from; a path beside this file.
+        recipe: the recipe that candidates start from; a path beside this file, or the name of a recipe of the package.
         space: recipe keys that are open; see `search.space`.
         objectives: what is to be as good as can be: macro_f1, a cost, a contest score, or several.
         constraints: the worst that is allowed, by name: of macro_f1 the least, of all others the most.
@@ -95,16 +96,17 @@ class SearchConfig(BaseModel):
         return Objectives(self.objectives, self.constraints, baselines)
 
 
-def load(path: Path, changes: dict[str, Any] | None = None) -> SearchConfig:
+def load(path: str | Path, changes: dict[str, Any] | None = None) -> SearchConfig:
     """Read a search's file.
 
     Args:
-        path: the YAML file.
+        path: the YAML file, or the name of a search of the package.
         changes: replace keys of it.
 
     Raises:
         UserError: unreadable, or wrong in any place; the message lists every fault.
     """
+    path = find_config(path, SEARCH)
     tree = yaml_config.read_yaml(path, "search", "name, recipe, space") | (changes or {})
     try:
         config = SearchConfig.model_validate(tree)
@@ -117,6 +119,7 @@ def load(path: Path, changes: dict[str, Any] | None = None) -> SearchConfig:
         config.wanted(Baselines())
         if config.engine:
             plugins.path_of("engines", config.engine)
+        recipe = find_config(config.recipe, RECIPE, beside=path.parent)
     except UserError as error:
         raise UserError(f"search {path}: {error}") from None
-    return config.model_copy(update={"recipe": path.parent / config.recipe})
+    return config.model_copy(update={"recipe": recipe})

@@ -18,6 +18,7 @@ from leansort.core.errors import IntegrityError, LeansortError, MissingExtraErro
 from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
+from leansort.core.packaged_configs import FOLDER as CONFIGS
 from leansort.core.preprocess import Preprocess
 from leansort.core.text import text_files
 from leansort.measure.confidence import MeanInterval, mean_interval, t95
@@ -26,7 +27,6 @@ from leansort.train import trackers
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.training import ablation, ablation_variants, cross_validation, refit, run_group
 from leansort.workflows.training.run_group import RunGroup, TrainingResult
-from tests.conftest import ROOT
 
 ROWS = tuple(
     Row(f"{split}{group}_{crop}.jpg", (group + crop) % 3, split, f"{split}{group}", "h", "")
@@ -181,9 +181,9 @@ def test_a_stopped_ablation_has_all_variants_of_the_first_seed(
     assert "| better" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((CONFIGS / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_variant_in_the_tree_changes_its_base(path: Path) -> None:
-    results, overrides = ablation_variants.resolve_variants(ROOT / "configs" / path.name, path)
+    results, overrides = ablation_variants.resolve_variants(path.stem, path.stem)
     assert len(results) >= 3
     assert results.keys() == overrides.keys()
 

@@ -6,16 +6,28 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.labels import LabelSet, require_distinct, tidy
+from leansort.core.packaged_configs import CATEGORY_MAP, find_config
 from leansort.core.text import yaml_config
 from leansort.data.importing.classes import respelled
 from leansort.data.importing.items import Items
 
 DROPPED = -1
+
+
+def _locate(given: Path) -> Path:
+    try:
+        return find_config(given, CATEGORY_MAP)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+
+
+CategoryMapPath = Annotated[Path, AfterValidator(_locate)]  # a setting: a file, or the name of a map of the package
 
 
 class CategoryMap(BaseModel):
@@ -60,12 +72,13 @@ class CategoryMap(BaseModel):
         return {name: chosen[tidy(name)] for name in written}
 
 
-def load(path: Path) -> CategoryMap:
-    """Read a category map.
+def load(path: str | Path) -> CategoryMap:
+    """Read a category map: a file, or one of the package by its name.
 
     Raises:
         UserError: unreadable, a category is named twice, or a class is not among `labels`.
     """
+    path = find_config(path, CATEGORY_MAP)
     tree = yaml_config.read_yaml(path, "category map", "labels, map, drop")
     try:
         read = CategoryMap.model_validate(tree)

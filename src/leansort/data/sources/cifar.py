@@ -38,7 +38,7 @@ class Config(BaseModel):
         path: `cifar-10-binary.tar.gz` or `cifar-100-binary.tar.gz`.
         out: gets `crops/<split>/`.
         level: of CIFAR-100: its 100 fine classes, or its 20 coarse ones.
-        map: category map file that turns CIFAR's names into classes.
+        map: category map that turns CIFAR's names into classes: a file, or a name of the package.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -46,7 +46,7 @@ class Config(BaseModel):
     path: Path
     out: Path = Path()
     level: Literal["fine", "coarse"] = "fine"
-    map: Path | None = None
+    map: category_map.CategoryMapPath | None = None
 
 
 def items(config: Config) -> Items:

@@ -32,7 +32,7 @@ class Config(BaseModel):
         images: the folder that the annotations' file names are relative to, one for all or a mapping of split or
             annotation file to folder; None: where the layout has them, or each file's own folder.
         out: gets `crops/<split>/`.
-        map: category map file; None makes every category a class.
+        map: category map, a file or a name of the package; None makes every category a class.
         margin: context around a box on every side, as a share of its longer side.
         min_size: boxes with a side of fewer pixels inside the photo are dropped and counted.
         polygons: take the bounds of polygons and masks rather than `bbox`.
@@ -46,7 +46,7 @@ class Config(BaseModel):
     path: Path | tuple[Path, ...] | Mapping[str, Path | tuple[Path, ...]]
     images: Path | Mapping[str, Path] | None = None
     out: Path = Path()
-    map: Path | None = None
+    map: category_map.CategoryMapPath | None = None
     margin: float = Field(default=0.0, ge=0.0, le=2.0)
     min_size: int = Field(default=8, ge=1)
     polygons: bool = False

@@ -30,7 +30,7 @@ class Config(BaseModel):
     Attributes:
         path: the folder that holds the split folders, or the class folders.
         labels: class order; None takes the folder names in alphabetical order.
-        map: category map file that turns folder names into classes.
+        map: category map that turns folder names into classes: a file, or a name of the package.
         tolerate: share of the pictures that may be unreadable; they are left out and named.
     """
 
@@ -38,7 +38,7 @@ class Config(BaseModel):
 
     path: Path
     labels: tuple[str, ...] | None = None
-    map: Path | None = None
+    map: category_map.CategoryMapPath | None = None
     tolerate: float = Field(default=0.01, ge=0.0, le=1.0)
 
 

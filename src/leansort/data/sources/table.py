@@ -16,7 +16,7 @@ from leansort.core.labels import LabelSet, tidy
 from leansort.core.manifest import SPLITS
 from leansort.core.text.name_lists import file_name
 from leansort.core.text.table_files import Table, find_columns, read_csv, require_values
-from leansort.data.importing.category_map import apply_category_map
+from leansort.data.importing.category_map import CategoryMapPath, apply_category_map
 from leansort.data.importing.items import MAP, Item, Items, count_items
 from leansort.data.importing.safe_paths import safe_name
 
@@ -30,7 +30,7 @@ class Config(BaseModel):
         path: the list, `.parquet` or else CSV (comma, semicolon or tab).
         images: the folder that the names are relative to; None: the list's own folder.
         labels: class order; None takes the names in alphabetical order.
-        map: category map file that turns the list's labels into classes.
+        map: category map that turns the list's labels into classes: a file, or a name of the package.
         tolerate: share of the pictures that may be missing or unreadable; they are left out and named.
     """
 
@@ -39,7 +39,7 @@ class Config(BaseModel):
     path: Path
     images: Path | None = None
     labels: tuple[str, ...] | None = None
-    map: Path | None = None
+    map: CategoryMapPath | None = None
     tolerate: float = Field(default=0.01, ge=0.0, le=1.0)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import UserError
+from leansort.core.packaged_configs import ABLATION, find_config
 from leansort.core.text import yaml_config
 from leansort.recipe import schema as recipes
 from leansort.recipe.schema import Recipe
@@ -17,12 +18,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # names folders
 _EXAMPLE = "no-ema: [train.ema=0]"
 
 
-def read_variants(path: Path) -> dict[str, list[str]]:
-    """Read a file of variants.
+def read_variants(path: str | Path) -> dict[str, list[str]]:
+    """Read a file of variants, which may be given by its name in the package.
 
     Raises:
         UserError: unreadable, or wrong in any place; the message lists every fault.
     """
+    path = find_config(path, ABLATION)
     tree = yaml_config.read_yaml(path, "variants", _EXAMPLE)
     faults: list[str] = []
     for name, overrides in tree.items():
@@ -34,13 +36,13 @@ def read_variants(path: Path) -> dict[str, list[str]]:
 
 
 def resolve_variants(
-    recipe: Path, path: Path, overrides: Sequence[str] = (), data: Path | None = None
+    recipe: str | Path, path: str | Path, overrides: Sequence[str] = (), data: Path | None = None
 ) -> tuple[dict[str, Recipe], dict[str, list[str]]]:
     """The recipes of an ablation by name, the base first, and the overrides that each takes from the base.
 
     Args:
-        recipe: of the base.
-        path: the variants.
+        recipe: of the base, a file or a name.
+        path: the variants, a file or a name.
         overrides: of the base and so of all.
         data: replaces `data.path`.
 
@@ -82,7 +84,7 @@ def _faults(name: Any, overrides: Any) -> list[str]:
     return []
 
 
-def _raise(path: Path, faults: Sequence[str]) -> None:
+def _raise(path: str | Path, faults: Sequence[str]) -> None:
     if faults:
         text = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise UserError(f"variants {path}: {text}: " + "; ".join(faults))
