@@ -18,6 +18,7 @@ import typer
 
 from leansort import __version__
 from leansort.cli import card_command as cards
+from leansort.cli import compare_command as comparison
 from leansort.cli import compress_command as compression
 from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
@@ -77,6 +78,7 @@ def _root(
 training.register(app)
 compression.register(app)
 cards.register(app)
+comparison.register(app)
 
 
 @app.command()

@@ -82,7 +82,7 @@ def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
 
 def macro_f1(truth: Ints, predicted: Ints, classes: int) -> float:
     """The contest's: mean F1 over all classes; a class absent from both truth and prediction counts as 0."""
-    return float(_f1(confusion(truth, predicted, classes)[None])[0].mean())
+    return float(f1_by_class(confusion(truth, predicted, classes)[None])[0].mean())
 
 
 def shown_f1(truth: Ints, predicted: Ints, classes: int) -> float:
@@ -97,10 +97,10 @@ def shown_f1(truth: Ints, predicted: Ints, classes: int) -> float:
 def _shown(matrices: Ints) -> Floats:
     """Mean F1 over the classes with a true crop, of (n, classes, classes) confusion matrices; shape (n,)."""
     there = matrices.sum(axis=2) > 0
-    return np.asarray((_f1(matrices) * there).sum(axis=1) / there.sum(axis=1), np.float64)
+    return np.asarray((f1_by_class(matrices) * there).sum(axis=1) / there.sum(axis=1), np.float64)
 
 
-def _f1(matrices: Ints) -> Floats:
+def f1_by_class(matrices: Ints) -> Floats:
     """F1 by class of (n, classes, classes) confusion matrices; 0 where nothing was there and nothing said."""
     hits: Floats = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
     both = matrices.sum(axis=1) + matrices.sum(axis=2)
@@ -110,7 +110,7 @@ def _f1(matrices: Ints) -> Floats:
 def per_class(truth: Ints, predicted: Ints, names: Sequence[str]) -> list[ClassScore]:
     """Precision, recall, F1 and support of every class."""
     matrix = confusion(truth, predicted, len(names))
-    f1 = _f1(matrix[None])[0]
+    f1 = f1_by_class(matrix[None])[0]
     hits, text, there = np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
     return [
         ClassScore(name, hits[i] / max(text[i], 1), hits[i] / max(there[i], 1), float(f1[i]), int(there[i]))
@@ -124,7 +124,7 @@ def macro_f1_interval(truth: Ints, predicted: Ints, classes: int, draws: int = 2
     Where every prediction is right each resample is, too, and the bootstrap knows nothing of the errors that so few
     crops cannot show; the interval then begins where `least_recall` says.
     """
-    scores = _shown(_resampled(truth, predicted, classes, _indices(len(truth), draws, seed)))
+    scores = _shown(resampled_confusions(truth, predicted, classes, bootstrap_indices(len(truth), draws, seed)))
     low, high = np.quantile(scores, [0.025, 0.975])
     if np.array_equal(truth, predicted):
         low = least_recall(np.bincount(truth))
@@ -153,17 +153,26 @@ def least_recall(crops: Ints, chance: float = 0.025) -> float:
 
 def paired_difference(truth: Ints, a: Ints, b: Ints, classes: int, draws: int = 2000, seed: int = 0) -> Interval:
     """Macro-F1 of `b` minus that of `a` on the same samples, with its paired 95 % bootstrap interval."""
-    indices = _indices(len(truth), draws, seed)
-    first, second = (_shown(_resampled(truth, p, classes, indices)) for p in (a, b))
+    indices = bootstrap_indices(len(truth), draws, seed)
+    first, second = (_shown(resampled_confusions(truth, p, classes, indices)) for p in (a, b))
     low, high = np.quantile(second - first, [0.025, 0.975])
     return Interval(shown_f1(truth, b, classes) - shown_f1(truth, a, classes), float(low), float(high))
 
 
-def _indices(length: int, draws: int, seed: int) -> Ints:
+def bootstrap_indices(length: int, draws: int, seed: int) -> Ints:
+    """Indices of the samples that each bootstrap resample draws with replacement; shape (draws, length)."""
     return Seeds(seed).child("measure/bootstrap").numpy().integers(0, length, (draws, length))
 
 
-def _resampled(truth: Ints, predicted: Ints, classes: int, indices: Ints) -> Ints:
+def resampled_confusions(truth: Ints, predicted: Ints, classes: int, indices: Ints) -> Ints:
+    """Confusion matrices of resamples; shape (draws, classes, classes).
+
+    Args:
+        truth: class index of each sample, shape (n,).
+        predicted: predicted class index of each sample, shape (n,).
+        classes: number of classes.
+        indices: samples of each resample, shape (draws, n), as `bootstrap_indices` draws them.
+    """
     cells = truth * classes + predicted
     counted = [np.bincount(cells[row], minlength=classes * classes) for row in indices]
     return np.stack(counted).reshape(-1, classes, classes)

@@ -1,0 +1,50 @@
+"""`leansort compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leansort.cli.options import Engine, Json, printed, told
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(compare)
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="A bundle, a submission file, or predictions as CSV.", metavar="A")],
+    b: Annotated[Path, typer.Argument(help="Likewise; it is compared with A.", metavar="B")],
+    truth: Annotated[
+        Path, typer.Option("--truth", "--data", help="Manifest, folder of class folders, or CSV image,label.")
+    ],
+    split: Annotated[str, typer.Option(help="Which split of a manifest, or of class folders with splits.")] = "val",
+    engine: Engine = "",
+    engine_b: Annotated[
+        str | None, typer.Option(help="What runs B, where it is another engine than A's.", show_default=False)
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Compute threads of the engines.", min=1)] = 1,
+    seconds: Annotated[float, typer.Option(help="Least time for each latency; 0 times nothing.", min=0)] = 3.0,
+    queries: Annotated[int, typer.Option(help="Fewest calls for each latency.", min=1)] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Compare two bundles, or two files of answers, on the same crops: accuracy, size, latency, and a verdict.
+
+    \b
+    Example: leansort compare old.leansort new.leansort --truth runs/sample
+    Example: leansort compare first.csv second.csv --truth photos/ --split test --json
+    """
+    from leansort.report.comparison_table import comparison_text
+    from leansort.workflows.comparison.compare import compare as workflow
+
+    result = workflow(
+        a, b, truth, split=split, engine=engine, engine_b=engine_b, threads=threads, seconds=seconds, queries=queries,
+        seed=seed,
+    )  # fmt: skip
+    if result.warning:
+        told(f"warning: {result.warning}", to_error=True)
+    printed(result.to_json(), as_json, comparison_text(result))

@@ -1,0 +1,81 @@
+"""The rows of a comparison as text: for the terminal's table and for a notebook's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leansort.measure.accuracy.metrics import Interval
+from leansort.measure.comparison.class_differences import ClassDifference
+
+if TYPE_CHECKING:  # that type shows itself by these rows
+    from leansort.measure.comparison.comparison_result import (
+        ComparedClassifier,
+        ComparisonResult,
+        LatencyComparison,
+    )
+
+Row = tuple[str, str, str, str]
+
+
+def rows(result: ComparisonResult) -> list[Row]:
+    """Return what is compared, A, B, and B against A with its 95 % interval."""
+    a, b, p = result.a, result.b, result.counts.p_value
+    return [
+        (
+            f"macro-F1 {result.macro_f1_classes}",
+            _interval(a.macro_f1),
+            _interval(b.macro_f1),
+            _points(result.difference),
+        ),
+        ("accuracy", f"{a.accuracy:.4f}", f"{b.accuracy:.4f}", f"McNemar's exact p = {_p(p)}"),
+        *map(_latency_row, result.latencies),
+        *_size_rows(a, b),
+        *map(_class_row, result.classes),
+    ]
+
+
+def _latency_row(latency: LatencyComparison) -> Row:
+    ratio = latency.ratio
+    times = f"{ratio.value:.2f} times as fast ({ratio.low:.2f} – {ratio.high:.2f})"
+    return f"{latency.what}, p50 (p99)", _ms(latency.a.percentiles), _ms(latency.b.percentiles), times
+
+
+def _size_rows(a: ComparedClassifier, b: ComparedClassifier) -> list[Row]:
+    """What both files state; a row only where both do."""
+    result: list[Row] = []
+    if a.size_bytes and b.size_bytes:
+        times = f"{b.size_bytes / a.size_bytes:.2f} times the bytes"
+        result.append(("size", f"{a.size_bytes / 1e6:.2f} MB", f"{b.size_bytes / 1e6:.2f} MB", times))
+    if a.parameters and b.parameters:
+        times = f"{b.parameters / a.parameters:.2f} times the weights"
+        result.append(("parameters", f"{a.parameters:,}", f"{b.parameters:,}", times))
+    if a.macs and b.macs:
+        times = f"{b.macs / a.macs:.2f} times the work"
+        result.append(("multiply-adds", f"{a.macs / 1e6:.1f} M", f"{b.macs / 1e6:.1f} M", times))
+    if a.stated_seconds is not None and b.stated_seconds is not None:
+        row = ("seconds, as the files state", f"{a.stated_seconds:.2f}", f"{b.stated_seconds:.2f}", "not measured here")
+        result.append(row)
+    return result
+
+
+def _class_row(item: ClassDifference) -> Row:
+    if item.a is None or item.b is None or item.difference is None:
+        return f"F1 of {item.name} (no crop)", "–", "–", "–"
+    few = ", few" if item.few else ""
+    return f"F1 of {item.name} ({item.support:,}{few})", f"{item.a:.4f}", f"{item.b:.4f}", _points(item.difference)
+
+
+def _interval(value: Interval) -> str:
+    return f"{value.value:.4f} ({value.low:.4f} – {value.high:.4f})"
+
+
+def _points(difference: Interval) -> str:
+    return f"{100 * difference.value:+.1f} points ({100 * difference.low:+.1f} – {100 * difference.high:+.1f})"
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
+
+
+def _ms(percentiles: dict[str, float]) -> str:
+    return f"{percentiles['p50']:.3f} ms ({percentiles['p99']:.3f})"

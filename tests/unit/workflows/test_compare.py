@@ -1,0 +1,232 @@
+"""`leansort compare`: bundles and answers on the same crops, whatever is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from leansort.core.bundle import Bundle
+from leansort.core.errors import UserError
+from leansort.measure.comparison.comparison_result import ComparisonResult
+from leansort.measure.timing import timing_lock
+from leansort.report.comparison_table import comparison_text
+from leansort.workflows.comparison.compare import compare
+from leansort.workflows.deploy.submit import submit
+from tests.conftest import ROOT, Cli
+from tests.support.graphs import LABELS, SIZE, bundle_of, colour_bundle, mean_colour, node, onnx_graph
+
+CROPS = 24
+
+
+def weak_bundle() -> Bundle:
+    """Sorts by colour, too, but takes two thirds of the blue for less than there is."""
+    graph = onnx_graph(
+        [*mean_colour(), node("Mul", "colour factors", "logits")], {"factors": np.array([1, 1, 0.6], np.float32)}
+    )
+    return bundle_of(graph, name="weak", parameters=3, macs=5)
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two bundles, and crops of three classes in folders, each class its own colour; treat as read-only."""
+    root = tmp_path_factory.mktemp("compare")
+    colour_bundle().save(root / "good.leansort")
+    weak_bundle().save(root / "weak.leansort")
+    rng = np.random.default_rng(0)
+    for number in range(CROPS):
+        kind = number % 3
+        pixels = np.full((SIZE, SIZE, 3), 90, np.uint8)
+        pixels[..., kind] = rng.integers(110, 250)
+        path = root / "crops" / LABELS.names[kind] / f"crop{number:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return root
+
+
+def crops(ground: Path) -> dict[str, str]:
+    return {path.name: path.parent.name for path in sorted((ground / "crops").rglob("*.png"))}
+
+
+def written(path: Path, labels: dict[str, str]) -> Path:
+    path.write_text("image,label\n" + "".join(f"{name},{label}\n" for name, label in labels.items()))
+    return path
+
+
+def quick(a: Path, b: Path, truth: Path, **more: object) -> ComparisonResult:
+    return compare(a, b, truth, **{"seconds": 0.0, **more})  # type: ignore[arg-type]
+
+
+def test_two_bundles_in_one_command(ground: Path, cli: Cli) -> None:
+    done = cli(
+        "compare", ground / "weak.leansort", ground / "good.leansort", "--data", ground / "crops", "--seconds", "0.05",
+        "--queries", "20", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = ComparisonResult.from_json(json.loads(done.stdout), "the output")
+    assert (result.crops, result.b.accuracy, result.a.accuracy < 1) == (CROPS, 1.0, True)
+    assert result.counts.only_a_right == 0 < result.counts.only_b_right == result.counts.disagreements
+    assert (result.a.engine, result.a.threads, result.a.parameters) == ("onnxruntime", 1, 3)
+    assert [latency.what for latency in result.latencies] == ["decode to label", "model alone"]
+    for latency in result.latencies:
+        assert latency.a.count >= 20 <= latency.b.count
+        assert latency.ratio.low <= latency.ratio.value <= latency.ratio.high
+    text = comparison_text(result)
+    assert text.splitlines()[-1] == result.verdict
+    assert "onnxruntime, 1 thread" in text
+    assert "few crops, so that these intervals are rough: a (8), b (8), c (8)" in text
+
+
+def test_the_command_prints_a_table_that_ends_with_the_verdict(ground: Path, cli: Cli) -> None:
+    done = cli(
+        "compare", ground / "weak.leansort", ground / "good.leansort", "--truth", ground / "crops", "--seconds", "0"
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-1].startswith("the macro-F1 of B is higher by ")
+    assert any(line.startswith("F1 of c (8, few)") for line in lines)
+    assert not any("p50" in line for line in lines)  # nothing was timed
+
+
+def test_the_same_seed_gives_the_same_intervals_and_another_one_others(ground: Path) -> None:
+    first, again, other = (
+        quick(ground / "weak.leansort", ground / "good.leansort", ground / "crops", seed=seed) for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first.difference.value == other.difference.value
+    assert first.difference != other.difference
+
+
+def test_measuring_holds_the_timing_lock(ground: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(timing_lock, "lock_folder", lambda: tmp_path)
+    quick(ground / "weak.leansort", ground / "good.leansort", ground / "crops")
+    assert not list(tmp_path.iterdir())
+    quick(ground / "weak.leansort", ground / "good.leansort", ground / "crops", seconds=0.01, queries=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"gate.lock", "work.lock"}
+
+
+def test_answers_in_files_give_what_the_bundle_gives(ground: Path, cli: Cli, tmp_path: Path) -> None:
+    """The submission is JSON called .csv, as the contest has it; predictions have paths for names."""
+    weak, pictures = ground / "weak.leansort", sorted((ground / "crops").rglob("*.png"))
+    submit(weak, pictures, tmp_path / "output.csv")
+    done = cli("predict", weak, ground / "crops", "--format", "csv", "--out", tmp_path / "labels.csv")
+    assert done.returncode == 0, done.stderr
+    bundles = quick(weak, ground / "good.leansort", ground / "crops")
+    for file, kind in (("output.csv", "submission"), ("labels.csv", "predictions")):
+        files = quick(tmp_path / file, ground / "good.leansort", ground / "crops")
+        assert files.a.kind == kind
+        assert (files.difference, files.counts, files.classes) == (bundles.difference, bundles.counts, bundles.classes)
+        assert files.latencies == ()
+    both = quick(tmp_path / "output.csv", tmp_path / "labels.csv", ground / "crops")
+    assert both.verdict == f"both give each of the {CROPS} crops the same label"
+    assert both.a.stated_seconds is not None
+
+
+def test_missing_and_unknown_answers_are_counted_and_named(ground: Path, tmp_path: Path) -> None:
+    whole = crops(ground)
+    a = written(tmp_path / "a.csv", whole | {"more.png": "a"})
+    b = written(
+        tmp_path / "b.csv", {name: label for name, label in whole.items() if name not in ("crop00.png", "crop07.png")}
+    )
+    result = quick(a, b, ground / "crops")
+    assert result.crops == CROPS - 2
+    assert f"B has no answer for 2 of {CROPS} crops, first crop00.png; they are left out for both" in result.notes
+    assert any(
+        line.startswith("A answers 1 pictures that ") and line.endswith("first more.png") for line in result.notes
+    )
+
+
+def test_a_picture_that_neither_bundle_can_read_is_left_out_and_named(ground: Path, tmp_path: Path) -> None:
+    for path in (ground / "crops").rglob("*.png"):
+        target = tmp_path / "crops" / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    (tmp_path / "crops" / "a" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
+    result = quick(ground / "weak.leansort", ground / "good.leansort", tmp_path / "crops")
+    assert result.crops == CROPS
+    assert [line[:24] for line in result.notes if "torn.png: " in line] == [
+        "A: unreadable torn.png: ",
+        "B: unreadable torn.png: ",
+    ]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "same file",
+        "copy",
+        "classes",
+        "no common crop",
+        "engine",
+        "engine_b",
+        "not there",
+        "no label",
+        "unknown class",
+        "twice",
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(case: str, ground: Path, tmp_path: Path) -> None:
+    good, weak, truth, whole = ground / "good.leansort", ground / "weak.leansort", ground / "crops", crops(ground)
+    a, b = written(tmp_path / "a.csv", whole), written(tmp_path / "b.csv", whole)
+    more: dict[str, str] = {}
+    expected = ""
+    if case == "same file":
+        (a, b), expected = (good, tmp_path / "link.leansort"), "A and B are the same file"
+        b.symlink_to(good)
+    elif case == "copy":
+        (a, b), expected = (good, tmp_path / "copy.leansort"), "are the same bundle"
+        b.write_bytes(good.read_bytes())
+    elif case == "classes":
+        other = bundle_of(
+            onnx_graph([*mean_colour(), node("Identity", "colour", "logits")]), labels=("a", "b", "glass")
+        )
+        other.save(tmp_path / "other.leansort")
+        (a, b), expected = (good, tmp_path / "other.leansort"), "have different classes: only B has glass; only "
+    elif case == "no common crop":
+        half = dict(list(whole.items())[:12])
+        written(a, half), written(b, {name: label for name, label in whole.items() if name not in half})
+        expected = "A and B have no answer for the same picture"
+    elif case == "engine":
+        more, expected = {"engine": "openvino"}, "--engine has no effect"
+    elif case == "engine_b":
+        (a, more), expected = (weak, {"engine_b": "openvino"}), "--engine-b has no effect"
+    elif case == "not there":
+        a, expected = tmp_path / "gone.leansort", "gone.leansort is not there"
+    elif case == "no label":
+        b.write_text("image,class\ncrop00.png,a\n")
+        expected = "lacks the column 'label'"
+    elif case == "unknown class":
+        a, expected = weak, "got 'zinc', allowed: a, b, c"
+        written(b, whole | {"crop05.png": "zinc"})
+    elif case == "twice":
+        expected = "B answers crop00.png twice"
+        written(b, whole | {"photos/crop00.png": "a"})
+    with pytest.raises(UserError) as caught:
+        quick(a, b, truth, **more)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_bundle_on_two_engines_is_a_comparison(ground: Path) -> None:
+    pytest.importorskip("openvino")
+    good = ground / "good.leansort"
+    result = quick(good, good, ground / "crops", engine_b="openvino")
+    assert (result.a.engine, result.b.engine) == ("onnxruntime", "openvino")
+    assert result.counts.disagreements == 0
+
+
+def test_the_committed_bundles_on_val(trashnet: Path) -> None:
+    """Origin: the macro-F1 in their model cards."""
+    fast, compressed = (ROOT / "models" / name / "model.leansort" for name in ("trashnet-fast", "trashnet-compressed"))
+    result = quick(fast, compressed, trashnet)
+    assert result.crops == 328
+    for side, card in ((result.a, fast), (result.b, compressed)):
+        assert f"Macro-F1 {side.macro_f1.value:.4f} on 328 val crops" in (card.parent / "README.md").read_text()
+    assert result.verdict == "macro-F1 differs by 2.0 ± 4.1 points: not told apart by 328 crops"
+    [block] = re.findall(r"```text\n( +A .*?)```", (ROOT / "docs" / "robot.md").read_text(), re.S)
+    assert len(block.splitlines()) == 15
+    assert not set(block.splitlines()) - set(comparison_text(result).splitlines())
