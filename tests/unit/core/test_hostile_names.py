@@ -118,7 +118,7 @@ def found(name: str) -> study_page.SearchReport:
         measurements=[{"name": name, "low": 1, "high": 2}],
     )
     records = [TrialRecord(at, {name: name}, {}, "", outcome, (0.9, 1.0), True, float(at)) for at in range(3)]
-    config = SearchConfig.model_construct(name=name)
+    config = SearchConfig.model_construct(name=name, recipe=Path(name), space={})
     return study_page.SearchReport(
         config, Objectives(("macro_f1", "macs"), {}), records, {"macro_f1": {name: 1.0}, "macs": {}}
     )

@@ -52,7 +52,7 @@ def test_what_is_written_is_read_again(result: SortingResult) -> None:
 
 def test_it_is_frozen_and_strict(result: SortingResult) -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        result.name = "other"
+        result.name = "other"  # type: ignore[misc]
     with pytest.raises(ValidationError, match="valid integer"):
         SortingResult(folder=Path(), name="", crops="1", span=Span(0, 1), counts={})  # type: ignore[arg-type]
 
