@@ -13,7 +13,7 @@ from leansort.core.errors import LeansortError
 from leansort.core.text.text_files import parse_json
 from leansort.measure.timing.latency import Seconds
 
-_STARTER = str(Path(__file__).with_name("starter.py"))
+_STARTER = str(Path(__file__).with_name("cold_start_child.py"))
 _UNIT = 1 if sys.platform == "darwin" else 1024  # what ru_maxrss counts in
 
 

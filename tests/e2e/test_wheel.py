@@ -1,0 +1,75 @@
+"""A wheel, installed away from the clone, does the whole job: nothing outside the package is needed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+TINY = (
+    "data.train=8", "data.val=4", "data.test=4", "train.epochs=1", "train.workers=0", "train.threads=1",
+    "preprocess.size=32", "arch.width=0.25", "bench.seconds=0.1", "bench.queries=20", "bench.starts=1",
+)  # fmt: skip
+
+
+def done(command: list[str | Path], folder: Path) -> str:
+    """Run a command that has to succeed, without anything of this clone in its environment."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LEANSORT"))}
+    ended = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of this tree, built in a copy, so that the clone is left as it is."""
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(ROOT / "src", folder / "tree" / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder / "tree" / name)
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    done([*pip, "--no-index", "--disable-pip-version-check", "-w", folder, folder / "tree"], folder)
+    (path,) = folder.glob("leansort-*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of an environment that has the wheel, and the libraries of this one: no network is needed."""
+    home = tmp_path_factory.mktemp("environment")
+    venv.create(home, with_pip=False, symlinks=True)
+    paths = {"base": str(home), "platbase": str(home)}
+    packages = Path(sysconfig.get_path("purelib", vars=paths))
+    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"))  # a plain path: what is editable stays out
+    python = Path(sysconfig.get_path("scripts", vars=paths)) / "python"
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index"]
+    done([*pip, "--disable-pip-version-check", "--force-reinstall", "--ignore-installed", wheel], home)
+    where = done([python, "-c", "import leansort; print(leansort.__file__)"], home)
+    assert Path(where.strip()).is_relative_to(packages)
+    return python.with_name("leansort")
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
+    kinds = (".py", ".yaml", ".j2", ".onnx", ".typed")
+    paths = (path for path in (ROOT / "src" / "leansort").rglob("*") if path.suffix in kinds or path.name == "py.typed")
+    wanted = {path.relative_to(ROOT / "src").as_posix() for path in paths}
+    assert "leansort/configs/search/quick.yaml" in wanted
+    assert wanted <= set(zipfile.ZipFile(wheel).namelist())
+
+
+@pytest.mark.slow
+def test_the_demo_runs_without_a_clone(installed: Path, tmp_path: Path) -> None:
+    assert done([installed, "recipes", "list"], tmp_path).startswith("sample ")
+    done([installed, "run", "sample", *TINY, "--out", "run"], tmp_path)
+    picture = next((tmp_path / "run" / "data" / "crops" / "test").glob("*.*"))
+    labels = done([installed, "predict", "run/model.leansort", picture, "--format", "csv"], tmp_path)
+    assert str(picture) in labels
