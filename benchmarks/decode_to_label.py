@@ -25,10 +25,11 @@ from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.quantization.post_training import quantize_onnx
+from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.files import atomic_io
-from leansort.core.labels import CONTEST, LabelSet
+from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
@@ -55,7 +56,7 @@ PRUNED = "pruned, onnxruntime's int8 graph by openvino"
 
 def mnasnet(size: int) -> TrainedModel:
     spec = ArchSpec(classes=6)
-    return TrainedModel(spec, build(spec, Seeds(0)).state_dict(), Preprocess(size=size), LabelSet(CONTEST))
+    return TrainedModel(spec, build(spec, Seeds(0)).state_dict(), Preprocess(size=size), LabelSet(CONTEST_CLASSES))
 
 
 def compare(

@@ -20,8 +20,9 @@ from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.quantization.post_training import quantize_onnx
+from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core.files import atomic_io
-from leansort.core.labels import CONTEST, LabelSet
+from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
@@ -38,7 +39,7 @@ HERE = Path(__file__).parent
 def commands(folder: Path, pictures: list[Path]) -> dict[str, list[str]]:
     """What is timed, by name."""
     spec, preprocess = ArchSpec(classes=6), Preprocess(size=SIZE)
-    model = TrainedModel(spec, build(spec, Seeds(0)).state_dict(), preprocess, LabelSet(CONTEST))
+    model = TrainedModel(spec, build(spec, Seeds(0)).state_dict(), preprocess, LabelSet(CONTEST_CLASSES))
     model.save(folder / "model.safetensors")
     bundle = export_onnx(model)
     bundle.save(folder / "f32.leansort")

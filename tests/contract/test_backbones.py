@@ -20,13 +20,14 @@ from leansort.arch.spec.batch_norm_folding import fold_batch_norms
 from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
 from leansort.arch.trained_model import TrainedModel
+from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core import bundle as bundles
 from leansort.core import plugins
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, LeansortError, UserError
 from leansort.core.graphs import limits
 from leansort.core.graphs import onnx_shapes as onnx_graphs
-from leansort.core.labels import CONTEST, LabelSet
+from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.export import parity
@@ -71,7 +72,7 @@ def model_of(name: str, size: int = 64) -> TrainedModel:
                     module.weight.add_(torch.randn(module.weight.shape, generator=drawn), alpha=0.1)
                     module.bias.add_(torch.randn(module.bias.shape, generator=drawn), alpha=0.1)
         network.train()(2 * torch.rand(16, 3, size, size, generator=torch.Generator().manual_seed(2)) - 1)
-    return TrainedModel(spec, network.state_dict(), Preprocess(size=size), LabelSet(CONTEST))
+    return TrainedModel(spec, network.state_dict(), Preprocess(size=size), LabelSet(CONTEST_CLASSES))
 
 
 @cache
@@ -122,7 +123,7 @@ def test_factorized_and_saved_it_is_rebuilt_strictly(name: str, tmp_path: Path) 
     assert ArchSpec.model_validate(json.loads(json.dumps(edited.to_json()))) == edited
     factorized = build(edited, Seeds(1)).eval()
     assert parameters(factorized) < parameters(network)
-    TrainedModel(edited, factorized.state_dict(), Preprocess(size=64), LabelSet(CONTEST)).save(
+    TrainedModel(edited, factorized.state_dict(), Preprocess(size=64), LabelSet(CONTEST_CLASSES)).save(
         tmp_path / "m.safetensors"
     )
     x = torch.randn(2, 3, 64, 64)

@@ -20,10 +20,11 @@ import torch
 from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
+from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core import plugins
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError
-from leansort.core.labels import CONTEST, LabelSet
+from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.export.formats import export_to_format
@@ -46,7 +47,7 @@ def model() -> TrainedModel:
     name = list(weights)[-2]
     drawn = np.random.default_rng(0).standard_normal(tuple(weights[name].shape)).astype(np.float32)
     weights[name] = weights[name] + 0.1 * torch.from_numpy(drawn)
-    return TrainedModel(spec, weights, Preprocess(size=32), LabelSet(CONTEST))
+    return TrainedModel(spec, weights, Preprocess(size=32), LabelSet(CONTEST_CLASSES))
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +175,7 @@ def test_every_format_runs_where_no_engine_is_named(
     assert engines.default_engine(item) in engines.installed_engines()
     item.save(tmp_path / "m")
     with Classifier.load(tmp_path / "m") as classifier:
-        assert classifier.predict(PIXELS[0]).label in CONTEST
+        assert classifier.predict(PIXELS[0]).label in CONTEST_CLASSES
 
 
 def test_a_format_that_an_engine_does_not_read_names_the_one_that_does(bundle: Bundle) -> None:

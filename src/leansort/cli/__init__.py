@@ -189,8 +189,8 @@ def submit(
     \b
     Example: leansort submit model.leansort test/NoLabel --out output.csv
     """
+    from leansort.workflows.contest.submit import submit as write
     from leansort.workflows.deploy.predict import list_inputs
-    from leansort.workflows.deploy.submit import submit as write
 
     tree, faults = write(bundle, list(list_inputs(inputs, sys.stdin.buffer)), out, threads=threads, engine=engine)
     for line in faults:
@@ -220,7 +220,7 @@ def score(
     \b
     Example: leansort score output.csv --truth runs/sample --public public.txt --private private.txt
     """
-    from leansort.workflows.deploy import score as scores
+    from leansort.workflows.contest import score as scores
 
     base = scores.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     scored = scores.score(

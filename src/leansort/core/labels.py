@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.text.escaping import printable
 
-CONTEST = ("Metal", "Paper", "Paperpack", "Plastic", "Plasticbag", "Styrofoam")
 LONGEST = 100  # characters of a class's name
 MOST = 10_000  # classes
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # blanks of no width; joiners, which scripts need, are kept

@@ -23,12 +23,12 @@ from leansort.data.splits import split_for_group
 from leansort.measure.accuracy.image_names import image_names
 from leansort.recipe.schema import Recipe
 from leansort.workflows.compression.compress import compress, read_steps
+from leansort.workflows.contest.score import score
 from leansort.workflows.data.import_data import import_data, warn
 from leansort.workflows.data.resume_check import require_same_import
 from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.export import export_bundle
 from leansort.workflows.deploy.run_report import write_run_report
-from leansort.workflows.deploy.score import score
 from leansort.workflows.training.train import exportable, train_model
 
 

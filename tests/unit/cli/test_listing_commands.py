@@ -14,9 +14,9 @@ from leansort.core.folders import image_kinds
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.data.sources import folder as source
 from leansort.measure.accuracy import ground_truth
+from leansort.workflows.contest.score import score
 from leansort.workflows.data.check import open_dataset
 from leansort.workflows.deploy.predict import list_inputs
-from leansort.workflows.deploy.score import score
 
 COMPOSED, DECOMPOSED = unicodedata.normalize("NFC", "é.jpg"), unicodedata.normalize("NFD", "é.jpg")
 LEFT = ("glass/._a.jpg", "glass/.ipynb_checkpoints/a-checkpoint.jpg", "@eaDir/paper/a.jpg", "paper/Thumbs.db")

@@ -24,8 +24,9 @@ from leansort.compress.pruning.channel_groups import ChannelGroup, find_channel_
 from leansort.compress.pruning.channel_pruning import count_macs, count_parameters, prune_channels, prune_to_target
 from leansort.compress.pruning.channel_selection import select_channels
 from leansort.compress.pruning.importance import Importance
+from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core.errors import UserError
-from leansort.core.labels import CONTEST, LabelSet
+from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from tests.contract.test_backbones import model_of as contract_model_of
@@ -52,7 +53,7 @@ def model_of(name: str) -> TrainedModel:
 
 
 def of_network(spec: ArchSpec, network: nn.Module, size: int = 32) -> TrainedModel:
-    return TrainedModel(spec, network.state_dict(), Preprocess(size=size), LabelSet(CONTEST))
+    return TrainedModel(spec, network.state_dict(), Preprocess(size=size), LabelSet(CONTEST_CLASSES))
 
 
 def rows_model() -> TrainedModel:

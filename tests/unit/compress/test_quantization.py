@@ -31,10 +31,11 @@ from leansort.compress.quantization.post_training import (
     quantize_onnx,
     quantize_openvino,
 )
+from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import MissingExtraError, UserError
-from leansort.core.labels import CONTEST, LabelSet
+from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.export.onnx import export_onnx
@@ -85,7 +86,7 @@ def bundle() -> Bundle:
                 module.weight.add_(torch.randn(module.weight.shape, generator=drawn), alpha=0.1)
         network.train()(normalize(torch.from_numpy(CALIBRATION).permute(0, 3, 1, 2), Preprocess(size=SIZE)))
     spec = ArchSpec(base="tiny_s", classes=6)
-    model = TrainedModel(spec, network.state_dict(), Preprocess(size=SIZE), LabelSet(CONTEST), {"seed": 3})
+    model = TrainedModel(spec, network.state_dict(), Preprocess(size=SIZE), LabelSet(CONTEST_CLASSES), {"seed": 3})
     return export_onnx(model, temperature=1.5, reject_below=0.25)
 
 

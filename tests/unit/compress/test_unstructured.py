@@ -14,7 +14,8 @@ from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.pruning.unstructured import compressed_bytes, zero_smallest_weights
-from leansort.core.labels import CONTEST, LabelSet
+from leansort.contest.classes import CONTEST_CLASSES
+from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from tests.unit.compress.test_channel_pruning import model_of
@@ -87,7 +88,9 @@ def test_fused_and_factorized_layers_count_and_half_precision_packs() -> None:
     factored = ArchSpec(base="tiny_s", classes=6, width=0.5).edited(
         Factorize(layers={"8.0": Factorized(method="svd", ranks=(8,)), "11": Factorized(method="svd", ranks=(4,))})
     )
-    split = TrainedModel(factored, build(factored, Seeds(1)).state_dict(), Preprocess(size=32), LabelSet(CONTEST))
+    split = TrainedModel(
+        factored, build(factored, Seeds(1)).state_dict(), Preprocess(size=32), LabelSet(CONTEST_CLASSES)
+    )
     zeros = zero_smallest_weights(split, 0.5, "local")[1]
     assert {"8.0.0", "8.0.1", "11.0"} <= zeros.keys()
     assert "11.1" not in zeros  # it puts out the classes

@@ -42,8 +42,9 @@ from leansort.search.objectives import Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.search.trial_records import TrialOutcome, TrialRecord
 from leansort.workflows import arch as arches
+from leansort.workflows.contest import score
 from leansort.workflows.data import check, contact_sheet, import_data
-from leansort.workflows.deploy import predict, score
+from leansort.workflows.deploy import predict
 from leansort.workflows.training import ablation
 from tests.unit.report import test_compression_page, test_report_page
 

@@ -16,9 +16,9 @@ from leansort.core.manifest import Manifest, Row
 from leansort.data.sources import table
 from leansort.data.splits import SplitConfig
 from leansort.measure.accuracy import ground_truth
+from leansort.workflows.contest.score import score
 from leansort.workflows.data.split import split_manifest
 from leansort.workflows.deploy.predict import list_inputs
-from leansort.workflows.deploy.score import score
 from tests.conftest import draw
 
 PICTURES = {"a.jpg": "Metal", "b/c.jpg": "Paper, waxed", "=d.jpg": "Metal"}

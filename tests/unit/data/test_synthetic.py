@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from leansort.core.labels import CONTEST
+from leansort.contest.classes import CONTEST_CLASSES
 from leansort.data.synthetic.dataset import draw_dataset
 from leansort.data.synthetic.scene import HEIGHT, WIDTH
 
@@ -49,7 +49,7 @@ def test_more_scenes_leave_the_first_ones_and_another_seed_changes_all(drawn: Pa
 
 
 def test_boxes_and_outlines_lie_in_the_frame(tree: dict[str, Any]) -> None:
-    assert [c["name"] for c in tree["categories"]] == list(CONTEST)
+    assert [c["name"] for c in tree["categories"]] == list(CONTEST_CLASSES)
     assert len({a["id"] for a in tree["annotations"]}) == len(tree["annotations"]) > 40
     for annotation in tree["annotations"]:
         x, y, w, h = annotation["bbox"]
@@ -62,5 +62,5 @@ def test_boxes_and_outlines_lie_in_the_frame(tree: dict[str, Any]) -> None:
 
 
 def test_classes_are_as_uneven_as_the_contest(tree: dict[str, Any]) -> None:
-    counted = Counter(CONTEST[a["category_id"] - 1] for a in tree["annotations"])
+    counted = Counter(CONTEST_CLASSES[a["category_id"] - 1] for a in tree["annotations"])
     assert {name for name, _ in counted.most_common(2)} == {"Paper", "Plasticbag"}

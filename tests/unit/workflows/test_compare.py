@@ -16,7 +16,7 @@ from leansort.measure.comparison.comparison_result import ComparisonResult
 from leansort.measure.timing import timing_lock
 from leansort.report.comparison_table import comparison_text
 from leansort.workflows.comparison.compare import compare
-from leansort.workflows.deploy.submit import submit
+from leansort.workflows.contest.submit import submit
 from tests.conftest import ROOT, Cli
 from tests.support.graphs import LABELS, SIZE, bundle_of, colour_bundle, mean_colour, node, onnx_graph
 

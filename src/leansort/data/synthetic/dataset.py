@@ -12,8 +12,8 @@ from typing import Any
 
 import cv2
 
+from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core.files import atomic_io
-from leansort.core.labels import CONTEST
 from leansort.core.seeds import Seeds
 from leansort.data.synthetic.scene import HEIGHT, WIDTH, SceneObject, draw_scene
 
@@ -75,7 +75,7 @@ def _coco(seed: int, records: list[tuple[dict[str, Any], list[SceneObject]]]) ->
     return {
         "info": {"description": "leansort sample: drawn scenes of trash", "version": "1", "seed": seed},
         "licenses": [{"id": 1, "name": "CC0-1.0"}],
-        "categories": [{"id": k, "name": name, "supercategory": "trash"} for k, name in enumerate(CONTEST, 1)],
+        "categories": [{"id": k, "name": name, "supercategory": "trash"} for k, name in enumerate(CONTEST_CLASSES, 1)],
         "images": images,
         "annotations": [_annotation(number, image, thing) for number, (image, thing) in enumerate(things, 1)],
     }

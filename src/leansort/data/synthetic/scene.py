@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core.labels import CONTEST
+from leansort.contest.classes import CONTEST_CLASSES, TRAINING_CROPS
 from leansort.data.synthetic import texture as tx
 from leansort.data.synthetic.background import Picture, draw_background
 from leansort.data.synthetic.objects import DRAWN
@@ -16,7 +16,6 @@ from leansort.data.synthetic.paint import SIDE, Patch
 from leansort.data.synthetic.texture import Grey, Rng
 
 WIDTH, HEIGHT = 416, 320
-CONTEST_COUNTS = (1168, 4826, 1020, 2655, 4879, 1092)
 LEAST_VISIBLE = 0.65
 Bytes = npt.NDArray[np.uint8]
 
@@ -38,11 +37,11 @@ def draw_scene(rng: Rng) -> tuple[Bytes, list[SceneObject]]:
         RGB uint8 of shape (HEIGHT, WIDTH, 3) and the objects that can be told, in drawing order.
     """
     picture = draw_background(rng, HEIGHT, WIDTH)
-    weights = np.array(CONTEST_COUNTS) / sum(CONTEST_COUNTS)
-    kinds = rng.choice(len(CONTEST), int(rng.integers(3, 7)), p=weights)
+    weights = np.array(TRAINING_CROPS) / sum(TRAINING_CROPS)
+    kinds = rng.choice(len(CONTEST_CLASSES), int(rng.integers(3, 7)), p=weights)
     thrown: list[_Thrown] = []
     for kind in kinds.tolist():
-        mask, whole = _throw(rng, picture, DRAWN[CONTEST[kind]](rng))
+        mask, whole = _throw(rng, picture, DRAWN[CONTEST_CLASSES[kind]](rng))
         for below in thrown:
             below.visible = np.minimum(below.visible, 1 - mask)
         thrown.append(_Thrown(kind, mask, whole))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def image_names(pictures: Sequence[Path]) -> list[str]:
-    """What a submission file calls its pictures.
+    """Return the names of pictures in a file of answers.
 
-    That is the file name, as in the contest; where one is there twice, the path below the folder that all share.
+    That is the file name; where one is there twice, the path below the folder that all share.
     """
     short = [path.name for path in pictures]
     if len(set(short)) == len(short):

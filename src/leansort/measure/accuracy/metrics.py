@@ -81,7 +81,7 @@ def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
 
 
 def macro_f1(truth: Ints, predicted: Ints, classes: int) -> float:
-    """The contest's: mean F1 over all classes; a class absent from both truth and prediction counts as 0."""
+    """Mean F1 over all classes; a class absent from both ground truth and prediction counts as 0."""
     return float(f1_by_class(confusion(truth, predicted, classes)[None])[0].mean())
 
 

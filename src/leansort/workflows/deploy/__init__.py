@@ -1,4 +1,4 @@
-"""From a trained network to a robot: export, calibrate, bench, predict, submit, score, report, card.
+"""From a trained network to a robot: export, calibrate, bench, predict, report, card.
 
 May import `data` and `training`. Begin with `export`.
 """

@@ -103,7 +103,7 @@ def _respelled(texts: dict[str, str], truth: GroundTruth) -> dict[str, str]:
 
 
 def _run(path: Path, truth_path: Path, split: str, engine: str) -> ScoredAnswers:
-    from leansort.workflows.deploy.submit import submit
+    from leansort.workflows.contest.submit import submit
 
     labels = bundles.load(path).labels
     truth = read_ground_truth(truth_path, split, labels)
