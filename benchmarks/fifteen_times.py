@@ -26,7 +26,7 @@ from leansort.core import bundle as bundles
 from leansort.core import preprocess
 from leansort.core.bundle import Bundle
 from leansort.core.files import atomic_io
-from leansort.core.folders.image_files import image_files
+from leansort.core.folders.image_files import list_image_files
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.measure.accuracy.metrics import macro_f1
@@ -90,7 +90,7 @@ def main() -> None:
         calls |= {name: partial(_next, item, turns[name]) for name, item in ways.items()}
         times = latency.time_interleaved(calls, seconds=SECONDS)
     print(watch.warning() or "nothing else ran")
-    pictures = image_files(DATA).files if DATA.is_dir() else ()
+    pictures = list_image_files(DATA).files if DATA.is_dir() else ()
     rows: list[dict[str, Any]] = []
     for name, way in ways.items():
         ratio, low, high = latency.speed_ratio(times["old way"], times[name])

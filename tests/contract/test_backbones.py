@@ -15,7 +15,7 @@ import torch
 from onnx import numpy_helper
 
 from leansort.arch import trained_model
-from leansort.arch.build import build, is_of_own_blocks, parameters
+from leansort.arch.build import build, parameters, uses_own_blocks
 from leansort.arch.spec.batch_norm_folding import fold_batch_norms
 from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
@@ -173,7 +173,7 @@ def test_export_says_what_the_network_says(name: str) -> None:
     same = parity.check_parity(model, bundle, pixels)
     assert same.agreement == 1.0
     assert same.gap < 1e-4
-    if is_of_own_blocks(model.spec):  # whose quick export is believed before training
+    if uses_own_blocks(model.spec):  # whose quick export is believed before training
         assert parity.check_parity(model, export_for_timing(model), pixels).gap < 1e-4
 
 

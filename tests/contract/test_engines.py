@@ -206,7 +206,7 @@ def test_openvino_never_runs_a_graph_of_any_batch(bundle: Bundle, monkeypatch: p
     needs("openvino")
     from leansort.runtime.engines import openvino as adapter
 
-    core, shapes = adapter.shared_core(openvino_library.openvino()), list[list[int]]()
+    core, shapes = adapter.shared_core(openvino_library.import_openvino()), list[list[int]]()
 
     class Watched:
         def read_model(self, *given: Any) -> Any:

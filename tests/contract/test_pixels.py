@@ -176,7 +176,7 @@ def test_formats_of_phones_come_out_alike_and_upright(other: pixels.Backend, kin
 
 @others
 def test_heic_without_its_library_says_what_to_install(other: pixels.Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_kinds, "is_read", lambda kind: kind != "HEIC")
+    monkeypatch.setattr(image_kinds, "is_decodable", lambda kind: kind != "HEIC")
     pixels.load("pillow").__dict__["_load_reader"].cache_clear()
     for item in (FIRST, other):
         with pytest.raises(ValueError, match=r"HEIC needs: pip install 'leansort\[heif\]'"):

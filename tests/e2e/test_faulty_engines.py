@@ -121,7 +121,7 @@ def test_how_a_trial_went_is_remembered_where_it_would_go_so_again(
         plugin = tmp_path / "plugins" / "engines" / "faulty.py"
         plugin.write_text(f"{PLUGIN}# version {number}\n")  # another version is tried anew
         before = traced(tmp_path).count("load")
-        first, again = (engine_trial.faults([(bundle, "faulty")]) for _ in range(2))
+        first, again = (engine_trial.find_faults([(bundle, "faulty")]) for _ in range(2))
         assert first == again
         assert bool(first[0]) == (fault != "never 0 none")
         assert traced(tmp_path).count("load") - before == loads
@@ -134,10 +134,10 @@ def test_pairs_behind_one_that_crashes_are_tried_all_the_same(
     faulty("batch 3 segv")
     bundle = bundles.load(tiny_run / "model.leansort")
     other = bundles.Bundle(bundle.meta.model_copy(update={"name": "other"}), bundle.files)
-    result = engine_trial.faults([(bundle, "faulty"), (bundle, "onnxruntime"), (other, "faulty")])
+    result = engine_trial.find_faults([(bundle, "faulty"), (bundle, "onnxruntime"), (other, "faulty")])
     assert [bool(fault) for fault in result] == [True, False, True]
     assert "'other'" in result[2]
-    assert engine_trial.faults([(other, "faulty")], batches=engine_trial.SINGLES) == [
+    assert engine_trial.find_faults([(other, "faulty")], batches=engine_trial.SINGLES) == [
         ""
     ]  # what it is not used with does not matter
 
@@ -145,7 +145,7 @@ def test_pairs_behind_one_that_crashes_are_tried_all_the_same(
 def test_what_a_library_tells_by_itself_is_left_to_the_loading(faulty: Callable[[str], None], tiny_run: Path) -> None:
     bundle = bundles.load(tiny_run / "model.leansort")
     rubbish = bundles.Bundle(bundle.meta, {"graph.onnx": b"rubbish"})
-    assert engine_trial.faults([(rubbish, "faulty")]) == [""]
+    assert engine_trial.find_faults([(rubbish, "faulty")]) == [""]
     with pytest.raises(UserError, match="cannot be loaded by ONNX Runtime"):
         engine_trial.load(rubbish, "faulty")
     with pytest.raises(UserError, match="did you mean 'faulty'"):
@@ -156,7 +156,7 @@ def test_what_a_library_tells_by_itself_is_left_to_the_loading(faulty: Callable[
 def test_a_time_limit_that_is_none_is_refused(seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(engine_trial_child.LIMIT, seconds)
     with pytest.raises(UserError, match=f"{engine_trial_child.LIMIT}: got {seconds!r}, need seconds above 0"):
-        engine_trial_child.limit()
+        engine_trial_child.time_limit_s()
 
 
 def test_auto_leaves_a_crashing_engine_out_and_names_it(

@@ -278,7 +278,7 @@ def test_import_check_split_cache_and_sheets(drawn: Path, cli: Cli, tmp_path: Pa
 
 
 def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, tiny_recipe: Path) -> None:
-    from leansort.core.damage.watch import watching
+    from leansort.core.damage.watch import watch_images
     from leansort.core.seeds import Seeds
     from leansort.data.augmentation.augment import augmentation
     from leansort.data.loading.decoded_cache import load_decoded
@@ -291,7 +291,7 @@ def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, t
     pixels = load_decoded(manifest, rows, recipe.train_preprocess, tiny_run / "cache")
     augment = augmentation(recipe.augment, recipe.preprocess.size)
     fed = AugmentedCrops(pixels, [row.label for row in rows], augment, Seeds(recipe.seed).child("train"))
-    with watching() as watch:
+    with watch_images() as watch:
         shown = list(_augmented_view(recipe, manifest.rows, manifest.root, watch)(rows[5]))
     for epoch, tile in enumerate(shown):
         assert tile.pixels is not None

@@ -49,7 +49,7 @@ def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:
     return channels_last(guard_strided(guard_norms(model)))
 
 
-def is_of_own_blocks(spec: ArchSpec) -> bool:
+def uses_own_blocks(spec: ArchSpec) -> bool:
     """Whether a network is made of rows, or by code of this package, and so of our own blocks alone."""
     if spec.model is not None:
         return True

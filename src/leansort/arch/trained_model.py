@@ -135,7 +135,7 @@ def load_bytes(data: bytes, where: str) -> TrainedModel:
 def _model(tensors: dict[str, Tensor], meta: dict[str, Any], where: str, fitting: bool = True) -> TrainedModel:
     if meta.get("version") != _VERSION:
         raise IntegrityError(f"model: {where} has version {meta.get('version')!r}, this leansort reads {_VERSION}")
-    result = json_documents.checked(meta, _Header, f"model: {where}: header")
+    result = json_documents.validate(meta, _Header, f"model: {where}: header")
     labels = LabelSet.of(result["labels"], f"model: {where}")
     model = TrainedModel(result["spec"], tensors, result["preprocess"], labels, result["provenance"])
     if fitting:

@@ -63,7 +63,7 @@ def data_import(
     \b
     Example: leansort data import coco sample/annotations.json --out sample-crops
     """
-    from leansort.core.files.file_lock import staged_folder
+    from leansort.core.files.file_lock import stage_folder
     from leansort.workflows.data import import_data
     from leansort.workflows.data.split import parse_fractions as shares
 
@@ -83,7 +83,7 @@ def data_import(
         return
     if out is None:
         raise UserError("data import: --out is missing; name a folder, or count only with --dry-run")
-    with staged_folder(out, "data import") as folder:
+    with stage_folder(out, "data import") as folder:
         counted = import_data.counts(import_data.import_data(checked, folder, seed=seed))
     lines = [f"{name}: {sum(by.values())} crops  {by}" for name, by in counted["splits"].items()]
     notes = [printable(f"{name}: {value}") for name, value in counted["notes"].items()]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leansort.core.process.distributed import first_process
+from leansort.core.process.distributed import is_first_process
 from leansort.core.text.escaping import json_text, printable, printable_lines
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
@@ -34,7 +34,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupte
 
 def printed(value: dict[str, Any], as_json: bool, text: str) -> None:
     """Print a result: as JSON for machines, else as text; of several processes the first one does."""
-    if first_process():
+    if is_first_process():
         print(json_text(value, indent=2) if as_json else printable_lines(text))
 
 

@@ -23,7 +23,7 @@ from leansort.compress.quantization import fake_quantize
 from leansort.core.preprocess import Preprocess
 from leansort.data.loading.crops import Crops
 from leansort.data.loading.loader import eval_batches
-from leansort.measure.accuracy.metrics import shown_f1
+from leansort.measure.accuracy.metrics import macro_f1_present
 
 CROPS = 256  # of val, and of train for the ranges of int8
 BATCH = 64
@@ -133,7 +133,7 @@ class _Judge:
     def _scores(self, network: nn.Module) -> tuple[float, float]:
         out_nc = compute_logits(network, self.preprocess, eval_batches(self.pixels, BATCH))
         loss = float(functional.cross_entropy(out_nc, torch.from_numpy(self.labels)))
-        return loss, shown_f1(self.labels, out_nc.argmax(1).numpy(), self.classes)
+        return loss, macro_f1_present(self.labels, out_nc.argmax(1).numpy(), self.classes)
 
 
 class _Clock:

@@ -17,7 +17,7 @@ MOST = 10_000  # classes
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # blanks of no width; joiners, which scripts need, are kept
 
 
-def tidy(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A class's name as it is kept: Unicode form NFC, each run of blanks one space, none at the ends.
 
     Names that differ in nothing else are one class, wherever they come from: folders, tables, COCO categories, category
@@ -26,15 +26,23 @@ def tidy(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name.translate(_INVISIBLE)).split())
 
 
-def spelled(name: str) -> str:
+def show_spelling(name: str) -> str:
     """A name for a message that is about its spelling: with escapes where they tell more than the letters."""
     return ascii(name) if ascii(name) == repr(name) else f"{name!r} ({name!a})"
 
 
-def retold(names: Iterable[str]) -> dict[str, int]:
-    """Count the names that `tidy` changes, each as `'plastic ' taken as 'plastic'`, in the order that they come in."""
+def count_respelled(names: Iterable[str]) -> dict[str, int]:
+    """Count the names that `normalize_name` changes, in the order of their first appearance.
+
+    Returns:
+        Times by a phrase such as `'plastic ' taken as 'plastic'`.
+    """
     counted = Counter(names)
-    return {f"{spelled(n)} taken as {spelled(tidy(n))}": times for n, times in counted.items() if tidy(n) != n}
+    return {
+        f"{show_spelling(n)} taken as {show_spelling(normalize_name(n))}": times
+        for n, times in counted.items()
+        if normalize_name(n) != n
+    }
 
 
 def require_distinct(names: Iterable[str], where: str) -> None:
@@ -50,7 +58,7 @@ def require_distinct(names: Iterable[str], where: str) -> None:
     alike: dict[str, set[str]] = defaultdict(set)
     for name in names:
         alike[_likeness(name)].add(name)
-    doubtful = [" and ".join(map(spelled, sorted(several))) for several in alike.values() if len(several) > 1]
+    doubtful = [" and ".join(map(show_spelling, sorted(several))) for several in alike.values() if len(several) > 1]
     if doubtful:
         more = f" ({len(doubtful)} such groups)" if len(doubtful) > 1 else ""
         raise UserError(
@@ -61,9 +69,9 @@ def require_distinct(names: Iterable[str], where: str) -> None:
 
 def _likeness(name: str) -> str:
     """What is left of a name once case, width and all that cannot be seen are gone."""
-    folded = unicodedata.normalize("NFKC", tidy(name)).casefold()
+    folded = unicodedata.normalize("NFKC", normalize_name(name)).casefold()
     seen = "".join(letter for letter in folded if unicodedata.category(letter) not in ("Cf", "Cc"))
-    return tidy(unicodedata.normalize("NFKC", seen))
+    return normalize_name(unicodedata.normalize("NFKC", seen))
 
 
 def require_printable(name: str, where: str, longest: int) -> None:
@@ -136,15 +144,15 @@ class LabelSet:
         """
         if name in self.names:
             return self.names.index(name)
-        if tidy(name) not in self.names:
+        if normalize_name(name) not in self.names:
             raise self._unknown(name, where)
-        return self.names.index(tidy(name))
+        return self.names.index(normalize_name(name))
 
     def _unknown(self, name: str, where: str) -> UserError:
         for known in self.names:
             if _likeness(known) == _likeness(name):
                 return UserError(
-                    f"{where}: got {spelled(name)}, which differs from the class {spelled(known)} in case "
+                    f"{where}: got {show_spelling(name)}, which differs from the class {show_spelling(known)} in case "
                     "or Unicode form only; give one class one spelling"
                 )
         return not_one_of(where, name, self.names)

@@ -144,7 +144,7 @@ def load(path: Path) -> Manifest:
     try:
         table = parquet_files.read(path, [name for name in _schema(arrow).names if name not in ("label", "box")])
         meta = parse_json(table.schema.metadata[_KEY], "its notes")
-    except parquet_files.Unreasonable as error:
+    except parquet_files.UnreasonableParquetError as error:
         raise IntegrityError(f"manifest: {path} {error}") from None
     except (OSError, KeyError, TypeError, ValueError, UserError, arrow.ArrowException) as error:
         raise IntegrityError(f"manifest: {path} is not a leansort manifest ({type(error).__name__})") from None
@@ -159,7 +159,7 @@ def _checked(path: Path, table: Any, tree: Any) -> Manifest:
         raise IntegrityError(f"manifest: {path} lacks columns of a manifest; it was changed")
     if any(table.column(name).null_count for name in table.column_names if name != "box"):
         raise IntegrityError(f"manifest: {path} has rows with empty fields; it was changed")
-    meta = json_documents.checked(tree, _Meta, f"manifest: {path}: notes in the file")
+    meta = json_documents.validate(tree, _Meta, f"manifest: {path}: notes in the file")
     labels = LabelSet.of(meta["labels"], f"manifest: {path}")
     if Path(meta["root"]).is_absolute() or "\0" in meta["root"]:
         raise IntegrityError(f"manifest: {path}: root: got {meta['root']!r}, need a path from the manifest's folder")

@@ -79,7 +79,7 @@ class Preprocess(BaseModel):
         if not isinstance(picture, bytes | str | Path):
             raise UserError(f"picture: got {type(picture).__name__}, need bytes, a path, or an RGB array")
         data = picture if isinstance(picture, bytes) else _read(Path(picture))
-        return BACKEND.swapped(self._fitted(decode(data, self.size, self.fit)))
+        return BACKEND.swap_channels(self._fitted(decode(data, self.size, self.fit)))
 
     def _fitted(self, image: Image) -> Image:
         return {"pad": _pad, "stretch": _stretch, "crop": _crop}[self.fit](image, self.size, self.fill)
@@ -105,7 +105,7 @@ def decode(data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
     try:
         return BACKEND.decode(data, reduction)
     except ValueError as error:
-        raise UnreadableImage(image_kinds.instead(data) or str(error)) from None
+        raise UnreadableImage(image_kinds.describe_non_image(data) or str(error)) from None
 
 
 def _read(path: Path) -> bytes:

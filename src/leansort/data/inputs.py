@@ -26,7 +26,7 @@ _GONE = -1  # the size of what is not there
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class InputFile:
     """One file.
 
     Attributes:
@@ -49,7 +49,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Inputs:
+class InputFiles:
     """All files of an import, or all crops of a manifest that was made before.
 
     Attributes:
@@ -57,13 +57,13 @@ class Inputs:
         manifest: the manifest that was given; empty where the run imported its data itself.
     """
 
-    files: tuple[Input, ...]
+    files: tuple[InputFile, ...]
     manifest: str = ""
 
     def save(self, path: Path) -> None:
         """Write them as Parquet, atomically."""
         arrow, parquet = _arrow()
-        names = [field.name for field in fields(Input)]
+        names = [field.name for field in fields(InputFile)]
         columns = dict(zip(names, zip(*map(astuple, self.files), strict=True), strict=True)) if self.files else {}
         table = arrow.table({name: arrow.array(columns.get(name, ()), _type(arrow, name)) for name in names})
         meta = {"version": _VERSION, "manifest": self.manifest}
@@ -73,8 +73,8 @@ class Inputs:
             )
 
 
-def load(path: Path) -> Inputs:
-    """Read what `Inputs.save` wrote.
+def load(path: Path) -> InputFiles:
+    """Read what `InputFiles.save` wrote.
 
     Raises:
         IntegrityError: it is damaged, or of another version.
@@ -85,13 +85,13 @@ def load(path: Path) -> Inputs:
         meta = json.loads(table.schema.metadata[_KEY])
         if meta["version"] != _VERSION:
             raise ValueError(f"version {meta['version']}")
-        files = tuple(Input(**row) for row in table.to_pylist())
-        return Inputs(files, str(meta["manifest"]))
+        files = tuple(InputFile(**row) for row in table.to_pylist())
+        return InputFiles(files, str(meta["manifest"]))
     except (OSError, KeyError, TypeError, ValueError, arrow.ArrowException) as error:
         raise IntegrityError(f"resume: {path} cannot be read ({type(error).__name__}); start anew") from None
 
 
-def of_files(kinds: Mapping[Path, str], known: Mapping[str, str] | None = None) -> tuple[Input, ...]:
+def describe_files(kinds: Mapping[Path, str], known: Mapping[str, str] | None = None) -> tuple[InputFile, ...]:
     """Look at files and read their contents.
 
     Args:
@@ -102,7 +102,7 @@ def of_files(kinds: Mapping[Path, str], known: Mapping[str, str] | None = None) 
     return _parallel(_read, [(item, known.get(item.path, "")) for item in _seen(kinds)])
 
 
-def of_manifest(manifest: Manifest) -> tuple[Input, ...]:
+def describe_manifest(manifest: Manifest) -> tuple[InputFile, ...]:
     """Look at a manifest's crops; the contents are those that it names."""
     names, result = manifest.labels.names, {}
     for row in manifest.rows:
@@ -112,7 +112,7 @@ def of_manifest(manifest: Manifest) -> tuple[Input, ...]:
     return tuple(result[path] for path in sorted(result))
 
 
-def differences(before: Sequence[Input], now: Mapping[Path, str] | Sequence[Input]) -> str:
+def differences(before: Sequence[InputFile], now: Mapping[Path, str] | Sequence[InputFile]) -> str:
     """Say what was added, removed and changed, with the first names; empty where all is the same.
 
     Args:
@@ -131,11 +131,11 @@ def differences(before: Sequence[Input], now: Mapping[Path, str] | Sequence[Inpu
     moved = [item for old, item in changed if old.hash == item.hash and old.meaning != item.meaning]
     fresh = [item for old, item in changed if old.hash != item.hash or old.meaning == item.meaning]
     base = _base(item.path for item in (*then.values(), *today.values()))
-    told = [_told(new, "added", base), _told(gone, "removed", base), _told(fresh, "changed", base)]
-    return "; ".join(part for part in (*told, _told(moved, "given another class, split or group", base)) if part)
+    told = [_describe(new, "added", base), _describe(gone, "removed", base), _describe(fresh, "changed", base)]
+    return "; ".join(part for part in (*told, _describe(moved, "given another class, split or group", base)) if part)
 
 
-def _told(files: Sequence[Input], what: str, base: str) -> str:
+def _describe(files: Sequence[InputFile], what: str, base: str) -> str:
     parts = []
     for kind in dict.fromkeys(file.kind for file in files):
         names = sorted(os.path.relpath(file.path, base) for file in files if file.kind == kind)
@@ -149,7 +149,7 @@ def _base(paths: Iterable[str]) -> str:
     return os.path.commonpath(folders) if folders else os.curdir
 
 
-def _same(pair: tuple[Input, Input]) -> bool:
+def _same(pair: tuple[InputFile, InputFile]) -> bool:
     old, item = pair
     if old.size != item.size or old.meaning != item.meaning or (item.hash and item.hash != old.hash):
         return False
@@ -158,21 +158,21 @@ def _same(pair: tuple[Input, Input]) -> bool:
     return bool(old.hash) and _hash(item.path) == old.hash
 
 
-def _seen(kinds: Mapping[Path, str]) -> list[Input]:
+def _seen(kinds: Mapping[Path, str]) -> list[InputFile]:
     named = {os.path.normpath(path.absolute()): kind for path, kind in kinds.items()}
     return list(_parallel(_stat, sorted(named.items())))
 
 
-def _stat(named: tuple[str, str]) -> Input:
+def _stat(named: tuple[str, str]) -> InputFile:
     path, kind = named
     try:
         status = Path(path).stat()
     except (OSError, ValueError):
-        return Input(path, kind, _GONE, 0, 0)
-    return Input(path, kind, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return InputFile(path, kind, _GONE, 0, 0)
+    return InputFile(path, kind, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _read(pair: tuple[Input, str]) -> Input:
+def _read(pair: tuple[InputFile, str]) -> InputFile:
     item, known = pair
     return replace(item, hash=known or (_hash(item.path) if item.size != _GONE else ""))
 

@@ -10,7 +10,7 @@ from torch import nn
 _LONGEST = 200  # characters of a reason
 
 
-def failure(network: nn.Module, example: torch.Tensor, shapes: Any, error: BaseException) -> str:
+def describe_failure(network: nn.Module, example: torch.Tensor, shapes: Any, error: BaseException) -> str:
     """Say where and why an export failed.
 
     Args:

@@ -14,7 +14,7 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError
 from leansort.core.process.silence import silence
 from leansort.export.bundle_meta import describe_bundle
-from leansort.export.export_failure import failure
+from leansort.export.export_failure import describe_failure
 
 OPSET = 18
 
@@ -56,7 +56,7 @@ def _graph(network: nn.Module, size: int) -> bytes:
                 verbose=False,
             )
         except (RuntimeError, ValueError, TypeError, AssertionError, LookupError, AttributeError) as error:
-            raise LeansortError(f"export: {failure(network, example, shapes, error)}") from None
+            raise LeansortError(f"export: {describe_failure(network, example, shapes, error)}") from None
     return _serialized(program)
 
 

@@ -19,7 +19,7 @@ KINDS = ("f32", "int8")
 _IR, _OPSET = 9, 18  # old enough for every engine at hand
 
 
-def graph(kind: str) -> bytes:
+def build_peak_graph(kind: str) -> bytes:
     """Serialized ONNX: uint8 (b, 16, 16, 3) as rows of 768, times a matrix of 768 x 768; two columns come out.
 
     The matrix is a constant that the engine fills in itself, which keeps the file small.
@@ -65,7 +65,7 @@ def _int8() -> list[onnx.NodeProto]:
 def main(folder: Path = FOLDER) -> None:
     """Write the graphs."""
     for kind in KINDS:
-        atomic_io.write_bytes(folder / f"gemm_{kind}.onnx", graph(kind))
+        atomic_io.write_bytes(folder / f"gemm_{kind}.onnx", build_peak_graph(kind))
 
 
 if __name__ == "__main__":

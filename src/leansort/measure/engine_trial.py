@@ -28,7 +28,7 @@ from leansort.measure import measurement_cache
 from leansort.runtime import engine as engines
 from leansort.runtime import engine_trial_child
 from leansort.runtime.engine import Engine
-from leansort.runtime.engine_trial_child import BATCHES, LIMIT, limit
+from leansort.runtime.engine_trial_child import BATCHES, LIMIT, time_limit_s
 
 KIND = "trials"
 SINGLES = (1, 1, 1)  # some faults come with the second call
@@ -37,7 +37,7 @@ _PASSING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)  # sent by somebody e
 
 
 @dataclass(frozen=True)
-class _How:
+class _TrialSettings:
     threads: int
     batches: tuple[int, ...]
 
@@ -66,33 +66,33 @@ def require(bundle: Bundle, engine: str = "", *, threads: int = 1, batches: Sequ
     Raises:
         EngineError: it crashed, hung or failed when it was tried.
     """
-    [fault] = faults([(bundle, engine or engines.default_engine(bundle))], threads=threads, batches=batches)
+    [fault] = find_faults([(bundle, engine or engines.default_engine(bundle))], threads=threads, batches=batches)
     if fault:
         raise EngineError(fault)
 
 
-def faults(pairs: Sequence[Pair], *, threads: int = 1, batches: Sequence[int] = BATCHES) -> list[str]:
+def find_faults(pairs: Sequence[Pair], *, threads: int = 1, batches: Sequence[int] = BATCHES) -> list[str]:
     """What is wrong with each pair of a bundle and an engine, in a sentence; empty where nothing is.
 
     What a library tells in the usual way, such as a graph that it does not read, is left for the loading to tell.
     """
-    how = _How(threads, tuple(batches))
-    result = [_known(*pair, how) for pair in pairs]
+    how = _TrialSettings(threads, tuple(batches))
+    result = [_cached_fault(*pair, how) for pair in pairs]
     left = [at for at, item in enumerate(result) if item is None]
     while left:  # one child for all; another one for those behind a pair that ended it
-        for at, fault in zip(left, _tried([pairs[at] for at in left], how), strict=False):
+        for at, fault in zip(left, _run_trials([pairs[at] for at in left], how), strict=False):
             result[at] = fault
             left = left[1:]
     return [item or "" for item in result]
 
 
-def advice(bundle: Bundle, engine: str) -> str:
+def suggest_engine(bundle: Bundle, engine: str) -> str:
     """What to do in place of an engine."""
     name = engines.parse_engine(engine)[0]
     others = [
         installed_engine for installed_engine in engines.installed_engines(bundle.format) if installed_engine != name
     ]
-    others.sort(key=lambda other: not engines.proven(other))
+    others.sort(key=lambda other: not engines.is_proven(other))
     return (
         f"use --engine {others[0]}, or name {others[0]} in the recipe"
         if others
@@ -100,15 +100,15 @@ def advice(bundle: Bundle, engine: str) -> str:
     )
 
 
-def _known(bundle: Bundle, engine: str, how: _How) -> str | None:
+def _cached_fault(bundle: Bundle, engine: str, how: _TrialSettings) -> str | None:
     """What is known of a pair already; None where it has to be tried."""
-    if engines.proven(engine) or not engines.runs(bundle, engine):
+    if engines.is_proven(engine) or not engines.can_run(bundle, engine):
         return ""
     kept = measurement_cache.read(KIND, _key(bundle, engine, how)).get("fault")
     return kept if isinstance(kept, str) else None
 
 
-def _tried(pairs: Sequence[Pair], how: _How) -> list[str]:
+def _run_trials(pairs: Sequence[Pair], how: _TrialSettings) -> list[str]:
     """Of each pair up to the first that ended the child, that one included."""
     with atomic_io.scratch() as folder:
         jobs = []
@@ -127,7 +127,7 @@ def _tried(pairs: Sequence[Pair], how: _How) -> list[str]:
         ours = [step for step in steps if step["job"] == number]
         fault = _fault(ours, done, bundle, engine)
         texts.append(fault)
-        if _lasting(fault, ours, done):
+        if _is_repeatable(fault, ours, done):
             measurement_cache.write(KIND, _key(bundle, engine, how), {"fault": fault})
         if not _ended_well(ours):
             break
@@ -138,14 +138,14 @@ def _fault(steps: Sequence[dict[str, Any]], done: subprocess.CompletedProcess[st
     last = steps[-1] if steps else {"doing": "its start"}
     if "done" in last:
         return ""
-    what = last.get("failed") or ended(done.returncode, hung=engine_trial_child.HUNG in done.stderr)
-    return f"engine {engine}: {what} on {last['doing']} of {bundle.meta.name!r}; {advice(bundle, engine)}"
+    what = last.get("failed") or describe_exit(done.returncode, hung=engine_trial_child.HUNG in done.stderr)
+    return f"engine {engine}: {what} on {last['doing']} of {bundle.meta.name!r}; {suggest_engine(bundle, engine)}"
 
 
-def ended(code: int, *, hung: bool = False) -> str:
+def describe_exit(code: int, *, hung: bool = False) -> str:
     """How a process ended that should not have, by its exit status."""
     if hung:
-        return f"did not answer for {limit():g} s ({LIMIT} sets how long it may take)"
+        return f"did not answer for {time_limit_s():g} s ({LIMIT} sets how long it may take)"
     if code >= 0:
         return f"ended its process (exit status {code})"
     name = ""
@@ -158,14 +158,14 @@ def _ended_well(steps: Sequence[dict[str, Any]]) -> bool:
     return bool(steps) and ("done" in steps[-1] or "failed" in steps[-1])
 
 
-def _lasting(fault: str, steps: Sequence[dict[str, Any]], done: subprocess.CompletedProcess[str]) -> bool:
+def _is_repeatable(fault: str, steps: Sequence[dict[str, Any]], done: subprocess.CompletedProcess[str]) -> bool:
     """Whether it would go the same way again: neither slowness nor an exception has to."""
     if not fault:
         return True
     return not _ended_well(steps) and done.returncode < 0 and -done.returncode not in _PASSING
 
 
-def _key(bundle: Bundle, engine: str, how: _How) -> Any:
+def _key(bundle: Bundle, engine: str, how: _TrialSettings) -> Any:
     name = engines.parse_engine(engine)[0]
     path = plugins.path_of("engines", name)
     library, version = plugins.load("engines", name).REQUIRES, ""

@@ -64,7 +64,9 @@ def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[EnginePeak]:
         for name in engines.installed_engines()
         for kind, (graph, settings) in KINDS.get(name, {}).items()
     }
-    faults = dict(zip(wanted, engine_trial.faults(list(wanted.values()), threads=threads, batches=[ROWS]), strict=True))
+    faults = dict(
+        zip(wanted, engine_trial.find_faults(list(wanted.values()), threads=threads, batches=[ROWS]), strict=True)
+    )
     loaded = {pair: engines.load_engine(*what, threads=threads) for pair, what in wanted.items() if not faults[pair]}
     calls = {f"{name} {kind}": (lambda engine=engine: engine.run(x_bhwc)) for (name, kind), engine in loaded.items()}
     times = latency.time_interleaved(calls, seconds=seconds, warmup=2, least=LEAST)

@@ -30,7 +30,7 @@ def with_path(section: dict[str, Any], path: Path, common: Collection[str]) -> d
     """
     made = {**section, "path": str(path)}
     source = section.get("source")
-    layout = layouts.recognized(path) if source in FOR and path.is_dir() else None
+    layout = layouts.recognize_layout(path) if source in FOR and path.is_dir() else None
     if layout is None or (source == "folder" and layout.kind == layouts.SINGLE):
         return made
     known = {*plugins.load("sources", STAND_IN).Config.model_fields, *common}

@@ -188,7 +188,7 @@ def _with_statistics(tree: dict[str, Any]) -> dict[str, Any]:
     arch, preprocess = tree.get("arch"), tree.setdefault("preprocess", {})
     base = arch.get("base") if isinstance(arch, dict) else None
     if isinstance(base, str) and networks.is_timm(base) and isinstance(preprocess, dict):
-        mean, std = networks.statistics(base)
+        mean, std = networks.normalization_statistics(base)
         preprocess.setdefault("mean", list(mean))
         preprocess.setdefault("std", list(std))
     return tree

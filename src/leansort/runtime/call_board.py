@@ -11,17 +11,17 @@ from contextlib import contextmanager
 
 from leansort.core.errors import LeansortError
 from leansort.runtime.engine import Engine, Logits, Pixels
-from leansort.runtime.engine_trial_child import raised
+from leansort.runtime.engine_trial_child import describe_exception
 
 # Since when, pictures of the call, calls done, lines done, of how many bytes, name.
 _BOARD = struct.Struct("<dqqqq200s")
 
 
-class EngineRaised(Exception):
+class EngineRaisedError(Exception):
     """An exception of an engine's library, in words."""
 
 
-class Board:
+class CallBoard:
     """What the child is doing, for its parent to read.
 
     Attributes:
@@ -39,7 +39,7 @@ class Board:
         self.since, self.batch, self.calls, self.lines, self.engine = 0.0, 0, 0, 0, ""
 
     @contextmanager
-    def doing(self, batch: int) -> Iterator[None]:
+    def record_call(self, batch: int) -> Iterator[None]:
         """Note a call of the engine, from its begin to its end; what its library raises ends the work."""
         mine = threading.get_ident()
         with self._lock:
@@ -50,20 +50,20 @@ class Board:
         except (LeansortError, ModuleNotFoundError):  # told as everywhere
             raise
         except Exception as error:
-            raise EngineRaised(raised(error)) from error
+            raise EngineRaisedError(describe_exception(error)) from error
         finally:
             with self._lock:
                 del self._running[mine]
                 self.calls += 1
                 self._write()
 
-    def wrote(self) -> None:
+    def record_line(self) -> None:
         """Note a line."""
         with self._lock:
             self.lines += 1
             self._write()
 
-    def named(self, engine: str) -> None:
+    def set_engine(self, engine: str) -> None:
         """Note which engine it is."""
         self.engine = engine
 
@@ -81,10 +81,10 @@ class Board:
 class WatchedEngine:
     """An engine whose calls stand on a board."""
 
-    def __init__(self, engine: Engine, board: Board) -> None:
+    def __init__(self, engine: Engine, board: CallBoard) -> None:
         self._engine, self._board = engine, board
 
     def run(self, x_bhwc: Pixels) -> Logits:
         """Map pixels to logits."""
-        with self._board.doing(len(x_bhwc)):
+        with self._board.record_call(len(x_bhwc)):
             return self._engine.run(x_bhwc)

@@ -162,7 +162,7 @@ def require_logits(out: object, pictures: int, classes: int) -> Logits:
     raise IntegrityError(f"bundle: its graph gave {text} for {pictures} pictures, need float32 ({pictures}, {classes})")
 
 
-def failed(error: Exception, library: str, what: str = "run") -> IntegrityError:
+def engine_failure(error: Exception, library: str, what: str = "run") -> IntegrityError:
     """One line of what a library says when it cannot run a graph, or load one, without the places in its sources."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
@@ -185,7 +185,7 @@ def input_shape(inputs: Sequence[tuple[str, Sequence[Any]]]) -> tuple[int, ...]:
     return sides
 
 
-def proven(engine: str) -> bool:
+def is_proven(engine: str) -> bool:
     """Whether leansort itself rests on an engine's library, so that no trial of it would tell anything new.
 
     Raises:
@@ -194,7 +194,7 @@ def proven(engine: str) -> bool:
     return bool(getattr(plugins.load("engines", parse_engine(engine)[0]), "PROVEN", False))
 
 
-def runs(bundle: Bundle, engine: str) -> bool:
+def can_run(bundle: Bundle, engine: str) -> bool:
     """Whether an engine is installed and reads a bundle.
 
     Raises:

@@ -35,7 +35,7 @@ SECONDS = 120.0
 HUNG = "Timeout ("  # how faulthandler begins what it says
 
 
-def limit() -> float:
+def time_limit_s() -> float:
     """Seconds that an engine may take to load, or for one call.
 
     Raises:
@@ -51,7 +51,7 @@ def limit() -> float:
     return seconds
 
 
-def raised(error: Exception) -> str:
+def describe_exception(error: Exception) -> str:
     """What an engine did that raised an exception of its own library's, in a few words."""
     text = " ".join(str(error).split())[:160]
     return f"failed ({type(error).__name__}{text and ': '}{text})"
@@ -59,7 +59,7 @@ def raised(error: Exception) -> str:
 
 def main() -> None:
     """Try what standard input lists."""
-    seconds = limit()
+    seconds = time_limit_s()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints is not for whoever reads this
     for number, (path, engine, threads, batches) in enumerate(json.load(sys.stdin)):
@@ -71,7 +71,7 @@ def main() -> None:
         tell(doing="loading")
         doing = "loading"
         try:
-            runner, size = _loaded(Path(path), engine, threads)
+            runner, size = _load(Path(path), engine, threads)
             for batch in batches:
                 doing = f"a batch of {batch}"
                 tell(doing=doing)
@@ -79,7 +79,7 @@ def main() -> None:
         except LeansortError:
             tell(done=True)  # said in a line of its own, when it is loaded to be used
         except Exception as error:
-            tell(doing=doing, failed=raised(error))
+            tell(doing=doing, failed=describe_exception(error))
         else:
             tell(done=True)
     faulthandler.cancel_dump_traceback_later()
@@ -87,7 +87,7 @@ def main() -> None:
     os._exit(0)  # a library that crashes as it is taken down has run all the same
 
 
-def _loaded(path: Path, engine: str, threads: int) -> tuple[engines.Engine, int]:
+def _load(path: Path, engine: str, threads: int) -> tuple[engines.Engine, int]:
     bundle = bundles.load(path)
     config = {"threads": threads}
     return engines.load_engine(bundle, engine, **config), bundle.meta.preprocess.size

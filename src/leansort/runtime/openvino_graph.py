@@ -30,7 +30,7 @@ def library() -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    return openvino_library.openvino("compress")
+    return openvino_library.import_openvino("compress")
 
 
 def read(bundle: Bundle, *, fold: bool = False) -> Any:

@@ -9,7 +9,7 @@ from leansort.core.errors import MissingExtraError
 from leansort.core.process import telemetry
 
 
-def openvino(extra: str = "openvino") -> Any:
+def import_openvino(extra: str = "openvino") -> Any:
     """Import OpenVINO.
 
     Args:
@@ -27,13 +27,13 @@ def openvino(extra: str = "openvino") -> Any:
     return openvino
 
 
-def nncf() -> Any:
+def import_nncf() -> Any:
     """Import NNCF, so that it says nothing, neither to the terminal nor of our work to its makers.
 
     Raises:
         MissingExtraError: it or OpenVINO is not installed.
     """
-    openvino("compress")
+    import_openvino("compress")
     try:
         import nncf
         import nncf.quantization.range_estimator

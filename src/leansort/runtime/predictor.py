@@ -143,7 +143,7 @@ class Classifier:
         yield from run_at_fastest(iter(pictures), candidate_plans(threads, batch, self._most), self._work)
 
     def _work(self, pictures: Iterator[Picture], pace: BatchPlan) -> Iterator[Prediction]:
-        groups = _batched(pictures, pace.batch)
+        groups = _batches(pictures, pace.batch)
         if pace.threads == 1:
             for group in groups:
                 yield from self._predict_group(group)
@@ -168,7 +168,7 @@ class Classifier:
                 faults[index] = str(error)
         good = len(group) - len(faults)
         text = iter(self._interpret(self.engine.run(x_bhwc[:good]), good) if good else [])
-        return [_failed(faults[i]) if i in faults else next(text) for i in range(len(group))]
+        return [_failed_prediction(faults[i]) if i in faults else next(text) for i in range(len(group))]
 
     def _interpret(self, logits: Floats, pictures: int) -> list[Prediction]:
         rows = require_logits(logits, pictures, len(self._names)).tolist()
@@ -177,7 +177,7 @@ class Classifier:
     def _prediction(self, logits: list[float]) -> Prediction:
         """By plain arithmetic: for the few classes of one picture numpy would take several times as long."""
         if not math.isfinite(sum(logits)):
-            return _failed("the network gives no finite numbers for this picture")
+            return _failed_prediction("the network gives no finite numbers for this picture")
         most = max(logits)
         exponents = [math.exp((logit - most) / self._temperature) for logit in logits]
         whole = sum(exponents)
@@ -194,10 +194,10 @@ def softmax(logits: npt.NDArray[Real]) -> npt.NDArray[Real]:
     return np.asarray(exponent / exponent.sum(axis=-1, keepdims=True), logits.dtype)
 
 
-def _failed(reason: str) -> Prediction:
+def _failed_prediction(reason: str) -> Prediction:
     return Prediction("", 0.0, False, (), reason)
 
 
-def _batched(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
+def _batches(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
     while group := list(islice(pictures, size)):
         yield group

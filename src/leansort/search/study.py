@@ -261,9 +261,9 @@ def _records(trials: Sequence[Any]) -> list[TrialRecord]:
 
 def _record(value: Any, first: Any) -> TrialRecord:
     where = f"trial {value.number}"
-    params = json_documents.checked(value.params, dict[str, str | int | float | bool | None], f"{where}: parameters")
-    values = json_documents.checked(list(value.values or ()), list[float], f"{where}: values")
-    recipe = json_documents.checked(value.user_attrs.get("recipe", {}), dict[str, Any], f"{where}: recipe")
+    params = json_documents.validate(value.params, dict[str, str | int | float | bool | None], f"{where}: parameters")
+    values = json_documents.validate(list(value.values or ()), list[float], f"{where}: values")
+    recipe = json_documents.validate(value.user_attrs.get("recipe", {}), dict[str, Any], f"{where}: recipe")
     if value.datetime_complete is None or first is None:
         raise IntegrityError(f"{where}: it is finished, but has no time")
     return TrialRecord(

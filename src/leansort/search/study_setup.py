@@ -106,4 +106,4 @@ def require(storage: Any, name: str) -> dict[str, Any]:
     made: dict[str, Any] = optuna.load_study(study_name=name, storage=storage).user_attrs
     if "search" not in made:
         raise UserError(f"tune: study {name!r} is none of leansort's, or is being made this moment")
-    return {**made, **json_documents.checked(made, _Founded, f"tune: study {name!r}")}
+    return {**made, **json_documents.validate(made, _Founded, f"tune: study {name!r}")}

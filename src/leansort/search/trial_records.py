@@ -59,7 +59,7 @@ class TrialOutcome:
         Raises:
             IntegrityError: it is not what was kept.
         """
-        return json_documents.checked(tree, TrialOutcome, f"{where}: outcome")
+        return json_documents.validate(tree, TrialOutcome, f"{where}: outcome")
 
 
 @dataclass(frozen=True)

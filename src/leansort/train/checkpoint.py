@@ -114,8 +114,8 @@ def resume(path: Path, state: TrainingState, identity: str, ranks: int = 1) -> T
     """
     tensors, meta = load_tensors(path, "checkpoint")
     _require_same(path, meta, identity)
-    progress = json_documents.checked(meta, TrainingProgress, f"checkpoint: {path}")
-    plain = json_documents.checked(
+    progress = json_documents.validate(meta, TrainingProgress, f"checkpoint: {path}")
+    plain = json_documents.validate(
         meta.get("plain"), dict[str, dict[str, float | int | bool]], f"checkpoint: {path}: plain"
     )
     if progress.ranks != ranks:

@@ -37,7 +37,7 @@ from leansort.train.hardware.device import Fabric, devices, scaler
 from leansort.train.interrupt import StopRequest, catch_stop_signals
 from leansort.train.job import TrainingJob
 from leansort.train.losses import TrainingLoss
-from leansort.train.optim import learning_rate, optimizer
+from leansort.train.optim import build_optimizer, learning_rate
 from leansort.train.validation import evaluate, evaluate_flipped
 
 OnStep = Callable[[int, int, int, float], None]
@@ -148,7 +148,7 @@ class _Run:
         )  # fmt: skip
         if job.config.sync_norms and fabric.world_size > 1:
             self.student = synchronize_batch_norms(self.student, fabric.device)
-        self.model, self.optimizer = fabric.setup(self.student, optimizer(self.student, job.config))
+        self.model, self.optimizer = fabric.setup(self.student, build_optimizer(self.student, job.config))
         self.heads = {id(p) for head in find_classifiers(network, len(job.labels)) for p in head.parameters()}
         if job.config.freeze and not self.heads:
             raise UserError("train.freeze: the network has no linear classifier that could be trained alone")

@@ -16,7 +16,7 @@ from leansort.train.train_config import TrainConfig
 TIMM = "timm:"
 
 
-def optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """The recipe's optimizer; one-dimensional parameters (biases, batch norms) do not decay.
 
     Raises:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from leansort.arch.trained_model import compute_logits
 from leansort.data.loading.loader import eval_batches
-from leansort.measure.accuracy.metrics import shown_f1
+from leansort.measure.accuracy.metrics import macro_f1_present
 from leansort.train.job import TrainingJob
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # none, mirrored, upside down, turned
@@ -32,4 +32,4 @@ def _batches(job: TrainingJob, dims: tuple[int, ...]) -> Iterator[Tensor]:
 
 
 def _scored(out_nc: Tensor, job: TrainingJob) -> float:
-    return shown_f1(np.asarray(job.val.labels), out_nc.argmax(1).numpy(), len(job.labels))
+    return macro_f1_present(np.asarray(job.val.labels), out_nc.argmax(1).numpy(), len(job.labels))

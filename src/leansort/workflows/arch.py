@@ -89,7 +89,7 @@ def show_architecture(spec: ArchSpec, size: int) -> list[Part]:
     Raises:
         UserError: the input is too small for the network, or the network cannot be traced.
     """
-    return summarize_parts(build(networks.sized(spec, size)), size)
+    return summarize_parts(build(networks.set_input_size(spec, size)), size)
 
 
 def draw_svg(taken: Sequence[Part], title: str, path: Path) -> None:

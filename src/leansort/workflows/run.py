@@ -16,7 +16,7 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.files import atomic_io, json_documents
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
-from leansort.core.process.distributed import several_processes
+from leansort.core.process.distributed import is_distributed
 from leansort.core.text.escaping import printable
 from leansort.core.text.name_lists import write_names
 from leansort.data.splits import split_for_group
@@ -46,7 +46,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     Raises:
         UserError: `out` holds another run, or the data cannot be used.
     """
-    if several_processes():
+    if is_distributed():
         raise UserError("run: exports, times and scores in one process; start leansort train by torchrun")
     read_steps(recipe)
     if not resume:

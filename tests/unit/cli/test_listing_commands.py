@@ -72,7 +72,7 @@ def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path) -> None:
 def test_heic_without_its_library_is_counted_with_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_kinds, "is_read", lambda kind: kind != "HEIC")
+    monkeypatch.setattr(image_kinds, "is_decodable", lambda kind: kind != "HEIC")
     made(tmp_path, "a.jpg")
     (tmp_path / "IMG_1").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1")
     assert len(list(list_inputs([str(tmp_path)]))) == 1

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import PngImagePlugin
 
-from leansort.core.damage.watch import DamagedImage, watching
+from leansort.core.damage.watch import DamagedImage, watch_images
 from leansort.core.pixels import Image
 from leansort.core.pixels.jpeg_structure import SOI, fault_of_scans
 from leansort.core.preprocess import UnreadableImage, decode
@@ -110,7 +110,7 @@ def text_with_wrong_checksum() -> bytes:
 
 def checked(data: bytes, target: int = 0) -> Image:
     """Watched for the one picture: pytest leads standard error elsewhere between a fixture and its test."""
-    with watching() as watch:
+    with watch_images() as watch:
         return watch.decode(data, target)
 
 
@@ -144,11 +144,11 @@ def test_whole_pictures_beside_damaged_ones_are_not_blamed(tmp_path: Path) -> No
     files = [tmp_path / f"{number}.jpg" for number in range(60)]
     for number, path in enumerate(files):
         path.write_bytes(DAMAGED["bytes overwritten"] if number % 7 == 0 else encoded(seed=number))
-    with watching() as opened:
+    with watch_images() as opened:
 
         def work(part: list[Path]) -> None:
             for path in part:
-                with opened.noting(path):
+                with opened.note_suspect(path):
                     decode(path.read_bytes())
 
         threads = [threading.Thread(target=work, args=(files[start::4],)) for start in range(4)]
@@ -156,8 +156,8 @@ def test_whole_pictures_beside_damaged_ones_are_not_blamed(tmp_path: Path) -> No
             thread.start()
         for thread in threads:
             thread.join()
-        lines = opened.damaged()
-        assert opened.damaged() == []
+        lines = opened.damage_lines()
+        assert opened.damage_lines() == []
     assert sorted(line.partition(" is damaged: ")[0] for line in lines) == sorted(str(path) for path in files[::7])
 
 
@@ -169,14 +169,14 @@ def test_what_others_write_is_passed_on_and_the_decoder_is_not(tmp_path: Path) -
     (tmp_path / "x.jpg").write_bytes(DAMAGED["bytes overwritten"])
     done = run(
         "import os, sys\n"
-        "from leansort.core.damage.watch import watching\n"
+        "from leansort.core.damage.watch import watch_images\n"
         "from leansort.core.preprocess import decode\n"
         f"data = open({str(tmp_path / 'x.jpg')!r}, 'rb').read()\n"
-        "with watching() as outer, watching() as inner:\n"
+        "with watch_images() as outer, watch_images() as inner:\n"
         "    decode(data)\n"
         "    os.write(2, b'of a library\\n')\n"
         "    print('of Python', file=sys.stderr)\n"
-        "    assert inner.written() == outer.written() > 0\n"
+        "    assert inner.bytes_written() == outer.bytes_written() > 0\n"
         "print('afterwards', file=sys.stderr)\n"
         "os.write(2, b'the end\\n')\n"
     )
@@ -188,8 +188,8 @@ def test_without_standard_error_damage_is_found_all_the_same(tmp_path: Path) -> 
     done = run(
         "import os\n"
         "os.close(2)\n"
-        "from leansort.core.damage.watch import watching, DamagedImage\n"
-        "with watching() as watch:\n"
+        "from leansort.core.damage.watch import watch_images, DamagedImage\n"
+        "with watch_images() as watch:\n"
         "    try:\n"
         f"        watch.decode(open({str(tmp_path / 'x.jpg')!r}, 'rb').read())\n"
         "    except DamagedImage as error:\n"

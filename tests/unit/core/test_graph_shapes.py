@@ -20,7 +20,7 @@ from leansort.core.graphs.faults import UnsoundGraphError
 from leansort.core.graphs.limits import NUMBERS
 from leansort.core.graphs.protobuf.messages import UINT8
 from leansort.core.graphs.shape_rules import small_tensors
-from leansort.core.graphs.shape_trace import Trace, Traced
+from leansort.core.graphs.shape_trace import Trace, TracedValue
 from leansort.runtime.autobatch import BatchPlan, candidate_plans
 from tests.support.graph_changes import many_operators
 from tests.support.graphs import SIZE, bundle_of, colour_bundle, ending, mean_colour, node, onnx_graph
@@ -29,11 +29,11 @@ ROOT = Path(__file__).parents[3]
 ODD = np.arange(24, dtype=np.float32)
 
 
-def traced(graph: bytes, size: int, pictures: int) -> dict[str, Traced]:
+def traced(graph: bytes, size: int, pictures: int) -> dict[str, TracedValue]:
     """Every value of a graph, as it is told before it runs."""
     read = models.read(graph)
     trace = Trace(read, checks.RULES, checks.KINDS, small_tensors.KINDS, small_tensors.compute, pictures)
-    trace.run({read.inputs[0].name: Traced((pictures, size, size, 3), UINT8)})
+    trace.run({read.inputs[0].name: TracedValue((pictures, size, size, 3), UINT8)})
     return trace.values
 
 
@@ -183,11 +183,11 @@ def test_names_numbers_and_attributes_are_those_that_onnx_reads() -> None:
         for entry in theirs.attribute:
             value = onnx.helper.get_attribute_value(entry)
             if isinstance(value, int):
-                assert ours.whole(entry.name) == value
+                assert ours.integer(entry.name) == value
             elif isinstance(value, bytes):
                 assert ours.text(entry.name) == value.decode()
             else:
-                assert ours.wholes(entry.name) == list(value)
+                assert ours.integers(entry.name) == list(value)
 
 
 def test_typed_numbers_are_read_as_raw_ones() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from leansort.core.errors import UserError
 from leansort.core.folders import folder_walk, image_files
-from leansort.core.folders.class_folders import class_folders
+from leansort.core.folders.class_folders import find_class_folders
 from leansort.core.folders.image_files import KnownNames, NamedFiles
 
 COMPOSED, DECOMPOSED = unicodedata.normalize("NFC", "é.jpg"), unicodedata.normalize("NFD", "é.jpg")
@@ -26,11 +26,11 @@ def made(root: Path, *names: str, data: bytes = JPEG) -> None:
 
 
 def taken(root: Path) -> list[str]:
-    return [path.relative_to(root).as_posix() for path in image_files.image_files(root).files]
+    return [path.relative_to(root).as_posix() for path in image_files.list_image_files(root).files]
 
 
 def passed(root: Path) -> dict[str, str]:
-    return {item.name: item.kind for item in image_files.image_files(root).passed}
+    return {item.name: item.kind for item in image_files.list_image_files(root).passed_over}
 
 
 def test_pictures_come_in_the_order_of_the_parts_of_their_paths(tmp_path: Path) -> None:
@@ -124,24 +124,24 @@ def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
 
 def test_the_summary_counts_by_kind_and_ending(tmp_path: Path) -> None:
     made(tmp_path, "a.jpg", ".b.jpg")
-    assert image_files.image_files(tmp_path).summary() == "passed over 1 file: 1 hidden: .b.jpg"
+    assert image_files.list_image_files(tmp_path).summary() == "passed over 1 file: 1 hidden: .b.jpg"
     made(tmp_path, "1.txt", "2.txt", "3.txt", "4.csv", "odd\nname", data=b"x")
-    assert image_files.image_files(tmp_path).summary() == (
+    assert image_files.list_image_files(tmp_path).summary() == (
         "passed over 6 files: 1 hidden: .b.jpg; 5 no picture (.txt 3, .csv 1, no ending 1): 1.txt, 2.txt, 3.txt, …"
     )
-    assert image_files.image_files(tmp_path).counts == {folder_walk.HIDDEN: 1, image_files.NO_PICTURE: 5}
+    assert image_files.list_image_files(tmp_path).counts == {folder_walk.HIDDEN: 1, image_files.NO_PICTURE: 5}
 
 
 def test_nothing_passed_over_is_nothing_said(tmp_path: Path) -> None:
     made(tmp_path, "a.jpg")
-    assert image_files.image_files(tmp_path).summary() == ""
+    assert image_files.list_image_files(tmp_path).summary() == ""
 
 
 def test_what_is_no_folder_is_one_clear_line(tmp_path: Path) -> None:
     made(tmp_path, "a.jpg")
     for name in ("nowhere", "a.jpg"):
         with pytest.raises(UserError, match=name):
-            image_files.image_files(tmp_path / name)
+            image_files.list_image_files(tmp_path / name)
 
 
 @pytest.mark.parametrize("top", ["d", ".d"])
@@ -152,10 +152,10 @@ def test_a_tree_deeper_than_python_recurses(tmp_path: Path, top: str) -> None:
         deep = deep / "d"
         deep.mkdir()
     (deep / "a.jpg").write_bytes(JPEG)
-    listed = image_files.image_files(tmp_path)
+    listed = image_files.list_image_files(tmp_path)
     (deep / "a.jpg").unlink()
     os.removedirs(deep)  # which clearing the temporary folder could not
-    assert len(listed.files if top == "d" else listed.passed) == 1
+    assert len(listed.files if top == "d" else listed.passed_over) == 1
 
 
 def test_names_are_found_in_either_unicode_form(tmp_path: Path) -> None:
@@ -202,10 +202,10 @@ def test_a_folder_that_may_not_be_read_is_counted_and_never_taken_for_an_empty_c
     monkeypatch.setattr(os, "scandir", closed_to_us)
     closed = "paper/deep"
     assert passed(tmp_path) == {"paper/deep": folder_walk.UNREADABLE}
-    assert len(class_folders(tmp_path).pictures) == 2
+    assert len(find_class_folders(tmp_path).images) == 2
     closed = "paper"
     with pytest.raises(UserError, match="paper may not be read"):
-        class_folders(tmp_path)
+        find_class_folders(tmp_path)
     closed = tmp_path.name
     with pytest.raises(UserError, match="Permission denied"):
-        image_files.image_files(tmp_path)
+        image_files.list_image_files(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leansort.core.errors import UserError
-from leansort.core.labels import LabelSet, require_distinct, retold, tidy
+from leansort.core.labels import LabelSet, count_respelled, normalize_name, require_distinct
 
 NFC, NFD = "Pl\u00e1stico", "Pla\u0301stico"
 
@@ -16,21 +16,22 @@ NFC, NFD = "Pl\u00e1stico", "Pla\u0301stico"
      "\ufeffclear plastic", "clear\u200b plastic", "clear plas\u2060tic"],
 )  # fmt: skip
 def test_blanks_that_one_sees_or_not_do_not_make_a_class(written: str) -> None:
-    assert tidy(written) == "clear plastic"
-    assert tidy(tidy(written)) == tidy(written)
+    assert normalize_name(written) == "clear plastic"
+    assert normalize_name(normalize_name(written)) == normalize_name(written)
     assert LabelSet(("clear plastic", "paper")).index(written) == 0
 
 
 def test_both_unicode_forms_of_a_letter_are_one_name() -> None:
-    assert tidy(NFD) == tidy(NFC) == NFC
-    assert tidy("Pla\u200b\u0301stico") == NFC  # the mark composes once nothing invisible is in between
+    assert normalize_name(NFD) == normalize_name(NFC) == NFC
+    assert normalize_name("Pla\u200b\u0301stico") == NFC  # the mark composes once nothing invisible is in between
     assert LabelSet((NFC, "paper")).index(NFD) == 0
 
 
 def test_an_accent_or_a_joiner_that_a_script_needs_is_kept() -> None:
-    assert tidy("Pl\u00e1stico") != tidy("Plastico")
+    assert normalize_name("Pl\u00e1stico") != normalize_name("Plastico")
     assert (
-        tidy("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645") == "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+        normalize_name("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")
+        == "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
     )
     require_distinct(["Pl\u00e1stico", "Plastico", "Plastic bag", "Plasticbag"], "data")
 
@@ -58,7 +59,7 @@ def test_names_that_people_take_for_one_are_refused_and_both_are_shown(first: st
 
 
 def test_what_was_tidied_is_counted_by_spelling() -> None:
-    told = retold(["plastic ", "plastic", "plastic ", NFD, "paper"])
+    told = count_respelled(["plastic ", "plastic", "plastic ", NFD, "paper"])
     assert told == {
         "'plastic ' taken as 'plastic'": 2,
         f"{NFD!r} ('Pla\\u0301stico') taken as {NFC!r} ('Pl\\xe1stico')": 1,

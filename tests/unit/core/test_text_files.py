@@ -11,8 +11,8 @@ import pytest
 
 from leansort.core.errors import UserError
 from leansort.core.text import yaml_config
-from leansort.core.text.encodings import as_utf8
-from leansort.core.text.text_files import lines_of, parse_json, read_json, read_json_lines, read_text
+from leansort.core.text.encodings import to_utf8
+from leansort.core.text.text_files import parse_json, read_json, read_json_lines, read_text, split_lines
 
 TEXT = '{"name": "Müll – 플라스틱",\r\n "n": 1}\n'
 FORMS = {
@@ -33,12 +33,12 @@ def test_every_utf_is_read_alike(form: str, tmp_path: Path) -> None:
     assert read_text(path, "test") == TEXT
     assert read_json(path, "test") == {"name": "Müll – 플라스틱", "n": 1}
     assert yaml_config.read_yaml(path, "test", "name") == {"name": "Müll – 플라스틱", "n": 1}
-    assert as_utf8(FORMS[form], "test") == TEXT.encode()
+    assert to_utf8(FORMS[form], "test") == TEXT.encode()
 
 
 def test_plain_utf8_is_passed_on_without_a_copy() -> None:
     data = FORMS["utf-8"]
-    assert as_utf8(data, "test") is data
+    assert to_utf8(data, "test") is data
 
 
 @pytest.mark.parametrize(
@@ -139,4 +139,4 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
 
 
 def test_lines_end_in_three_ways() -> None:
-    assert lines_of("a\r\nb\nc\rd\u2028e\x0b\n\n") == ["a", "b", "c", "d\u2028e\x0b", ""]
+    assert split_lines("a\r\nb\nc\rd\u2028e\x0b\n\n") == ["a", "b", "c", "d\u2028e\x0b", ""]

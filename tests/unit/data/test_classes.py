@@ -100,19 +100,19 @@ def test_a_class_of_val_or_test_alone_is_refused_unless_it_is_asked_for(tmp_path
         imported(result)
     manifest, _ = imported(result, keep=["c"])
     assert manifest.counts("train") == [6, 6, 0]
-    assert classes.doubts(manifest) == [
+    assert classes.scarce_class_warnings(manifest) == [
         "class 'c' has no crop in train: it is never right, which takes 1/3 off macro-F1"
     ]
 
 
 def test_data_without_a_train_split_are_for_scoring_and_need_no_class_there(tmp_path: Path) -> None:
     manifest, _ = imported(items(tmp_path, {"a": {"test": 3}, "b": {"test": 1}}, ("a", "b")))
-    assert classes.doubts(manifest) == []
+    assert classes.scarce_class_warnings(manifest) == []
 
 
 def test_few_crops_in_train_or_none_in_val_or_test_are_told_with_what_they_do(tmp_path: Path) -> None:
     wanted = {"a": ALL, "b": {"train": 4, "test": 1}, "c": {"train": 9, "val": 1}}
-    told = classes.doubts(imported(items(tmp_path, wanted, ("a", "b", "c")))[0])
+    told = classes.scarce_class_warnings(imported(items(tmp_path, wanted, ("a", "b", "c")))[0])
     assert told == [
         "class 'b' has 4 crops in train, fewer than 5: its F1, 1/3 of macro-F1, hangs on luck",
         "class 'b' has no crop in val: val macro-F1, which chooses the best epoch and fits thresholds, leaves it out",

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leansort.core.errors import UserError
-from leansort.core.folders.class_folders import class_folders
-from leansort.core.folders.image_files import ImageFiles, image_files
+from leansort.core.folders.class_folders import find_class_folders
+from leansort.core.folders.image_files import ImageFiles, list_image_files
 from leansort.data.importing.classes import RESPELLED
 from leansort.data.sources import folder as source
 from leansort.measure.accuracy import ground_truth
@@ -103,7 +103,7 @@ def linked(path: Path, target: Path) -> None:
 
 def names_of(root: Path, listed: ImageFiles) -> Counter[str]:
     taken = [path.relative_to(root).as_posix() for path in listed.files]
-    return Counter([spelled(name) for name in taken] + [item.name for item in listed.passed])
+    return Counter([spelled(name) for name in taken] + [item.name for item in listed.passed_over])
 
 
 def spelled(name: str) -> str:
@@ -129,14 +129,14 @@ def require_all_counted(root: Path, listed: ImageFiles) -> None:
 
 def check(files: list[tuple[str, str, bytes | None]], links: list[tuple[str, str, str, bool]]) -> None:
     with grown(files, links) as root:
-        listed = image_files(root)
+        listed = list_image_files(root)
         require_all_counted(root, listed)
-        everything = len(listed.files) + len(listed.passed)
-        assert sum(listed.counts.values()) == len(listed.passed)
+        everything = len(listed.files) + len(listed.passed_over)
+        assert sum(listed.counts.values()) == len(listed.passed_over)
         assert "\n" not in listed.summary()
         try:
-            sorted_out = class_folders(root)
-            assert len(sorted_out.pictures) + len(sorted_out.passed) == everything
+            sorted_out = find_class_folders(root)
+            assert len(sorted_out.images) + len(sorted_out.passed_over) == everything
             result = source.items(source.Config(path=root))
         except UserError as error:
             require_one_line(error)

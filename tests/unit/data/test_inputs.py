@@ -13,7 +13,7 @@ import pytest
 from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, UserError
 from leansort.data import inputs
-from leansort.data.inputs import Inputs
+from leansort.data.inputs import InputFiles
 from leansort.recipe import schema as recipes
 from leansort.workflows.data import import_data as importing
 from tests.conftest import draw
@@ -184,10 +184,10 @@ def test_data_that_are_drawn_have_no_files_and_an_older_folder_says_that_it_does
 def test_a_damaged_record_is_one_clear_line(tmp_path: Path) -> None:
     item = tmp_path / "a.jpg"
     item.write_bytes(b"a")
-    kept = Inputs(inputs.of_files({item: "photo", tmp_path / "gone.jpg": "photo"}))
+    kept = InputFiles(inputs.describe_files({item: "photo", tmp_path / "gone.jpg": "photo"}))
     kept.save(tmp_path / "inputs.parquet")
     assert inputs.load(tmp_path / "inputs.parquet") == kept
-    Inputs(()).save(tmp_path / "none.parquet")
+    InputFiles(()).save(tmp_path / "none.parquet")
     assert inputs.load(tmp_path / "none.parquet").files == ()
     (tmp_path / "inputs.parquet").write_bytes(b"PAR1")
     with pytest.raises(IntegrityError, match="cannot be read"):
@@ -197,6 +197,6 @@ def test_a_damaged_record_is_one_clear_line(tmp_path: Path) -> None:
 def test_a_file_of_the_same_size_and_times_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     item = tmp_path / "a.jpg"
     item.write_bytes(b"a")
-    before = inputs.of_files({item: "photo"})
+    before = inputs.describe_files({item: "photo"})
     monkeypatch.setattr(inputs, "_hash", lambda path: pytest.fail(f"read {path}"))
     assert inputs.differences(before, {item: "photo"}) == ""

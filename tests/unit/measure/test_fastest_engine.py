@@ -46,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(choosing, "time_engines", timed)
-    monkeypatch.setattr(engine_trial, "faults", lambda pairs, **how: [""] * len(pairs))  # of a graph that is none
+    monkeypatch.setattr(engine_trial, "find_faults", lambda pairs, **how: [""] * len(pairs))  # of a graph that is none
     monkeypatch.setattr(LoadWatch, "warning", lambda watch: "")
     monkeypatch.setattr(engines, "installed_engines", lambda graph_format="": ["onnxruntime", "openvino"])
     return numbers

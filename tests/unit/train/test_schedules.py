@@ -19,7 +19,7 @@ from leansort.core.errors import UserError
 from leansort.train import checkpoint
 from leansort.train.checkpoint import TrainingProgress, TrainingState
 from leansort.train.ema import WeightAverage
-from leansort.train.optim import learning_rate, optimizer
+from leansort.train.optim import build_optimizer, learning_rate
 from leansort.train.train_config import TrainConfig
 
 Schedule = Literal["cosine", "one_cycle", "restarts", "constant"]
@@ -128,14 +128,14 @@ def go(model: nn.Module, item: torch.optim.Optimizer, first: int, end: int) -> N
 def test_biases_and_norms_do_not_decay() -> None:
     model = network()
     for name in ("adamw", "sgd", "timm:lamb"):
-        groups = optimizer(model, TrainConfig(optimizer=name, weight_decay=0.3)).param_groups
+        groups = build_optimizer(model, TrainConfig(optimizer=name, weight_decay=0.3)).param_groups
         decay = {id(parameter): group["weight_decay"] for group in groups for parameter in group["params"]}
         assert [decay[id(parameter)] for parameter in model.parameters()] == [0.3, 0, 0, 0, 0.3, 0]
 
 
 def test_sgd_has_nesterov_momentum_where_it_has_any() -> None:
-    with_momentum = optimizer(network(), TrainConfig(optimizer="sgd", momentum=0.8)).param_groups[0]
-    without = optimizer(network(), TrainConfig(optimizer="sgd", momentum=0.0)).param_groups[0]
+    with_momentum = build_optimizer(network(), TrainConfig(optimizer="sgd", momentum=0.8)).param_groups[0]
+    without = build_optimizer(network(), TrainConfig(optimizer="sgd", momentum=0.0)).param_groups[0]
     assert (with_momentum["momentum"], with_momentum["nesterov"]) == (0.8, True)
     assert (without["momentum"], without["nesterov"]) == (0.0, False)
 
@@ -159,18 +159,18 @@ def test_every_optimizer_goes_on_from_a_checkpoint_or_is_refused(name: str, tmp_
     unbroken = network()
     if name in REFUSED or (name.startswith(ON_GPUS) and not torch.cuda.is_available()):
         with pytest.raises(UserError, match=r"train\.optimizer: timm's"):
-            optimizer(unbroken, config)
+            build_optimizer(unbroken, config)
         return
-    first = optimizer(unbroken, config)
+    first = build_optimizer(unbroken, config)
     go(unbroken, first, 0, 5)
     broken = network()
-    second = optimizer(broken, config)
+    second = build_optimizer(broken, config)
     go(broken, second, 0, 2)
     checkpoint.save(
         tmp_path / "last", TrainingState(broken, WeightAverage(broken, 0.9), second), TrainingProgress(), "x"
     )
     resumed = network()
-    third = optimizer(resumed, config)
+    third = build_optimizer(resumed, config)
     checkpoint.resume(tmp_path / "last", TrainingState(resumed, WeightAverage(resumed, 0.9), third), "x")
     go(resumed, third, 2, 5)
     for ours, theirs in zip(resumed.state_dict().values(), unbroken.state_dict().values(), strict=True):
@@ -179,4 +179,4 @@ def test_every_optimizer_goes_on_from_a_checkpoint_or_is_refused(name: str, tmp_
 
 def test_an_unknown_optimizer_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UserError, match="timm has no 'lamm'; did you mean 'lamb"):
-        optimizer(network(), TrainConfig(optimizer="timm:lamm"))
+        build_optimizer(network(), TrainConfig(optimizer="timm:lamm"))

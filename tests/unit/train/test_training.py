@@ -36,7 +36,7 @@ from leansort.train.hardware import compile_choice
 from leansort.train.hardware.compile_choice import CompileChoice
 from leansort.train.hardware.device import Fabric, devices, precision
 from leansort.train.interrupt import catch_stop_signals
-from leansort.train.optim import optimizer
+from leansort.train.optim import build_optimizer
 from leansort.train.train_config import DistillConfig, TrainConfig
 from tests.support.jobs import AS_THEY_ARE, NORMED, PLAIN, job, kept, pressed, require_equal, stopped, timeless, trained
 
@@ -406,7 +406,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path, fields: dict[
 def test_a_checkpoint_of_more_processes_is_refused(tmp_path: Path) -> None:
     item = job(epochs=1)
     network = build(item.spec, item.seeds)
-    state = TrainingState(network, WeightAverage(network, 0.9), optimizer(network, item.config))
+    state = TrainingState(network, WeightAverage(network, 0.9), build_optimizer(network, item.config))
     checkpoint.save(tmp_path / "last.safetensors", state, TrainingProgress(ranks=2), item.identity)
     with pytest.raises(UserError, match="of 2 processes, here are 1"):
         checkpoint.resume(tmp_path / "last.safetensors", state, item.identity, 1)

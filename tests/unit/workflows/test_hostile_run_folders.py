@@ -115,11 +115,11 @@ def test_files_that_are_too_large_or_too_deep(tmp_path: Path) -> None:
         ({"a": [0] * 3_000_001}, "more than 3,000,000 values"),
     ):
         with pytest.raises(IntegrityError, match=text):
-            json_documents.checked(tree, dict[str, Any], "x")
+            json_documents.validate(tree, dict[str, Any], "x")
     part = {"crops": 1, "macro_f1": {"value": 1, "low": 0, "high": 1}, "confusion": [[1, -3]]}
     part["classes"] = [{"name": "a", "precision": 1, "recall": 1, "f1": 1, "support": 1}]
     with pytest.raises(IntegrityError, match=r"confusion\.0\.1: got -3, input should be greater than or equal to 0$"):
-        json_documents.checked(part, run_files.Part, "x")
+        json_documents.validate(part, run_files.Part, "x")
 
 
 def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:

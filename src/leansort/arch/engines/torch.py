@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError
-from leansort.runtime.engine import failed, require_pixels
+from leansort.runtime.engine import engine_failure, require_pixels
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -57,7 +57,7 @@ class TorchEngine:
             try:
                 logits: npt.NDArray[np.float32] = self._network(torch.from_numpy(pixels)).numpy()
             except Exception as error:  # of its operators, and of whatever a network's own code raises
-                raise failed(error, "PyTorch") from None
+                raise engine_failure(error, "PyTorch") from None
         return logits
 
 

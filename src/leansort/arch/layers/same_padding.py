@@ -19,7 +19,7 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x_bchw: Tensor) -> Tensor:
         """Pad and convolve; (b, in, h, w) to (b, out, ⌈h / stride⌉, ⌈w / stride⌉)."""
-        return super().forward(_padded(x_bchw, self, 0.0))
+        return super().forward(_pad(x_bchw, self, 0.0))
 
 
 class SameMaxPool2d(nn.MaxPool2d):
@@ -27,7 +27,7 @@ class SameMaxPool2d(nn.MaxPool2d):
 
     def forward(self, x_bchw: Tensor) -> Tensor:
         """Pad and pool; (b, c, h, w) to (b, c, ⌈h / stride⌉, ⌈w / stride⌉)."""
-        return cast(Tensor, super().forward(_padded(x_bchw, self, -math.inf)))
+        return cast(Tensor, super().forward(_pad(x_bchw, self, -math.inf)))
 
 
 class SameAvgPool2d(nn.AvgPool2d):
@@ -35,7 +35,7 @@ class SameAvgPool2d(nn.AvgPool2d):
 
     def forward(self, x_bchw: Tensor) -> Tensor:
         """Pad and pool; (b, c, h, w) to (b, c, ⌈h / stride⌉, ⌈w / stride⌉)."""
-        return super().forward(_padded(x_bchw, self, 0.0))
+        return super().forward(_pad(x_bchw, self, 0.0))
 
 
 LAYERS = (SameConv2d, SameMaxPool2d, SameAvgPool2d)
@@ -51,7 +51,7 @@ def pads(layer: Any, height: int, width: int) -> tuple[int, int, int, int]:
     return rows // 2, columns // 2, rows - rows // 2, columns - columns // 2
 
 
-def with_own_layers(network: nn.Module, kinds: dict[type[nn.Module], type[nn.Module]]) -> nn.Module:
+def replace_layers(network: nn.Module, kinds: dict[type[nn.Module], type[nn.Module]]) -> nn.Module:
     """Give every layer of some library's kinds the own kind that computes the same; in place, tensors are kept.
 
     Args:
@@ -64,7 +64,7 @@ def with_own_layers(network: nn.Module, kinds: dict[type[nn.Module], type[nn.Mod
     return network
 
 
-def _padded(x_bchw: Tensor, layer: nn.Module, value: float) -> Tensor:
+def _pad(x_bchw: Tensor, layer: nn.Module, value: float) -> Tensor:
     top, left, bottom, right = pads(layer, int(x_bchw.shape[-2]), int(x_bchw.shape[-1]))
     if not (top or left or bottom or right):
         return x_bchw

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from leansort.arch.layers.same_padding import SameAvgPool2d, SameConv2d, SameMaxPool2d, with_own_layers
+from leansort.arch.layers.same_padding import SameAvgPool2d, SameConv2d, SameMaxPool2d, replace_layers
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.errors import UserError, did_you_mean
@@ -62,14 +62,14 @@ def build_timm_network(spec: ArchSpec) -> nn.Module:
     return _with_own_padding(made)
 
 
-def sized(spec: ArchSpec, size: int) -> ArchSpec:
+def set_input_size(spec: ArchSpec, size: int) -> ArchSpec:
     """The spec for pictures of a size, where a timm model is made for one size and can be told which.
 
     Raises:
         UserError: timm has no such model.
         MissingExtraError: timm is not installed.
     """
-    if not is_timm(spec.base) or "img_size" in spec.options or not _fixed(spec.base, size):
+    if not is_timm(spec.base) or "img_size" in spec.options or not _has_fixed_size(spec.base, size):
         return spec
     told = spec.model_copy(update={"options": {**spec.options, "img_size": size}})
     try:
@@ -80,7 +80,7 @@ def sized(spec: ArchSpec, size: int) -> ArchSpec:
     return told
 
 
-def _fixed(base: str, size: int) -> bool:
+def _has_fixed_size(base: str, size: int) -> bool:
     """Whether a model takes pictures of one size, and that is another."""
     config = _config(base)
     return bool(config and config.fixed_input_size and config.input_size[-1] != size)
@@ -103,7 +103,7 @@ def _config(base: str) -> Any:
     return import_torchvision("timm.models").get_pretrained_cfg(_known(base), allow_unregistered=False)
 
 
-def statistics(base: str) -> tuple[Statistics, Statistics]:
+def normalization_statistics(base: str) -> tuple[Statistics, Statistics]:
     """Mean and standard deviation, per RGB channel of pixels/255, that a timm model's weights were made with.
 
     Raises:
@@ -139,7 +139,7 @@ def build_published(base: str) -> PublishedModel:
     """
     config = _config(base)
     classes = config.num_classes if config else 1000
-    mean, std = statistics(base)
+    mean, std = normalization_statistics(base)
     made = build_timm_network(ArchSpec(base=base, classes=classes))
     return PublishedModel(made, Preprocess(size=published_size(base), mean=mean, std=std), classes)
 
@@ -166,7 +166,7 @@ def _with_own_padding(network: nn.Module) -> nn.Module:
         Conv2dSame: SameConv2d, Conv2dSameExport: SameConv2d,
         MaxPool2dSame: SameMaxPool2d, AvgPool2dSame: SameAvgPool2d,
     }  # fmt: skip
-    return with_own_layers(network, kinds)
+    return replace_layers(network, kinds)
 
 
 def _timm() -> ModuleType:

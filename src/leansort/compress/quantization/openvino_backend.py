@@ -30,7 +30,7 @@ def quantize(
         MissingExtraError: NNCF or OpenVINO is not installed.
         LeansortError: NNCF quantized a layer that was to stay in float.
     """
-    nncf = openvino_library.nncf()
+    nncf = openvino_library.import_nncf()
     model = openvino_graph.read(bundle, fold=True)
     with silence():
         model = nncf.quantize(

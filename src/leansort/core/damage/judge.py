@@ -23,16 +23,16 @@ _DAMAGE = re.compile(
 )
 
 
-def fault(data: bytes, lines: IO[bytes]) -> str:
+def find_fault(data: bytes, lines: IO[bytes]) -> str:
     """What the decoder says of a picture that changes its pixels; empty where it says nothing of the kind."""
-    text = _said(data, lines)
+    text = _decoder_output(data, lines)
     if text and data[:2] == SOI:
-        text = _said(without_oddities(data), lines)
+        text = _decoder_output(without_oddities(data), lines)
     hit = _DAMAGE.search(text)
     return next((part for part in hit.groups() if part), "") if hit else ""
 
 
-def _said(data: bytes, lines: IO[bytes]) -> str:
+def _decoder_output(data: bytes, lines: IO[bytes]) -> str:
     start = lines.seek(0, os.SEEK_END)
     try:
         decode(data, SIDE, "stretch")
@@ -44,12 +44,12 @@ def _said(data: bytes, lines: IO[bytes]) -> str:
 
 def main() -> None:
     """Judge pictures until there are no more."""
-    BACKEND.speak()
+    BACKEND.enable_warnings()
     with tempfile.TemporaryFile() as lines:
         os.dup2(lines.fileno(), 2)
         while header := sys.stdin.buffer.read(8):
             data = sys.stdin.buffer.read(int.from_bytes(header, "big"))
-            print(json.dumps(fault(data, lines)), flush=True)
+            print(json.dumps(find_fault(data, lines)), flush=True)
             lines.truncate(0)
 
 

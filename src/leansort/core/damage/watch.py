@@ -42,13 +42,13 @@ class DamagedImage(UnreadableImage):
 
 
 class Watch:
-    """Sees what decoders write while it is open; made by `watching`. Safe to use from several threads at once."""
+    """Sees what decoders write while it is open; made by `watch_images`. Safe to use from several threads at once."""
 
     def __init__(self, capture: _Capture) -> None:
         self._capture, self._judge = capture, _Judge()
         self._suspects: list[Path] = []
 
-    def written(self) -> int:
+    def bytes_written(self) -> int:
         """Bytes that decoders have written so far, in the whole process."""
         return self._capture.size()
 
@@ -59,21 +59,21 @@ class Watch:
             UnreadableImage: the data is empty, cut short or no picture.
             DamagedImage: some of its pixels are not what was stored.
         """
-        before = self.written()
+        before = self.bytes_written()
         image = decode(data, target, fit)
-        if why := self.fault(data, suspect=self.written() != before):
+        if why := self.fault(data, suspect=self.bytes_written() != before):
             raise DamagedImage(why)
         return image
 
     @contextmanager
-    def noting(self, path: Path) -> Iterator[None]:
-        """Remember a picture that is decoded meanwhile, should a decoder write something; see `damaged`."""
-        before = self.written()
+    def note_suspect(self, path: Path) -> Iterator[None]:
+        """Remember a picture that is decoded meanwhile, should a decoder write something; see `damage_lines`."""
+        before = self.bytes_written()
         yield
-        if self.written() != before:
+        if self.bytes_written() != before:
             self._suspects.append(path)
 
-    def damaged(self) -> list[str]:
+    def damage_lines(self) -> list[str]:
         """A line for each picture that was noted and is damaged; each is told once."""
         suspects, self._suspects = self._suspects, []
         fromkeys = [(path, self.fault_of(path)) for path in dict.fromkeys(suspects)]
@@ -105,7 +105,7 @@ class _Judge:
 
     def __call__(self, data: bytes) -> str:
         with self._lock:
-            process = self._process = self._process or _started()
+            process = self._process = self._process or _start_judge()
             assert process.stdin
             assert process.stdout
             try:
@@ -126,7 +126,7 @@ class _Judge:
             process.wait()
 
 
-def _started() -> subprocess.Popen[bytes]:
+def _start_judge() -> subprocess.Popen[bytes]:
     path = os.pathsep.join(item for item in sys.path if item)
     return subprocess.Popen(
         [sys.executable, "-m", "leansort.core.damage.judge"],
@@ -146,14 +146,14 @@ class _Capture:
                 os.fdopen(os.dup(2), "wb", 0), sys.stderr.encoding, sys.stderr.errors, write_through=True
             )
         os.dup2(self._file.fileno(), 2)
-        BACKEND.speak()
+        BACKEND.enable_warnings()
 
     def size(self) -> int:
         return os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
         """Undo it, and pass on what others than decoders have written."""
-        BACKEND.hush()
+        BACKEND.disable_warnings()
         os.dup2(self._real, 2)
         if sys.stderr is not self._python:
             sys.stderr.close()
@@ -177,7 +177,7 @@ _shared: list[_Capture] = []  # the capture, once for each who watches: the desc
 
 
 @contextmanager
-def watching() -> Iterator[Watch]:
+def watch_images() -> Iterator[Watch]:
     """Catch what decoders write, in this whole process, for as long as the context lasts."""
     with _lock:
         _shared.append(_shared[0] if _shared else _Capture())

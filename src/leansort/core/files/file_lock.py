@@ -38,7 +38,7 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def staged_folder(out: Path, what: str) -> Iterator[Path]:
+def stage_folder(out: Path, what: str) -> Iterator[Path]:
     """Give a folder beside `out` that becomes `out` when the work is whole, and is removed when it fails.
 
     An empty folder that is there already is filled in place, and emptied again when the work fails.
@@ -53,7 +53,7 @@ def staged_folder(out: Path, what: str) -> Iterator[Path]:
     """
     atomic_io.require_free(out, what)
     if out.exists():  # it may be a mount point, a link or where the user stands: fill it, it cannot be replaced
-        with _emptied_on_failure(out):
+        with _empty_on_failure(out):
             yield out
         return
     folder, handle = None, None
@@ -76,7 +76,7 @@ def staged_folder(out: Path, what: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _emptied_on_failure(out: Path) -> Iterator[None]:
+def _empty_on_failure(out: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:

@@ -41,7 +41,7 @@ def read(path: Path, shape: type[T], what: str) -> T:
         UserError: it is not there, too large, leads out of its folder, or is not JSON.
         IntegrityError: it is JSON of another shape; the message names the field.
     """
-    return checked(read_tree(path, what), shape, f"{what}: {path}")
+    return validate(read_tree(path, what), shape, f"{what}: {path}")
 
 
 def read_tree(path: Path, what: str) -> object:
@@ -63,10 +63,10 @@ def read_lines(path: Path, shape: type[T], what: str) -> list[T]:
     """Read a file of one JSON value a line; see `read`."""
     _require_plain(path, what)
     values = text_files.read_json_lines(path, what)
-    return [checked(value, shape, f"{what}: {path}: value {number}") for number, value in enumerate(values, 1)]
+    return [validate(value, shape, f"{what}: {path}: value {number}") for number, value in enumerate(values, 1)]
 
 
-def checked(tree: object, shape: type[T], where: str, *, strict: bool | None = None) -> T:
+def validate(tree: object, shape: type[T], where: str, *, strict: bool | None = None) -> T:
     """Check a tree of plain data.
 
     Args:
@@ -86,7 +86,7 @@ def checked(tree: object, shape: type[T], where: str, *, strict: bool | None = N
     except ValidationError as error:
         first, more = error.errors()[0], error.error_count() - 1
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        got = "missing" if first["type"] == "missing" else f"got {_shown(first['input'])}, {_lower(first['msg'])}"
+        got = "missing" if first["type"] == "missing" else f"got {_short_repr(first['input'])}, {_lower(first['msg'])}"
         raise IntegrityError(f"{where}: {place}: {got}{f' (and {more} more)' if more else ''}") from None
 
 
@@ -105,7 +105,7 @@ def require_sane(tree: object, where: str) -> None:
         inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         depth = place[0] + 1 if place else 1
         if fault or (inner and depth > MOST_DEPTH):
-            raise IntegrityError(f"{where}: {_named(place)}: {fault or f'nested deeper than {MOST_DEPTH}'}")
+            raise IntegrityError(f"{where}: {_dotted_path(place)}: {fault or f'nested deeper than {MOST_DEPTH}'}")
         open_ones += [(item, (depth, key, place)) for key, item in inner]
 
 
@@ -123,10 +123,10 @@ def _fault(value: object) -> str:
     return ""
 
 
-def _named(place: _Place) -> str:
+def _dotted_path(place: _Place) -> str:
     keys: list[str] = []
     while place:
-        keys.append(_shown_key(place[1]))
+        keys.append(_short_key(place[1]))
         place = place[2]
     return ".".join(reversed(keys)) or "the whole"
 
@@ -162,12 +162,12 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
     return TypeAdapter(shape)
 
 
-def _shown(value: object) -> str:
+def _short_repr(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _shown_key(key: object) -> str:
+def _short_key(key: object) -> str:
     return str(key)[:60]
 
 

@@ -14,7 +14,7 @@ MOST_TEXT = 4096  # characters of a value; no path is longer
 MOST_LISTED = 16  # values of a list
 
 
-class Unreasonable(Exception):
+class UnreasonableParquetError(Exception):
     """It would unpack to more than any file of ours."""
 
 
@@ -37,7 +37,9 @@ def read(path: Path, texts: Sequence[str]) -> Any:
     meta, size = file.metadata, path.stat().st_size
     unpacked = sum(meta.row_group(index).total_byte_size for index in range(meta.num_row_groups))
     if meta.num_rows < 0 or meta.num_rows > max(FEW_ROWS, size / BYTES_A_ROW) or not 0 <= unpacked <= MOST_UNPACKED:
-        raise Unreasonable(f"has {meta.num_rows:,} rows and {unpacked:,} bytes unpacked in {size:,} bytes; refused")
+        raise UnreasonableParquetError(
+            f"has {meta.num_rows:,} rows and {unpacked:,} bytes unpacked in {size:,} bytes; refused"
+        )
     table = file.read()
     arrow = importlib.import_module("pyarrow")
     for name in table.column_names:
@@ -57,4 +59,4 @@ def _require_short(name: str, column: Any, arrow: Any) -> None:
             most, length = MOST_TEXT, compute.binary_length
         longest = compute.max(length(values)).as_py() if length else None
         if longest is not None and longest > most:
-            raise Unreasonable(f"has a value of {longest:,} in column {name!r}, at most {most:,}; refused")
+            raise UnreasonableParquetError(f"has a value of {longest:,} in column {name!r}, at most {most:,}; refused")

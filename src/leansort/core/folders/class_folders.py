@@ -14,8 +14,8 @@ from pathlib import Path
 from leansort.core.errors import UserError
 from leansort.core.folders import twin_folders
 from leansort.core.folders.folder_tree import FolderTree, Parts, split_of
-from leansort.core.folders.folder_walk import UNREADABLE, PassedOver, passed_over
-from leansort.core.folders.image_files import SHOWN, image_files, summary
+from leansort.core.folders.folder_walk import UNREADABLE, PassedOverFile, note_passed_over
+from leansort.core.folders.image_files import SHOWN, list_image_files, summarize_passed_over
 
 BESIDE = "not in a class folder"
 LISTED = "; photos with a list of their labels are read by: leansort data import table LIST --images FOLDER"
@@ -24,7 +24,7 @@ Meaning = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedImage:
     """A picture with the class and the split that its folders say; None where they say no split."""
 
     file: Path
@@ -38,22 +38,22 @@ class ClassFolders:
 
     Attributes:
         root: the folder.
-        pictures: in the order of their paths.
+        images: in the order of their paths.
         classes: the names of all class folders, with pictures or without, in alphabetical order.
         empty: class folders without a picture, relative to the root.
-        passed: files that are not taken.
+        passed_over: files that are not taken.
         wrapper: the folder, relative to the root, that everything lies in; empty where there is none.
     """
 
     root: Path
-    pictures: tuple[Placed, ...]
+    images: tuple[PlacedImage, ...]
     classes: tuple[str, ...]
     empty: tuple[str, ...]
-    passed: tuple[PassedOver, ...]
+    passed_over: tuple[PassedOverFile, ...]
     wrapper: str
 
 
-def class_folders(root: Path, named: Collection[str] = ()) -> ClassFolders:
+def find_class_folders(root: Path, named: Collection[str] = ()) -> ClassFolders:
     """Sort the pictures of a folder by the class folders that they lie in.
 
     Args:
@@ -66,22 +66,22 @@ def class_folders(root: Path, named: Collection[str] = ()) -> ClassFolders:
     """
     if not root.is_dir():
         raise UserError(f"data folder: {root} is not there")
-    listed = image_files(root)
+    listed = list_image_files(root)
     files = {path.relative_to(root).parts: path for path in listed.files}
     tree = FolderTree(files, [folder.parts for folder in listed.folders])
     base, places = _places(tree, root, frozenset(named))
     for place, _ in places:
         twin_folders.require_none(tree, place, root, named)
     meanings = _meanings(tree, places, root)
-    beside = [passed_over(BESIDE, "/".join(parts)) for parts in files if parts[:-1] not in meanings]
-    passed = (*listed.passed, *beside)
-    _require_readable(listed.passed, places, root)
+    beside = [note_passed_over(BESIDE, "/".join(parts)) for parts in files if parts[:-1] not in meanings]
+    passed = (*listed.passed_over, *beside)
+    _require_readable(listed.passed_over, places, root)
     if len(beside) == len(files):
-        why = "; " * bool(passed) + summary(passed) + LISTED * bool(beside)
+        why = "; " * bool(passed) + summarize_passed_over(passed) + LISTED * bool(beside)
         raise UserError(f"data folder: {root} holds no pictures ({SHOWN}) in class folders{why}")
-    pictures = tuple(Placed(file, *meanings[p[:-1]]) for p, file in files.items() if p[:-1] in meanings)
+    pictures = tuple(PlacedImage(file, *meanings[p[:-1]]) for p, file in files.items() if p[:-1] in meanings)
     folders = [(*place, name) for place, split in places for name in _classes(tree, place, split)]
-    empty = tuple("/".join(folder) for folder in folders if not tree.holds_pictures(folder))
+    empty = tuple("/".join(folder) for folder in folders if not tree.holds_images(folder))
     classes = tuple(sorted({folder[-1] for folder in folders}))
     _require_text(classes, root)
     return ClassFolders(root, pictures, classes, empty, passed, "/".join(base))
@@ -92,34 +92,38 @@ def _places(tree: FolderTree, root: Path, named: frozenset[str]) -> tuple[Parts,
     base: Parts = ()
     while (inner := _wrapped(tree, base, named)) is not None:
         base = inner
-    splits = [name for name in tree.full(base) if split_of(name) and name not in named]
+    splits = [name for name in tree.subfolders_with_images(base) if split_of(name) and name not in named]
     if not splits:
-        return (base, [(base, None)]) if len(tree.full(base)) > 1 else ((), [((), None)])
+        return (base, [(base, None)]) if len(tree.subfolders_with_images(base)) > 1 else ((), [((), None)])
     _require_one_each(splits, root.joinpath(*base))
     _require_no_classes_beside(tree, base, splits, root)
-    empty = [name for name in tree.below(base) if split_of(name) and name not in (*splits, *named)]
+    empty = [name for name in tree.subfolders(base) if split_of(name) and name not in (*splits, *named)]
     places: list[Place] = [(_same_split(tree, (*base, name), root), split_of(name)) for name in (*splits, *empty)]
     return base, _unwrapped(tree, places, named)
 
 
 def _wrapped(tree: FolderTree, base: Parts, named: frozenset[str]) -> Parts | None:
     """The one folder in `base` that everything lies in, where it can mean neither a class nor a split."""
-    full = tree.full(base)
+    full = tree.subfolders_with_images(base)
     if len(full) != 1 or full[0] in named or split_of(full[0]):
         return None
     inner = (*base, full[0])
-    splits = [(*inner, name) for name in tree.full(inner) if split_of(name)]
-    class_like = inner in tree.holding or any(split in tree.holding for split in splits)
+    splits = [(*inner, name) for name in tree.subfolders_with_images(inner) if split_of(name)]
+    class_like = inner in tree.image_folders or any(split in tree.image_folders for split in splits)
     return None if class_like else inner
 
 
 def _same_split(tree: FolderTree, place: Parts, root: Path) -> Parts:
     """Look through `train/train`; refuse `train/test`."""
-    inner = [name for name in tree.full(place) if split_of(name)]
+    inner = [name for name in tree.subfolders_with_images(place) if split_of(name)]
     if not inner:
         return place
     here = root.joinpath(*place)
-    if len(tree.full(place)) > 1 or place in tree.holding or split_of(inner[0]) != split_of(place[-1]):
+    if (
+        len(tree.subfolders_with_images(place)) > 1
+        or place in tree.image_folders
+        or split_of(inner[0]) != split_of(place[-1])
+    ):
         raise UserError(
             f"data folder: the split folder {here} holds the split folder {inner[0]!r} itself; give {here}, or move "
             f"{here / inner[0]} beside it"
@@ -129,24 +133,24 @@ def _same_split(tree: FolderTree, place: Parts, root: Path) -> Parts:
 
 def _unwrapped(tree: FolderTree, places: list[Place], named: frozenset[str]) -> list[Place]:
     """Look through a folder such as `images` that all class folders of all splits lie in."""
-    full = [place for place, _ in places if tree.holds_pictures(place)]
-    names = {name for place in full for name in tree.full(place)}
+    full = [place for place, _ in places if tree.holds_images(place)]
+    names = {name for place in full for name in tree.subfolders_with_images(place)}
     inner = [(*place, name) for place in full for name in names]
-    classes = {name for place in inner for name in tree.full(place)}
-    if len(names) != 1 or names & named or set(inner) & tree.holding or len(classes) < 2:
+    classes = {name for place in inner for name in tree.subfolders_with_images(place)}
+    if len(names) != 1 or names & named or set(inner) & tree.image_folders or len(classes) < 2:
         return places
     return [((*place, *names), split) for place, split in places]
 
 
 def _classes(tree: FolderTree, place: Parts, split: str | None) -> list[str]:
     """Class folders of a place, with pictures or without; an empty split folder is none."""
-    return [n for n in tree.below(place) if split or not split_of(n) or tree.holds_pictures((*place, n))]
+    return [n for n in tree.subfolders(place) if split or not split_of(n) or tree.holds_images((*place, n))]
 
 
 def _meanings(tree: FolderTree, places: Sequence[Place], root: Path) -> dict[Parts, Meaning]:
     """Class and split of every folder that holds pictures in a class folder."""
     meanings = {}
-    for folder in tree.holding:
+    for folder in tree.image_folders:
         for place, split in places:
             if folder[: len(place)] == place and len(folder) > len(place):
                 meanings[folder] = _meaning(folder, place, split, root)
@@ -192,8 +196,8 @@ def _require_one_each(splits: Sequence[str], where: Path) -> None:
 
 def _require_no_classes_beside(tree: FolderTree, base: Parts, splits: Sequence[str], root: Path) -> None:
     """Refuse `glass`, `paper` and `test/glass`: those beside would be left out."""
-    classes = {name for split in splits for name in tree.full((*base, split))}
-    beside = [name for name in tree.full(base) if name in classes and name not in splits]
+    classes = {name for split in splits for name in tree.subfolders_with_images((*base, split))}
+    beside = [name for name in tree.subfolders_with_images(base) if name in classes and name not in splits]
     if beside:
         where = root.joinpath(*base)
         raise UserError(
@@ -205,12 +209,12 @@ def _require_no_classes_beside(tree: FolderTree, base: Parts, splits: Sequence[s
 def _require_text(names: Iterable[str], root: Path) -> None:
     """Refuse names that cannot be stored as a class."""
     for name in names:
-        spelled = passed_over("", name).name
+        spelled = note_passed_over("", name).name
         if spelled != name:
             raise UserError(f"data folder: the name of the class folder {spelled!r} in {root} is not UTF-8; rename it")
 
 
-def _require_readable(passed: Iterable[PassedOver], places: Sequence[Place], root: Path) -> None:
+def _require_readable(passed: Iterable[PassedOverFile], places: Sequence[Place], root: Path) -> None:
     """Refuse to go on without a whole class or split."""
     parents = {place for place, _ in places} | {place[:-1] for place, split in places if split}
     for item in passed:

@@ -34,18 +34,18 @@ class FolderTree:
         self._full = {folder[:depth] for folder in self._direct for depth in range(len(folder) + 1)}
 
     @property
-    def holding(self) -> set[Parts]:
+    def image_folders(self) -> set[Parts]:
         """Folders that pictures lie in themselves."""
         return self._direct
 
-    def holds_pictures(self, folder: Parts) -> bool:
+    def holds_images(self, folder: Parts) -> bool:
         """Whether pictures lie in the folder or below it."""
         return folder in self._full
 
-    def below(self, folder: Parts) -> list[str]:
+    def subfolders(self, folder: Parts) -> list[str]:
         """Names of the folders in a folder."""
         return list(self._below[folder])
 
-    def full(self, folder: Parts) -> list[str]:
+    def subfolders_with_images(self, folder: Parts) -> list[str]:
         """Names of those that hold pictures, at any depth."""
         return [name for name in self._below[folder] if (*folder, name) in self._full]

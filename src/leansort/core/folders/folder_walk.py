@@ -26,7 +26,7 @@ Identity = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOver:
+class PassedOverFile:
     """A file or folder that is not taken.
 
     Attributes:
@@ -38,9 +38,9 @@ class PassedOver:
     name: str
 
 
-def passed_over(kind: str, name: str) -> PassedOver:
+def note_passed_over(kind: str, name: str) -> PassedOverFile:
     """Note that a file or folder is not taken."""
-    return PassedOver(kind, name.encode("utf-8", "backslashreplace").decode("utf-8"))
+    return PassedOverFile(kind, name.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def reason(name: str) -> str:
@@ -59,13 +59,13 @@ class Walk:
         root: the folder.
         files: regular files that nothing speaks against.
         folders: the folders on the way to them.
-        passed: all the rest.
+        passed_over: all the rest.
     """
 
     root: str
     files: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
-    passed: list[PassedOver] = field(default_factory=list)
+    passed_over: list[PassedOverFile] = field(default_factory=list)
     _links: list[str] = field(default_factory=list)
     _seen_folders: set[Identity] = field(default_factory=set)
     _seen_files: set[Identity] = field(default_factory=set)
@@ -88,7 +88,7 @@ class Walk:
                         self._follow(name, kind, identity)
         self.files.sort(key=_parts)
         self.folders.sort(key=_parts)
-        self.passed.sort(key=lambda item: _parts(item.name))
+        self.passed_over.sort(key=lambda item: _parts(item.name))
         return self
 
     def _scan(self, start: str) -> None:
@@ -151,7 +151,7 @@ class Walk:
                     for entry in entries:
                         inside = entry.is_dir(follow_symlinks=False)
                         waiting += [f"{below}/{entry.name}"] if inside else []
-                        self.passed += [] if inside else [passed_over(why, f"{below}/{entry.name}")]
+                        self.passed_over += [] if inside else [note_passed_over(why, f"{below}/{entry.name}")]
             except OSError:
                 self._pass(why, below)
 
@@ -178,7 +178,7 @@ class Walk:
             self._take(name, identity)
 
     def _pass(self, kind: str, name: str) -> None:
-        self.passed.append(passed_over(kind, name))
+        self.passed_over.append(note_passed_over(kind, name))
 
 
 def _identity(stat_result: os.stat_result) -> Identity:

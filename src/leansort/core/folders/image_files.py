@@ -15,7 +15,7 @@ from pathlib import Path
 
 from leansort.core.errors import UserError
 from leansort.core.folders import image_kinds
-from leansort.core.folders.folder_walk import PassedOver, Walk, passed_over
+from leansort.core.folders.folder_walk import PassedOverFile, Walk, note_passed_over
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 SHOWN = "JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF, HEIC"
@@ -34,25 +34,25 @@ class ImageFiles:
         root: the folder.
         files: its pictures, sorted by the parts of their paths; each begins with `root`.
         folders: the folders below it that were looked into, relative to it.
-        passed: everything else.
+        passed_over: everything else.
     """
 
     root: Path
     files: tuple[Path, ...]
     folders: tuple[Path, ...]
-    passed: tuple[PassedOver, ...]
+    passed_over: tuple[PassedOverFile, ...]
 
     @property
     def counts(self) -> dict[str, int]:
         """How many files of each kind were passed over."""
-        return dict(Counter(item.kind for item in self.passed))
+        return dict(Counter(item.kind for item in self.passed_over))
 
     def summary(self) -> str:
         """One line about what was passed over; empty where nothing was."""
-        return summary(self.passed)
+        return summarize_passed_over(self.passed_over)
 
 
-def image_files(root: Path) -> ImageFiles:
+def list_image_files(root: Path) -> ImageFiles:
     """List the pictures below a folder. No picture is decoded.
 
     Hidden files, and what tools leave, are passed over anywhere below `root`, which may lie in a hidden folder itself.
@@ -65,17 +65,17 @@ def image_files(root: Path) -> ImageFiles:
         walk = Walk(str(root)).run()
     except OSError as error:
         raise UserError(f"folder {root}: {error.strerror or error}") from None
-    files, passed = [], walk.passed
+    files, passed = [], walk.passed_over
     for name in walk.files:
         why = "" if _ending(name) in ENDINGS else _no_picture(os.path.join(root, name), _ending(name))
         if why:
-            passed.append(passed_over(why, name))
+            passed.append(note_passed_over(why, name))
         else:
             files.append(root / name)
     return ImageFiles(root, tuple(files), tuple(Path(name) for name in walk.folders), tuple(passed))
 
 
-def summary(passed: Iterable[PassedOver]) -> str:
+def summarize_passed_over(passed: Iterable[PassedOverFile]) -> str:
     """One line: how many were passed over, of which kinds and endings, with some names; empty where none was."""
     kinds = defaultdict[str, list[str]](list)
     for item in passed:
@@ -107,9 +107,9 @@ def _no_picture(path: str, ending: str) -> str:
             kind = image_kinds.kind_of(file.read(image_kinds.HEAD))
     except OSError:
         return "file that cannot be read"
-    if image_kinds.is_read(kind):
+    if image_kinds.is_decodable(kind):
         return ""
-    if line := image_kinds.needed(kind):
+    if line := image_kinds.install_hint(kind):
         return f"{kind}, which needs: {line}"
     return f"{kind}, which is not read" if kind in image_kinds.OTHER_PICTURES else NO_PICTURE
 

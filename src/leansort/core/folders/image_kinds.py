@@ -22,7 +22,7 @@ _BRANDS = {
     b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC",
     b"hevc": "HEIC", b"hevx": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"crx ": "camera raw",
 }  # fmt: skip
-_SAID = {
+_PHRASES = {
     "HTML page": "an HTML page (a failed download?)", "XML or HTML text": "XML or HTML text (a failed download?)",
     "Git LFS pointer": "a Git LFS pointer; run: git lfs pull", "zip archive": "a zip archive", "PDF": "a PDF",
     "gzip archive": "a gzip archive",
@@ -67,29 +67,31 @@ def _of_text(head: bytes) -> str:
     return "XML or HTML text" if head.lstrip()[:5] == b"<?xml" else ""
 
 
-def instead(data: bytes) -> str:
+def describe_non_image(data: bytes) -> str:
     """What bytes are that no picture can be made of, as the end of a sentence; empty where nobody knows."""
     kind = kind_of(data)
-    if is_read(kind) or not kind:
+    if is_decodable(kind) or not kind:
         return ""
-    if line := needed(kind):
+    if line := install_hint(kind):
         return f"is {kind}, which needs: {line}"
-    return f"is {kind}, which is not read" if kind in OTHER_PICTURES else f"is no picture but {_SAID.get(kind, kind)}"
+    return (
+        f"is {kind}, which is not read" if kind in OTHER_PICTURES else f"is no picture but {_PHRASES.get(kind, kind)}"
+    )
 
 
-def is_read(kind: str) -> bool:
+def is_decodable(kind: str) -> bool:
     """Whether pictures of this kind can be decoded here."""
-    return kind in COMMON or (kind in BY_PILLOW and _there(_PLUGINS.get(kind, "PIL")))
+    return kind in COMMON or (kind in BY_PILLOW and _is_installed(_PLUGINS.get(kind, "PIL")))
 
 
-def needed(kind: str) -> str:
+def install_hint(kind: str) -> str:
     """What to install so that this kind is decoded; empty where it is decoded already, or nothing would help."""
     lines = {"HEIC": "pip install 'leansort[heif]'", "AVIF": "pip install --upgrade pillow"}
-    return "" if is_read(kind) else lines.get(kind, "")
+    return "" if is_decodable(kind) else lines.get(kind, "")
 
 
 @cache
-def _there(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
     except ImportError:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core.graphs.faults import UnsoundGraphError, shown
+from leansort.core.graphs.faults import UnsoundGraphError, quote
 from leansort.core.graphs.limits import KNOWN, NODES, OPSETS, RANK
 from leansort.core.graphs.protobuf import messages, wire
 from leansort.core.graphs.protobuf.messages import BITS, BOOL, DTYPES, FLOAT, INT8, INT32, INT64, UINT8
@@ -78,14 +78,14 @@ class Node:
 
     def __str__(self) -> str:
         start, end = self.fields.get("name", (0, 0))
-        return f"{shown(self.kind)} node {shown(self.data[start:end].decode(errors='replace'))}"
+        return f"{quote(self.kind)} node {quote(self.data[start:end].decode(errors='replace'))}"
 
     def number(self, name: str, otherwise: float) -> float:
         """A float among the attributes."""
         span = self._of(name, 1).get("f")
         return wire.floats(self.data, {"f": [span]}, "f")[0] if span else otherwise
 
-    def whole(self, name: str, otherwise: int = 0) -> int:
+    def integer(self, name: str, otherwise: int = 0) -> int:
         """A whole number among the attributes."""
         return wire.signed(self._of(name, 2).get("i", 0)) if name in self.attributes else otherwise
 
@@ -97,7 +97,7 @@ class Node:
         """A constant among the attributes."""
         return _tensor(self.data, self._of(name, 4)["t"])
 
-    def wholes(self, name: str) -> list[int] | None:
+    def integers(self, name: str) -> list[int] | None:
         """A list of whole numbers among the attributes; None where it is not given."""
         return wire.integers(self.data, self._of(name, 7), "ints") if name in self.attributes else None
 
@@ -108,7 +108,7 @@ class Node:
     def _of(self, name: str, kind: int) -> Fields:
         result = self.attributes.get(name, {"type": kind})
         if result.get("type") != kind:
-            raise UnsoundGraphError(f"has a {self} whose {shown(name)} is of another type")
+            raise UnsoundGraphError(f"has a {self} whose {quote(name)} is of another type")
         return result
 
 
@@ -184,9 +184,9 @@ def _node(data: bytes, span: Span) -> Node:
             or not fields.keys() <= messages.BESIDE | messages.KINDS[kind]
             or (kind == 4 and "t" not in fields)
         ):
-            raise UnsoundGraphError(f"has an attribute {shown(name)} that is not of the type that it says")
+            raise UnsoundGraphError(f"has an attribute {quote(name)} that is not of the type that it says")
         if name in attributes:
-            raise UnsoundGraphError(f"has a node with two attributes {shown(name)}")
+            raise UnsoundGraphError(f"has a node with two attributes {quote(name)}")
         attributes[name] = fields
         if kind == 4:
             _tensor(data, fields["t"])
@@ -203,13 +203,13 @@ def _tensor(data: bytes, span: Span) -> Tensor:
     fields = messages.TENSOR.read(data, span)
     name, kind = wire.text(data, fields.get("name", (0, 0))), fields.get("type", 0)
     if fields.get("place"):
-        raise UnsoundGraphError(f"has weights in other files ({shown(name)}), which no bundle may have")
+        raise UnsoundGraphError(f"has weights in other files ({quote(name)}), which no bundle may have")
     shape = tuple(wire.integers(data, fields, "dims"))
     if kind not in BITS or len(shape) > RANK or any(side < 0 for side in shape):
-        raise UnsoundGraphError(f"has a constant {shown(name)} of type {kind} and shape {shape[: RANK + 1]}")
+        raise UnsoundGraphError(f"has a constant {quote(name)} of type {kind} and shape {shape[: RANK + 1]}")
     elements = math.prod(shape)
     if not _fits(fields, elements, BITS[kind]):
-        raise UnsoundGraphError(f"has a constant {shown(name)} of shape {shape} and not as many numbers")
+        raise UnsoundGraphError(f"has a constant {quote(name)} of shape {shape} and not as many numbers")
     return Tensor(name, kind, shape, elements, data, fields)
 
 

@@ -7,17 +7,17 @@ import re
 import numpy as np
 
 from leansort.core.graphs import onnx_model
-from leansort.core.graphs.faults import UnsoundGraphError, shown
+from leansort.core.graphs.faults import UnsoundGraphError, quote
 from leansort.core.graphs.onnx_model import OWN_DOMAINS, Model, Shape, Value
 from leansort.core.graphs.protobuf.messages import BOOL, FLOAT, INT8, INT32, INT64, UINT8
 from leansort.core.graphs.shape_rules import axes, indexing, layer_rules, small_tensors
-from leansort.core.graphs.shape_rules.axes import broadcast, same
-from leansort.core.graphs.shape_trace import Kind, Needs, Reading, Rule, Trace, Traced, first_type
+from leansort.core.graphs.shape_rules.axes import broadcast, same_shape
+from leansort.core.graphs.shape_trace import GraphCost, Kind, NodeInputs, Rule, Trace, TracedValue, first_type
 
 _FLATBUFFER = b"ORTM"  # ONNX Runtime's own format, which it would take such bytes for
 _XML = re.compile(rb"<net[\s/>]")  # OpenVINO would take it for a graph of its own
 _QUANTIZED = ("QuantizeLinear", "DequantizeLinear")  # also in the domain of ONNX Runtime's own operators
-_ASKING = ("Shape", "Size")  # how large something is; all else is the same whatever the number of pictures
+_SIZE_QUERIES = ("Shape", "Size")  # how large something is; all else is the same whatever the number of pictures
 _UNARY = (
     "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "BitwiseNot", "Cast", "CastLike",
     "Ceil", "Celu", "Clip", "Cos", "Cosh", "CumSum", "CumProd", "DequantizeLinear", "Dropout", "Elu", "Erf", "Exp",
@@ -32,7 +32,7 @@ _BROADCAST = (
     "Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual",
     "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Sum", "Where", "Xor",
 )  # fmt: skip
-_TRUTHS = (
+_BOOLEAN = (
     "And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or", "Xor", "Not", "IsInf", "IsNaN",
 )  # fmt: skip
 
@@ -40,7 +40,7 @@ _TRUTHS = (
 _FRACTIONS = (FLOAT, 10, 11, 16)
 
 
-def _divided(reading: Reading) -> list[Shape]:
+def _divide(reading: NodeInputs) -> list[Shape]:
     """Whole numbers are divided by known ones only: by zero, the processor ends the program."""
     divisor = reading.value(1).known if reading.value(0).type not in _FRACTIONS else 1
     if divisor is None or not np.all(divisor > 0):
@@ -49,48 +49,53 @@ def _divided(reading: Reading) -> list[Shape]:
 
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(_UNARY, same), **dict.fromkeys(_BROADCAST, broadcast), **axes.RULES, **indexing.RULES,
+    **dict.fromkeys(_UNARY, same_shape), **dict.fromkeys(_BROADCAST, broadcast), **axes.RULES, **indexing.RULES,
     **layer_rules.RULES,
-    "Div": _divided, "Mod": _divided, "DynamicQuantizeLinear": lambda item: [item.shape(), (), ()],
+    "Div": _divide, "Mod": _divide, "DynamicQuantizeLinear": lambda item: [item.shape(), (), ()],
 }  # fmt: skip
 
 
-def _always(kind: int) -> Kind:
+def _fixed_type(kind: int) -> Kind:
     return lambda _one, _number: kind
 
 
-def _like(at: int, otherwise: int) -> Kind:
+def _type_of_input(at: int, otherwise: int) -> Kind:
     return lambda item, _number: item.value(at).type if item.given(at) else otherwise
 
 
-def _then(kind: int) -> Kind:
+def _first_input_then(kind: int) -> Kind:
     """As the first input, and of that type whatever comes out second."""
     return lambda item, number: kind if number else first_type(item, 0)
 
 
-def _held(reading: Reading, _number: int) -> int:
+def _type_of_constant(reading: NodeInputs, _number: int) -> int:
     tensors = [reading.node.tensor("value").type] if "value" in reading.node.attributes else []
     whole = {"value_int", "value_ints"} & reading.node.attributes.keys()
     return tensors[0] if tensors else INT64 if whole else FLOAT
 
 
-def _told(attribute: str) -> Kind:
-    return lambda item, _number: item.node.whole(attribute, first_type(item, 0))
+def _type_in_attribute(attribute: str) -> Kind:
+    return lambda item, _number: item.node.integer(attribute, first_type(item, 0))
 
 
 KINDS: dict[str, Kind] = {
-    **dict.fromkeys(_TRUTHS, _always(BOOL)),
-    **dict.fromkeys(("Shape", "Size", "ArgMax", "ArgMin"), _always(INT64)),
-    **dict.fromkeys(("ConvInteger", "MatMulInteger"), _always(INT32)),
-    **dict.fromkeys(("Constant", "ConstantOfShape"), _held),
-    "Cast": _told("to"), "EyeLike": _told("dtype"), "CastLike": _like(1, FLOAT), "Where": _like(1, FLOAT),
-    "QuantizeLinear": _like(2, UINT8), "DequantizeLinear": _like(1, FLOAT), "OneHot": _like(2, FLOAT),
-    "QLinearConv": _like(7, INT8), "QLinearMatMul": _like(7, INT8), "TopK": _then(INT64), "MaxPool": _then(INT64),
-    "Dropout": _then(BOOL), "DynamicQuantizeLinear": lambda _one, number: FLOAT if number == 1 else UINT8,
-}  # fmt: skip
+    **dict.fromkeys(_BOOLEAN, _fixed_type(BOOL)),
+    **dict.fromkeys(("Shape", "Size", "ArgMax", "ArgMin"), _fixed_type(INT64)),
+    **dict.fromkeys(("ConvInteger", "MatMulInteger"), _fixed_type(INT32)),
+    **dict.fromkeys(("Constant", "ConstantOfShape"), _type_of_constant),
+    "Cast": _type_in_attribute("to"),
+    "EyeLike": _type_in_attribute("dtype"),
+    **dict.fromkeys(("CastLike", "Where", "DequantizeLinear"), _type_of_input(1, FLOAT)),
+    "QuantizeLinear": _type_of_input(2, UINT8),
+    "OneHot": _type_of_input(2, FLOAT),
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), _type_of_input(7, INT8)),
+    **dict.fromkeys(("TopK", "MaxPool"), _first_input_then(INT64)),
+    "Dropout": _first_input_then(BOOL),
+    "DynamicQuantizeLinear": lambda _inputs, number: FLOAT if number == 1 else UINT8,
+}
 
 
-def check(graph: bytes, size: int, classes: int) -> Needs:
+def check(graph: bytes, size: int, classes: int) -> GraphCost:
     """Refuse a graph that is not one for pictures of a size and so many classes, or that asks for too much.
 
     Args:
@@ -110,26 +115,26 @@ def check(graph: bytes, size: int, classes: int) -> Needs:
     _require_ends(read, size)
     for node in read.nodes:
         if node.domain not in OWN_DOMAINS and not (node.domain == "com.microsoft" and node.kind in _QUANTIZED):
-            raise UnsoundGraphError(f"has a {node} of the domain {shown(node.domain)}, which no bundle may have")
-    needs = _traced(read, size, classes, 2)
-    if any(node.kind in _ASKING for node in read.nodes):  # else one picture takes no more than one of two
-        return _traced(read, size, classes, 1)
-    return Needs(-(-needs.numbers // 2), -(-needs.work // 2))
+            raise UnsoundGraphError(f"has a {node} of the domain {quote(node.domain)}, which no bundle may have")
+    needs = _trace(read, size, classes, 2)
+    if any(node.kind in _SIZE_QUERIES for node in read.nodes):  # else one picture takes no more than one of two
+        return _trace(read, size, classes, 1)
+    return GraphCost(-(-needs.numbers // 2), -(-needs.work // 2))
 
 
 def _require_ends(read: Model, size: int) -> None:
     given = read.inputs
     if len(given) != 1 or given[0].type != UINT8 or not _is(given[0].shape, (size, size, 3)):
-        raise UnsoundGraphError(f"reads {_listed(given)}, need one uint8 (b, {size}, {size}, 3)")
+        raise UnsoundGraphError(f"reads {_describe(given)}, need one uint8 (b, {size}, {size}, 3)")
     if len(read.outputs) != 1 or read.outputs[0].type != FLOAT:
-        raise UnsoundGraphError(f"gives {_listed(read.outputs)}, need one float (b, classes)")
+        raise UnsoundGraphError(f"gives {_describe(read.outputs)}, need one float (b, classes)")
 
 
 def _is(shape: Shape | None, sides: Shape) -> bool:
     return shape is not None and len(shape) == 1 + len(sides) and shape[1:] == sides
 
 
-def _listed(values: list[Value]) -> str:
+def _describe(values: list[Value]) -> str:
     return (
         "; ".join(
             f"type {value.type} {'of no shape' if value.shape is None else list(value.shape)}" for value in values[:3]
@@ -138,9 +143,9 @@ def _listed(values: list[Value]) -> str:
     )
 
 
-def _traced(read: Model, size: int, classes: int, batch: int) -> Needs:
+def _trace(read: Model, size: int, classes: int, batch: int) -> GraphCost:
     trace = Trace(read, RULES, KINDS, small_tensors.KINDS, small_tensors.compute, batch)
-    needs = trace.run({read.inputs[0].name: Traced((batch, size, size, 3), UINT8)})
+    needs = trace.run({read.inputs[0].name: TracedValue((batch, size, size, 3), UINT8)})
     out = trace.values[read.outputs[0].name]
     if len(out.shape) == 2 and out.shape[0] == batch and out.shape[1] != classes:
         raise UnsoundGraphError(f"has {out.shape[1]} outputs, its labels are {classes}")

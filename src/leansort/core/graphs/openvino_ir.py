@@ -12,7 +12,7 @@ from collections import Counter
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from leansort.core.graphs.faults import UnsoundGraphError, shown
+from leansort.core.graphs.faults import UnsoundGraphError, quote
 from leansort.core.graphs.limits import NODES, RANK, SPAN, XML_ELEMENTS
 
 _FEW = {  # layers by how many inputs they read; OpenVINO's reader does not ask, and crashes
@@ -73,7 +73,7 @@ def check(graph: bytes, weights: int, size: int) -> None:
     for layer in layers:
         name = layer.get("id", "")
         if name in kinds or not name.isdecimal():
-            raise UnsoundGraphError(f"has two layers {shown(name)}, or one without a number")
+            raise UnsoundGraphError(f"has two layers {quote(name)}, or one without a number")
         kinds[name] = _kind(layer)
         if kinds[name] == "Const":
             _require_inside(layer, weights)
@@ -98,7 +98,7 @@ def _parsed(graph: bytes) -> Element:
         raise UnsoundGraphError("is no network of OpenVINO's")
     unknown = sorted({element.tag for element in net.iter()} - _TAGS)
     if unknown:
-        raise UnsoundGraphError(f"has an element {shown(unknown[0])}, as loops and branches have")
+        raise UnsoundGraphError(f"has an element {quote(unknown[0])}, as loops and branches have")
     return net
 
 
@@ -106,7 +106,7 @@ def _kind(layer: Element) -> str:
     kind, version = layer.get("type", ""), layer.get("version", "")
     if kind not in LAYERS or not version.removeprefix("opset").isdecimal():
         raise UnsoundGraphError(
-            f"has a {shown(kind)} layer of {shown(version)}, which is not among those that a bundle may have"
+            f"has a {quote(kind)} layer of {quote(version)}, which is not among those that a bundle may have"
         )
     return kind
 
@@ -117,7 +117,7 @@ def _require_spans(layer: Element) -> None:
     for name in _SPANS if data is not None and data.get("strides") is not None else ():
         spans = [span.strip() for span in data.get(name, "").split(",") if span.strip()] if data is not None else []
         if not all(span.isdecimal() and int(span) <= SPAN for span in spans):
-            raise UnsoundGraphError(f"has a {shown(layer.get('type', ''))} layer with {name} {shown(str(spans))}")
+            raise UnsoundGraphError(f"has a {quote(layer.get('type', ''))} layer with {name} {quote(str(spans))}")
 
 
 def _require_inside(layer: Element, weights: int) -> None:
@@ -127,12 +127,12 @@ def _require_inside(layer: Element, weights: int) -> None:
     sides = [side.strip() for side in given.get("shape", "").split(",") if side.strip()]
     numbers = [given.get("offset", ""), given.get("size", ""), *sides]
     if given.get("element_type") not in _BITS or not all(text.isdecimal() for text in numbers):
-        raise UnsoundGraphError(f"has a constant {shown(layer.get('name', ''))} that is not in graph.bin")
+        raise UnsoundGraphError(f"has a constant {quote(layer.get('name', ''))} that is not in graph.bin")
     offset, held, *shape = (int(text) for text in numbers)
     bits = math.prod(shape) * _BITS[given["element_type"]]
     if offset + held > weights or 8 * held != bits + -bits % 8 or len(shape) > RANK:
         raise UnsoundGraphError(
-            f"has a constant {shown(layer.get('name', ''))} of shape {shape[: RANK + 1]} with {held} bytes at "
+            f"has a constant {quote(layer.get('name', ''))} of shape {shape[: RANK + 1]} with {held} bytes at "
             f"{offset}, graph.bin has {weights}"
         )
 
@@ -157,14 +157,14 @@ def _require_edges(edges: list[Element], kinds: dict[str, str]) -> None:
     for edge in edges:
         start, end = edge.get("from-layer", ""), edge.get("to-layer", "")
         if start not in kinds or end not in kinds or (end, edge.get("to-port", "")) in ends:
-            raise UnsoundGraphError(f"has an edge from layer {shown(start)} to {shown(end)}, which does not fit")
+            raise UnsoundGraphError(f"has an edge from layer {quote(start)} to {quote(end)}, which does not fit")
         ends.add((end, edge.get("to-port", "")))
         into[start].append(end)
     waiting = Counter(end for end, _ in ends)
     for name, kind in kinds.items():
         least, most = _INPUTS[kind]
         if not least <= waiting[name] <= most:
-            raise UnsoundGraphError(f"has a {shown(kind)} layer with {waiting[name]} inputs")
+            raise UnsoundGraphError(f"has a {quote(kind)} layer with {waiting[name]} inputs")
     ready = [name for name in kinds if not waiting[name]]
     for name in ready:  # which grows as it goes
         for after in into[name]:

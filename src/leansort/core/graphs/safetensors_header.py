@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from leansort.core.errors import UserError
-from leansort.core.graphs.faults import UnsoundGraphError, shown
+from leansort.core.graphs.faults import UnsoundGraphError, quote
 from leansort.core.graphs.limits import HEADER_BYTES, NODES, RANK
 from leansort.core.text import text_files
 
@@ -53,4 +53,4 @@ def _span(name: str, told: Any) -> tuple[int, int]:
             return int(start), int(end)
     except (KeyError, TypeError, ValueError, OverflowError):
         pass
-    raise UnsoundGraphError(f"is damaged (its tensor {shown(name)} is not what the header says)")
+    raise UnsoundGraphError(f"is damaged (its tensor {quote(name)} is not what the header says)")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from leansort.core.graphs.faults import UnsoundGraphError, shown
+from leansort.core.graphs.faults import UnsoundGraphError, quote
 from leansort.core.graphs.limits import FOLDED, NUMBERS, RANK, WORK
 from leansort.core.graphs.onnx_model import Model, Node, Shape, Tensor
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 _WIDE = (7, 11, 13)  # types of 64 bits
 
 
-class Traced:
+class TracedValue:
     """A value in the graph.
 
     Attributes:
@@ -50,7 +50,7 @@ class Traced:
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Reading:
+class NodeInputs:
     """A node and what it reads, as rules are given it.
 
     Attributes:
@@ -61,11 +61,11 @@ class Reading:
     """
 
     node: Node
-    inputs: Sequence[Traced | None]
+    inputs: Sequence[TracedValue | None]
     work: int = 0
     scratch: int = 0
 
-    def value(self, number: int) -> Traced:
+    def value(self, number: int) -> TracedValue:
         """An input that must be there."""
         result = self.inputs[number] if number < len(self.inputs) else None
         if result is None:
@@ -87,14 +87,14 @@ class Reading:
             raise self.fault("makes a shape that only running it would tell")
         return result
 
-    def wholes(self, number: int, attribute: str = "") -> list[int] | None:
+    def integers(self, number: int, attribute: str = "") -> list[int] | None:
         """A list of whole numbers: an input, or in older versions an attribute; None where neither is given."""
         if self.given(number):
             result = self.known(number)
             if result.dtype.kind not in "iu":
                 raise self.fault("reads a shape of other than whole numbers")
             return [int(item) for item in result.reshape(-1)]
-        return self.node.wholes(attribute) if attribute else None
+        return self.node.integers(attribute) if attribute else None
 
     def axis(self, axis: int, rank: int) -> int:
         """An axis counted from the front."""
@@ -107,12 +107,12 @@ class Reading:
         return UnsoundGraphError(f"has a {self.node} that {why}")
 
 
-Rule = Callable[[Reading], list[Shape]]
-Kind = Callable[[Reading, int], int]  # the type of an output, by its number
+Rule = Callable[[NodeInputs], list[Shape]]
+Kind = Callable[[NodeInputs, int], int]  # the type of an output, by its number
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Needs:
+class GraphCost:
     """What a graph takes for the pictures that it was traced with.
 
     Attributes:
@@ -142,19 +142,19 @@ class Trace:
         rules: dict[str, Rule],
         kinds: dict[str, Kind],
         small: Collection[str],
-        compute: Callable[[Reading, list[Shape]], list[Array] | None],
+        compute: Callable[[NodeInputs, list[Shape]], list[Array] | None],
         pictures: int,
     ) -> None:
         self.model, self._rules, self._kinds, self._small, self._compute = model, rules, kinds, small, compute
         self._kept = {output.name for output in model.outputs}
         self._most, self._work, self._folded = pictures * NUMBERS, pictures * WORK, 0
         self.values = {
-            name: Traced(constant.shape, constant.type, fixed=True, tensor=constant)
+            name: TracedValue(constant.shape, constant.type, fixed=True, tensor=constant)
             for name, constant in model.constants.items()
         }
         self._last = {name: at for at, node in enumerate(model.nodes) for name in node.inputs}
 
-    def run(self, inputs: dict[str, Traced]) -> Needs:
+    def run(self, inputs: dict[str, TracedValue]) -> GraphCost:
         """Walk through all nodes.
 
         Raises:
@@ -162,9 +162,9 @@ class Trace:
         """
         for name in inputs:
             if name in self.values or not name:
-                raise UnsoundGraphError(f"makes the value {shown(name)} twice")
+                raise UnsoundGraphError(f"makes the value {quote(name)} twice")
         self.values |= inputs
-        needs, live = Needs(), sum(item.elements for item in inputs.values())
+        needs, live = GraphCost(), sum(item.elements for item in inputs.values())
         for at, node in enumerate(self.model.nodes):
             scratch, made = self._step(node, needs)
             live += made
@@ -176,12 +176,12 @@ class Trace:
             self._found(output.name, "whoever runs it")
         return needs
 
-    def _step(self, node: Node, needs: Needs) -> tuple[int, int]:
+    def _step(self, node: Node, needs: GraphCost) -> tuple[int, int]:
         """Trace a node; return the numbers of its scratch, and those that stay until they are read."""
         rule = self._rules.get(node.kind)
         if rule is None:
             raise UnsoundGraphError(f"has a {node}, which is not among the operators that a bundle may have")
-        reading = Reading(node, [self._found(name, node) if name else None for name in node.inputs])
+        reading = NodeInputs(node, [self._found(name, node) if name else None for name in node.inputs])
         shapes = rule(reading)
         fixed = True
         for value in reading.inputs:
@@ -194,15 +194,15 @@ class Trace:
             shape = shapes[number]
             if len(shape) > RANK or min(shape, default=0) < 0:
                 raise reading.fault(f"makes the shape {list(shape)[: RANK + 1]}")
-            value = Traced(shape, kind(reading, number), computed[number] if computed else None, fixed=fixed)
+            value = TracedValue(shape, kind(reading, number), computed[number] if computed else None, fixed=fixed)
             made += value.elements
             if name in self.values:
-                raise UnsoundGraphError(f"makes the value {shown(name)} twice")
+                raise UnsoundGraphError(f"makes the value {quote(name)} twice")
             if name:
                 self.values[name] = value
         return self._count(reading, made, needs, fixed=fixed)
 
-    def _count(self, reading: Reading, made: int, needs: Needs, *, fixed: bool) -> tuple[int, int]:
+    def _count(self, reading: NodeInputs, made: int, needs: GraphCost, *, fixed: bool) -> tuple[int, int]:
         moved = made
         for value in reading.inputs:
             moved += value.elements if value is not None else 0
@@ -228,16 +228,16 @@ class Trace:
                 over += 0 if value.fixed else value.elements
         return over
 
-    def _found(self, name: str, reader: object) -> Traced:
+    def _found(self, name: str, reader: object) -> TracedValue:
         result = self.values.get(name)
         if result is None:
-            raise UnsoundGraphError(f"has nothing that makes {shown(name)}, which {reader} reads")
+            raise UnsoundGraphError(f"has nothing that makes {quote(name)}, which {reader} reads")
         return result
 
     def _too_much(self, node: Node, what: str, needed: int, most: int) -> UnsoundGraphError:
         return UnsoundGraphError(f"needs {needed:,} {what} at its {node}, at most {most:,} are allowed")
 
 
-def first_type(reading: Reading, number: int) -> int:
+def first_type(reading: NodeInputs, number: int) -> int:
     """The type of the first input; that of the second where there is no first one."""
     return next((item.type for item in reading.inputs if item is not None), 0)

@@ -35,7 +35,7 @@ class Backend(Protocol):
         """Resize (h, w, 3): to means over areas, or by linear interpolation between pixel centres."""
         ...
 
-    def swapped(self, image: Image) -> Image:
+    def swap_channels(self, image: Image) -> Image:
         """BGR to RGB; C-contiguous."""
         ...
 
@@ -43,12 +43,12 @@ class Backend(Protocol):
         """Spread no single picture over several threads from now on, in this process."""
         ...
 
-    def speak(self) -> None:
-        """Let the decoders write what they have to say of damaged pictures to standard error, until `hush`."""
+    def enable_warnings(self) -> None:
+        """Let decoders write their warnings about damaged images to standard error, until `disable_warnings`."""
         ...
 
-    def hush(self) -> None:
-        """Keep the decoders quiet again, as far as they can be."""
+    def disable_warnings(self) -> None:
+        """Stop the decoders from writing warnings again, as far as they can be stopped."""
         ...
 
 

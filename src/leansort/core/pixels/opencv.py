@@ -38,8 +38,8 @@ def resize(image: Image, width: int, height: int, *, area: bool) -> Image:
     return resized.astype(np.uint8, copy=False)
 
 
-def swapped(image: Image) -> Image:
-    """See `Backend.swapped`."""
+def swap_channels(image: Image) -> Image:
+    """See `Backend.swap_channels`."""
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
@@ -48,11 +48,11 @@ def one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def speak() -> None:
-    """See `Backend.speak`."""
+def enable_warnings() -> None:
+    """See `Backend.enable_warnings`."""
     cv2.utils.logging.setLogLevel(_WARNINGS)
 
 
-def hush() -> None:
-    """See `Backend.hush`."""
+def disable_warnings() -> None:
+    """See `Backend.disable_warnings`."""
     cv2.utils.logging.setLogLevel(_SILENT)

@@ -62,8 +62,8 @@ def _opened(data: bytes) -> Pillow.Image:
 @cache
 def _load_reader(kind: str) -> None:
     """Import what reads a rarer kind; most programs never meet one."""
-    if not image_kinds.is_read(kind):
-        raise ValueError(f"{kind} needs: {image_kinds.needed(kind)}")
+    if not image_kinds.is_decodable(kind):
+        raise ValueError(f"{kind} needs: {image_kinds.install_hint(kind)}")
     if kind == "HEIC":
         importlib.import_module("pillow_heif").register_heif_opener()
     else:
@@ -95,8 +95,8 @@ def resize(image: Image, width: int, height: int, *, area: bool) -> Image:
     return resize_image(image, width, height, area=area)
 
 
-def swapped(image: Image) -> Image:
-    """See `Backend.swapped`."""
+def swap_channels(image: Image) -> Image:
+    """See `Backend.swap_channels`."""
     return np.ascontiguousarray(image[..., ::-1])
 
 
@@ -104,9 +104,9 @@ def one_thread() -> None:
     """See `Backend.one_thread`; Pillow has but one."""
 
 
-def speak() -> None:
-    """See `Backend.speak`; Pillow raises what it has to say."""
+def enable_warnings() -> None:
+    """See `Backend.enable_warnings`; Pillow raises what it has to say."""
 
 
-def hush() -> None:
-    """See `Backend.hush`."""
+def disable_warnings() -> None:
+    """See `Backend.disable_warnings`."""

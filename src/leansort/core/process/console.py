@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from leansort.core.process.distributed import first_process
+from leansort.core.process.distributed import is_first_process
 from leansort.core.text.escaping import printable
 
 Advance = Callable[[int, int], None]
@@ -19,7 +19,7 @@ _hushed: ContextVar[bool] = ContextVar("hushed", default=False)
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
+def silence_messages() -> Iterator[None]:
     """Say nothing of work that is one of many: whoever does the many says a line of each."""
     before = _hushed.set(True)
     try:
@@ -30,14 +30,14 @@ def silenced() -> Iterator[None]:
 
 def say(text: str) -> None:
     """Print one line for the person watching; of several processes the first one speaks."""
-    if first_process() and not _hushed.get():
+    if is_first_process() and not _hushed.get():
         print(printable(text), file=sys.stderr, flush=True)
 
 
 @contextmanager
 def bar(title: str) -> Iterator[Advance]:
     """Show progress of work that calls `advance(done, all)`."""
-    if _hushed.get() or not (sys.stderr.isatty() and first_process()):
+    if _hushed.get() or not (sys.stderr.isatty() and is_first_process()):
         yield _lines(title)
         return
     from rich.console import Console
@@ -83,7 +83,7 @@ def epochs(
             f"{flipped}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
         )
 
-    if _hushed.get() or not (sys.stderr.isatty() and first_process()):
+    if _hushed.get() or not (sys.stderr.isatty() and is_first_process()):
         yield None, lambda record: say(line(record))
         return
     from rich.console import Console

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 
-def first_process() -> bool:
+def is_first_process() -> bool:
     """Whether this process is alone, or the first of several: the one that speaks and writes."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def several_processes() -> bool:
+def is_distributed() -> bool:
     """Whether torchrun has started more than one."""
     return os.environ.get("WORLD_SIZE", "1") != "1"

@@ -24,7 +24,7 @@ _NAMES = {"cp1252": "Windows-1252 (Latin-1)", "cp949": "CP949 (Korean)", "gb1803
           "cp1253": "Windows-1253 (Greek)"}  # fmt: skip
 
 
-def decoded(data: bytes, where: str) -> str:
+def decode_text(data: bytes, where: str) -> str:
     """Decode UTF-8, with or without a byte order mark, and UTF-16 or UTF-32 where it can be told.
 
     Args:
@@ -45,16 +45,16 @@ def decoded(data: bytes, where: str) -> str:
     return text
 
 
-def as_utf8(data: bytes, where: str) -> bytes:
+def to_utf8(data: bytes, where: str) -> bytes:
     """The same text as UTF-8 without a byte order mark; plain UTF-8 is passed on unread.
 
     Raises:
-        UserError: as `decoded` does.
+        UserError: as `decode_text` does.
     """
     encoding, start = encoding_of(data)
     if encoding == "utf-8":
         return data[start:] if start else data
-    return decoded(data, where).encode()
+    return decode_text(data, where).encode()
 
 
 def encoding_of(data: bytes) -> tuple[str, int]:

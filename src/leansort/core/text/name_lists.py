@@ -10,8 +10,8 @@ from typing import BinaryIO
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.files import atomic_io
 from leansort.core.folders.image_files import KnownNames
-from leansort.core.text.encodings import decoded, encoding_of
-from leansort.core.text.text_files import lines_of
+from leansort.core.text.encodings import decode_text, encoding_of
+from leansort.core.text.text_files import split_lines
 
 
 def file_name(value: str, there: Callable[[str], bool]) -> str:
@@ -59,13 +59,13 @@ def _lines(path: Path, what: str) -> list[str]:
     except OSError as error:
         raise UserError(f"{what}: cannot read {path} ({error.strerror or error})") from None
     if encoding_of(data)[0] == "utf-8" and _end(data) == b"\0":
-        return [decoded(name, f"{what}: {path}") for name in data.split(b"\0")]
-    return lines_of(decoded(data, f"{what}: {path}"))
+        return [decode_text(name, f"{what}: {path}") for name in data.split(b"\0")]
+    return split_lines(decode_text(data, f"{what}: {path}"))
 
 
 def write_names(path: Path, names: Sequence[str]) -> None:
     """Write names so that they can be read again: one a line, or with NUL after each where lines would not do."""
-    end = "\0" if any(name != name.strip() or lines_of(name) != [name] for name in names) else "\n"
+    end = "\0" if any(name != name.strip() or split_lines(name) != [name] for name in names) else "\n"
     atomic_io.write_bytes(path, b"".join(os.fsencode(f"{name}{end}") for name in names))
 
 

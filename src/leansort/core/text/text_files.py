@@ -13,12 +13,12 @@ from typing import Any
 
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
-from leansort.core.text.encodings import decoded
+from leansort.core.text.encodings import decode_text
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]')
 
 
-class _Doubled(ValueError):
+class _DuplicateKey(ValueError):
     """An object has a key twice."""
 
 
@@ -39,7 +39,7 @@ def read_text(path: Path, what: str) -> str:
         data = atomic_io.read_file(path)
     except OSError as error:
         raise UserError(f"{what}: cannot read {path} ({error.strerror or error})") from None
-    return decoded(data, f"{what}: {path}")
+    return decode_text(data, f"{what}: {path}")
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -57,7 +57,7 @@ def read_json_lines(path: Path, what: str) -> list[Any]:
     Raises:
         UserError: as `read_text` and `parse_json` do; the message names the line.
     """
-    lines = enumerate(lines_of(read_text(path, what)), 1)
+    lines = enumerate(split_lines(read_text(path, what)), 1)
     return [parse_json(line, f"{what}: {path}: line {number}") for number, line in lines if line.strip()]
 
 
@@ -71,11 +71,13 @@ def parse_json(text: str | bytes, where: str) -> Any:
     Raises:
         UserError: not JSON, or a key is there twice; the message says where.
     """
-    text = decoded(text, where) if isinstance(text, bytes) else text
+    text = decode_text(text, where) if isinstance(text, bytes) else text
     try:
         return json.loads(text, object_pairs_hook=_unique)
-    except _Doubled:
-        raise UserError(f"{where} gives a key twice: {doubled_key(text)}; every key must be there once") from None
+    except _DuplicateKey:
+        raise UserError(
+            f"{where} gives a key twice: {find_duplicate_key(text)}; every key must be there once"
+        ) from None
     except json.JSONDecodeError as error:
         raise UserError(f"{where} is not JSON (line {error.lineno}: {error.msg})") from None
     except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
@@ -85,11 +87,11 @@ def parse_json(text: str | bytes, where: str) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise _Doubled
+        raise _DuplicateKey
     return made
 
 
-def doubled_key(text: str) -> str:
+def find_duplicate_key(text: str) -> str:
     """Say which key of an object of this JSON is there twice, and in which lines; empty where none is."""
     stack: list[dict[str, int] | None] = []  # of each open object the keys with their lines, None for a list
     key, line, at = "", 1, 0
@@ -108,6 +110,6 @@ def doubled_key(text: str) -> str:
     return ""
 
 
-def lines_of(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
     """Lines without their ends (LF, CRLF, or CR alone); other separators of Unicode belong to names."""
     return [line.rstrip("\r\n") for line in io.StringIO(text, newline="")]

@@ -37,7 +37,7 @@ def parse_yaml(text: str, what: str) -> Any:
         _require_small(tree, {})
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(f"{what} is not YAML ({' '.join(str(error).split())[:140]})") from None
-    except _Doubled as error:
+    except _DuplicateKey as error:
         raise UserError(f"{what} gives a key twice: {error}; every key must be there once") from None
     endless = _endless(tree)
     if endless is not None:
@@ -45,7 +45,7 @@ def parse_yaml(text: str, what: str) -> Any:
     return tree
 
 
-class _Doubled(Exception):
+class _DuplicateKey(Exception):
     """A mapping has a key twice."""
 
 
@@ -62,7 +62,7 @@ def _loader() -> Any:
                     continue
                 name, line = self.construct_object(key), key.start_mark.line + 1
                 if name in lines:
-                    raise _Doubled(f"{name!r} in line {lines[name]} and in line {line}")
+                    raise _DuplicateKey(f"{name!r} in line {lines[name]} and in line {line}")
                 lines[name] = line
             return node
 

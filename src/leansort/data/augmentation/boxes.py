@@ -46,14 +46,14 @@ def random_boxes(
     return np.where(result, np.stack([top, left, h, w], 1), 0).astype(np.int64)
 
 
-def kept_boxes(u_bk: Uniforms, height: int, width: int, min_scale: float, ratio: float) -> Boxes:
+def resized_crop_boxes(u_bk: Uniforms, height: int, width: int, min_scale: float, ratio: float) -> Boxes:
     """Boxes of random resized crops; where no try fits, as much as the aspect allows around the middle."""
     boxes = random_boxes(u_bk, height, width, (min_scale, 1.0), (1 / ratio, ratio))
     h, w = min(height, round(width * ratio)), min(width, round(height * ratio))
     return np.where(boxes[:, 2:3] > 0, boxes, [(height - h) // 2, (width - w) // 2, h, w])
 
 
-def erased_boxes(u_bk: Uniforms, size: int, probability: float) -> Boxes:
+def erasing_boxes(u_bk: Uniforms, size: int, probability: float) -> Boxes:
     """Boxes of random erasing; u_bk: (b, 1 + NUMBERS), the first of them decides whether."""
     boxes = random_boxes(u_bk[:, 1:], size, size, ERASED_AREA, ERASED_RATIO)
     return boxes * (u_bk[:, :1] < probability)

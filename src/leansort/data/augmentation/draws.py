@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.data.augmentation.augment_config import AugmentConfig
-from leansort.data.augmentation.boxes import NUMBERS, Boxes, cutout_boxes, erased_boxes, kept_boxes
+from leansort.data.augmentation.boxes import NUMBERS, Boxes, cutout_boxes, erasing_boxes, resized_crop_boxes
 from leansort.data.augmentation.operators import LEVELS, SIGNED, strengths
 from leansort.data.augmentation.per_sample_rng import Key, Uniforms, uniforms
 
@@ -51,9 +51,9 @@ def draw_augmentation(
     count = 1 if config.trivial else config.randaugment
     u_bk = uniforms(seed, keys, _OPERATORS + 3 * count)
     cutout = cutout_boxes(u_bk[:, _CUTOUT], size, config.cutout)
-    erased = erased_boxes(u_bk[:, _ERASED], size, config.erase)
+    erased = erasing_boxes(u_bk[:, _ERASED], size, config.erase)
     return AugmentationDraws(
-        kept_boxes(u_bk[:, _KEPT], *frame, config.min_scale, config.ratio),
+        resized_crop_boxes(u_bk[:, _KEPT], *frame, config.min_scale, config.ratio),
         u_bk[:, _FLIPS] < (config.flip_horizontal, config.flip_vertical),
         _operators(config, u_bk, size),
         np.stack([cutout, erased], 1),

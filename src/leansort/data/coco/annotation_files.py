@@ -58,7 +58,7 @@ class Layout:
         return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else str(path)
 
 
-def split_key(key: str, what: str) -> str:
+def parse_split_key(key: str, what: str) -> str:
     """The split that a key of the user's names; `valid` and `validation` are `val`.
 
     Raises:
@@ -70,19 +70,19 @@ def split_key(key: str, what: str) -> str:
     return split
 
 
-def listed(path: Paths | Mapping[str, Paths]) -> list[tuple[Path, str | None]]:
+def list_paths(path: Paths | Mapping[str, Paths]) -> list[tuple[Path, str | None]]:
     """Every path that was given, with its split where it was given one.
 
     Raises:
         UserError: a key is no split.
     """
     if isinstance(path, Mapping):
-        keyed = [(split_key(key, "data.path"), paths) for key, paths in path.items()]
+        keyed = [(parse_split_key(key, "data.path"), paths) for key, paths in path.items()]
         return [(item, split) for split, paths in keyed for item in _several(paths)]
     return [(item, None) for item in _several(path)]
 
 
-def with_images(
+def set_image_folders(
     files: Sequence[AnnotationFile], images: Path | Mapping[str, Path] | None
 ) -> tuple[AnnotationFile, ...]:
     """Give the files the folders of photos that the user names: one for all, or by split or annotation file.

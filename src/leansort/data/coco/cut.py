@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from leansort.core.damage.watch import DamagedImage, Watch, watching
+from leansort.core.damage.watch import DamagedImage, Watch, watch_images
 from leansort.core.errors import LeansortError
 from leansort.core.files import atomic_io
 from leansort.core.pixels import Image
@@ -67,7 +67,7 @@ def cut_crops(
     ranges = [(number, range(borders[number], borders[number + 1])) for number in range(len(planned.photos))]
     ranges = [(number, boxes) for number, boxes in ranges if boxes]
     items, faults, lost = [], Issues(), []
-    with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with watch_images() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:
             cuts = pool.map(lambda item: _photo(planned, item[0], item[1], names, how, watch), ranges)
             for done, (made, cut, usable) in enumerate(cuts, 1):

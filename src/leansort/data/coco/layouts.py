@@ -16,9 +16,9 @@ from leansort.data.coco.annotation_files import (
     AnnotationFile,
     Layout,
     Paths,
-    listed,
+    list_paths,
     require_once,
-    with_images,
+    set_image_folders,
 )
 from leansort.data.importing.safe_paths import printable_name
 
@@ -31,7 +31,7 @@ KNOWN = (
 SHOWN, DEEP = 8, 2
 
 
-def gathered(
+def gather_files(
     path: Paths | Mapping[str, Paths], images: Path | Mapping[str, Path] | None
 ) -> tuple[tuple[AnnotationFile, ...], list[str]]:
     """Every annotation file to read, and a line on each folder that was recognized.
@@ -44,8 +44,8 @@ def gathered(
     Raises:
         UserError: a folder is of no known layout, a path is an archive or given twice, or a key stands for nothing.
     """
-    layouts = [_layout(item, split) for item, split in listed(path)]
-    files = with_images([file for layout in layouts for file in layout.files], images)
+    layouts = [_layout(item, split) for item, split in list_paths(path)]
+    files = set_image_folders([file for layout in layouts for file in layout.files], images)
     require_once(files)
     lines, start = [], 0
     for layout in layouts:
@@ -55,7 +55,7 @@ def gathered(
     return files, lines
 
 
-def recognized(folder: Path) -> Layout | None:
+def recognize_layout(folder: Path) -> Layout | None:
     """The layout of a folder; None where it has none that is known.
 
     Raises:
@@ -73,7 +73,7 @@ def _layout(path: Path, split: str | None) -> Layout:
     if not path.is_dir():
         require_unpacked(path, "annotations")
         return Layout("", path.parent, (AnnotationFile(path, split, path.parent),))
-    layout = recognized(path)
+    layout = recognize_layout(path)
     if layout is None:
         raise _unknown(path)
     if split is None:
@@ -147,7 +147,7 @@ def _unknown(folder: Path) -> UserError:
     """What was looked for, and the JSON files that are there."""
     there = sorted(_json_files(folder, DEEP))
     shown = ", ".join(there[:SHOWN]) + (f" and {len(there) - SHOWN} more" if len(there) > SHOWN else "")
-    inner = next((entry for entry in _entries(folder) if entry.is_dir() and recognized(entry)), None)
+    inner = next((entry for entry in _entries(folder) if entry.is_dir() and recognize_layout(entry)), None)
     hint = (
         f"; did you mean {printable_name(str(inner))}?"
         if inner

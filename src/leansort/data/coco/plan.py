@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.core.errors import UserError
-from leansort.core.labels import LabelSet, require_distinct, retold, tidy
+from leansort.core.labels import LabelSet, count_respelled, normalize_name, require_distinct
 from leansort.data.coco import records
 from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.box_forms import Part, require_pixels
@@ -78,7 +78,7 @@ class CropPlan:
         return crop_frames(self.boxes, _sizes(self.photos)[self.photo], margin, least)
 
 
-class _Found:
+class _PlanBuilder:
     """The boxes as they are met, and what became of the others."""
 
     def __init__(self, reading: Reading, chosen: dict[str, int]) -> None:
@@ -144,17 +144,19 @@ def plan_crops(
     notes: dict[str, Any] = {}
     for coco in read:
         _require_sound(coco, category_map, notes)
-    classes = category_map.labels if category_map else tuple(dict.fromkeys(map(tidy, names)))
-    chosen = category_map.resolve(names, where) if category_map else {n: classes.index(tidy(n)) for n in names}
+    classes = category_map.labels if category_map else tuple(dict.fromkeys(map(normalize_name, names)))
+    chosen = (
+        category_map.resolve(names, where) if category_map else {n: classes.index(normalize_name(n)) for n in names}
+    )
     shown = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
     labels = LabelSet.of(classes, f"annotations: categories of {shown}")
-    photos, result = Photos(files, bare_names=reading.bare_names), _Found(reading, chosen)
+    photos, result = Photos(files, bare_names=reading.bare_names), _PlanBuilder(reading, chosen)
     placed = [photos.add(coco.images, file) for coco, file in zip(read, files, strict=True)]
     photos.require_no_leak()
     for coco, (numbers, odd) in zip(read, placed, strict=True):
         result.take(coco, numbers, odd, photos.photos)
     require_distinct((classes[k] for k in sorted(set(result.label))), f"annotations: categories of {shown}")
-    told = [f"{item}, {times} boxes" for item, times in retold(result.written.elements()).items()]
+    told = [f"{item}, {times} boxes" for item, times in count_respelled(result.written.elements()).items()]
     notes |= {RESPELLED: told} if told else {}
     notes |= {QUOTED: photos.quoted} if photos.quoted else {}
     empty = [str(coco.path) for coco in read if not coco.annotations]
@@ -197,7 +199,7 @@ def _sizes(photos: Sequence[Photo]) -> Boxes:
     return np.array([(photo.width, photo.height) for photo in photos], np.float64).reshape(-1, 2)
 
 
-def _sorted(photos: Photos, labels: LabelSet, result: _Found, total: int, notes: dict[str, Any]) -> CropPlan:
+def _sorted(photos: Photos, labels: LabelSet, result: _PlanBuilder, total: int, notes: dict[str, Any]) -> CropPlan:
     """Order by photo, and take out boxes that are there twice."""
     photo, label = np.asarray(result.photo, np.int64), np.asarray(result.label, np.int64)
     boxes = np.asarray(result.box, np.float64).reshape(-1, 4)

@@ -16,8 +16,8 @@ from typing import Any
 
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean
 from leansort.core.files import atomic_io
-from leansort.core.text.encodings import as_utf8, decoded
-from leansort.core.text.text_files import doubled_key
+from leansort.core.text.encodings import decode_text, to_utf8
+from leansort.core.text.text_files import find_duplicate_key
 
 Id = int | str
 _PARTS = ("images", "annotations", "categories")
@@ -44,7 +44,7 @@ def read_coco(path: Path) -> CocoFile:
     """
     msgspec, decoder = _decoder()
     try:
-        data = as_utf8(atomic_io.read_file(path), f"annotations: {path}")
+        data = to_utf8(atomic_io.read_file(path), f"annotations: {path}")
     except OSError as error:
         raise UserError(f"annotations: cannot read {path} ({error.strerror or error})") from None
     try:
@@ -59,7 +59,7 @@ def read_coco(path: Path) -> CocoFile:
     except msgspec.ValidationError as error:
         raise UserError(f"annotations: {path} is not COCO ({_plainly(str(error))})") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        decoded(data, f"annotations: {path}")  # what is no UTF-8 is refused by the name of its encoding
+        decode_text(data, f"annotations: {path}")  # what is no UTF-8 is refused by the name of its encoding
         raise UserError(f"annotations: {path} is not JSON ({error})") from None
     return CocoFile(path, tree.images, tree.annotations, tree.categories)
 
@@ -75,7 +75,9 @@ def _require_parts_once(data: bytes, path: Path, msgspec: Any) -> None:
         return
     kept = [bytes(part) for part in msgspec.json.decode(data, type=dict[str, msgspec.Raw]).values()]
     if any(count > 1 + sum(part.count(f'"{name}"'.encode()) for part in kept) for name, count in times.items()):
-        raise UserError(f"annotations: {path} gives a key twice: {doubled_key(data.decode())}; merge the two parts")
+        raise UserError(
+            f"annotations: {path} gives a key twice: {find_duplicate_key(data.decode())}; merge the two parts"
+        )
 
 
 def polygon(annotation: Any) -> Any:

@@ -11,10 +11,10 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from leansort.core.errors import UserError, did_you_mean
-from leansort.core.labels import LabelSet, require_distinct, tidy
+from leansort.core.labels import LabelSet, normalize_name, require_distinct
 from leansort.core.packaged_configs import CATEGORY_MAP, find_config
 from leansort.core.text import yaml_config
-from leansort.data.importing.classes import respelled
+from leansort.data.importing.classes import normalize_labels
 from leansort.data.importing.items import Items
 
 DROPPED = -1
@@ -59,17 +59,17 @@ class CategoryMap(BaseModel):
             UserError: a category is neither mapped nor dropped, or the map names one that the data lack.
         """
         index = LabelSet.of(self.labels).index
-        chosen = {tidy(name): index(label) for label, result in self.map.items() for name in result}
-        chosen |= dict.fromkeys(map(tidy, self.drop), DROPPED)
+        chosen = {normalize_name(name): index(label) for label, result in self.map.items() for name in result}
+        chosen |= dict.fromkeys(map(normalize_name, self.drop), DROPPED)
         written = list(names)
-        known = list(dict.fromkeys(map(tidy, written)))
+        known = list(dict.fromkeys(map(normalize_name, written)))
         open_ones = [name for name in known if name not in chosen]
         faults = [f"category {n!r} is neither mapped nor dropped{did_you_mean(n, chosen)}" for n in open_ones]
         strangers = [name for name in chosen if name not in known]
         faults += [f"{name!r} is no category of the data{did_you_mean(name, known)}" for name in strangers]
         if faults:
             raise UserError(f"category map {where}: " + "; ".join(_shortened(faults)))
-        return {name: chosen[tidy(name)] for name in written}
+        return {name: chosen[normalize_name(name)] for name in written}
 
 
 def load(path: str | Path) -> CategoryMap:
@@ -86,7 +86,7 @@ def load(path: str | Path) -> CategoryMap:
         raise UserError(
             f"category map {path}: " + "; ".join(yaml_config.validation_faults(error, CategoryMap))
         ) from None
-    labels = LabelSet.of(map(tidy, read.labels), f"category map {path}")
+    labels = LabelSet.of(map(normalize_name, read.labels), f"category map {path}")
     require_distinct(labels.names, f"category map {path}: labels")
     mapped = {labels.index(label, f"category map {path}: map") for label in read.map}
     without = [label for at, label in enumerate(labels.names) if at not in mapped]
@@ -94,7 +94,7 @@ def load(path: str | Path) -> CategoryMap:
         raise UserError(f"category map {path}: no category is mapped to {', '.join(without)}")
     places = [*read.map.values(), read.drop]
     times = Counter(name for names in places for name in names)  # of a class two spellings of a name may be listed
-    times |= Counter(name for names in places for name in set(map(tidy, names)))
+    times |= Counter(name for names in places for name in set(map(normalize_name, names)))
     doubled = sorted(name for name, count in times.items() if count > 1)
     if doubled:
         raise UserError(f"category map {path}: named twice: {', '.join(doubled)}; every category has one place")
@@ -107,7 +107,7 @@ def apply_category_map(result: Items, path: Path | None) -> Items:
     Raises:
         UserError: the map does not fit the source's classes, or without one two classes differ in case only.
     """
-    result = respelled(result)
+    result = normalize_labels(result)
     if path is None:
         require_distinct(dict.fromkeys(item.label for item in result.items), "data")
         return result

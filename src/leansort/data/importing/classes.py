@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from leansort.core.errors import UserError
-from leansort.core.labels import LabelSet, require_distinct, retold, tidy
+from leansort.core.labels import LabelSet, count_respelled, normalize_name, require_distinct
 from leansort.core.manifest import SPLITS, Manifest, Row
 from leansort.data.importing.items import Items
 from leansort.data.quality.issues import Issues
@@ -23,25 +23,25 @@ LEFT_OUT, KEPT = "classes left out", "classes kept by name"  # notes of a manife
 FEWEST = 5  # crops in train, under which a class hangs on luck
 
 
-def respelled(result: Items) -> Items:
+def normalize_labels(result: Items) -> Items:
     """Give every class one spelling; what was spelled otherwise is counted and named.
 
     Raises:
         UserError: two classes differ in case or Unicode form only.
     """
-    names = tuple(dict.fromkeys(map(tidy, result.labels.names)))
-    told = retold(item.label for item in result.items)
+    names = tuple(dict.fromkeys(map(normalize_name, result.labels.names)))
+    told = count_respelled(item.label for item in result.items)
     if not told and names == result.labels.names:
         return result
     faults = Issues()
     for entry, times in told.items():
         faults.add(RESPELLED, f"{entry}, {times} crop{'s' * (times > 1)}")
     faults.merge(result.faults)
-    items = [replace(item, label=tidy(item.label)) for item in result.items] if told else result.items
+    items = [replace(item, label=normalize_name(item.label)) for item in result.items] if told else result.items
     return replace(result, items=items, labels=LabelSet.of(names, "data"), faults=faults)
 
 
-def asked_for(labels: LabelSet, keep: Iterable[str]) -> tuple[str, ...]:
+def find_kept_classes(labels: LabelSet, keep: Iterable[str]) -> tuple[str, ...]:
     """The classes that the user keeps by name.
 
     Raises:
@@ -50,7 +50,7 @@ def asked_for(labels: LabelSet, keep: Iterable[str]) -> tuple[str, ...]:
     return tuple(labels.names[labels.index(name, "data.keep_classes")] for name in keep)
 
 
-def shown(
+def drop_empty_classes(
     rows: Sequence[Row], labels: LabelSet, keep: Collection[str], faults: Issues
 ) -> tuple[list[Row], LabelSet, dict[str, list[str]]]:
     """Leave out the classes without a crop, except those that are kept by name.
@@ -67,7 +67,7 @@ def shown(
     Raises:
         UserError: two classes differ in case or Unicode form only, or fewer than two remain.
     """
-    kept, counted = asked_for(labels, keep), Counter(row.label for row in rows)
+    kept, counted = find_kept_classes(labels, keep), Counter(row.label for row in rows)
     empty = [name for at, name in enumerate(labels.names) if not counted[at]]
     gone = [name for name in empty if name not in kept]
     for name in empty:
@@ -100,7 +100,7 @@ def require_learnable(manifest: Manifest, keep: Collection[str] = ()) -> None:
         UserError: with the crops of each such class in the other splits.
     """
     train, val, test = (manifest.counts(split) for split in ("train", "val", "test"))
-    asked = {*asked_for(manifest.labels, keep), *manifest.notes.get(KEPT, ())}
+    asked = {*find_kept_classes(manifest.labels, keep), *manifest.notes.get(KEPT, ())}
     lost = [at for at, name in enumerate(manifest.labels.names) if not train[at] and name not in asked]
     if not any(train) or not lost:
         return
@@ -113,7 +113,7 @@ def require_learnable(manifest: Manifest, keep: Collection[str] = ()) -> None:
     )
 
 
-def doubts(manifest: Manifest) -> list[str]:
+def scarce_class_warnings(manifest: Manifest) -> list[str]:
     """What the crops of each class and split do to the score, a sentence for each class that is short of them."""
     counts = {split: of for split in SPLITS if any(of := manifest.counts(split))}
     result = []

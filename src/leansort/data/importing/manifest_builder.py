@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from leansort.core.damage.watch import DamagedImage, Watch, watching
+from leansort.core.damage.watch import DamagedImage, Watch, watch_images
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest, Row, duplicates
 from leansort.core.preprocess import UnreadableImage
-from leansort.data.importing.classes import require_learnable, respelled, shown
+from leansort.data.importing.classes import drop_empty_classes, normalize_labels, require_learnable
 from leansort.data.importing.items import Item, Items
 from leansort.data.quality.issues import Issues
 from leansort.data.splits import SplitConfig, assign_splits, groups_across_splits
@@ -52,13 +52,13 @@ def build_manifest(
         UserError: more pictures than tolerated cannot be read, one file is listed twice, no crop is left, two classes
             differ in case only, or no crop in train shows a class.
     """
-    items = respelled(items)
+    items = normalize_labels(items)
     doubled = duplicates([str(item.image) for item in items.items])
     if doubled:
         raise UserError(f"data: {len(doubled)} pictures are listed twice, first {doubled[0]}")
     rows: list[Row] = []
     faults = Issues()
-    with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with watch_images() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         read = pool.map(lambda item: _hashed(item, watch if verify else None), items.items)
         for done, (item, (digest, kind, why)) in enumerate(zip(items.items, read, strict=True), 1):
             if kind:
@@ -71,7 +71,7 @@ def build_manifest(
     if not rows:
         raise UserError(f"data: no crop is left; counted: {items.notes or 'nothing'}")
     unreadable = faults.counts.total()
-    left, labels, told = shown(rows, items.labels, keep, faults)
+    left, labels, told = drop_empty_classes(rows, items.labels, keep, faults)
     notes = {**items.notes, **told, "unreadable": unreadable}
     faults.merge(items.faults)
     manifest = Manifest(_split(left, split or SplitConfig(), seed), labels, items.root, notes)

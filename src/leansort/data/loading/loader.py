@@ -23,7 +23,7 @@ Pixels = npt.NDArray[np.uint8]
 Batch = tuple[Tensor, Tensor]
 
 
-class Indexed(Protocol):
+class IndexedCrops(Protocol):
     """An array of crops, or what stands for one: index to (h, w, 3) uint8."""
 
     def __getitem__(self, index: int) -> Pixels: ...
@@ -46,7 +46,7 @@ class AugmentedCrops(Dataset[Batch]):
     Without `augment` they come as they are cached.
     """
 
-    def __init__(self, pixels: Indexed, labels: Sequence[int], augment: Augment | None, seeds: Seeds) -> None:
+    def __init__(self, pixels: IndexedCrops, labels: Sequence[int], augment: Augment | None, seeds: Seeds) -> None:
         self.pixels, self.labels, self.augment, self.seeds = pixels, labels, augment, seeds
 
     def __len__(self) -> int:

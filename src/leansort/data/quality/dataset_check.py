@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from leansort.core.damage.watch import watching
+from leansort.core.damage.watch import watch_images
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import SPLITS, Row
 from leansort.data.quality import image_alignment
@@ -123,7 +123,7 @@ def check_dataset(
 
 def _looks(rows: Sequence[Row], root: Path, progress: ProgressCallback | None) -> list[ImageInspection]:
     looks = []
-    with watching() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with watch_images() as watch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for item in pool.map(lambda row: inspect_image(root / row.image, watch), rows):
             looks.append(item)
             if progress:

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict
 
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.labels import LabelSet
-from leansort.core.text.encodings import decoded
-from leansort.core.text.text_files import lines_of
+from leansort.core.text.encodings import decode_text
+from leansort.core.text.text_files import split_lines
 from leansort.data.importing import category_map
 from leansort.data.importing.items import MAP, WITHOUT, Item, Items
 from leansort.data.importing.safe_paths import file_name_for
@@ -112,7 +112,7 @@ def _labels(config: Config) -> LabelSet:
     wanted = ("batches.meta.txt", f"{config.level}_label_names.txt")
     for name, data in _members(config.path):
         if name in wanted:
-            lines = lines_of(decoded(data, f"cifar: {name} in {config.path}"))
+            lines = split_lines(decode_text(data, f"cifar: {name} in {config.path}"))
             return LabelSet.of(line.strip() for line in lines if line.strip())
     raise UserError(f"cifar: {config.path} holds no list of class names")
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from leansort.core.errors import UserError
 from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.cut import CutConfig, ProgressCallback, cut_crops
-from leansort.data.coco.layouts import gathered
+from leansort.data.coco.layouts import gather_files
 from leansort.data.coco.plan import CropPlan, Reading, plan_crops
 from leansort.data.coco.survey import survey as survey_plan
 from leansort.data.importing import category_map
@@ -61,7 +61,7 @@ def recognized(config: Config) -> list[str]:
     Raises:
         UserError: a folder is of no known layout, or a path cannot be meant.
     """
-    return gathered(config.path, config.images)[1]
+    return gather_files(config.path, config.images)[1]
 
 
 def items(config: Config, progress: ProgressCallback | None = None) -> Items:
@@ -78,7 +78,7 @@ def items(config: Config, progress: ProgressCallback | None = None) -> Items:
             folder of the photos, a photo is in two splits, or too many photos are missing or unreadable.
         LeansortError: a crop cannot be written.
     """
-    files = gathered(config.path, config.images)[0]
+    files = gather_files(config.path, config.images)[0]
     planned = _planned(config, files)
     for file in files:
         if not file.images.is_dir():
@@ -106,7 +106,7 @@ def inputs(config: Config) -> dict[Path, str]:
     Raises:
         UserError: as `items` does for the annotations.
     """
-    files = gathered(config.path, config.images)[0]
+    files = gather_files(config.path, config.images)[0]
     return _inputs(config, files, _planned(config, files))
 
 
@@ -122,7 +122,7 @@ def survey(config: Config) -> dict[str, Any]:
     Raises:
         UserError: as `items` does for the annotations.
     """
-    planned = _planned(config, gathered(config.path, config.images)[0])
+    planned = _planned(config, gather_files(config.path, config.images)[0])
     return survey_plan(planned, config.margin, config.min_size)
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.errors import UserError
 from leansort.core.folders.archives import require_unpacked
-from leansort.core.folders.class_folders import LISTED, Placed, class_folders
-from leansort.core.labels import LabelSet, tidy
+from leansort.core.folders.class_folders import LISTED, PlacedImage, find_class_folders
+from leansort.core.labels import LabelSet, normalize_name
 from leansort.data.coco import layouts
 from leansort.data.importing import category_map
 from leansort.data.importing.category_map import apply_category_map
@@ -50,24 +50,28 @@ def items(config: Config) -> Items:
             several things, or a class is not among `labels`.
     """
     require_unpacked(config.path, "data folder")
-    layout = layouts.recognized(config.path)
+    layout = layouts.recognize_layout(config.path)
     if layout and layout.kind != layouts.SINGLE:
         raise UserError(f"data folder: {config.path} is {layout.kind}, not class folders; read it with the source coco")
-    result = class_folders(config.path, _named(config))
+    result = find_class_folders(config.path, _named(config))
     if len(result.classes) < 2 and not config.labels:
         raise UserError(
             f"data folder: {config.path} has one class folder, {result.classes[0]!r}, need at least two{LISTED}"
         )
-    classes = map(tidy, config.labels) if config.labels else sorted({tidy(name) for name in result.classes})
+    classes = (
+        map(normalize_name, config.labels)
+        if config.labels
+        else sorted({normalize_name(name) for name in result.classes})
+    )
     labels = LabelSet.of(classes, f"class folders of {config.path}")
-    for name in dict.fromkeys(picture.label for picture in result.pictures):
+    for name in dict.fromkeys(picture.label for picture in result.images):
         labels.index(name, f"class folder {name} of {config.path}")
     faults = Issues()
-    for entry in result.passed:
+    for entry in result.passed_over:
         faults.add(f"{entry.kind}, ignored", entry.name)
     for name in result.empty:
         faults.add(EMPTY, name)
-    listed = [item for picture in result.pictures if (item := _item(picture, config.path, faults))]
+    listed = [item for picture in result.images if (item := _item(picture, config.path, faults))]
     notes: dict[str, Any] = dict(faults.counts) | ({WRAPPER: result.wrapper} if result.wrapper else {})
     return apply_category_map(Items(listed, labels, config.path, notes, faults), config.map).having_read(
         {config.map: MAP}
@@ -99,7 +103,7 @@ def _named(config: Config) -> tuple[str, ...]:
     return (*(config.labels or ()), *mapped, *(chosen.drop if chosen else ()))
 
 
-def _item(placed: Placed, root: Path, faults: Issues) -> Item | None:
+def _item(placed: PlacedImage, root: Path, faults: Issues) -> Item | None:
     """The picture as an item; None, and counted, where its name cannot be stored."""
     name = placed.file.relative_to(root).as_posix()
     if printable_name(name) != name:

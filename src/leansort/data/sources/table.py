@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.errors import MissingExtraError, UserError, not_one_of
 from leansort.core.folders.image_files import NamedFiles
-from leansort.core.labels import LabelSet, tidy
+from leansort.core.labels import LabelSet, normalize_name
 from leansort.core.manifest import SPLITS
 from leansort.core.text.name_lists import file_name
 from leansort.core.text.table_files import Table, find_columns, read_csv, require_values
@@ -55,8 +55,10 @@ def items(config: Config) -> Items:
     if not config.path.is_file():
         raise UserError(f"table: {config.path} is not there")
     table = (_parquet if config.path.suffix.lower() == ".parquet" else _csv)(config.path)
-    written = sorted({tidy(row["label"]) for _, row in table.rows})
-    labels = LabelSet.of(map(tidy, config.labels) if config.labels else written, f"table: labels of {config.path}")
+    written = sorted({normalize_name(row["label"]) for _, row in table.rows})
+    labels = LabelSet.of(
+        map(normalize_name, config.labels) if config.labels else written, f"table: labels of {config.path}"
+    )
     files = NamedFiles(root)
     listed = [_item(row, f"{table.where} row {number}", labels, files) for number, row in table.rows]
     notes: dict[str, Any] = {"blank rows": table.blank} if table.blank else {}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
-from leansort.core.folders.class_folders import class_folders
-from leansort.core.folders.image_files import NamedFiles, summary
-from leansort.core.labels import LabelSet, require_distinct, retold, tidy
+from leansort.core.folders.class_folders import find_class_folders
+from leansort.core.folders.image_files import NamedFiles, summarize_passed_over
+from leansort.core.labels import LabelSet, count_respelled, normalize_name, require_distinct
 from leansort.core.text.name_lists import file_name
 from leansort.core.text.table_files import is_csv, read_csv
 from leansort.measure.accuracy.image_names import image_names
@@ -56,7 +56,7 @@ class GroundTruth:
         Raises:
             UserError: an answer differs from a class in case only.
         """
-        named = {tidy(answer) for answer in answers}
+        named = {normalize_name(answer) for answer in answers}
         more = named if self.more is None else named.intersection(self.more)
         if more <= set(self.labels.names):
             return self
@@ -86,37 +86,43 @@ def read_ground_truth(path: Path, split: str = "test", labels: LabelSet | None =
     manifest = manifests.load(path)
     rows = manifest.split(split)
     pairs = [(manifest.path(row), row.label) for row in rows]
-    return _truth(pairs, manifest.labels, f"{path} ({split})")
+    return _build(pairs, manifest.labels, f"{path} ({split})")
 
 
 def _from_folders(root: Path, split: str, labels: LabelSet | None) -> GroundTruth:
-    result = class_folders(root, labels.names if labels else ())
-    splits = sorted({picture.split for picture in result.pictures if picture.split})
-    pictures = [picture for picture in result.pictures if picture.split in (None, split)]
+    result = find_class_folders(root, labels.names if labels else ())
+    splits = sorted({picture.split for picture in result.images if picture.split})
+    pictures = [picture for picture in result.images if picture.split in (None, split)]
     if not pictures:
         raise UserError(f"truth: {root} has no pictures of the split {split!r}; it has {', '.join(splits)}")
     written = [picture.label for picture in pictures]
     empty = sorted(set(result.classes).difference(written))
-    few = len({tidy(name) for name in written}) < 2  # the empty ones then tell what else there is
+    few = len({normalize_name(name) for name in written}) < 2  # the empty ones then tell what else there is
     known = labels or _labels([*written, *empty] if few else written, str(root))
     pairs = [
         (picture.file, known.index(picture.label, f"class folder {picture.label} of {root}")) for picture in pictures
     ]
     notes = [f"ground truth: class folder '{name}' has no picture and was left out" for name in empty]
-    notes += [f"ground truth: {line}" for line in [summary(result.passed)] if line]
-    truth = _truth(pairs, known, f"{root} ({split})" if splits else str(root))
-    return replace(truth, more=tuple(map(tidy, empty)) if labels is None else (), notes=(*notes, *_told(written)))
+    notes += [f"ground truth: {line}" for line in [summarize_passed_over(result.passed_over)] if line]
+    truth = _build(pairs, known, f"{root} ({split})" if splits else str(root))
+    return replace(
+        truth,
+        more=tuple(map(normalize_name, empty)) if labels is None else (),
+        notes=(*notes, *_respelling_notes(written)),
+    )
 
 
 def _labels(written: Iterable[str], where: str) -> LabelSet:
     """The classes that labels stand for, in alphabetical order."""
-    names = sorted({tidy(name) for name in written})
+    names = sorted({normalize_name(name) for name in written})
     require_distinct(names, f"truth: labels of {where}")
     return LabelSet.of(names, f"truth: labels of {where}")
 
 
-def _told(written: Iterable[str]) -> list[str]:
-    return [f"ground truth: {told}, {times} crop{'s' * (times > 1)}" for told, times in retold(written).items()]
+def _respelling_notes(written: Iterable[str]) -> list[str]:
+    return [
+        f"ground truth: {told}, {times} crop{'s' * (times > 1)}" for told, times in count_respelled(written).items()
+    ]
 
 
 def _from_csv(path: Path, labels: LabelSet | None) -> GroundTruth:
@@ -129,11 +135,11 @@ def _from_csv(path: Path, labels: LabelSet | None) -> GroundTruth:
     indices = [known.index(row["label"], f"{table.where} row {number}") for number, row in table.rows]
     files = NamedFiles(path.parent)
     pairs = [(files.path(name), index) for name, index in zip(names, indices, strict=True)]
-    truth = _truth(pairs, known, str(path))
-    return replace(truth, more=None if labels is None else (), notes=tuple(_told(written)))
+    truth = _build(pairs, known, str(path))
+    return replace(truth, more=None if labels is None else (), notes=tuple(_respelling_notes(written)))
 
 
-def _truth(pairs: list[tuple[Path, int]], labels: LabelSet, where: str) -> GroundTruth:
+def _build(pairs: list[tuple[Path, int]], labels: LabelSet, where: str) -> GroundTruth:
     names = image_names([image for image, _ in pairs]) if pairs else []
     doubled = manifests.duplicates(names)
     if doubled or not pairs:

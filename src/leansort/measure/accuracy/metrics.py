@@ -85,16 +85,16 @@ def macro_f1(truth: Ints, predicted: Ints, classes: int) -> float:
     return float(f1_by_class(confusion(truth, predicted, classes)[None])[0].mean())
 
 
-def shown_f1(truth: Ints, predicted: Ints, classes: int) -> float:
+def macro_f1_present(truth: Ints, predicted: Ints, classes: int) -> float:
     """Macro-F1 over the classes that the ground truth shows; it may not be empty.
 
     It equals scikit-learn's `f1_score(truth, predicted, average="macro", labels=sorted(set(truth)))`. A prediction of a
     class that is not shown still costs the recall of the crop's own class.
     """
-    return float(_shown(confusion(truth, predicted, classes)[None])[0])
+    return float(_present_f1(confusion(truth, predicted, classes)[None])[0])
 
 
-def _shown(matrices: Ints) -> Floats:
+def _present_f1(matrices: Ints) -> Floats:
     """Mean F1 over the classes with a true crop, of (n, classes, classes) confusion matrices; shape (n,)."""
     there = matrices.sum(axis=2) > 0
     return np.asarray((f1_by_class(matrices) * there).sum(axis=1) / there.sum(axis=1), np.float64)
@@ -124,11 +124,11 @@ def macro_f1_interval(truth: Ints, predicted: Ints, classes: int, draws: int = 2
     Where every prediction is right each resample is, too, and the bootstrap knows nothing of the errors that so few
     crops cannot show; the interval then begins where `least_recall` says.
     """
-    scores = _shown(resampled_confusions(truth, predicted, classes, bootstrap_indices(len(truth), draws, seed)))
+    scores = _present_f1(resampled_confusions(truth, predicted, classes, bootstrap_indices(len(truth), draws, seed)))
     low, high = np.quantile(scores, [0.025, 0.975])
     if np.array_equal(truth, predicted):
         low = least_recall(np.bincount(truth))
-    return Interval(shown_f1(truth, predicted, classes), float(low), float(high))
+    return Interval(macro_f1_present(truth, predicted, classes), float(low), float(high))
 
 
 def least_recall(crops: Ints, chance: float = 0.025) -> float:
@@ -154,9 +154,9 @@ def least_recall(crops: Ints, chance: float = 0.025) -> float:
 def paired_difference(truth: Ints, a: Ints, b: Ints, classes: int, draws: int = 2000, seed: int = 0) -> Interval:
     """Macro-F1 of `b` minus that of `a` on the same samples, with its paired 95 % bootstrap interval."""
     indices = bootstrap_indices(len(truth), draws, seed)
-    first, second = (_shown(resampled_confusions(truth, p, classes, indices)) for p in (a, b))
+    first, second = (_present_f1(resampled_confusions(truth, p, classes, indices)) for p in (a, b))
     low, high = np.quantile(second - first, [0.025, 0.975])
-    return Interval(shown_f1(truth, b, classes) - shown_f1(truth, a, classes), float(low), float(high))
+    return Interval(macro_f1_present(truth, b, classes) - macro_f1_present(truth, a, classes), float(low), float(high))
 
 
 def bootstrap_indices(length: int, draws: int, seed: int) -> Ints:

@@ -8,7 +8,7 @@ from pathlib import Path
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.runtime import engine as engines
-from leansort.runtime.call_board import Board, WatchedEngine
+from leansort.runtime.call_board import CallBoard, WatchedEngine
 from leansort.runtime.predictor import Classifier
 
 AUTO = "auto"
@@ -37,7 +37,7 @@ def load_classifier(path: Path, engine: str, *, threads: int = 1, say: Say = _si
 
 
 def classifier_of(
-    bundle: Bundle, engine: str, *, threads: int = 1, board: Board | None = None, say: Say = _silent
+    bundle: Bundle, engine: str, *, threads: int = 1, board: CallBoard | None = None, say: Say = _silent
 ) -> Classifier:
     """Load a bundle that was opened already; see `load_classifier`.
 
@@ -50,12 +50,12 @@ def classifier_of(
     """
     engine = choose_engine(bundle, engine, threads=threads, say=say)
     if board:
-        board.named(engine)
-        with board.doing(0):
+        board.set_engine(engine)
+        with board.record_call(0):
             made = Classifier.of(bundle, engine=engine, threads=threads)
         made.engine = WatchedEngine(made.engine, board)
         return made
-    if not engines.proven(engine):
+    if not engines.is_proven(engine):
         from leansort.measure import engine_trial
 
         engine_trial.require(bundle, engine, threads=threads)
@@ -83,4 +83,4 @@ def is_proven(bundle: Bundle, engine: str) -> bool:
     Raises:
         UserError: no such engine.
     """
-    return engine != AUTO and engines.proven(engine or engines.default_engine(bundle))
+    return engine != AUTO and engines.is_proven(engine or engines.default_engine(bundle))

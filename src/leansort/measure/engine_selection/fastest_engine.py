@@ -60,7 +60,9 @@ def choose_fastest_engine(
 
 def _sound(bundle: Bundle, names: list[str], threads: int, say: Callable[[str], None]) -> list[str]:
     """Those engines that bear the bundle."""
-    result = dict(zip(names, engine_trial.faults([(bundle, name) for name in names], threads=threads), strict=True))
+    result = dict(
+        zip(names, engine_trial.find_faults([(bundle, name) for name in names], threads=threads), strict=True)
+    )
     if all(result.values()):
         raise EngineError(f"engine auto: no engine bears this bundle; {next(iter(result.values()))}")
     for fault in filter(None, result.values()):

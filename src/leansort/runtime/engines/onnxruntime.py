@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.files import atomic_io
-from leansort.runtime.engine import LayerTime, failed, input_shape, require_pixels
+from leansort.runtime.engine import LayerTime, engine_failure, input_shape, require_pixels
 
 REQUIRES = "onnxruntime"
 FORMATS = ("onnx",)
@@ -50,7 +50,7 @@ class OnnxRuntimeEngine:
         try:
             logits: npt.NDArray[np.float32] = self._session.run(None, {self._input: x_bhwc})[0]
         except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
-            raise failed(error, "ONNX Runtime") from None
+            raise engine_failure(error, "ONNX Runtime") from None
         return logits
 
 
@@ -120,4 +120,4 @@ def _session(bundle: Bundle, options: Any) -> Any:
     try:
         return onnxruntime.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
-        raise failed(error, "ONNX Runtime", "loaded") from None
+        raise engine_failure(error, "ONNX Runtime", "loaded") from None

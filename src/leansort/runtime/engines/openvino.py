@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.runtime import openvino_library, openvino_sizes
-from leansort.runtime.engine import LayerTime, failed, input_shape, require_pixels
+from leansort.runtime.engine import LayerTime, engine_failure, input_shape, require_pixels
 
 REQUIRES = "openvino"
 FORMATS = ("openvino", "onnx")
@@ -125,7 +125,7 @@ class OpenVinoEngine:
         try:
             return lane.run(x_bhwc)
         except RuntimeError as error:
-            raise failed(error, "OpenVINO") from None
+            raise engine_failure(error, "OpenVINO") from None
         finally:
             idle.append(lane)
 
@@ -135,14 +135,14 @@ class OpenVinoEngine:
                 fixed = self._model.clone()
                 fixed.reshape([size, *self._shape])
         except RuntimeError as error:
-            raise failed(error, "OpenVINO", "loaded") from None
+            raise engine_failure(error, "OpenVINO", "loaded") from None
         return fixed
 
     def _lane(self, size: int) -> _Lane:
         try:
             compiled = self._core.compile_model(self._fixed(size), "CPU", self._properties)
         except RuntimeError as error:
-            raise failed(error, "OpenVINO", "loaded") from None
+            raise engine_failure(error, "OpenVINO", "loaded") from None
         return _Lane(compiled.create_infer_request())
 
 
@@ -192,11 +192,11 @@ def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs:
 
 
 def _read(bundle: Bundle) -> tuple[Any, Any]:
-    core = shared_core(openvino_library.openvino())
+    core = shared_core(openvino_library.import_openvino())
     try:
         return core, core.read_model(bundle.graph, bundle.files.get("graph.bin", b""))
     except RuntimeError as error:
-        raise failed(error, "OpenVINO", "loaded") from None
+        raise engine_failure(error, "OpenVINO", "loaded") from None
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from leansort.core import plugins
 from leansort.core.errors import LeansortError, MissingExtraError
 from leansort.core.files import atomic_io, json_documents
-from leansort.core.process.distributed import first_process
+from leansort.core.process.distributed import is_first_process
 
 Say = Callable[[str], None]
 
@@ -84,7 +84,7 @@ def open_tracker(name: str, run: str, folder: Path, recipe: dict[str, Any], say:
         UserError: no such tracker, or it cannot be opened as things are.
         MissingExtraError: its library is not installed.
     """
-    if not name or not first_process():
+    if not name or not is_first_process():
         yield []
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -143,7 +143,7 @@ def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
         EngineError: it crashed, hung or failed when it was tried.
     """
     config = recipe.compress
-    if not engines.proven(config.engine):
+    if not engines.is_proven(config.engine):
         bundle = export_onnx(model, name=recipe.name)
         engine_trial.require(bundle, engine_for(bundle, config.engine), threads=config.threads)
 
@@ -182,7 +182,9 @@ def time_bundles(config: CompressConfig, bundles: Mapping[str, Bundle]) -> dict[
         "",
     )
     pairs = {name: (bundle, fair or engine_for(bundle, config.engine)) for name, bundle in bundles.items()}
-    engine_trial.faults(list(pairs.values()), threads=config.threads, batches=engine_trial.SINGLES)  # all by one child
+    engine_trial.find_faults(
+        list(pairs.values()), threads=config.threads, batches=engine_trial.SINGLES
+    )  # all by one child
     return _alone({name: latency.call(*pair, threads=config.threads) for name, pair in pairs.items()}, config)
 
 
@@ -205,7 +207,7 @@ def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[di
         (name, engine, bundle) for name, bundle in bundles.items()
         for engine in engines.installed_engines(bundle.format)
     ]  # fmt: skip
-    faults = engine_trial.faults(
+    faults = engine_trial.find_faults(
         [(bundle, engine) for _, engine, bundle in pairs], threads=config.threads, batches=engine_trial.SINGLES
     )
     for fault in filter(None, faults):

@@ -16,7 +16,7 @@ from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.folders.image_files import KnownNames
-from leansort.core.labels import retold
+from leansort.core.labels import count_respelled
 from leansort.core.text import text_files
 from leansort.core.text.escaping import printable
 from leansort.core.text.name_lists import read_names
@@ -84,7 +84,7 @@ def score(
 
 def _retold(answers: Iterable[str]) -> list[str]:
     """Answers that were taken for a class that is spelled otherwise."""
-    return [f"predictions: {told}, {times} crop{'s' * (times > 1)}" for told, times in retold(answers).items()]
+    return [f"predictions: {told}, {times} crop{'s' * (times > 1)}" for told, times in count_respelled(answers).items()]
 
 
 def _scored(answers: Path, truth_path: Path, split: str, engine: str) -> ScoredAnswers:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leansort.contest import submission_file
-from leansort.core.damage.watch import Watch, watching
+from leansort.core.damage.watch import Watch, watch_images
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.manifest import duplicates
@@ -49,7 +49,7 @@ def submit(
         raise UserError(f"submit: {doubled[0]} is named twice")
     faults: list[str] = []
     with (
-        engine_choice.load_classifier(bundle, engine, say=say) as classifier, watching() as watch,
+        engine_choice.load_classifier(bundle, engine, say=say) as classifier, watch_images() as watch,
         ThreadPoolExecutor(threads or usable_cores()) as pool,
     ):  # fmt: skip
         started = time.perf_counter()
@@ -60,7 +60,7 @@ def submit(
         tree = submission_file.build_submission(
             labels, seconds, all_s=process_seconds(), inference_s=inference_s, macs=classifier.bundle.meta.macs
         )
-        for line in watch.damaged():
+        for line in watch.damage_lines():
             say(printable(f"warning: {line}; it is sorted by what could be decoded"))
     atomic_io.write_text(out, json_escaped(atomic_io.canonical_json(tree)))
     return tree, sorted(faults)
@@ -69,7 +69,7 @@ def submit(
 def _timed(classifier: Classifier, path: Path, faults: list[str], watch: Watch) -> tuple[str, float]:
     started = time.perf_counter()
     try:
-        with watch.noting(path):
+        with watch.note_suspect(path):
             text = classifier.predict(path)
         label, fault = text.label, text.error
     except UnreadableImage as error:

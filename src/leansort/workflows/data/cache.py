@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core.damage.watch import watching
+from leansort.core.damage.watch import watch_images
 from leansort.core.manifest import SPLITS, Manifest, Row
 from leansort.core.preprocess import Preprocess
 from leansort.core.process.console import bar, say
@@ -28,9 +28,9 @@ def decoded_crops(
     """
     size = size_bytes(len(rows), preprocess) / 1e6
     say(f"cache: {len(rows):,} {what} crops of {preprocess.size} px, {size:,.1f} MB in {folder}")
-    with bar(f"decoding {what} crops") as advance, watching() as watch:
-        crops = load_decoded(manifest, rows, preprocess, folder, advance, watch.noting)
-        for line in watch.damaged():
+    with bar(f"decoding {what} crops") as advance, watch_images() as watch:
+        crops = load_decoded(manifest, rows, preprocess, folder, advance, watch.note_suspect)
+        for line in watch.damage_lines():
             say(printable(f"warning: {line}; import the data again, which leaves it out"))
     return crops
 

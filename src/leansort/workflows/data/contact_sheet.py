@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leansort.core.damage.watch import Watch, watching
+from leansort.core.damage.watch import Watch, watch_images
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.files import atomic_io
 from leansort.core.manifest import SPLITS, Row
@@ -62,14 +62,14 @@ def write_contact_sheet(
         for index, label in enumerate(labels.names)
         if split in (None, name)
     ]
-    with watching() as watch:
+    with watch_images() as watch:
         view = _augmented_view(recipe, rows, root, watch) if augmented and recipe else _plain_view(recipe, root, watch)
         sections = [
             Section(f"{name or 'no split'}: {label}", _tiles(members, per_class, seed, view), f"{len(members):,} crops")
             for name, label, members in groups
             if members
         ]
-        for line in watch.damaged():
+        for line in watch.damage_lines():
             say(printable(f"warning: {line}; shown is what could be decoded"))
     if not sections:
         raise UserError(f"data show: {path} has no crops in split {split!r}")
@@ -90,7 +90,7 @@ def _plain_view(recipe: Recipe | None, root: Path, watch: Watch) -> View:
 
     def view(row: Row) -> Iterator[Tile]:
         try:
-            with watch.noting(root / row.image):
+            with watch.note_suspect(root / row.image):
                 pixels = preprocess(root / row.image)
             yield Tile(pixels, Path(row.image).name)
         except UnreadableImage as error:
@@ -106,7 +106,7 @@ class _Larger:
         self.pictures, self.preprocess, self.watch = pictures, preprocess, watch
 
     def __getitem__(self, index: int) -> Image:
-        with self.watch.noting(self.pictures[index]):
+        with self.watch.note_suspect(self.pictures[index]):
             return self.preprocess(self.pictures[index])
 
 

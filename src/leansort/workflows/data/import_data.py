@@ -13,7 +13,7 @@ from leansort.core.files import atomic_io, json_documents
 from leansort.core.manifest import SPLITS, Manifest
 from leansort.core.process.console import bar, say
 from leansort.core.text.escaping import printable
-from leansort.data.importing.classes import doubts
+from leansort.data.importing.classes import scarce_class_warnings
 from leansort.data.importing.items import Items
 from leansort.data.importing.manifest_builder import MAX_UNREADABLE, build_manifest
 from leansort.recipe import schema as recipes
@@ -60,7 +60,7 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     tree = {
         **counts(manifest),
         "faults": faults.to_json(),
-        "warnings": doubts(manifest),
+        "warnings": scarce_class_warnings(manifest),
         "data": _named(data),
         "seed": seed,
     }
@@ -72,7 +72,7 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
 
 def warn(manifest: Manifest) -> None:
     """Say which classes are short of crops, and what that does to the score."""
-    for sentence in doubts(manifest):
+    for sentence in scarce_class_warnings(manifest):
         say(f"warning: {sentence}")
 
 

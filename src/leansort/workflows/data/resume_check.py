@@ -9,10 +9,10 @@ from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
-from leansort.core.process.distributed import first_process
+from leansort.core.process.distributed import is_first_process
 from leansort.data import inputs
 from leansort.data.importing.items import Items
-from leansort.data.inputs import Inputs
+from leansort.data.inputs import InputFiles
 from leansort.recipe import schema as recipes
 
 FILE = "inputs.parquet"
@@ -24,8 +24,8 @@ def keep_import(items: Items, manifest: Manifest, out: Path) -> None:
     if items.inputs is None:
         (out / FILE).unlink(missing_ok=True)
         return
-    hashes = {item.path: item.hash for item in inputs.of_manifest(manifest)}
-    Inputs(inputs.of_files(items.inputs, hashes)).save(out / FILE)
+    hashes = {item.path: item.hash for item in inputs.describe_manifest(manifest)}
+    InputFiles(inputs.describe_files(items.inputs, hashes)).save(out / FILE)
 
 
 def require_same_import(data: dict[str, Any], out: Path) -> None:
@@ -51,14 +51,14 @@ def same_manifest(path: Path, out: Path, *, resume: bool) -> Manifest:
             with data of its own.
     """
     given = manifests.load(path)
-    now, known = inputs.of_manifest(given), out / FILE
+    now, known = inputs.describe_manifest(given), out / FILE
     if resume and (out / "manifest.parquet").exists():
         if manifests.load(out).digest != given.digest:
             raise UserError(f"resume: {out} was begun with data of its own, {path} holds others; {WAY_OUT}")
     elif resume and known.exists():
         _refuse(inputs.differences(inputs.load(known).files, now), out)
-    elif first_process():
-        Inputs(now, str(path.absolute())).save(known)
+    elif is_first_process():
+        InputFiles(now, str(path.absolute())).save(known)
     return given
 
 

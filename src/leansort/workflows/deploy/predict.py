@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from leansort.core import bundle as bundles
-from leansort.core.damage.watch import Watch, watching
+from leansort.core.damage.watch import Watch, watch_images
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.files import atomic_io
-from leansort.core.folders.image_files import SHOWN, image_files
+from leansort.core.folders.image_files import SHOWN, list_image_files
 from leansort.core.process.console import say
 from leansort.core.text.escaping import json_text, printable, printable_lines
 from leansort.core.text.name_lists import names_of
 from leansort.core.text.table_files import csv_line, csv_path
 from leansort.measure.engine_selection import engine_choice
-from leansort.runtime.call_board import Board
+from leansort.runtime.call_board import CallBoard
 from leansort.runtime.predictor import Classifier, Prediction
 from leansort.workflows.deploy import supervised_prediction
 from leansort.workflows.deploy.predict_output import written
@@ -54,7 +54,7 @@ def list_inputs(inputs: Sequence[str], listed: BinaryIO | None = None) -> Iterat
 
 def _pictures(folder: Path) -> Sequence[Path]:
     """The pictures of a folder; says what else there is, on standard error."""
-    listed = image_files(folder)
+    listed = list_image_files(folder)
     passed = printable(listed.summary())
     if not listed.files:
         raise UserError(f"folder {folder} holds no pictures ({SHOWN})" + f"; {passed}" * bool(passed))
@@ -102,18 +102,18 @@ def predict_to(
     if out:
         atomic_io.require_file(out)  # not only when all are sorted
     opened = bundles.load(bundle)
-    board = Board() if supervised_prediction.possible() and not engine_choice.is_proven(opened, engine) else None
+    board = CallBoard() if supervised_prediction.possible() and not engine_choice.is_proven(opened, engine) else None
 
     def work(target: TextIO) -> int:
         shown = printable_lines if target.isatty() else str  # values of CSV are as they are, but on a terminal
-        with engine_choice.classifier_of(opened, engine, board=board, say=say) as classifier, watching() as watch:
+        with engine_choice.classifier_of(opened, engine, board=board, say=say) as classifier, watch_images() as watch:
             failed, open_ones = Counter[bool](), deque[Path]()
             results = predict_images(classifier, _listing(pictures, open_ones), threads=threads, batch=batch)
             results = _counted(_damage_named(results, open_ones, watch), failed)
             for number, line in enumerate(format_predictions(results, classifier.bundle.meta.labels, style)):
                 print(shown(line), file=target, flush=True)  # a robot waits for it at the other end of a pipe
                 if board and (number or style != "csv"):  # whose first line names the columns
-                    board.wrote()
+                    board.record_line()
         return failed[True]
 
     return written(opened, board, work, out)
@@ -129,10 +129,10 @@ def _damage_named(
     results: Iterable[tuple[Path, Prediction]], open_ones: deque[Path], watch: Watch
 ) -> Iterator[tuple[Path, Prediction]]:
     """Name what is damaged as soon as decoders complain: it is among the pictures that are being worked on."""
-    written, judged = watch.written(), 0
+    written, judged = watch.bytes_written(), 0
     for result in results:
-        if watch.written() != written:
-            written = watch.written()
+        if watch.bytes_written() != written:
+            written = watch.bytes_written()
             for path in itertools.islice(list(open_ones), judged, None):
                 if why := watch.fault_of(path):
                     say(printable(f"warning: {path} is damaged: {why}; it is sorted by what could be decoded"))

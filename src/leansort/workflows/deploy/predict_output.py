@@ -13,12 +13,12 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import EngineError, LeansortError
 from leansort.core.files import atomic_io
 from leansort.core.text.escaping import printable
-from leansort.runtime.call_board import Board
+from leansort.runtime.call_board import CallBoard
 from leansort.workflows.deploy import supervised_prediction
 from leansort.workflows.deploy.supervised_prediction import Ended
 
 
-def written(opened: Bundle, board: Board | None, work: Callable[[TextIO], int], out: Path | None) -> int:
+def written(opened: Bundle, board: CallBoard | None, work: Callable[[TextIO], int], out: Path | None) -> int:
     """Do work that writes lines: to standard output, or to a file that takes the place of `out` at the end.
 
     Args:
@@ -45,7 +45,7 @@ def _work_into(temporary: Path, work: Callable[[TextIO], int]) -> int:
         return work(file)
 
 
-def _watched(opened: Bundle, board: Board | None, work: Callable[[], int], files: tuple[Path, Path] | None) -> int:
+def _watched(opened: Bundle, board: CallBoard | None, work: Callable[[], int], files: tuple[Path, Path] | None) -> int:
     """Do it, in a child that is watched where there is a board.
 
     Raises:
@@ -64,8 +64,9 @@ def _watched(opened: Bundle, board: Board | None, work: Callable[[], int], files
             part = files[1].with_name(f"{files[1].name}.part")
             shutil.copyfile(files[0], part)
             done += f", whose lines are in {printable(str(part))}"
-        what = end.raised or engine_trial.ended(end.code, hung=end.hung)
-        text = f"predict: engine {board.engine}: {what} on {doing}{done}; {engine_trial.advice(opened, board.engine)}"
+        what = end.raised or engine_trial.describe_exit(end.code, hung=end.hung)
+        advice = engine_trial.suggest_engine(opened, board.engine)
+        text = f"predict: engine {board.engine}: {what} on {doing}{done}; {advice}"
         error = (LeansortError if board.lines else EngineError)(text)
         error.add_note(end.trace)  # for --debug
         raise error from None

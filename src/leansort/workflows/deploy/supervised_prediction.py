@@ -20,8 +20,8 @@ from contextlib import suppress
 from typing import Any
 
 from leansort.core.errors import LeansortError, UserError
-from leansort.runtime.call_board import Board, EngineRaised
-from leansort.runtime.engine_trial_child import limit
+from leansort.runtime.call_board import CallBoard, EngineRaisedError
+from leansort.runtime.engine_trial_child import time_limit_s
 
 _POLL_S = 0.5
 _GRACE_S = 5.0
@@ -54,7 +54,7 @@ def possible() -> bool:
     return sys.platform == "linux" and threading.active_count() == 1 and not _watched
 
 
-def run(work: Callable[[], int], board: Board) -> int:
+def run(work: Callable[[], int], board: CallBoard) -> int:
     """Do work in a forked child; it may note on the board what it does.
 
     Args:
@@ -68,7 +68,7 @@ def run(work: Callable[[], int], board: Board) -> int:
         Ended: the child crashed, its engine raised, or a call took longer than `runtime.trying.limit`.
         LeansortError: as the work raised it; so are an OSError and a ModuleNotFoundError.
     """
-    seconds = limit()
+    seconds = time_limit_s()
     sys.stdout.flush()
     sys.stderr.flush()
     reader, writer = os.pipe()
@@ -123,7 +123,7 @@ def _done(work: Callable[[], int]) -> dict[str, Any]:
         return {"result": result}
     except LeansortError as error:
         return {"error": str(error), "code": error.exit_code, "trace": traceback.format_exc()}
-    except EngineRaised as error:
+    except EngineRaisedError as error:
         return {"raised": str(error), "trace": traceback.format_exc()}
     except OSError as error:
         return {
@@ -151,7 +151,7 @@ def _given(told: dict[str, Any]) -> int:
     return int(told["result"])
 
 
-def _awaited(reader: int, child: int, board: Board, seconds: float) -> tuple[bytes, bool]:
+def _awaited(reader: int, child: int, board: CallBoard, seconds: float) -> tuple[bytes, bool]:
     """What the child told before it ended, and whether it had to be ended."""
     told = b""
     while True:

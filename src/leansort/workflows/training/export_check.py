@@ -11,7 +11,7 @@ import importlib.metadata
 from typing import Any
 
 from leansort.arch.analysis.summary import UNFIT
-from leansort.arch.build import is_of_own_blocks
+from leansort.arch.build import uses_own_blocks
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.timm_models.networks import is_timm
 from leansort.arch.trained_model import TrainedModel
@@ -49,7 +49,7 @@ def require_exportable(spec: ArchSpec, recipe: Recipe) -> None:
     of_timm = is_timm(spec.base)  # which its version describes; a backbone in a file may change
     if name in _proven or (of_timm and measurement_cache.read(KIND, _key(name))):
         return
-    if not is_of_own_blocks(spec):
+    if not uses_own_blocks(spec):
         say(f"{spec.base}: making sure that it exports before it is trained")
     proof(spec, recipe)
     _proven.add(name)
@@ -67,7 +67,7 @@ def proof(spec: ArchSpec, recipe: Recipe) -> Parity:
     graph_format = _format(recipe)
     try:
         model = untrained(spec, recipe.preprocess)
-        bundle = provisional(model, graph_format, quick=is_of_own_blocks(spec))
+        bundle = provisional(model, graph_format, quick=uses_own_blocks(spec))
         return parity.check_parity(model, bundle, noise(recipe.preprocess.size), untrained=True)
     except MissingExtraError:
         raise
@@ -90,7 +90,7 @@ def require_exact(model: TrainedModel, graph_format: str, pixels: Pixels) -> Non
     """
     if _name(model.spec, model.preprocess.size, graph_format) in _proven:
         return
-    parity.check_parity(model, provisional(model, graph_format, quick=is_of_own_blocks(model.spec)), pixels)
+    parity.check_parity(model, provisional(model, graph_format, quick=uses_own_blocks(model.spec)), pixels)
     proven(model, graph_format)
 
 

@@ -10,7 +10,7 @@ from leansort.core.errors import IntegrityError, UserError
 from leansort.core.files import atomic_io, json_documents
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
-from leansort.core.process.distributed import first_process
+from leansort.core.process.distributed import is_first_process
 from leansort.recipe.schema import Recipe
 from leansort.train import trackers
 from leansort.workflows import run_files
@@ -112,12 +112,12 @@ def open_run_group(
     path = out / "recipe.json"
     if resume and path.exists() and json_documents.read(path, dict[str, Any], "resume") != recipe.to_json():
         raise UserError(f"resume: {out} was begun with another recipe; name another folder with --out")
-    if not resume and first_process() and out.is_dir() and any(out.iterdir()):
+    if not resume and is_first_process() and out.is_dir() and any(out.iterdir()):
         raise UserError(f"train: {out} is not empty; go on with --resume or name another folder with --out")
     if not resume:
         exportable(recipe)
     rows = data_for(recipe, out, manifest, resume=resume, import_into=import_once)
-    if first_process():
+    if is_first_process():
         atomic_io.write_json(path, recipe.to_json())
     return RunGroup(out, rows, cache or out / "cache", tracker)
 

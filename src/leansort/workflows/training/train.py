@@ -22,7 +22,7 @@ from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.process.console import epochs, say
-from leansort.core.process.distributed import first_process, several_processes
+from leansort.core.process.distributed import is_distributed, is_first_process
 from leansort.core.seeds import Seeds
 from leansort.data.importing.classes import require_learnable
 from leansort.data.loading.crops import Crops
@@ -76,7 +76,7 @@ def _require_free(folder: Path, resume: bool) -> None:
 
 def import_once(recipe: Recipe, out: Path) -> Manifest:
     """Import a recipe's data into `out`, once, however many processes there are."""
-    if not several_processes():
+    if not is_distributed():
         return import_data(recipe.data, out, seed=recipe.seed)
     fabric = devices(recipe.train)
     if fabric.is_global_zero:
@@ -123,7 +123,7 @@ def train_model(
         require_input_size(build(job.spec), size)
     if resume:  # before the folder's recipe is written over
         checkpoint.require(folder / "last.safetensors", job.identity)
-    if first_process():
+    if is_first_process():
         atomic_io.write_json(folder / "recipe.json", recipe.to_json())
     network = None if resume else _begun(job.spec, job.seeds, recipe, folder)
     say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
@@ -170,7 +170,7 @@ def buildable_spec(recipe: Recipe, classes: int) -> ArchSpec:
     Raises:
         UserError: there is no such network, or it does not take that size.
     """
-    spec = networks.sized(spec_for(classes=classes, **recipe.arch.spec()), recipe.preprocess.size)
+    spec = networks.set_input_size(spec_for(classes=classes, **recipe.arch.spec()), recipe.preprocess.size)
     require_input_size(build(spec), recipe.preprocess.size)
     return spec
 
@@ -191,7 +191,7 @@ def _begun(spec: ArchSpec, seeds: Seeds, recipe: Recipe, folder: Path) -> nn.Mod
     network = build(spec, seeds)
     names = key_map.read_key_map(recipe.arch.weight_names) if recipe.arch.weight_names else None
     pretrained = loading.load_pretrained(network, recipe.arch.weights, names)
-    if first_process():
+    if is_first_process():
         atomic_io.write_json(folder / "weights.json", pretrained.to_json())
     say(
         f"weights: {recipe.arch.weights}: {matching.match_summary(pretrained)}; "

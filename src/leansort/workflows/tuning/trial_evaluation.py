@@ -19,7 +19,7 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import EngineError, LeansortError, MachineError, MissingExtraError
 from leansort.core.files import file_lock
 from leansort.core.manifest import Manifest
-from leansort.core.process.console import silenced
+from leansort.core.process.console import silence_messages
 from leansort.measure.accuracy.metrics import macro_f1_interval
 from leansort.measure.timing import timing_lock
 from leansort.recipe import schema as recipes
@@ -69,7 +69,7 @@ class TrialEvaluator:
         """
         started, folder = time.perf_counter(), None
         try:
-            with silenced(), self.study.beating(trial):
+            with silence_messages(), self.study.beating(trial):
                 recipe = self._recipe(trial)
                 folder = self._folder(recipe)
                 trial_outcome = self._looked_at(trial, recipe)

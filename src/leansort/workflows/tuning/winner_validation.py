@@ -13,7 +13,7 @@ from leansort.arch import trained_model
 from leansort.compress.evaluation import predict_classes
 from leansort.core import bundle as bundles
 from leansort.core.process.console import say
-from leansort.measure.accuracy.metrics import shown_f1
+from leansort.measure.accuracy.metrics import macro_f1_present
 from leansort.measure.confidence import mean_interval
 from leansort.recipe.schema import Recipe
 from leansort.report import markdown
@@ -77,7 +77,7 @@ def validate_seeds(
         classes = predict_classes(bundle, val, config.engine)
         costs = coster.of_bundle(bundle, recipe)
         result.append(SeedResult(
-            run["name"], str(path), run["val_macro_f1"], shown_f1(truth, classes, len(ground.manifest.labels)),
+            run["name"], str(path), run["val_macro_f1"], macro_f1_present(truth, classes, len(ground.manifest.labels)),
             costs.values, costs.measurements, costs.note,
         ))  # fmt: skip
     return result

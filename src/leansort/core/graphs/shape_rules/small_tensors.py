@@ -12,7 +12,7 @@ from leansort.core.graphs.limits import KNOWN
 from leansort.core.graphs.onnx_model import Shape
 from leansort.core.graphs.protobuf.messages import DTYPES
 from leansort.core.graphs.shape_rules.indexing import slices
-from leansort.core.graphs.shape_trace import Array, Reading
+from leansort.core.graphs.shape_trace import Array, NodeInputs
 
 _BY_SHAPE: dict[str, Callable[[Array, Shape], Any]] = {
     "Reshape": np.reshape, "Squeeze": np.reshape, "Unsqueeze": np.reshape, "Flatten": np.reshape,
@@ -35,7 +35,7 @@ KINDS = frozenset(
 )  # fmt: skip
 
 
-def compute(reading: Reading, shapes: list[Shape]) -> list[Array] | None:
+def compute(reading: NodeInputs, shapes: list[Shape]) -> list[Array] | None:
     """Numbers of a node's outputs.
 
     Args:
@@ -47,7 +47,7 @@ def compute(reading: Reading, shapes: list[Shape]) -> list[Array] | None:
     """
     kind = reading.node.kind
     if kind == "Shape":
-        start, end = reading.node.whole("start"), reading.node.whole("end", len(reading.shape()))
+        start, end = reading.node.integer("start"), reading.node.integer("end", len(reading.shape()))
         return [np.array(reading.shape()[start:end], np.int64)]
     if kind == "Size":
         return [np.array(math.prod(reading.shape()), np.int64)]
@@ -58,14 +58,14 @@ def compute(reading: Reading, shapes: list[Shape]) -> list[Array] | None:
         return None
     try:
         with np.errstate(all="ignore"):
-            result = _computed(reading, kind, [known for known in inputs if known is not None], shapes)
+            result = _compute_values(reading, kind, [known for known in inputs if known is not None], shapes)
     except (ValueError, TypeError, IndexError, OverflowError, FloatingPointError):
         return None
     fits = result is not None and [array.shape for array in result] == shapes
     return result if fits else None
 
 
-def _computed(reading: Reading, kind: str, inputs: list[Array], shapes: list[Shape]) -> list[Array] | None:
+def _compute_values(reading: NodeInputs, kind: str, inputs: list[Array], shapes: list[Shape]) -> list[Array] | None:
     if kind == "Constant":
         return _constant(reading)
     if kind in _BY_SHAPE:
@@ -73,25 +73,27 @@ def _computed(reading: Reading, kind: str, inputs: list[Array], shapes: list[Sha
     if kind in _PLAIN:
         return [np.asarray(_PLAIN[kind](*inputs))]
     if kind == "Cast":
-        return [inputs[0].astype(DTYPES[reading.node.whole("to")])] if reading.node.whole("to") in DTYPES else None
+        return [inputs[0].astype(DTYPES[reading.node.integer("to")])] if reading.node.integer("to") in DTYPES else None
     if kind == "Concat":
-        return [np.concatenate(inputs, reading.node.whole("axis"))]
+        return [np.concatenate(inputs, reading.node.integer("axis"))]
     if kind == "Gather":
-        return [np.asarray(np.take(inputs[0], inputs[1], reading.node.whole("axis")))]
+        return [np.asarray(np.take(inputs[0], inputs[1], reading.node.integer("axis")))]
     if kind == "Slice":
         parts = dict(slices(reading))
         return [inputs[0][tuple(parts.get(axis, slice(None)) for axis in range(inputs[0].ndim))]]
-    return _more(reading, kind, inputs, shapes)
+    return _compute_other_values(reading, kind, inputs, shapes)
 
 
-def _more(reading: Reading, kind: str, inputs: list[Array], shapes: list[Shape]) -> list[Array] | None:
+def _compute_other_values(
+    reading: NodeInputs, kind: str, inputs: list[Array], shapes: list[Shape]
+) -> list[Array] | None:
     if kind == "ConstantOfShape":
         value = reading.node.tensor("value").array() if "value" in reading.node.attributes else np.zeros(1, np.float32)
         return None if value is None or value.size != 1 else [np.full(shapes[0], value.reshape(-1)[0])]
     if kind == "Range":
         return [np.arange(*(item.reshape(-1)[0] for item in inputs), dtype=inputs[0].dtype)]
     if kind == "Transpose":
-        return [np.transpose(inputs[0], reading.node.wholes("perm"))]
+        return [np.transpose(inputs[0], reading.node.integers("perm"))]
     if kind in ("Min", "Max"):
         function = np.minimum if kind == "Min" else np.maximum
         out = inputs[0]
@@ -99,13 +101,13 @@ def _more(reading: Reading, kind: str, inputs: list[Array], shapes: list[Shape])
             out = function(out, other)
         return [out]
     if kind in ("Div", "Mod"):
-        return _divided(kind, *inputs)
-    if kind in _REDUCED and reading.node.whole("keepdims", 1) == 0 and inputs[0].ndim == 1:
+        return _divide(kind, *inputs)
+    if kind in _REDUCED and reading.node.integer("keepdims", 1) == 0 and inputs[0].ndim == 1:
         return [np.asarray(_REDUCED[kind](inputs[0]), inputs[0].dtype)]
     return None
 
 
-def _divided(kind: str, a: Array, b: Array) -> list[Array] | None:
+def _divide(kind: str, a: Array, b: Array) -> list[Array] | None:
     if a.dtype.kind == "f":
         return [a / b] if kind == "Div" else None
     if (a < 0).any() or (b <= 0).any():  # libraries differ in how they round these
@@ -113,15 +115,15 @@ def _divided(kind: str, a: Array, b: Array) -> list[Array] | None:
     return [a // b if kind == "Div" else a % b]
 
 
-def _constant(reading: Reading) -> list[Array] | None:
+def _constant(reading: NodeInputs) -> list[Array] | None:
     (name,) = reading.node.attributes
     if name == "value":
         array = reading.node.tensor("value").array()
         return None if array is None else [array]
     if name == "value_int":
-        return [np.array(reading.node.whole(name), np.int64)]
+        return [np.array(reading.node.integer(name), np.int64)]
     if name == "value_ints":
-        return [np.array(reading.node.wholes(name), np.int64)]
+        return [np.array(reading.node.integers(name), np.int64)]
     if name == "value_float":
         return [np.array(reading.node.number(name, 0.0), np.float32)]
     return [np.array(reading.node.numbers(name), np.float32)]
