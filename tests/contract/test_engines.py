@@ -262,7 +262,7 @@ from leansort.runtime import engine
 
 faulthandler.enable()  # signal handlers get a stack of their own, as under pytest
 signal.signal(signal.SIGUSR1, lambda *given: print("heard", flush=True))
-held = [engine.load(bundle.load(Path(sys.argv[1])), sys.argv[2])]
+held = [engine.load_engine(bundle.load(Path(sys.argv[1])), sys.argv[2])]
 thread = threading.Thread(target=lambda: (held.clear(), gc.collect()))
 thread.start()
 thread.join()

@@ -59,7 +59,7 @@ class TypedResult(BaseModel):
         version = tree.get("version", 1) if isinstance(tree, dict) else cls.VERSION
         if version != cls.VERSION or isinstance(version, bool):
             raise IntegrityError(f"{where}: version: got {str(version)[:40]!r}, this leansort reads {cls.VERSION}")
-        return json_documents.checked(tree, cls, where, strict=True)
+        return json_documents.validate(tree, cls, where, strict=True)
 
     def headline(self) -> dict[str, str]:
         """Return what a person wants to know first, as text by name; all fields unless a subclass knows better."""

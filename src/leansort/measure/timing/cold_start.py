@@ -38,7 +38,7 @@ def _once(command: Sequence[str]) -> tuple[float, int]:
     done = subprocess.run([sys.executable, "-I", "-S", _STARTER, *command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LeansortError(f"{' '.join(command[:6])} cannot be started: {done.stderr.strip().splitlines()[-1]}")
-    json = parse_json(done.stdout, "starter")
+    json = parse_json(done.stdout, "cold start")
     if not json["well"]:
         raise LeansortError(f"{' '.join(command[:6])} failed: {(json['said'] or 'no output').splitlines()[-1]}")
     return json["seconds"], json["peak"] * _UNIT

@@ -12,7 +12,7 @@ from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.folders.image_files import KnownNames
-from leansort.core.labels import retold
+from leansort.core.labels import count_respelled
 from leansort.core.text import table_files, text_files
 from leansort.core.text.name_lists import file_name
 from leansort.measure.accuracy.ground_truth import GroundTruth
@@ -104,7 +104,8 @@ def by_picture(answers: AnswerFile, truth: GroundTruth) -> tuple[dict[str, str],
         else:
             result[meant] = label
     notes = [
-        f"{answers.side}: {told}, {times} crop{'s' * (times > 1)}" for told, times in retold(result.values()).items()
+        f"{answers.side}: {told}, {times} crop{'s' * (times > 1)}"
+        for told, times in count_respelled(result.values()).items()
     ]
     if unknown:
         notes.append(
