@@ -34,6 +34,7 @@ from leansort.data.importing.manifest_builder import build_manifest
 from leansort.data.loading.crops import Crops
 from leansort.data.loading.decoded_cache import load_decoded
 from leansort.data.sources import folder
+from leansort.train.callbacks import EpochRecord, TrainingCallback
 from leansort.train.job import TrainingJob
 from leansort.train.loop import train
 from leansort.train.train_config import TrainConfig
@@ -146,18 +147,20 @@ def compare(root: Path, base: str) -> dict[str, list[float]]:
     others = {"usual loop": Other(usual, root, base), "timm": Other(of_timm, root, base)}
     rates: dict[str, list[float]] = {"leansort": [], **{name: [] for name in others}}
 
-    def turn(record: dict[str, Any]) -> None:
+    class Turns(TrainingCallback):
         """After each of our epochs, one of each of theirs."""
-        rates["leansort"].append(record["images_per_s"])
-        for name, epoch in others.items():
-            rates[name].append(epoch.run())
+
+        def on_epoch(self, record: EpochRecord) -> None:
+            rates["leansort"].append(record["images_per_s"])
+            for name, epoch in others.items():
+                rates[name].append(epoch.run())
 
     job = TrainingJob(
         spec=ArchSpec(base=base, classes=2), preprocess=Preprocess(size=SIZE), labels=manifest.labels,
         train=Crops(pixels, labels), val=val, config=TrainConfig(epochs=ROUNDS + 1, batch=BATCH, workers=WORKERS),
         augment=AugmentConfig(randaugment=2, erase=0.1), seeds=Seeds(0), provenance={},
     )  # fmt: skip
-    train(job, root / f"run-{base}", on_epoch=turn)
+    train(job, root / f"run-{base}", callbacks=[Turns()])
     for other in others.values():
         other.end()
     return {name: runs[1:] for name, runs in rates.items()}  # the first round starts the workers

@@ -35,10 +35,10 @@ def reference() -> str:
         parts += [f"### leansort {' '.join(command)}", "", "```text", done.stdout.rstrip(), "```", ""]
     parts += ["## Recipe", "", *_table(Recipe, "")]
     for name in sorted(plugins.list_plugins("sources")):
-        parts += [f"### data, source: {name}", "", *_table(plugins.load("sources", name).Config, "data.")]
+        parts += [f"### data, source: {name}", "", *_table(plugins.load_module("sources", name).Config, "data.")]
     parts += ["### compress.steps, every pass", "", *_table(Step, "", leave_out=("name", "settings"))]
     for name in sorted(plugins.list_plugins("passes")):
-        module = plugins.load("passes", name)
+        module = plugins.load_module("passes", name)
         first = " ".join((module.__doc__ or "").split("\n\n")[0].split())
         parts += [f"### compress.steps, pass: {name}", "", first, "", *_table(module.Config, "")]
     parts += ["## Search", "", *_table(SearchConfig, "")]

@@ -45,7 +45,9 @@ def cases() -> dict[str, ArchSpec]:
     """Every backbone found, small; code backbones in the settings they name as examples; five of timm's families."""
     specs = {}
     for name, path in sorted(plugins.list_plugins("backbones").items()):
-        examples = getattr(plugins.load("backbones", name), "EXAMPLES", {"": {}}) if path.suffix == ".py" else {"": {}}
+        examples = (
+            getattr(plugins.load_module("backbones", name), "EXAMPLES", {"": {}}) if path.suffix == ".py" else {"": {}}
+        )
         for example, options in examples.items():
             specs["-".join(filter(None, (name, example)))] = ArchSpec(base=name, classes=6, width=0.5, options=options)
     for name in TIMM:

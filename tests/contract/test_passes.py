@@ -48,7 +48,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of passes that need some; the others 
     "quantize": {"crops": 8},
 }
 PASSES = sorted(plugins.list_plugins("passes"))
-MODEL_PASSES = [name for name in PASSES if plugins.load("passes", name).STAGE == "model"]
+MODEL_PASSES = [name for name in PASSES if plugins.load_module("passes", name).STAGE == "model"]
 GRAPH_PASSES = [name for name in PASSES if name not in MODEL_PASSES]
 FEW = ("mnasnet", "mobilenetv3_small", "tiny_s", "timm:lcnet_050")
 QUICK = CompressConfig(seconds=0.02)
@@ -158,7 +158,7 @@ def test_a_graph_that_a_pass_made_is_read_again(name: str, backbone: str, tmp_pa
 
 @pytest.mark.parametrize("name", PASSES)
 def test_settings_are_strict_and_documented(name: str) -> None:
-    module = plugins.load("passes", name)
+    module = plugins.load_module("passes", name)
     with pytest.raises(UserError, match=r"steps\.1\.no_such_key: unknown key"):
         passes_api.load(name, {**SETTINGS.get(name, {}), "no_such_key": 1}, "steps.1.")
     text = module.Config.__doc__ or ""
@@ -167,7 +167,7 @@ def test_settings_are_strict_and_documented(name: str) -> None:
     assert [field for field in own if f"{field}:" not in text] == []
 
 
-@pytest.mark.parametrize("name", [name for name in PASSES if hasattr(plugins.load("passes", name), "weaker")])
+@pytest.mark.parametrize("name", [name for name in PASSES if hasattr(plugins.load_module("passes", name), "weaker")])
 def test_weaker_settings_are_settings_and_full_strength_is_no_change(name: str) -> None:
     item = load(name)
     assert item.weaker(1.0) == item

@@ -103,7 +103,7 @@ def test_every_source_is_held_to_the_contract() -> None:
 
 @pytest.mark.parametrize(("source", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
 def test_source_contract(source: str, maker: Callable[[Path], dict[str, Any]], tmp_path: Path) -> None:
-    module = plugins.load("sources", source)
+    module = plugins.load_module("sources", source)
     config = module.Config(**maker(tmp_path / "data"))
     result = module.items(config)
     assert isinstance(result.labels, LabelSet)
@@ -124,7 +124,7 @@ def test_source_contract(source: str, maker: Callable[[Path], dict[str, Any]], t
 
 @pytest.mark.parametrize(("source", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
 def test_equal_data_give_equal_manifests(source: str, maker: Callable[[Path], dict[str, Any]], tmp_path: Path) -> None:
-    module = plugins.load("sources", source)
+    module = plugins.load_module("sources", source)
     item, two = (build_manifest(module.items(module.Config(**maker(tmp_path / name))))[0] for name in "ab")
     assert item.digest == two.digest
     assert [row.image for row in item.rows] == [row.image for row in two.rows]
@@ -132,14 +132,14 @@ def test_equal_data_give_equal_manifests(source: str, maker: Callable[[Path], di
 
 @pytest.mark.parametrize("source", [name for name in CASES if name != "sample"])
 def test_what_is_not_there_is_one_clear_line(source: str, tmp_path: Path) -> None:
-    module = plugins.load("sources", source)
+    module = plugins.load_module("sources", source)
     with pytest.raises(UserError, match="nowhere") as caught:
         module.items(module.Config(path=tmp_path / "nowhere"))
     assert "\n" not in str(caught.value)
 
 
 def test_a_cifar_picture_is_what_the_archive_holds(tmp_path: Path) -> None:
-    module = plugins.load("sources", "cifar")
+    module = plugins.load_module("sources", "cifar")
     result = module.items(module.Config(**of_cifar(tmp_path)))
     with tarfile.open(tmp_path / "cifar-10-binary.tar.gz") as archive:
         data = archive.extractfile("cifar-10-batches-bin/test_batch.bin").read()  # type: ignore[union-attr]
@@ -153,7 +153,7 @@ def test_the_pickled_cifar_is_refused_and_the_other_one_named(tmp_path: Path) ->
     with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as archive:
         member = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
         archive.addfile(member, io.BytesIO(b""))
-    module = plugins.load("sources", "cifar")
+    module = plugins.load_module("sources", "cifar")
     with pytest.raises(UserError, match=r"never read; take the binary version, cifar-10-binary\.tar\.gz"):
         module.items(module.Config(path=tmp_path / "cifar-10-python.tar.gz"))
 
@@ -171,6 +171,6 @@ def test_the_pickled_cifar_is_refused_and_the_other_one_named(tmp_path: Path) ->
 )
 def test_tables_that_cannot_be_used(text: str, part: str, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(text)
-    module = plugins.load("sources", "table")
+    module = plugins.load_module("sources", "table")
     with pytest.raises(UserError, match=part):
         module.items(module.Config(path=tmp_path / "list.csv"))

@@ -22,6 +22,7 @@ from leansort.core.seeds import Seeds
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.data.loading.crops import Crops
 from leansort.data.loading.loader import Pixels
+from leansort.train.callbacks import EpochRecord, TrainingCallback, TrainingStep
 from leansort.train.job import TrainingJob
 from leansort.train.loop import TrainingInterrupted, train
 from leansort.train.train_config import DistillConfig, TrainConfig
@@ -69,11 +70,33 @@ def job(
     )  # fmt: skip
 
 
-def trained(training_job: TrainingJob, folder: Path, **more: Any) -> tuple[TrainedModel, list[Record]]:
+class Recorder(TrainingCallback):
+    """Keeps what a training tells its callbacks, and ends it after an epoch where it is told to."""
+
+    def __init__(self, stop_after: int = 0) -> None:
+        self.records, self.steps, self.closed = list[EpochRecord](), list[TrainingStep](), list[bool]()
+        self.stop_after = stop_after
+
+    def on_step(self, step: TrainingStep) -> None:
+        self.steps.append(step)
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        self.records.append(record)
+
+    def should_stop(self) -> str | None:
+        return "it is enough" if self.records and self.records[-1]["epoch"] == self.stop_after else None
+
+    def close(self, *, failed: bool) -> None:
+        self.closed.append(failed)
+
+
+def trained(
+    training_job: TrainingJob, folder: Path, callback: Recorder | None = None, **more: Any
+) -> tuple[TrainedModel, list[Record]]:
     """Train; return the model and what the epochs gave, without what the clock says."""
-    records: list[Record] = []
-    model = train(training_job, folder, on_epoch=records.append, **more)
-    return model, timeless(records)
+    recorder = callback or Recorder()
+    model = train(training_job, folder, callbacks=[recorder], **more)
+    return model, timeless(recorder.records)
 
 
 def timeless(records: Sequence[Record]) -> list[Record]:

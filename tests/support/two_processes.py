@@ -59,8 +59,7 @@ def main(out: Path) -> None:
             dropped.append((kept_bc[:4] == 0).flatten().tolist())
 
     next(module for module in network.modules() if isinstance(module, nn.Dropout)).register_forward_hook(note)
-    texts: list[str] = []
-    _, records = trained(item, out / "whole", network=network, say=texts.append)
+    _, records = trained(item, out / "whole", network=network)
     first = stopped_by_the_second(out / "broken", rank, after=17)
     again = stopped_by_the_second(out / "broken", rank, after=31, resume=True)
     trained(STEPS_IN_TURN, out / "broken", resume=True)

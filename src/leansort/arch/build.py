@@ -71,7 +71,7 @@ def _base(spec: ArchSpec) -> nn.Module:
 
 
 def _of_code(spec: ArchSpec, path: Path) -> nn.Module:
-    module = plugins.load("backbones", spec.base)
+    module = plugins.load_module("backbones", spec.base)
     try:
         made = module.spec(spec)
     except ValidationError as error:

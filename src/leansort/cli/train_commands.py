@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, printed
-from leansort.core.errors import UserError
 
 ManifestFile = Annotated[Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")]
 Cache = Annotated[
@@ -104,9 +103,8 @@ def ablate(
 
 
 def _require(tracker: str) -> None:
-    """Refuse an unknown tracker, and one that is not installed, before data are read."""
+    """Refuse an unknown tracker, one whose file is wrong, and one that is not installed, before data are read."""
     if tracker:
-        from leansort.core import plugins
+        from leansort.train import trackers
 
-        if not hasattr(plugins.load("trackers", tracker), "open"):
-            raise UserError(f"tracker: {tracker!r} has no open")
+        trackers.tracker_class(tracker)

@@ -166,7 +166,7 @@ def load(name: str, settings: Mapping[str, Any], where: str = "") -> Pass:
     Raises:
         UserError: there is no such pass, its file lacks a part, or a setting is wrong; all faults at once.
     """
-    module = plugins.load("passes", name)
+    module = plugins.load_module("passes", name)
     lacking = [part for part in ("Config", "STAGE", "apply") if not hasattr(module, part)]
     if lacking or module.STAGE not in ("model", "graph"):
         raise UserError(f"pass {name!r}: {lacking[0] if lacking else 'STAGE'} is missing or wrong in {module.__file__}")

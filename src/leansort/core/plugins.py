@@ -1,7 +1,19 @@
-"""A file's name is its kind: `backbones/mnasnet.yaml` is the backbone `mnasnet`; there is no second list.
+"""How a kind of backbone, engine, pass, source or tracker is found by its name, and its class imported and checked.
 
-Further folders are searched first: each folder named in `LEANSORT_PLUGINS` (joined by the path separator)
-may hold `backbones/`, `engines/`, `passes/`, `sources/` and `trackers/`, so one new file adds one new kind.
+A kind is found in three ways, and there is no second list of them:
+
+1. **a plugin folder**: each folder named in `LEANSORT_PLUGINS` (joined by the path separator) may hold `backbones/`,
+   `engines/`, `passes/`, `sources/` and `trackers/`; a file's name in there is the kind's name;
+2. **a file of this package**, in the folders of `PACKAGES`;
+3. **an entry point** of an installed distribution, in the group `leansort.backbones`, `leansort.engines`,
+   `leansort.passes`, `leansort.sources` or `leansort.trackers`; its name is the kind's name, and it points to a class.
+
+Where a name exists twice, the way further up wins, and it is said. A folder is named for this very run, so it may put
+another kind in the place of one of ours. A distribution may not: it is often installed for the sake of something else,
+and recipes and models that name our kind must mean it on every machine. Two distributions with one name are refused
+where that name is used, since the order of installed distributions means nothing.
+
+Names are listed without importing anything. A file or distribution that is broken harms only who uses it.
 """
 
 from __future__ import annotations
@@ -10,10 +22,19 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from leansort.core.errors import not_one_of
+from leansort.core import plugin_checks
+from leansort.core.errors import LeansortError, UserError, not_one_of
+from leansort.core.process.console import say
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 # Engines stand on two floors: those of a robot, and those that import torch.
 PACKAGES = {
@@ -23,47 +44,180 @@ PACKAGES = {
     "sources": ("data.sources",),
     "trackers": ("train.trackers",),
 }
+SINGULAR = {"passes": "pass"}
 _HERE = Path(__file__).parent.parent
+_said: set[str] = set()
+T = TypeVar("T")
 
 
-def _folders(group: str) -> list[Path]:
-    own = [_HERE.joinpath(*package.split(".")) for package in PACKAGES[group]]
-    extra = os.environ.get("LEANSORT_PLUGINS", "")
-    return [Path(folder) / group for folder in extra.split(os.pathsep) if folder] + own
+@dataclass(frozen=True)
+class Plugin:
+    """A kind that was found by its name and not imported yet.
+
+    Attributes:
+        group: `backbones`, `engines`, `passes`, `sources` or `trackers`.
+        name: of the kind.
+        path: its file; None for an entry point.
+        entry_points: those of this name, of one distribution each; empty for a file.
+    """
+
+    group: str
+    name: str
+    path: Path | None = None
+    entry_points: tuple[EntryPoint, ...] = ()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a file of this package."""
+        return self.path is not None and self.path.is_relative_to(_HERE)
+
+    @property
+    def suffix(self) -> str:
+        """`.py`, `.yaml`, or empty for an entry point."""
+        return self.path.suffix if self.path else ""
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, for people: `leansort`, a file, or a distribution with its version."""
+        if self.is_own:
+            return "leansort"
+        return str(self.path) if self.path else " and ".join(map(_distribution, self.entry_points))
+
+    @property
+    def what(self) -> str:
+        """How errors name it: `pass 'prune'`."""
+        return f"{singular(self.group)} {self.name!r}"
 
 
-def list_plugins(group: str) -> dict[str, Path]:
-    """Return every kind of a group by name, the user's folders taking precedence."""
-    kinds: dict[str, Path] = {}
-    for folder in _folders(group):
-        for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-            if path.suffix in (".py", ".yaml") and not path.name.startswith(("_", ".")):
-                kinds.setdefault(path.stem, path)
+def singular(group: str) -> str:
+    """One of a group: `pass` of `passes`."""
+    return SINGULAR.get(group, group.removesuffix("s"))
+
+
+def list_plugins(group: str) -> dict[str, Plugin]:
+    """Return every kind of a group by name, without importing any; what is hidden is said once."""
+    kinds: dict[str, Plugin] = {}
+    for plugin in _all_found(group):
+        first = kinds.setdefault(plugin.name, plugin)
+        if first is not plugin:
+            _say_once(f"warning: {plugin.what} of {plugin.origin} is hidden by that of {first.origin}")
     return kinds
 
 
-def path_of(group: str, name: str) -> Path:
-    """Return the file of one kind.
+def find(group: str, name: str) -> Plugin:
+    """Return one kind. Installed distributions are looked through only where no file has the name.
 
     Raises:
         UserError: there is no such kind; the message lists those found.
     """
-    kinds = list_plugins(group)
-    if name not in kinds:
-        raise not_one_of(group.removesuffix("s"), name, kinds)
-    return kinds[name]
+    files = [plugin for plugin in _files(group) if plugin.name == name]
+    if not files:
+        kinds = list_plugins(group)
+        if name not in kinds:
+            raise not_one_of(singular(group), name, kinds)
+        return kinds[name]
+    for hidden in files[1:]:
+        _say_once(f"warning: {hidden.what} of {hidden.origin} is hidden by that of {files[0].origin}")
+    return files[0]
 
 
-def load(group: str, name: str) -> ModuleType:
-    """Import the module of one kind.
+def load(group: str, name: str, base: type[T]) -> type[T]:
+    """Import the class of one kind and hold it to what its base class asks for.
+
+    Args:
+        group: `backbones`, `engines`, `passes`, `sources` or `trackers`.
+        name: of the kind.
+        base: that the class derives from.
 
     Raises:
-        UserError: there is no such kind.
+        UserError: there is no such kind, it cannot be imported, its file has no class or several, or the class lacks
+            an attribute or has one of a wrong type. The message names the file, what is wrong and what is allowed.
+        MissingExtraError: a library that it needs is not installed.
     """
-    path = path_of(group, name)
-    if path.is_relative_to(_HERE):
+    return load_class(find(group, name), base)
+
+
+def load_class(plugin: Plugin, base: type[T]) -> type[T]:
+    """Import the class of a kind that was found; see `load`."""
+    if len(plugin.entry_points) > 1:
+        raise UserError(f"{plugin.what} is in several distributions, {plugin.origin}; uninstall all but one of them")
+    try:
+        value = plugin.entry_points[0].load() if plugin.entry_points else _module(plugin)
+    except LeansortError:
+        raise
+    except Exception as error:  # whatever a plugin's own code raises
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise UserError(f"{plugin.what} of {plugin.origin} cannot be imported: {text}") from error
+    found = plugin_checks.only_class(value, base) if isinstance(value, ModuleType) else value
+    if isinstance(found, str):
+        raise UserError(f"{plugin.what} of {plugin.origin}: {found}")
+    if not plugin.is_own and (fault := plugin_checks.fault(found, base)):
+        raise UserError(f"{plugin.what} of {plugin.origin}: {fault}")
+    return cast("type[T]", found)  # which `fault` has seen
+
+
+def path_of(group: str, name: str) -> Path:
+    """Return the file of one kind; see `find`."""
+    path = find(group, name).path
+    assert path is not None
+    return path
+
+
+def load_module(group: str, name: str) -> ModuleType:
+    """Import the module of one kind; see `find`."""
+    return _module(find(group, name))
+
+
+def load_all(group: str, base: type[T]) -> dict[str, type[T]]:
+    """Return the class of every kind of a group; those that cannot be used are left out, which is said once."""
+    classes: dict[str, type[T]] = {}
+    for name, plugin in sorted(list_plugins(group).items()):
+        try:
+            classes[name] = load_class(plugin, base)
+        except LeansortError as error:
+            _say_once(f"warning: left out: {error}")
+    return classes
+
+
+def _all_found(group: str) -> Iterator[Plugin]:
+    """Every kind, those that win first."""
+    yield from _files(group)
+    by_name: dict[str, list[EntryPoint]] = {}
+    for point in _entry_points(group):
+        by_name.setdefault(point.name, []).append(point)
+    for name, points in by_name.items():
+        yield Plugin(group, name, entry_points=tuple(points))
+
+
+def _files(group: str) -> Iterator[Plugin]:
+    extra = [Path(folder) / group for folder in os.environ.get("LEANSORT_PLUGINS", "").split(os.pathsep) if folder]
+    own = [_HERE.joinpath(*package.split(".")) for package in PACKAGES[group]]
+    for folder in (*extra, *own):
+        for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+            if path.suffix in (".py", ".yaml") and not path.name.startswith(("_", ".")):
+                yield Plugin(group, path.stem, path)
+
+
+@cache
+def _entry_points(group: str) -> tuple[EntryPoint, ...]:
+    """All of a group; a distribution that lies on the path twice counts once."""
+    from importlib.metadata import entry_points  # here, since a robot that runs our engines never needs it
+
+    points = entry_points(group=f"leansort.{group}")
+    return tuple({(point.name, point.value, _distribution(point)): point for point in points}.values())
+
+
+def _distribution(point: EntryPoint) -> str:
+    dist = point.dist
+    return f"the distribution {dist.name} {dist.version}" if dist else f"the entry point {point.value}"
+
+
+def _module(plugin: Plugin) -> ModuleType:
+    path = plugin.path
+    assert path is not None
+    if plugin.is_own:
         return importlib.import_module(".".join(["leansort", *path.relative_to(_HERE).with_suffix("").parts]))
-    return _from_file(f"leansort_plugins.{group}.{name}", path)
+    return _from_file(f"leansort_plugins.{plugin.group}.{plugin.name}", path)
 
 
 def _from_file(module_name: str, path: Path) -> ModuleType:
@@ -74,5 +228,15 @@ def _from_file(module_name: str, path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]  # a broken file is broken the next time as well
+        raise
     return module
+
+
+def _say_once(line: str) -> None:
+    if line not in _said:
+        _said.add(line)
+        say(line)

@@ -168,7 +168,7 @@ def _is_repeatable(fault: str, steps: Sequence[dict[str, Any]], done: subprocess
 def _key(bundle: Bundle, engine: str, how: _TrialSettings) -> Any:
     name = engines.parse_engine(engine)[0]
     path = plugins.path_of("engines", name)
-    library, version = plugins.load("engines", name).REQUIRES, ""
+    library, version = plugins.load_module("engines", name).REQUIRES, ""
     with suppress(importlib.metadata.PackageNotFoundError):
         version = importlib.metadata.version(library)
     return [

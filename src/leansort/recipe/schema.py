@@ -221,7 +221,7 @@ def source_config(data: dict[str, Any], **more: Any) -> tuple[types.ModuleType, 
     Raises:
         UserError: no such source, or a key is wrong.
     """
-    module = plugins.load("sources", str(data["source"]))
+    module = plugins.load_module("sources", str(data["source"]))
     settings = {key: value for key, value in more.items() if key in module.Config.model_fields}
     own = {key: value for key, value in data.items() if key not in COMMON}
     return module, module.Config.model_validate(settings | own)
@@ -247,7 +247,9 @@ def data_faults(data: Any, out: Path = Path()) -> list[str]:
     try:
         source_config(data, path=out, out=out)
     except ValidationError as error:
-        faults += yaml_config.validation_faults(error, plugins.load("sources", str(data["source"])).Config, "data.")
+        faults += yaml_config.validation_faults(
+            error, plugins.load_module("sources", str(data["source"])).Config, "data."
+        )
     except LeansortError as error:
         faults.append(f"data.{error}")
     try:

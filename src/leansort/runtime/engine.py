@@ -106,7 +106,7 @@ def profile_layers(
 def _module(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[ModuleType, Any]:
     engine, given = parse_engine(engine or default_engine(bundle))
     config = config | given  # what stands behind the name was said on purpose
-    module = plugins.load("engines", engine)
+    module = plugins.load_module("engines", engine)
     unknown = sorted(set(config) - set(module.Config.model_fields))
     if unknown:
         raise UserError(f"engine {engine}: no setting {unknown[0]!r}; it has {sorted(module.Config.model_fields)}")
@@ -191,7 +191,7 @@ def is_proven(engine: str) -> bool:
     Raises:
         UserError: no such engine.
     """
-    return bool(getattr(plugins.load("engines", parse_engine(engine)[0]), "PROVEN", False))
+    return bool(getattr(plugins.load_module("engines", parse_engine(engine)[0]), "PROVEN", False))
 
 
 def can_run(bundle: Bundle, engine: str) -> bool:
@@ -221,11 +221,11 @@ def engines_reading(graph_format: str) -> list[str]:
     return [
         name
         for name in sorted(plugins.list_plugins("engines"))
-        if graph_format in plugins.load("engines", name).FORMATS
+        if graph_format in plugins.load_module("engines", name).FORMATS
     ]
 
 
 def installed_engines(graph_format: str = "") -> list[str]:
     """The engines whose libraries are installed; those that read a bundle format where one is given."""
     names = engines_reading(graph_format) if graph_format else sorted(plugins.list_plugins("engines"))
-    return [name for name in names if importlib.util.find_spec(plugins.load("engines", name).REQUIRES)]
+    return [name for name in names if importlib.util.find_spec(plugins.load_module("engines", name).REQUIRES)]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from leansort.arch.trained_model import load_tensors, save_tensors
 from leansort.core.errors import IntegrityError, UserError
 from leansort.core.files import json_documents
+from leansort.train.callbacks import EpochRecord
 from leansort.train.ema import WeightAverage
 
 _GROUP = "group-"
@@ -40,18 +41,18 @@ class TrainingProgress:
     epoch: int = 0
     best: float = -1.0
     best_epoch: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[EpochRecord] = field(default_factory=list)
     batch: int = 0
     losses: list[float] = field(default_factory=list)
     scaler: dict[str, Any] = field(default_factory=dict)
     ranks: int = 1
     compiled: bool | None = None
 
-    def add(self, record: dict[str, Any]) -> bool:
+    def add(self, record: EpochRecord) -> bool:
         """Note an epoch that is done; return whether it is the best so far."""
-        self.epoch, self.batch, self.losses = record["epoch"], 0, []
+        self.epoch, self.batch, self.losses = int(record["epoch"]), 0, []
         self.history.append(record)
-        is_best: bool = record["val_macro_f1"] > self.best
+        is_best = record["val_macro_f1"] > self.best
         if is_best:
             self.best, self.best_epoch = record["val_macro_f1"], self.epoch
         return is_best

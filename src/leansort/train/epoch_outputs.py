@@ -1,22 +1,18 @@
-"""What a run leaves behind after each epoch: the best model, the checkpoint, the metrics, and what trackers want."""
+"""What a run leaves behind after each epoch: the best model, the checkpoint, the metrics and TensorBoard's file."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.core.files import atomic_io
 from leansort.train import checkpoint
+from leansort.train.callbacks import EpochRecord
 from leansort.train.checkpoint import TrainingProgress, TrainingState
 from leansort.train.job import TrainingJob
-
-EpochRecord = dict[str, Any]
-Tracker = Callable[[EpochRecord], None]
 
 
 def write_epoch(

@@ -8,7 +8,7 @@ through the same steps, since each waits for the others in every one; the first 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,16 +22,18 @@ from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.timm_models import networks
 from leansort.arch.trained_model import TrainedModel, normalize
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.process.console import say
 from leansort.core.seeds import Seeds
 from leansort.data.augmentation.epochs import EpochAugmentation
 from leansort.data.augmentation.mixing import mix_batch
 from leansort.data.loading.class_balance import class_weights
 from leansort.data.loading.loader import AugmentedCrops, train_loader
 from leansort.train import checkpoint
+from leansort.train.callbacks import EpochRecord, TrainingCallback, TrainingStep, opened
 from leansort.train.checkpoint import TrainingProgress, TrainingState
 from leansort.train.distillation.teacher_loss import Distillation, Key, Student, Teacher
 from leansort.train.ema import WeightAverage
-from leansort.train.epoch_outputs import EpochRecord, Tracker, write_epoch
+from leansort.train.epoch_outputs import write_epoch
 from leansort.train.hardware import compile_choice
 from leansort.train.hardware.device import Fabric, devices, scaler
 from leansort.train.interrupt import StopRequest, catch_stop_signals
@@ -39,8 +41,6 @@ from leansort.train.job import TrainingJob
 from leansort.train.losses import TrainingLoss
 from leansort.train.optim import build_optimizer, learning_rate
 from leansort.train.validation import evaluate, evaluate_flipped
-
-OnStep = Callable[[int, int, int, float], None]
 
 
 class TrainingInterrupted(LeansortError):
@@ -56,10 +56,7 @@ def train(
     network: nn.Module | None = None,
     teachers: Sequence[Teacher] = (),
     resume: bool = False,
-    on_epoch: Callable[[EpochRecord], None] | None = None,
-    on_step: OnStep | None = None,
-    say: Callable[[str], None] | None = None,
-    trackers: Sequence[Tracker] = (),
+    callbacks: Sequence[TrainingCallback] = (),
 ) -> TrainedModel:
     """Train a network and keep its best epoch.
 
@@ -69,18 +66,16 @@ def train(
         network: what to begin with, of `job.spec`; None draws it.
         teachers: to learn from, as `job.distill` says.
         resume: go on from `last.safetensors`.
-        on_epoch: called with each epoch's record (epoch, loss, val_macro_f1, lr, seconds, images_per_s, waited).
-        on_step: called with (epoch, batch, batches of the epoch, mean loss so far), twice a second at most.
-        say: told what was decided on the way.
-        trackers: get each record, too.
+        callbacks: follow the training, in the first process; one of them may end it after an epoch.
 
     Returns:
         The model of the epoch with the highest val macro-F1.
 
     Raises:
         UserError: `resume` without a checkpoint, or with one of another recipe, data set, seed or number of processes;
-            `freeze` with a network that has no classifier; `compile: on` where nothing can be compiled.
-        Interrupted: Ctrl-C or SIGTERM came; the checkpoint holds the step that was done last.
+            `freeze` with a network that has no classifier; `compile: on` where nothing can be compiled; a callback
+            that cannot begin.
+        TrainingInterrupted: Ctrl-C or SIGTERM came; the checkpoint holds the step that was done last.
         LeansortError: the loss is no number any more.
     """
     fabric = devices(job.config)
@@ -88,23 +83,26 @@ def train(
     run = _Run(job, fabric, network or build(job.spec, job.seeds), teachers)
     last = folder / "last.safetensors"
     progress = run.resume(last) if resume else TrainingProgress(ranks=fabric.world_size)
-    run.compile(progress, say if speaks else None)
-    with catch_stop_signals() as stop:
-        while progress.epoch < job.config.epochs and not _is_spent(progress, job):
-            record = run.epoch(progress, stop, on_step if speaks else None)
-            if not record:
+    with opened(callbacks if speaks else ()) as followers:
+        run.compile(progress)
+        with catch_stop_signals() as stop:
+            while progress.epoch < job.config.epochs and not _is_spent(progress, job):
+                record = run.epoch(progress, stop, followers)
+                if not record:
+                    if speaks:
+                        checkpoint.save(last, run.state, progress, job.identity)
+                    fabric.barrier()  # torchrun ends all processes as soon as one has ended: not before it is saved
+                    where = f"training stopped in epoch {progress.epoch + 1}"
+                    raise TrainingInterrupted(f"{where}, saved; go on with --resume")
+                best = progress.add(record)
                 if speaks:
-                    checkpoint.save(last, run.state, progress, job.identity)
-                fabric.barrier()  # torchrun ends all processes as soon as one has ended: not before it is saved
-                raise TrainingInterrupted(f"training stopped in epoch {progress.epoch + 1}, saved; go on with --resume")
-            best = progress.add(record)
-            if speaks:
-                write_epoch(job, folder, run.state, progress, best=best)
-                for track in (*trackers, *([on_epoch] if on_epoch else [])):
-                    track(record)
-            fabric.barrier()
-        if run._any(stop):  # while val was scored the last time; what comes behind this training is not wanted either
-            raise TrainingInterrupted("training is finished and saved; stopped before what comes next")
+                    write_epoch(job, folder, run.state, progress, best=best)
+                followers.on_epoch(record)
+                fabric.barrier()
+                if fabric.broadcast(followers.should_stop()) is not None:  # as the first process says, for all
+                    break
+            if run._any(stop):  # while val was scored the last time; what comes next is not wanted either
+                raise TrainingInterrupted("training is finished and saved; stopped before what comes next")
     return trained_models.load(folder, fitting=False)  # what was just written
 
 
@@ -164,14 +162,14 @@ class _Run:
             scales.load_state_dict(progress.scaler)
         return progress
 
-    def compile(self, progress: TrainingProgress, say: Callable[[str], None] | None) -> None:
+    def compile(self, progress: TrainingProgress) -> None:
         """Compile the network if it is to be; a resumed run keeps to what was decided at its start."""
         if progress.compiled is None:
-            progress.compiled = self.fabric.broadcast(self._compiles(say))
+            progress.compiled = self.fabric.broadcast(self._compiles())
         if progress.compiled:
             self.network.compile()
 
-    def epoch(self, progress: TrainingProgress, stop: StopRequest, on_step: OnStep | None) -> EpochRecord:
+    def epoch(self, progress: TrainingProgress, stop: StopRequest, followers: TrainingCallback) -> EpochRecord:
         """Train an epoch from where `progress` stands; stops early, with `progress` up to date, once `stop` is set."""
         config, number, started = self.job.config, progress.epoch, time.perf_counter()
         order = self.sampler.begin(number, progress.batch)
@@ -189,8 +187,7 @@ class _Run:
             progress.batch, seen = progress.batch + 1, seen + len(keys)
             if time.perf_counter() - text > 0.5:
                 text, mean = time.perf_counter(), self._number(total, number) / (before + seen)
-                if on_step:
-                    on_step(number + 1, progress.batch, len(self.sampler), mean)
+                followers.on_step(TrainingStep(number + 1, progress.batch, len(self.sampler), mean))
             if self._ends(progress.batch - 1) and self._any(stop):
                 progress.losses, progress.scaler = self._losses(total, number), self._scaler()
                 return {}
@@ -311,7 +308,7 @@ class _Run:
         item = scaler(self.fabric)
         return {} if item is None else dict(item.state_dict())
 
-    def _compiles(self, say: Callable[[str], None] | None) -> bool:
+    def _compiles(self) -> bool:
         config = self.job.config
         if config.compile == "off" or (config.compile == "auto" and self.fabric.device.type == "cpu"):
             return False
@@ -327,8 +324,7 @@ class _Run:
             compile_choice.require(self.network.train(), step)
             return True
         choice = compile_choice.measure_compile(self.network.train(), step, config.epochs * len(self.sampler))
-        if say:
-            say(str(choice))
+        say(str(choice))
         return choice.pays
 
 

@@ -93,9 +93,9 @@ def test_plugins_are_found_by_file_name(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "engines").mkdir()
     (tmp_path / "engines" / "mine.py").write_text("VALUE = 7\n")
     monkeypatch.setenv("LEANSORT_PLUGINS", str(tmp_path))
-    assert plugins.load("engines", "mine").VALUE == 7
+    assert plugins.load_module("engines", "mine").VALUE == 7
     with pytest.raises(UserError, match=r"engine: got 'mien'.*did you mean 'mine'"):
-        plugins.load("engines", "mien")
+        plugins.load_module("engines", "mien")
 
 
 def manifest(root: Path, labels: str = "ab") -> Manifest:

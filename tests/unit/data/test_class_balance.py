@@ -81,8 +81,7 @@ def minority_recall(tmp_path: Path, **balance: Any) -> float:
     data, val = crops([300, 60], 0), crops([150, 150], 1)
     spec = ArchSpec(base="mnasnet", classes=2, width=0.25, dropout=0.0)
     job = TrainingJob(spec, preprocess, labels, data, val, config, plain, Seeds(0), {})
-    records: list[dict[str, Any]] = []
-    train(job, tmp_path, on_epoch=records.append)
+    train(job, tmp_path)
     model = trained_model.load(tmp_path).network()
     out = compute_logits(model, preprocess, eval_batches(val.pixels, 64)).argmax(1).numpy()
     rare = next(

@@ -38,7 +38,19 @@ from leansort.train.hardware.device import Fabric, devices, precision
 from leansort.train.interrupt import catch_stop_signals
 from leansort.train.optim import build_optimizer
 from leansort.train.train_config import DistillConfig, TrainConfig
-from tests.support.jobs import AS_THEY_ARE, NORMED, PLAIN, job, kept, pressed, require_equal, stopped, timeless, trained
+from tests.support.jobs import (
+    AS_THEY_ARE,
+    NORMED,
+    PLAIN,
+    Recorder,
+    job,
+    kept,
+    pressed,
+    require_equal,
+    stopped,
+    timeless,
+    trained,
+)
 
 MIXED = AugmentConfig(mixup=0.4, cutmix=1.0)
 
@@ -375,13 +387,12 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
 def test_what_is_shown_on_the_way_goes_on_after_resuming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=itertools.count().__next__))
     item = job(epochs=1)
-    whole: list[tuple[int, int, int, float]] = []
-    trained(item, tmp_path / "whole", on_step=lambda *text: whole.append(text))
+    whole, rest = Recorder(), Recorder()
+    trained(item, tmp_path / "whole", whole)
     stopped(item, tmp_path / "broken", 30)
-    rest: list[tuple[int, int, int, float]] = []
-    trained(item, tmp_path / "broken", resume=True, on_step=lambda *text: rest.append(text))
-    assert [text[:3] for text in whole] == [(1, batch, 8) for batch in range(1, 9)]
-    assert rest == whole[4:]
+    trained(item, tmp_path / "broken", rest, resume=True)
+    assert [(step.epoch, step.batch, step.batches) for step in whole.steps] == [(1, batch, 8) for batch in range(1, 9)]
+    assert rest.steps == whole.steps[4:]
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
@@ -624,17 +635,18 @@ def test_compiling_is_measured_decided_said_and_kept(monkeypatch: pytest.MonkeyP
         return choice
 
     monkeypatch.setattr(compile_choice, "measure_compile", fake)
+    monkeypatch.setattr(loop, "say", texts.append)
     monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
     fabric = devices(item.config)
     run = loop._Run(item, fabric, build(item.spec), [])
     on_cpu = TrainingProgress()
-    run.compile(on_cpu, texts.append)
+    run.compile(on_cpu)
     assert (on_cpu.compiled, asked, texts) == (False, [], [])  # there it is not worth the wait
     run.fabric, progress = elsewhere(fabric), TrainingProgress()
-    run.compile(progress, texts.append)
+    run.compile(progress)
     assert (progress.compiled, asked, texts) == (saves, [5 * 8], [str(choice)])
     assert compiled == ([run.network] if saves else [])
-    run.compile(progress, texts.append)  # as a resumed run does: it is not measured again, and comes out the same
+    run.compile(progress)  # as a resumed run does: it is not measured again, and comes out the same
     assert (len(asked), len(texts), len(compiled)) == (1, 1, 2 * saves)
 
 

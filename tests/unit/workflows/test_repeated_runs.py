@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -13,8 +12,7 @@ import torch
 
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel, save_tensors
-from leansort.core import plugins
-from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError, UserError
+from leansort.core.errors import IntegrityError, UserError
 from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
@@ -23,7 +21,6 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.text import text_files
 from leansort.measure.confidence import MeanInterval, mean_interval, t95
 from leansort.recipe.schema import Recipe, validate_recipe
-from leansort.train import trackers
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.training import ablation, ablation_variants, cross_validation, refit, run_group
 from leansort.workflows.training.run_group import RunGroup, TrainingResult
@@ -208,64 +205,6 @@ def test_variants_that_cannot_be_compared(content: str, part: str, tmp_path: Pat
     (tmp_path / "v.yaml").write_text(content)
     with pytest.raises(UserError, match=part):
         ablation_variants.resolve_variants(tmp_path / "r.yaml", tmp_path / "v.yaml")
-
-
-class Faulty:
-    """A tracker that fails always, and notes what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[Any] = []
-
-    def __call__(self, record: dict[str, Any]) -> None:
-        self.asked.append(record)
-        raise LeansortError("server is gone")
-
-    def close(self, *, failed: bool) -> None:
-        self.asked.append(failed)
-
-
-@pytest.fixture
-def faulty(monkeypatch: pytest.MonkeyPatch) -> Faulty:
-    item = Faulty()
-    module = type("Module", (), {"open": staticmethod(lambda run, folder, recipe: item)})
-    monkeypatch.setattr(plugins, "load", lambda group, name: module)
-    return item
-
-
-def test_a_failing_tracker_is_said_once_and_stops_nothing(faulty: Faulty, tmp_path: Path) -> None:
-    texts: list[str] = []
-    with trackers.open_tracker("faulty", "run", tmp_path, {}, texts.append) as [track]:
-        track({"epoch": 1})
-        track({"epoch": 2})
-    assert faulty.asked == [{"epoch": 1}, {"epoch": 2}, False]
-    assert len(texts) == 1
-    assert "server is gone; training goes on" in texts[0]
-
-
-def test_a_tracker_hears_of_a_failed_run_and_follows_the_first_process_only(
-    faulty: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(ZeroDivisionError), trackers.open_tracker("faulty", "run", tmp_path, {}, print):
-        _ = 1 / 0
-    assert faulty.asked == [True]
-    monkeypatch.setenv("RANK", "1")
-    with trackers.open_tracker("faulty", "run", tmp_path, {}, print) as followers:
-        assert followers == []
-
-
-@pytest.mark.parametrize("name", sorted(plugins.list_plugins("trackers")))
-def test_each_tracker_names_its_extra_where_it_is_not_installed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, name, None)  # what Python takes for "not there"
-    monkeypatch.delitem(sys.modules, f"leansort.train.trackers.{name}", raising=False)
-    with pytest.raises(MissingExtraError, match=rf"leansort\[{name}\]"):
-        plugins.load("trackers", name)
-
-
-def test_a_resumed_run_keeps_its_name_at_the_tracker(tmp_path: Path) -> None:
-    assert trackers.read_run_id(tmp_path, "wandb") is None
-    trackers.write_run_id(tmp_path, "wandb", "abc")
-    trackers.write_run_id(tmp_path, "mlflow", "d")
-    assert (trackers.read_run_id(tmp_path, "wandb"), trackers.read_run_id(tmp_path, "mlflow")) == ("abc", "d")
 
 
 def test_a_folder_is_gone_on_with_only_on_request_and_by_the_same_recipe(tmp_path: Path) -> None:

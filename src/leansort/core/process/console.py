@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from leansort.core.process.distributed import is_first_process
 from leansort.core.text.escaping import printable
@@ -34,10 +33,15 @@ def say(text: str) -> None:
         print(printable(text), file=sys.stderr, flush=True)
 
 
+def shows_bars() -> bool:
+    """Whether a person watches a terminal that bars may be drawn on."""
+    return not _hushed.get() and sys.stderr.isatty() and is_first_process()
+
+
 @contextmanager
 def bar(title: str) -> Iterator[Advance]:
     """Show progress of work that calls `advance(done, all)`."""
-    if _hushed.get() or not (sys.stderr.isatty() and is_first_process()):
+    if not shows_bars():
         yield _lines(title)
         return
     from rich.console import Console
@@ -59,41 +63,3 @@ def _lines(title: str, every_s: float = 10.0) -> Advance:
             say(f"{title}: {done}/{total}")
 
     return advance
-
-
-@contextmanager
-def epochs(
-    total: int,
-) -> Iterator[tuple[Callable[[int, int, int, float], None] | None, Callable[[dict[str, Any]], None]]]:
-    """Show a training: a bar below the epochs' lines on a terminal, the lines alone elsewhere.
-
-    Yields:
-        What to call with (epoch, batch, batches, mean loss), None where nobody sees it, and with each record.
-    """
-    records: list[dict[str, Any]] = []
-
-    def line(record: dict[str, Any]) -> str:
-        records.append(record)
-        seconds = [item["seconds"] for item in records]
-        left = sum(seconds) / len(seconds) * (total - record["epoch"])
-        judged = f"  val macro-F1 {record['val_macro_f1']:.4f}" if "val_macro_f1" in record else ""
-        flipped = f" (flipped {record['val_macro_f1_tta']:.4f})" if "val_macro_f1_tta" in record else ""
-        return (
-            f"epoch {record['epoch']}/{total}  loss {record['loss']:.3f}{judged}"
-            f"{flipped}  {record['images_per_s']:.0f} images/s  {left / 60:.1f} min left"
-        )
-
-    if _hushed.get() or not (sys.stderr.isatty() and is_first_process()):
-        yield None, lambda record: say(line(record))
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("", total=None)
-
-        def on_step(epoch: int, done: int, batches: int, loss: float) -> None:
-            shown.update(task, completed=done, total=batches, description=f"epoch {epoch}  loss {loss:.3f}")
-
-        yield on_step, lambda record: shown.console.print(line(record), highlight=False)

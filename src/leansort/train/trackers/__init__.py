@@ -1,4 +1,4 @@
-"""Where else a run's epochs go: one file a tracker, found by its name, each with an `open`.
+"""Where else a run's epochs go: one file a tracker, found by its name, with a class derived from `Tracker`.
 
 The run's own record is `metrics.jsonl`; a tracker is a copy for people. So one that cannot be opened is said before
 training begins, and one that fails on the way is said once and does not stop the training.
@@ -7,35 +7,18 @@ training begins, and one that fails on the way is said once and does not stop th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from leansort.core import plugins
-from leansort.core.errors import LeansortError, MissingExtraError
+from leansort.core.errors import LeansortError, MissingExtraError, UserError
 from leansort.core.files import atomic_io, json_documents
-from leansort.core.process.distributed import is_first_process
+from leansort.core.process.console import say
+from leansort.train.callbacks import EpochRecord, Tracker, TrainingCallback, TrainingStep
 
-Say = Callable[[str], None]
-
-
-class Tracker(Protocol):
-    """Follows one run; each file of this folder has `open(run, folder, recipe) -> Tracker`.
-
-    `run` names the run, `folder` is the run's own and may be written to, `recipe` is plain data and stays as it is.
-    `open` goes on with the run that the same folder was opened for before, if it was. A tracker is used by one thread
-    of one process; it gets the records in order, leaves them as they are, and raises LeansortError alone.
-    """
-
-    def __call__(self, record: dict[str, Any]) -> None:
-        """Take an epoch's record: numbers by name, `epoch` among them."""
-        ...
-
-    def close(self, *, failed: bool) -> None:
-        """End the run; called once, whatever happened, and after it nothing else."""
-        ...
+T = TypeVar("T")
 
 
 def library(module: str, extra: str) -> ModuleType:
@@ -57,7 +40,7 @@ def read_run_id(folder: Path, tracker: str) -> str | None:
 
 
 def write_run_id(folder: Path, tracker: str, name: str) -> None:
-    """Write what `kept_id` reads."""
+    """Write what `read_run_id` reads."""
     atomic_io.write_json(folder / "tracked.json", {**_kept_ids(folder), tracker: name})
 
 
@@ -66,52 +49,83 @@ def _kept_ids(folder: Path) -> dict[str, Any]:
     return json_documents.read(path, dict[str, Any], "tracker") if path.exists() else {}
 
 
-@contextmanager
-def open_tracker(name: str, run: str, folder: Path, recipe: dict[str, Any], say: Say) -> Iterator[list[Tracker]]:
-    """Open a tracker for a run and close it afterwards.
+def tracker_class(name: str) -> type[Tracker]:
+    """Find a tracker.
+
+    Raises:
+        UserError: there is no such tracker, or its file is wrong.
+        MissingExtraError: its library is not installed.
+    """
+    return plugins.load("trackers", name, Tracker)
+
+
+def follow(name: str, run: str, folder: Path, recipe: dict[str, Any]) -> list[TrainingCallback]:
+    """Return the tracker of a run, which begins when the training does; nothing where `name` is empty.
 
     Args:
-        name: of the tracker; empty for none.
+        name: of the tracker.
         run: names the run.
         folder: the run's own.
         recipe: the resolved recipe.
-        say: told when a record could not be tracked.
-
-    Yields:
-        The tracker, or nothing where there is none, or where another process follows the run.
 
     Raises:
-        UserError: no such tracker, or it cannot be opened as things are.
+        UserError: there is no such tracker, or its file is wrong.
         MissingExtraError: its library is not installed.
     """
-    if not name or not is_first_process():
-        yield []
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    tracker = _Patient(name, plugins.load("trackers", name).open(run, folder, recipe), say)
-    failed = True
-    try:
-        yield [tracker]
-        failed = False
-    finally:
-        tracker.close(failed=failed)
+    return [HarmlessTracker(name, tracker_class(name)(run, folder, recipe))] if name else []
 
 
-class _Patient:
-    """A tracker whose failures are said once and do no harm."""
+class HarmlessTracker(TrainingCallback):
+    """A tracker whose failures on the way are said once and do no harm.
 
-    def __init__(self, name: str, inner: Tracker, say: Say) -> None:
-        self._name, self._inner, self._say = name, inner, say
+    Args:
+        name: of the tracker.
+        inner: the tracker.
+    """
 
-    def __call__(self, record: dict[str, Any]) -> None:
-        self._try(lambda: self._inner(dict(record)))
+    def __init__(self, name: str, inner: Tracker) -> None:
+        self._name, self._inner, self._failed = name, inner, False
+
+    def open(self) -> None:
+        """Begin.
+
+        Raises:
+            UserError: the tracker cannot be opened as things are.
+        """
+        self._inner.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._inner.open()
+        except LeansortError:
+            raise
+        except Exception as error:  # of a library that somebody else's tracker rests on
+            raise UserError(f"tracker {self._name}: {_line(error)}") from error
+
+    def on_step(self, step: TrainingStep) -> None:
+        """Pass the state on."""
+        self._try(lambda: self._inner.on_step(step))
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Pass a copy of the record on."""
+        self._try(lambda: self._inner.on_epoch(dict(record)))
+
+    def should_stop(self) -> str | None:
+        """Ask; a tracker that fails lets the training go on."""
+        return self._try(self._inner.should_stop)
 
     def close(self, *, failed: bool) -> None:
+        """End."""
         self._try(lambda: self._inner.close(failed=failed))
 
-    def _try(self, call: Callable[[], None]) -> None:
+    def _try(self, call: Callable[[], T]) -> T | None:
         try:
-            call()
-        except LeansortError as error:
-            self._say(f"warning: {self._name}: {error}; training goes on, metrics.jsonl has every epoch")
-            self._say = lambda _: None
+            return call()
+        except Exception as error:  # a training of hours does not end for the sake of a copy of its numbers
+            if not self._failed:
+                say(f"warning: {self._name}: {_line(error)}; training goes on, metrics.jsonl has every epoch")
+            self._failed = True
+            return None
+
+
+def _line(error: Exception) -> str:
+    kind = "" if isinstance(error, LeansortError) else f"{type(error).__name__}: "
+    return kind + " ".join(str(error).split())[:200]

@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import LeansortError, UserError
+from leansort.train.callbacks import EpochRecord, Tracker
 from leansort.train.trackers import library, read_run_id, write_run_id
 
 _MLFLOW = library("mlflow", "mlflow")
 _LONGEST = 500  # characters that every version of MLflow takes as a parameter's value
 
 
-class _Run:
-    def __call__(self, record: dict[str, Any]) -> None:
+class MlflowTracker(Tracker):
+    """Sends a run's parameters and metrics to MLflow; a run that is gone on with keeps its id there."""
+
+    def open(self) -> None:
+        """Begin a run, or go on with the one that the folder was opened for before.
+
+        Raises:
+            UserError: the server or file of MLFLOW_TRACKING_URI cannot be used.
+        """
+        before = read_run_id(self.folder, "mlflow")
         try:
-            _MLFLOW.log_metrics({name: float(value) for name, value in record.items()}, step=record["epoch"])
+            _MLFLOW.set_experiment(self.recipe["name"])
+            begun = _MLFLOW.start_run(run_id=before) if before else _MLFLOW.start_run(run_name=self.run)
+            if before is None:  # MLflow's parameters are written once
+                _MLFLOW.log_params(flat(self.recipe))
+        except _MLFLOW.MlflowException as error:
+            raise UserError(f"mlflow: {_line(error)}") from None
+        write_run_id(self.folder, "mlflow", begun.info.run_id)
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Log an epoch's numbers.
+
+        Raises:
+            LeansortError: the server is away.
+        """
+        try:
+            _MLFLOW.log_metrics({name: float(value) for name, value in record.items()}, step=int(record["epoch"]))
         except _MLFLOW.MlflowException as error:
             raise LeansortError(_line(error)) from None
 
     def close(self, *, failed: bool) -> None:
+        """End the run.
+
+        Raises:
+            LeansortError: the server is away.
+        """
         try:
             _MLFLOW.end_run("FAILED" if failed else "FINISHED")
         except _MLFLOW.MlflowException as error:
             raise LeansortError(_line(error)) from None
-
-
-def open(run: str, folder: Path, recipe: dict[str, Any]) -> _Run:
-    """Begin a run, or go on with the one that `folder` was opened for before.
-
-    Raises:
-        UserError: the server or file of MLFLOW_TRACKING_URI cannot be used.
-    """
-    before = read_run_id(folder, "mlflow")
-    try:
-        _MLFLOW.set_experiment(recipe["name"])
-        begun = _MLFLOW.start_run(run_id=before) if before else _MLFLOW.start_run(run_name=run)
-        if before is None:  # MLflow's parameters are written once
-            _MLFLOW.log_params(flat(recipe))
-    except _MLFLOW.MlflowException as error:
-        raise UserError(f"mlflow: {_line(error)}") from None
-    write_run_id(folder, "mlflow", begun.info.run_id)
-    return _Run()
 
 
 def flat(tree: dict[str, Any], above: str = "") -> dict[str, str]:

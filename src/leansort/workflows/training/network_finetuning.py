@@ -16,7 +16,7 @@ from leansort.compress.compress_config import START, FinetuneConfig
 from leansort.compress.passes_api import Prepare
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
-from leansort.core.process.console import epochs, say
+from leansort.core.process.console import say
 from leansort.core.seeds import Seeds
 from leansort.core.text import yaml_config
 from leansort.data.augmentation.augment_config import AugmentConfig
@@ -25,6 +25,7 @@ from leansort.train import checkpoint
 from leansort.train.distillation import teachers
 from leansort.train.job import TrainingJob
 from leansort.train.loop import train
+from leansort.train.progress_display import ProgressDisplay
 from leansort.train.train_config import DistillConfig, TrainConfig
 from leansort.workflows.training import export_check
 from leansort.workflows.training.train import load_crops
@@ -64,11 +65,9 @@ class Finetuning:
         if not resume:  # what a pass has made of it, before it is trained
             export_check.require_exact(model, "onnx", np.asarray(job.val.pixels[:_PICTURES]))
         say(f"  training on for {heal.epochs} epochs{', going on' if resume else ''}")
-        with epochs(job.config.epochs) as (on_step, on_epoch):
-            return train(
-                job, folder, network=prepare(network) if prepare else network, teachers=given, resume=resume,
-                on_epoch=on_epoch, on_step=on_step, say=say,
-            )  # fmt: skip
+        network = prepare(network) if prepare else network
+        display = ProgressDisplay(job.config.epochs)
+        return train(job, folder, network=network, teachers=given, resume=resume, callbacks=[display])
 
     def _job(self, model: TrainedModel, heal: FinetuneConfig) -> TrainingJob:
         recipe = self.recipe.model_copy(update={"preprocess": model.preprocess})

@@ -17,9 +17,9 @@ from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.recipe.schema import Recipe
-from leansort.train import trackers
+from leansort.train.callbacks import WithoutValScores
 from leansort.workflows.training.run_group import RunGroup, TrainingResult, read_history, read_result, write_result
-from leansort.workflows.training.train import train_model
+from leansort.workflows.training.train import run_callbacks, train_model
 
 NAME = "final"
 
@@ -38,8 +38,9 @@ def refit(ground: RunGroup, recipe: Recipe) -> TrainingResult:
     if kept is None:
         say(f"run {NAME}: train and val together, all {own.train.epochs} epochs")
         resume = (work / "last.safetensors").exists()
-        tracking = trackers.open_tracker(ground.tracker, f"{recipe.name}/{NAME}", folder, own.to_json(), say)
-        best = train_model(own, joined, work, resume=resume, cache=ground.cache, tracking=tracking, judged=False)
+        followers = run_callbacks(own, f"{recipe.name}/{NAME}", folder, ground.tracker)
+        callbacks = [WithoutValScores(follower) for follower in followers]
+        best = train_model(own, joined, work, resume=resume, cache=ground.cache, callbacks=callbacks)
         last_average(best, work).save(folder / "model.safetensors")
         atomic_io.write_json(folder / "recipe.json", own.to_json())
         atomic_io.write_text(folder / "metrics.jsonl", _unjudged(work))

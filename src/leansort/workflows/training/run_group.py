@@ -12,10 +12,9 @@ from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_first_process
 from leansort.recipe.schema import Recipe
-from leansort.train import trackers
 from leansort.workflows import run_files
 from leansort.workflows.data.import_data import data_for
-from leansort.workflows.training.train import exportable, import_once, train_model
+from leansort.workflows.training.train import exportable, import_once, run_callbacks, train_model
 
 _VERSION = 1
 
@@ -81,8 +80,8 @@ class RunGroup:
             return kept
         say(f"run {name}:")
         resume = (folder / "last.safetensors").exists()
-        tracking = trackers.open_tracker(self.tracker, f"{recipe.name}/{name}", folder, recipe.to_json(), say)
-        model = train_model(recipe, own, folder, resume=resume, cache=self.cache, tracking=tracking)
+        callbacks = run_callbacks(recipe, f"{recipe.name}/{name}", folder, self.tracker)
+        model = train_model(recipe, own, folder, resume=resume, cache=self.cache, callbacks=callbacks)
         return write_result(recipe, own, folder, name, model.provenance)
 
 

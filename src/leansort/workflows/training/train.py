@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
-from leansort.core.process.console import epochs, say
+from leansort.core.process.console import say
 from leansort.core.process.distributed import is_distributed, is_first_process
 from leansort.core.seeds import Seeds
 from leansort.data.importing.classes import require_learnable
@@ -29,11 +28,12 @@ from leansort.data.loading.crops import Crops
 from leansort.measure.accuracy.metrics import coverage
 from leansort.recipe.schema import Recipe, keep_classes
 from leansort.train import checkpoint, trackers
+from leansort.train.callbacks import TrainingCallback
 from leansort.train.distillation import teachers
-from leansort.train.epoch_outputs import EpochRecord, Tracker
 from leansort.train.hardware.device import devices
 from leansort.train.job import TrainingJob
-from leansort.train.loop import OnStep, train
+from leansort.train.loop import train
+from leansort.train.progress_display import ProgressDisplay
 from leansort.workflows.arch import spec_for
 from leansort.workflows.data.cache import decoded_crops
 from leansort.workflows.data.import_data import data_for, import_data
@@ -59,8 +59,8 @@ def train_once(
     if not resume:
         exportable(recipe)
     rows = data_for(recipe, out, manifest, resume=resume, import_into=import_once)
-    tracking = trackers.open_tracker(tracker, recipe.name, folder, recipe.to_json(), say)
-    model = train_model(recipe, rows, folder, resume=resume, cache=cache, tracking=tracking)
+    callbacks = run_callbacks(recipe, recipe.name, folder, tracker)
+    model = train_model(recipe, rows, folder, resume=resume, cache=cache, callbacks=callbacks)
     known = model.provenance
     over = coverage(rows.labels.names, rows.counts("val"))
     return {
@@ -92,9 +92,7 @@ def train_model(
     *,
     resume: bool = False,
     cache: Path | None = None,
-    tracking: AbstractContextManager[Sequence[Tracker]] | None = None,
-    judged: bool = True,
-    meanwhile: Callable[[], None] | None = None,
+    callbacks: Sequence[TrainingCallback] = (),
 ) -> TrainedModel:
     """Train what a recipe says on a manifest.
 
@@ -104,9 +102,7 @@ def train_model(
         folder: gets the model, checkpoints and metrics.
         resume: go on from the last checkpoint in `folder`.
         cache: folder of decoded crops; None: `cache` beside `folder`.
-        tracking: gives trackers that get each epoch's record; entered once training is about to begin.
-        judged: whether val says anything; where it was trained on, its scores are shown to nobody.
-        meanwhile: called twice a second at most.
+        callbacks: follow the training; opened once it is about to begin.
 
     Raises:
         UserError: `folder` holds another run, no crop in train shows a class that is not kept by name, `resume` finds
@@ -130,38 +126,23 @@ def train_model(
     given = teachers.load(
         recipe.distill.teachers, manifest.labels, hints=recipe.distill.hints > 0, threads=recipe.train.threads or 1
     )
-    shown: Callable[[Tracker], Tracker] = _same if judged else _unjudged
-    with epochs(recipe.train.epochs) as (on_step, on_epoch), tracking or nullcontext(()) as followers:
-        return train(
-            job, folder, network=network, teachers=given, resume=resume, on_epoch=shown(on_epoch),
-            on_step=_with(on_step, meanwhile),
-            say=say, trackers=[shown(tracker) for tracker in followers],
-        )  # fmt: skip
+    return train(job, folder, network=network, teachers=given, resume=resume, callbacks=callbacks)
 
 
-def _with(on_step: OnStep | None, meanwhile: Callable[[], None] | None) -> OnStep | None:
-    if meanwhile is None:
-        return on_step
+def run_callbacks(recipe: Recipe, run: str, folder: Path, tracker: str) -> list[TrainingCallback]:
+    """What follows a run that a person has asked for: the display, and the tracker where one is named.
 
-    def both(epoch: int, done: int, batches: int, loss: float) -> None:
-        meanwhile()
-        if on_step:
-            on_step(epoch, done, batches, loss)
+    Args:
+        recipe: the run's own.
+        run: names the run.
+        folder: the run's own.
+        tracker: its name; empty for none.
 
-    return both
-
-
-def _same(follow: Tracker) -> Tracker:
-    return follow
-
-
-def _unjudged(follow: Tracker) -> Tracker:
-    """The same, for records without what val says."""
-
-    def without(record: EpochRecord) -> None:
-        follow({name: value for name, value in record.items() if not name.startswith("val_")})
-
-    return without
+    Raises:
+        UserError: there is no such tracker, or its file is wrong.
+        MissingExtraError: its library is not installed.
+    """
+    return [ProgressDisplay(recipe.train.epochs), *trackers.follow(tracker, run, folder, recipe.to_json())]
 
 
 def buildable_spec(recipe: Recipe, classes: int) -> ArchSpec:

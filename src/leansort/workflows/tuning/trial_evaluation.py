@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.evaluation import predict_classes
@@ -28,15 +28,12 @@ from leansort.search.pareto_pruner import is_beaten
 from leansort.search.space import merge_parameters
 from leansort.search.study import Study, StudyTrial, TrialLost
 from leansort.search.trial_records import TrialOutcome
+from leansort.train.callbacks import EpochRecord, TrainingCallback, TrainingStep
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.compression.compress import compress
 from leansort.workflows.training.run_group import read_history
 from leansort.workflows.training.train import load_crops, train_model
 from leansort.workflows.tuning.cost_evaluator import CandidateCosts, CostEvaluator
-
-
-class TrialStopped(LeansortError):
-    """A rung is where this training ends, since another trial beats it."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +107,14 @@ class TrialEvaluator:
         outcome = TrialOutcome("trained", costs.values, measurements=costs.measurements, note=costs.note)
         with file_lock.hold_lock(folder / "lock"), timing_lock.InterruptibleWork() as working:
             rungs.catch_up(folder / "train")
-            try:
-                model = train_model(
-                    recipe, self.manifest, folder / "train", cache=self.out / "cache",
-                    resume=(folder / "train" / "last.safetensors").exists(), tracking=nullcontext([rungs]),
-                    meanwhile=working.give_way,
-                )  # fmt: skip
-            except TrialStopped as stopped:
-                return replace(
-                    outcome, kind="stopped", f1=rungs.best, rungs=rungs.scores, epochs=rungs.epoch, note=str(stopped)
-                )
+            model = train_model(
+                recipe, self.manifest, folder / "train", cache=self.out / "cache",
+                resume=(folder / "train" / "last.safetensors").exists(), callbacks=[rungs, PauseForTiming(working)],
+            )  # fmt: skip
+        if rungs.beaten is not None:
+            return replace(
+                outcome, kind="stopped", f1=rungs.best, rungs=rungs.scores, epochs=rungs.epoch, note=rungs.beaten
+            )
         artifact: Artifact = model
         if recipe.compress.steps:
             artifact = self._compressed(recipe, model, folder)
@@ -142,13 +137,30 @@ class TrialEvaluator:
         return result.value, (result.low, result.high)
 
 
-class RungCallback:
-    """Follows a training, and ends it at a rung where another trial beats it.
+class PauseForTiming(TrainingCallback):
+    """Lets other processes of the machine time something: the training pauses between two batches while they do.
+
+    Args:
+        work: the locks that say so.
+    """
+
+    def __init__(self, work: timing_lock.InterruptibleWork) -> None:
+        self._work = work
+
+    @override
+    def on_step(self, step: TrainingStep) -> None:
+        """Pause while somebody measures."""
+        self._work.give_way()
+
+
+class RungCallback(TrainingCallback):
+    """Ends a training at a rung where another trial beats it.
 
     Attributes:
         scores: macro-F1 at each rung so far.
         best: macro-F1 of the best epoch so far.
         epoch: the last one.
+        beaten: which trial beats it and by how much; None while none does.
     """
 
     def __init__(self, study: Study, trial: StudyTrial, costs: CandidateCosts, epochs: int) -> None:
@@ -156,18 +168,15 @@ class RungCallback:
         self._rungs = {epoch: rung for rung, epoch in study.config.halving.epochs(epochs).items()}
         self.scores: dict[int, float] = {}
         self.best, self.epoch = 0.0, 0
+        self.beaten: str | None = None
 
     def catch_up(self, folder: Path) -> None:
         """Take in the epochs of a training that is gone on with; they were judged when they ended."""
         for record in read_history(folder) if (folder / "metrics.jsonl").exists() else []:
             self._add(record)
 
-    def __call__(self, record: dict[str, Any]) -> None:
-        """Take in an epoch.
-
-        Raises:
-            Stopped: the training ends here.
-        """
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Take in an epoch; at a rung, compare it with the other trials there."""
         rung = self._add(record)
         if rung is None:
             return
@@ -176,9 +185,13 @@ class RungCallback:
         lost = is_beaten(self.best, mine, rung, self._study.curves(self._trial), self._study.config.halving)
         if lost:
             lead = f"leads by {lost.lead:.3f}, over {lost.margin:.3f}"
-            raise TrialStopped(f"at epoch {self.epoch} trial {lost.by} costs no more and {lead}")
+            self.beaten = f"at epoch {self.epoch} trial {lost.by} costs no more and {lead}"
 
-    def _add(self, record: dict[str, Any]) -> int | None:
+    def should_stop(self) -> str | None:
+        """Return what beats the trial."""
+        return self.beaten
+
+    def _add(self, record: EpochRecord) -> int | None:
         self.epoch, self.best = int(record["epoch"]), max(self.best, float(record["val_macro_f1"]))
         rung = self._rungs.get(self.epoch)
         if rung is not None:
