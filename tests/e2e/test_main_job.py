@@ -175,7 +175,7 @@ def test_export_bench_and_report_stand_alone(tiny_run: Path, folders: Path, cli:
     rest: Any = result
     assert all(sum(layer["ms"] for layer in layers) > 0 for layers in rest["layers"].values())
     assert {"cpu", "cores", "extensions"} < set(rest["machine"])
-    assert all(0 < item["share"] < 1 for item in rest["shares"].values())
+    assert all(0 < item["fraction"] < 1 for item in rest["peak_fractions"].values())
     page = cli("report", tiny_run, "--out", tmp_path / "page.html")
     assert page.returncode == 0, page.stderr
     assert (tmp_path / "page.html").read_text() == (tiny_run / "report.html").read_text()

@@ -103,11 +103,11 @@ def export(
     from leansort.core import manifest as manifests
     from leansort.workflows.deploy.export import export_bundle
 
-    bundle, _, _ = export_bundle(
+    result = export_bundle(
         trained_model.load(model), manifests.load(manifest), out, name=name, graph_format=graph_format,
         wanted_error=wanted_error,
     )  # fmt: skip
-    told(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {bundle.meta.parameters:,} parameters, digest {bundle.digest}")
+    told(f"{out}: {result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters, digest {result.digest}")
 
 
 @app.command()
@@ -139,7 +139,7 @@ def bench(
     result = benches.bench(bundles, list(list_inputs([str(images)])), config)
     if result.warning:
         told(f"warning: {result.warning}", to_error=True)
-    printed(result.to_json(), as_json, benches.text(result))
+    printed(result, as_json, benches.text(result))
 
 
 @app.command()
@@ -183,6 +183,9 @@ def submit(
     out: Annotated[Path, typer.Option("--out", help="The submission file.")] = Path("output.csv"),
     threads: Threads = 0,
     engine: Engine = "",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Also write all probabilities to this file, one JSON object a line.")
+    ] = None,
 ) -> None:
     """Write the contest's submission file.
 
@@ -192,11 +195,12 @@ def submit(
     from leansort.workflows.contest.submit import submit as write
     from leansort.workflows.deploy.predict import list_inputs
 
-    tree, faults = write(bundle, list(list_inputs(inputs, sys.stdin.buffer)), out, threads=threads, engine=engine)
-    for line in faults:
+    pictures = list(list_inputs(inputs, sys.stdin.buffer))
+    result = write(bundle, pictures, out, threads=threads, engine=engine, predictions=predictions)
+    for line in result.faults:
         told(f"unreadable {line}", to_error=True)
-    told(f"{out}: {len(tree['inference'])} pictures in {tree['time']['runtime']['all']:.2f} s")
-    if faults:
+    told(f"{out}: {result.pictures} pictures in {result.seconds:.2f} s")
+    if result.faults:
         raise typer.Exit(1)
 
 
@@ -226,10 +230,10 @@ def score(
     scored = scores.score(
         answers, truth, split=split, public=public, private=private, seconds=seconds, base=base, engine=engine
     )
-    for line in scored["faults"]:
+    for line in scored.faults:
         told(f"unreadable {line}", to_error=True)
     printed(scored, as_json, scores.score_table(scored))
-    if scored["faults"]:
+    if scored.faults:
         raise typer.Exit(1)
 
 

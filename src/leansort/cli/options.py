@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from leansort.core.process.distributed import is_first_process
 from leansort.core.text.escaping import json_text, printable, printable_lines
+
+if TYPE_CHECKING:  # pydantic takes longer to import than `--help` may
+    from leansort.core.files.typed_result import TypedResult
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 RecipeFile = Annotated[
@@ -32,10 +35,11 @@ Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
 
 
-def printed(value: dict[str, Any], as_json: bool, text: str) -> None:
+def printed(value: TypedResult | dict[str, Any], as_json: bool, text: str) -> None:
     """Print a result: as JSON for machines, else as text; of several processes the first one does."""
     if is_first_process():
-        print(json_text(value, indent=2) if as_json else printable_lines(text))
+        tree = value if isinstance(value, dict) else value.to_json()
+        print(json_text(tree, indent=2) if as_json else printable_lines(text))
 
 
 def told(line: str, *, to_error: bool = False) -> None:

@@ -169,6 +169,7 @@ class RunFolder(ModelFolder):
         score: macro-F1, the table of classes and the contest's scores.
         pictures: paths of the pictures that are scored, one a line.
         submission: the contest's submission file; see `contest.submission_file`.
+        predictions: probabilities of the scored pictures, one JSON object a line; see `runtime.named_predictions`.
         report: the run's page.
     """
 
@@ -178,6 +179,7 @@ class RunFolder(ModelFolder):
     score = _Entry(JsonFile, "score.json")
     pictures = _Entry(_path, "pictures.txt")
     submission = _Entry(_path, "output.csv")
+    predictions = _Entry(_path, "predictions.jsonl")
     report = _Entry(TextFile, "report.html")
 
     @property

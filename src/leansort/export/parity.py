@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,10 +35,6 @@ class Parity:
     crops: int
     agreement: float
     gap: float
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return vars(self).copy()
 
 
 def check_parity(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -42,9 +41,18 @@ class EnginePeak:
     kind: str
     gmacs: float
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
+
+@dataclass(frozen=True, slots=True)
+class PeakFraction:
+    """How much of its engine's peak a bundle reaches.
+
+    Attributes:
+        fraction: of the peak, 0-1; 0 where the peak is unknown.
+        kind: of arithmetic.
+    """
+
+    fraction: float
+    kind: str
 
 
 def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[EnginePeak]:
@@ -74,8 +82,8 @@ def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[EnginePeak]:
     return [EnginePeak(name, kind, macs / float(times[f"{name} {kind}"].min()) / 1e9) for name, kind in loaded]
 
 
-def peak_fraction(bundle: Bundle, engine: str, seconds: float, engine_peaks: list[EnginePeak]) -> tuple[float, str]:
-    """How much of an engine's peak a bundle reaches, from 0 to 1, and in which arithmetic; 0 where that is unknown.
+def peak_fraction(bundle: Bundle, engine: str, seconds: float, engine_peaks: list[EnginePeak]) -> PeakFraction:
+    """How much of an engine's peak a bundle reaches, and in which arithmetic.
 
     Args:
         bundle: what was timed.
@@ -90,7 +98,7 @@ def peak_fraction(bundle: Bundle, engine: str, seconds: float, engine_peaks: lis
         (engine_peak.gmacs for engine_peak in engine_peaks if (engine_peak.engine, engine_peak.kind) == (engine, kind)),
         0.0,
     )
-    return (bundle.meta.macs / seconds / 1e9 / peak if peak else 0.0), kind
+    return PeakFraction(bundle.meta.macs / seconds / 1e9 / peak if peak else 0.0, kind)
 
 
 def _bundle(kind: str) -> Bundle:

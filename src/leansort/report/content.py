@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from leansort.contest.score_result import ContestScore
+from leansort.core.files.typed_result import JsonObject
+from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.accuracy.metrics import ClassScore, Coverage, Interval, coverage
 from leansort.measure.measurement import Measurement
 
@@ -30,6 +33,21 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class SplitCalibration:
+    """What a calibration comes to on crops that it was not fitted on.
+
+    Attributes:
+        ece: expected calibration error.
+        coverage: fraction of the crops that is accepted.
+        error: fraction of wrong labels among the accepted ones.
+    """
+
+    ece: float
+    coverage: float
+    error: float
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything on the page.
 
@@ -44,9 +62,9 @@ class Report:
         mistakes: worst first.
         history: one record an epoch (epoch, loss, lr, val_macro_f1, images_per_s, seconds).
         latency: the latency table.
-        contest: rows (edition, list, f1, cost, score) of the contest score; may be empty.
-        calibration: what `calibration.json` holds, and of the scored split `ece`, `split_coverage`,
-            `split_error`; may be empty.
+        contest: the contest's scores; may be empty.
+        calibration: fitted on val; None where there is none.
+        on_split: what it comes to on the scored split; None where that is val.
         notes: what the reader must know (skipped pictures, warnings).
         provenance: nested plain data.
     """
@@ -60,12 +78,13 @@ class Report:
     classes: tuple[ClassScore, ...]
     matrix: tuple[tuple[int, ...], ...]
     mistakes: tuple[Mistake, ...]
-    history: tuple[dict[str, Any], ...]
+    history: tuple[Mapping[str, float | None], ...]
     latency: tuple[Measurement, ...]
-    contest: tuple[dict[str, Any], ...] = ()
-    calibration: dict[str, Any] = field(default_factory=dict)
+    contest: tuple[ContestScore, ...] = ()
+    calibration: Calibration | None = None
+    on_split: SplitCalibration | None = None
     notes: tuple[str, ...] = ()
-    provenance: dict[str, Any] = field(default_factory=dict)
+    provenance: JsonObject = field(default_factory=dict)
 
     @property
     def over(self) -> Coverage:

@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from leansort.core.text.escaping import printable
+from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.measurement import Measurement
 from leansort.report import templates
 from leansort.report.charts import plots
@@ -16,6 +16,23 @@ from leansort.report.content import Report
 
 ABSENT = "–"
 STRONGEST = 0.55  # of the shade: below it the cell's ordinary text colour keeps its contrast, in light and in dark
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Crops of one class that were taken for another.
+
+    Attributes:
+        truth: the true class.
+        predicted: the class that they were taken for.
+        count: number of these crops.
+        of: number of all crops of the true class.
+    """
+
+    truth: str
+    predicted: str
+    count: int
+    of: int
 
 
 @dataclass(frozen=True)
@@ -63,12 +80,12 @@ def _pieces(path: str) -> list[str]:
     return [printable(piece) for piece in re.split(r"(?<=[/\\_-])", path)]
 
 
-def fixed(value: Any, digits: int = 3) -> str:
+def fixed(value: object, digits: int = 3) -> str:
     """A number with so many decimals, or a dash where there is none."""
     return f"{value:,.{digits}f}" if plots.finite(value) else ABSENT
 
 
-def figure(value: Any) -> str:
+def figure(value: object) -> str:
     """A number of unknown size with about four figures: `13,863,553`, `217.1`, `4.31`, `0.0123`."""
     if not plots.finite(value):
         return ABSENT
@@ -87,8 +104,8 @@ def marks(report: Report) -> dict[int, str]:
     return named
 
 
-def most_frequent_confusion(report: Report) -> dict[str, Any] | None:
-    """The most frequent confusion: truth, said, count, and how many of the truth there are."""
+def most_frequent_confusion(report: Report) -> Confusion | None:
+    """The most frequent confusion; None where no crop was sorted wrong."""
     cells = [
         (count, row, column)
         for row, counts in enumerate(report.matrix)
@@ -99,7 +116,7 @@ def most_frequent_confusion(report: Report) -> dict[str, Any] | None:
         return None
     count, row, column = max(cells, key=lambda cell: cell[0])
     names = [item.name for item in report.classes]
-    return {"truth": names[row], "said": names[column], "count": count, "of": sum(report.matrix[row])}
+    return Confusion(names[row], names[column], count, sum(report.matrix[row]))
 
 
 def shade(count: int, total: int) -> str:
@@ -107,7 +124,7 @@ def shade(count: int, total: int) -> str:
     return f"{STRONGEST * (count / total) ** 0.5 if total else 0:.3f}"
 
 
-def training(history: Sequence[dict[str, Any]]) -> Training | None:
+def training(history: Sequence[Mapping[str, float | None]]) -> Training | None:
     """Draw the learning curves, where there are any; the best epoch is the first with the highest macro-F1."""
     loss, f1 = plots.points(history, "loss"), plots.points(history, "val_macro_f1")
     if not loss and not f1:
@@ -122,9 +139,9 @@ def training(history: Sequence[dict[str, Any]]) -> Training | None:
     )
 
 
-def risk(calibration: Mapping[str, Any]) -> str:
+def risk(calibration: Calibration | None) -> str:
     """Draw the share of wrong labels among the accepted ones against the share accepted; empty without a curve."""
-    line = [(float(coverage), float(error)) for coverage, error in calibration.get("curve", ())]
+    line = list(calibration.curve) if calibration else []
     return plots.curve("Share wrong", line, axis="share accepted") if len(line) > 1 else ""
 
 
@@ -144,13 +161,13 @@ def _host(measurement: Measurement) -> str:
     return ", ".join(f"{key} {value}" for key, value in measurement.host.items())
 
 
-def _groups(provenance: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+def _groups(provenance: Mapping[str, object]) -> list[tuple[str, list[tuple[str, str]]]]:
     """What is one value comes first, else it would seem to belong to the group before it."""
     groups = [(str(key), list(flat(value))) for key, value in provenance.items()]
     return sorted(groups, key=lambda group: bool(group[1][0][0]))
 
 
-def flat(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def flat(tree: object, path: str = "") -> Iterator[tuple[str, str]]:
     """Rows (dotted path, text) of nested plain data; deep tables in tables would not fit a narrow screen."""
     if isinstance(tree, Mapping) and tree:
         for key, value in tree.items():
@@ -162,7 +179,7 @@ def flat(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, _plain(tree)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, (list, tuple)) and value:
         return ", ".join(_plain(item) for item in value)
     if value is None or (isinstance(value, float) and not plots.finite(value)):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+
+from pydantic import JsonValue
 
 from leansort.core.text.escaping import printable
 from leansort.measure.measurement import Measurement
-from leansort.measure.roofline import EnginePeak
+from leansort.measure.roofline import EnginePeak, PeakFraction
 from leansort.runtime.engine import LayerTime
 
 MOST_LAYERS = 12
@@ -40,17 +41,19 @@ def _value(measurement: Measurement, wide: int) -> str:
     return f"{measurement.name:{wide}} {measurement.value:8.2f}   {between:19}   {measurement.unit}"
 
 
-def reached(shares: Mapping[str, tuple[float, str]], peaks: Sequence[EnginePeak]) -> str:
-    """What the engines reach at best, and what share of it each bundle does.
+def reached(fractions: Mapping[str, PeakFraction], peaks: Sequence[EnginePeak]) -> str:
+    """What the engines reach at best, and what fraction of it each bundle does.
 
     Args:
-        shares: by bundle, as `roofline.share` gives them.
+        fractions: by bundle, as `roofline.peak_fraction` gives them.
         peaks: of the machine.
     """
     best = ", ".join(f"{peak.engine} {peak.kind} {peak.gmacs:.0f}" for peak in peaks)
     lines = [f"Large matrix products, GMAC/s: {best}"]
     lines += [
-        f"{printable(name)}: {share:.0%} of its engine's {kind} peak" for name, (share, kind) in shares.items() if share
+        f"{printable(name)}: {item.fraction:.0%} of its engine's {item.kind} peak"
+        for name, item in fractions.items()
+        if item.fraction
     ]
     return "\n".join(lines)
 
@@ -70,11 +73,14 @@ def layers(name: str, layer_times: Sequence[LayerTime]) -> str:
     return "\n".join(lines)
 
 
-def state(machine: Mapping[str, Any]) -> str:
+def state(machine: Mapping[str, JsonValue]) -> str:
     """The machine in one line."""
-    text = [str(machine["cpu"]), f"{machine['cores']} cores", *machine.get("extensions", [])]
+    extensions = machine.get("extensions")
+    text = [str(machine["cpu"]), f"{machine['cores']} cores"]
+    text += map(str, extensions) if isinstance(extensions, list) else []
     text += [f"pixels by {machine['pixels']}"] if "pixels" in machine else []
     text += [f"governor {machine['governor']}"] if "governor" in machine else []
     text += [f"{machine['mhz']} MHz"] if "mhz" in machine else []
     text += [f"load {machine['load']}"] if "load" in machine else []
-    return ", ".join(text + ([f"{machine['celsius']:.0f} °C"] if "celsius" in machine else []))
+    celsius = machine.get("celsius")
+    return ", ".join(text + ([f"{celsius:.0f} °C"] if isinstance(celsius, int | float) else []))

@@ -168,7 +168,7 @@ class Classifier:
                 faults[index] = str(error)
         good = len(group) - len(faults)
         text = iter(self._interpret(self.engine.run(x_bhwc[:good]), good) if good else [])
-        return [_failed_prediction(faults[i]) if i in faults else next(text) for i in range(len(group))]
+        return [failed_prediction(faults[i]) if i in faults else next(text) for i in range(len(group))]
 
     def _interpret(self, logits: Floats, pictures: int) -> list[Prediction]:
         rows = require_logits(logits, pictures, len(self._names)).tolist()
@@ -177,7 +177,7 @@ class Classifier:
     def _prediction(self, logits: list[float]) -> Prediction:
         """By plain arithmetic: for the few classes of one picture numpy would take several times as long."""
         if not math.isfinite(sum(logits)):
-            return _failed_prediction("the network gives no finite numbers for this picture")
+            return failed_prediction("the network gives no finite numbers for this picture")
         most = max(logits)
         exponents = [math.exp((logit - most) / self._temperature) for logit in logits]
         whole = sum(exponents)
@@ -194,7 +194,8 @@ def softmax(logits: npt.NDArray[Real]) -> npt.NDArray[Real]:
     return np.asarray(exponent / exponent.sum(axis=-1, keepdims=True), logits.dtype)
 
 
-def _failed_prediction(reason: str) -> Prediction:
+def failed_prediction(reason: str) -> Prediction:
+    """Return the prediction for a picture that could not be classified, and why."""
     return Prediction("", 0.0, False, (), reason)
 
 

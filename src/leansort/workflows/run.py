@@ -6,21 +6,26 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from leansort.arch.trained_model import TrainedModel
+from leansort.contest.score_result import ContestScore, ScoreResult
 from leansort.core import bundle as bundles
 from leansort.core import manifest as manifests
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.files import atomic_io
+from leansort.core.files.json_documents import validate
+from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_distributed
+from leansort.core.run_folder import RunFolder
 from leansort.core.text.escaping import printable
 from leansort.core.text.name_lists import write_names
 from leansort.data.splits import split_for_group
+from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.accuracy.image_names import image_names
+from leansort.measure.accuracy.metrics import DescribedCoverage, Interval
 from leansort.recipe.schema import Recipe
 from leansort.workflows.compression.compress import compress, read_steps
 from leansort.workflows.contest.score import score
@@ -28,20 +33,65 @@ from leansort.workflows.data.import_data import import_data, warn
 from leansort.workflows.data.resume_check import require_same_import
 from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.export import export_bundle
-from leansort.workflows.deploy.run_report import write_run_report
+from leansort.workflows.deploy.run_report import read_evidence, write_page
 from leansort.workflows.training.train import exportable, train_model
 
+ALONE, WHOLE = benches.ALONE, benches.WHOLE
 
-def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
+
+class RunResult(TypedResult):
+    """What a recipe's whole job comes to.
+
+    Attributes:
+        macro_f1: on the scored split, with its 95 % bootstrap interval.
+        macro_f1_classes: the classes that it was taken over.
+        accuracy: fraction of the crops that are classified correctly.
+        crops: of the scored split.
+        split: that was scored: test, or val where there is no test.
+        contest: the contest's scores.
+        parameters: weights of the network.
+        bytes: of the bundle's file.
+        latency_ms: percentiles (`p50`, `p90`, `p99`) of `model alone`, `decode alone` and `decode to label`.
+        warning: where other work disturbed the timing, else empty.
+        bundle: the bundle's file.
+        submission: the contest's submission file.
+        report: the page.
+    """
+
+    macro_f1: Interval
+    macro_f1_classes: DescribedCoverage
+    accuracy: float
+    crops: int
+    split: str
+    contest: tuple[ContestScore, ...]
+    parameters: int
+    bytes: int
+    latency_ms: dict[str, dict[str, float]]
+    warning: str
+    bundle: Path
+    submission: Path
+    report: Path
+
+    def headline(self) -> dict[str, str]:
+        """Return macro-F1, latencies, size, the contest's score, and where the files are."""
+        row = next((row for row in self.contest if (row.edition, row.list) == ("time", "all")), None)
+        return {
+            f"{self.split} macro-F1": f"{self.macro_f1} {self.macro_f1_classes}",
+            **{name: f"p50 {ms['p50']:.2f} ms, p99 {ms['p99']:.2f} ms" for name, ms in self.latency_ms.items()},
+            "bundle": f"{self.bytes / 1e6:.2f} MB, {self.parameters:,} parameters: {self.bundle}",
+            **({"contest score": f"{row.score:.4f} (time edition, {row.cost:.2f} s)"} if row else {}),
+            "report": str(self.report),
+            **({"warning": self.warning} if self.warning else {}),
+        }
+
+
+def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
     """Do the whole job of a recipe.
 
     Args:
         recipe: the resolved recipe.
-        out: the run folder.
+        out: the run folder; see `core.run_folder.RunFolder` for what lies in it afterwards.
         resume: go on with an interrupted run in `out`.
-
-    Returns:
-        The headline figures and where the files are.
 
     Raises:
         UserError: `out` holds another run, or the data cannot be used.
@@ -51,82 +101,88 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     read_steps(recipe)
     if not resume:
         exportable(recipe)
-    manifest = _manifest(recipe, out, resume)
+    folder = RunFolder(out)
+    manifest = _manifest(recipe, folder, resume)
     model = train_model(
-        recipe, manifest, out / "train", resume=resume and (out / "train" / "last.safetensors").exists()
-    )
-    bundle_path = out / "model.leansort"
-    bundle = _deployed(recipe, model, manifest, out)
+        recipe, manifest, folder.training.path, resume=resume and folder.training.checkpoint.exists()
+    )  # fmt: skip
+    bundle, calibration = _deployed(recipe, model, manifest, folder)
     split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
     pictures = [manifest.path(row) for row in manifest.split(split)]
     say("bench: timing the bundle")
-    timed = benches.bench([bundle_path], pictures, benches.BenchSettings(**recipe.bench.model_dump()))
-    atomic_io.write_json(out / "bench.json", timed.to_json())
-    faults = _submit(bundle_path, pictures, out)
-    scored = _score(recipe, manifest, split, out) | {"split": split, "faults": faults}
-    atomic_io.write_json(out / "score.json", scored)
-    page = write_run_report(out)
-    part = scored["lists"]["all"]
-    return {
-        "macro_f1": part["macro_f1"], "macro_f1_classes": part["macro_f1_classes"],
-        "accuracy": part["accuracy"], "crops": part["crops"], "split": split,
-        "contest": scored["contest"], "parameters": bundle.meta.parameters, "bytes": bundle_path.stat().st_size,
-        "latency_ms": {
+    timed = benches.bench([folder.bundle], pictures, benches.BenchSettings(**recipe.bench.model_dump()))
+    folder.bench.write(timed)
+    faults = _submit(folder, pictures)
+    scored = _score(recipe, manifest, split, folder).model_copy(update={"faults": tuple(faults)})
+    folder.score.write(scored)
+    page = write_page(read_evidence(folder, scored, timed, calibration), folder)
+    return _result(folder, bundle, scored, timed, page)
+
+
+def _result(
+    folder: RunFolder, bundle: Bundle, scored: ScoreResult, timed: benches.BenchResult, page: Path
+) -> RunResult:
+    part = scored.all
+    return RunResult(
+        macro_f1=part.macro_f1, macro_f1_classes=part.macro_f1_classes, accuracy=part.accuracy, crops=part.crops,
+        split=scored.split, contest=scored.contest, parameters=bundle.meta.parameters,
+        bytes=folder.bundle.stat().st_size,
+        latency_ms={
             measurement.name.rpartition(": ")[2]: measurement.percentiles
             for measurement in timed.measurements
             if measurement.percentiles
         },
-        "warning": timed.warning,
-        "bundle": str(bundle_path), "submission": str(out / "output.csv"), "report": str(page),
-    }  # fmt: skip
+        warning=timed.warning, bundle=folder.bundle, submission=folder.submission, report=page,
+    )  # fmt: skip
 
 
-def _manifest(recipe: Recipe, out: Path, resume: bool) -> Manifest:
-    path = out / "manifest.parquet"
-    if resume and path.exists():
-        kept = json_documents.read(out / "recipe.json", dict[str, Any], "resume")
-        if kept != recipe.to_json():
+def _manifest(recipe: Recipe, folder: RunFolder, resume: bool) -> Manifest:
+    out = folder.path
+    if resume and folder.manifest.exists():
+        if folder.recipe.read(JsonObject, "resume") != recipe.to_json():
             raise UserError(f"resume: {out} was started with another recipe; start a new run with --out")
         require_same_import(recipe.data, out)
-        manifest = manifests.load(path)
+        manifest = manifests.load(folder.manifest)
         warn(manifest)
         return manifest
     atomic_io.new_folder(out, "run", reuse=resume)
-    atomic_io.write_json(out / "recipe.json", recipe.to_json())
+    folder.recipe.write(recipe.to_json())
     return import_data(recipe.data, out, seed=recipe.seed)
 
 
-def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, out: Path) -> Bundle:
+def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, folder: RunFolder) -> tuple[Bundle, Calibration]:
     """Write the bundle: what the recipe's passes make of the network, or without any the network itself."""
     if recipe.compress.steps:
-        tree = compress(recipe, model, manifest, out / "compress", cache=out / "cache")
-        bundle = bundles.load(out / "compress" / "model.leansort")
-        bundle.save(out / "model.leansort")
-        atomic_io.write_json(out / "calibration.json", tree["calibration"])
-        return bundle
-    bundle, same, result = export_bundle(
-        model, manifest, out / "model.leansort", name=recipe.name, graph_format=recipe.export.format,
-        wanted_error=recipe.export.wanted_error,
-    )  # fmt: skip
-    atomic_io.write_json(out / "parity.json", same.to_json())
-    atomic_io.write_json(out / "calibration.json", result.to_json())
-    return bundle
+        tree = compress(recipe, model, manifest, folder.compression.path, cache=folder.cache)
+        bundle = bundles.load(folder.compression.bundle)
+        bundle.save(folder.bundle)
+        calibration = validate(tree["calibration"], Calibration, "compress: calibration")
+    else:
+        result = export_bundle(
+            model, manifest, folder.bundle, name=recipe.name, graph_format=recipe.export.format,
+            wanted_error=recipe.export.wanted_error,
+        )  # fmt: skip
+        bundle, calibration = bundles.load(folder.bundle), result.calibration
+        folder.parity.write(result.parity)
+    folder.calibration.write(calibration)
+    return bundle, calibration
 
 
-def _submit(bundle: Path, pictures: list[Path], out: Path) -> list[str]:
+def _submit(folder: RunFolder, pictures: list[Path]) -> list[str]:
     """Run the submission as the contest does: a process of its own, start-up included in its time."""
-    listed, answers = out / "pictures.txt", out / "output.csv"
-    answers.unlink(missing_ok=True)  # an earlier one is no answer of this bundle
-    write_names(listed, list(map(str, pictures)))
-    command = [sys.executable, "-m", "leansort", "submit", str(bundle), "-", "--out", str(answers)]
-    with listed.open("rb") as names:
+    for path in (folder.submission, folder.predictions):
+        path.unlink(missing_ok=True)  # an earlier one is no answer of this bundle
+    write_names(folder.pictures, list(map(str, pictures)))
+    command = [sys.executable, "-m", "leansort", "submit", str(folder.bundle), "-", "--out", str(folder.submission)]
+    command += ["--predictions", str(folder.predictions)]  # so that the page need not classify the split again
+    with folder.pictures.open("rb") as names:
         done = subprocess.run(command, stdin=names, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1) or not answers.exists():  # 1: some pictures could not be read
+    if done.returncode not in (0, 1) or not folder.submission.exists():  # 1: some pictures could not be read
         raise LeansortError(f"submit: failed with exit code {done.returncode}: {done.stderr.strip()[-300:]}")
     return [line for line in done.stderr.splitlines() if line.startswith("unreadable ")]
 
 
-def _score(recipe: Recipe, manifest: Manifest, split: str, out: Path) -> dict[str, Any]:
+def _score(recipe: Recipe, manifest: Manifest, split: str, folder: RunFolder) -> ScoreResult:
     """Score the submission on all crops and, as the contest does, on a public and a private half apart."""
     halves = Counter[str]()
     lines: dict[str, list[str]] = {"public": [], "private": []}
@@ -136,27 +192,27 @@ def _score(recipe: Recipe, manifest: Manifest, split: str, out: Path) -> dict[st
         half = split_for_group(f"half/{row.group}", recipe.seed, {"public": 0.5, "private": 0.5})
         halves[half] += 1
         lines[half].append(name)
-    paths = {half: out / f"{half}.txt" for half in lines if halves[half]}
+    paths = {half: folder.name_list(half) for half in lines if halves[half]}
     for half, path in paths.items():
         write_names(path, lines[half])
     return score(
-        out / "output.csv", out / "manifest.parquet", split=split, public=paths.get("public"),
-        private=paths.get("private"), base=recipe.contest,
+        folder.submission, folder.manifest, split=split, public=paths.get("public"), private=paths.get("private"),
+        base=recipe.contest,
     )  # fmt: skip
 
 
-def run_summary(result: dict[str, Any]) -> str:
+def run_summary(result: RunResult) -> str:
     """The headline figures as lines of text."""
-    f1, over, ms = result["macro_f1"], result["macro_f1_classes"], result["latency_ms"]
-    contest = next(row for row in result["contest"] if row["edition"] == "time" and row["list"] == "all")
+    f1, over, ms = result.macro_f1, result.macro_f1_classes, result.latency_ms
+    contest = next(row for row in result.contest if row.edition == "time" and row.list == "all")
     lines = [
-        f"{result['split']} macro-F1     {f1['value']:.4f} {over['over']} (95 % {f1['low']:.4f} – {f1['high']:.4f})",
-        *([f"                  {over['note']}"] if over["note"] else []),
-        f"decode to label   p50 {ms['decode to label']['p50']:.2f} ms, p99 {ms['decode to label']['p99']:.2f} ms",
-        f"model alone       p50 {ms['model alone']['p50']:.2f} ms, p99 {ms['model alone']['p99']:.2f} ms",
-        f"bundle            {result['bytes'] / 1e6:.2f} MB, {result['parameters']:,} parameters: "
-        + printable(result["bundle"]),
-        f"contest score     {contest['score']:.4f} (time edition, {contest['cost']:.2f} s for {result['crops']} crops)",
-        f"report            {printable(result['report'])}",
+        f"{result.split} macro-F1     {f1.value:.4f} {over.over} (95 % {f1.low:.4f} – {f1.high:.4f})",
+        *([f"                  {over.note}"] if over.note else []),
+        f"decode to label   p50 {ms[WHOLE]['p50']:.2f} ms, p99 {ms[WHOLE]['p99']:.2f} ms",
+        f"model alone       p50 {ms[ALONE]['p50']:.2f} ms, p99 {ms[ALONE]['p99']:.2f} ms",
+        f"bundle            {result.bytes / 1e6:.2f} MB, {result.parameters:,} parameters: "
+        + printable(str(result.bundle)),
+        f"contest score     {contest.score:.4f} (time edition, {contest.cost:.2f} s for {result.crops} crops)",
+        f"report            {printable(str(result.report))}",
     ]
-    return "\n".join([*lines, *([f"warning: {result['warning']}"] if result["warning"] else [])])
+    return "\n".join([*lines, *([f"warning: {result.warning}"] if result.warning else [])])

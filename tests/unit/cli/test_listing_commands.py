@@ -53,9 +53,9 @@ def test_import_predict_score_and_check_take_the_same_files(tmp_path: Path, caps
 def test_score_counts_no_file_that_a_tool_left(tmp_path: Path) -> None:
     root = made(tmp_path / "f", "glass/a.jpg", "paper/b.jpg", *LEFT)
     scored = score(submission(tmp_path / "s.json", {"a.jpg": "glass", "b.jpg": "glass", "._a.jpg": "glass"}), root)
-    assert scored["lists"]["all"]["crops"] == 2
-    assert scored["lists"]["all"]["accuracy"] == 0.5
-    assert any("ground truth: passed over 4 files: 4 left by a tool" in note for note in scored["notes"])
+    assert scored.all.crops == 2
+    assert scored.all.accuracy == 0.5
+    assert any("ground truth: passed over 4 files: 4 left by a tool" in note for note in scored.notes)
 
 
 def test_nothing_is_said_of_a_folder_of_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,11 +110,11 @@ def test_class_folders_that_give_splits_are_scored_by_the_one_that_is_asked_for(
 def test_score_finds_pictures_in_either_unicode_form(tmp_path: Path, stored: str, named: str) -> None:
     root = made(tmp_path / "f", f"glass/{stored}", "paper/b.jpg")
     answers = submission(tmp_path / "s.json", {named: "glass", "b.jpg": "paper"})
-    assert score(answers, root)["lists"]["all"]["accuracy"] == 1.0
+    assert score(answers, root).all.accuracy == 1.0
     (tmp_path / "list.txt").write_text(f"{named}\n")
-    assert score(answers, root, public=tmp_path / "list.txt")["lists"]["public"]["crops"] == 1
+    assert score(answers, root, public=tmp_path / "list.txt").lists["public"].crops == 1
     (root / "list.csv").write_text(f"image,label\nglass/{named},glass\npaper/b.jpg,paper\n")
-    assert score(answers, root / "list.csv")["lists"]["all"]["accuracy"] == 1.0
+    assert score(answers, root / "list.csv").all.accuracy == 1.0
     assert all(path.is_file() for path in ground_truth.read_ground_truth(root / "list.csv").files.values())
 
 

@@ -21,6 +21,7 @@ from markdown_it import MarkdownIt
 from leansort import cli
 from leansort.arch.pretrained import matching
 from leansort.cli.options import printed, told
+from leansort.contest.score_result import ContestScore, ListScore, ScoreResult
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
@@ -30,9 +31,10 @@ from leansort.core.text import yaml_config
 from leansort.core.text.escaping import printable, printable_lines
 from leansort.data.quality import dataset_check
 from leansort.data.quality.issues import Issues
-from leansort.measure.accuracy.metrics import ClassScore, Interval
+from leansort.measure.accuracy.metrics import ClassScore, Interval, coverage
 from leansort.measure.confidence import mean_interval
 from leansort.measure.measurement import Measurement
+from leansort.measure.roofline import PeakFraction
 from leansort.report import architecture, compression_page, model_card_page, page, sheets, speeds, study_page
 from leansort.report.charts import plots, scatter
 from leansort.report.content import Figure, Mistake
@@ -80,7 +82,7 @@ def report_page(name: str) -> str:
     )
     timed = Measurement(name=name, value=1.0, unit="ms", low=0.9, high=1.1, count=9, host={name: name})
     timed = timed.model_copy(update={"percentiles": {"p50": 1.0, "p90": 1.0, "p99": 1.0}})
-    contest = tuple({**item, "edition": name, "list": name, "unit": name} for item in test_report_page.full().contest)
+    contest = (ContestScore(name, name, 0.8, 1.0, name, 0.9),)
     return page.render(
         dataclasses.replace(
             test_report_page.full(), title=name, summary=name, headline=(Figure(name, name, name),), classes=rows,
@@ -206,10 +208,10 @@ def test_markdown_has_the_same_tags_whatever_names_it_shows(kind: str) -> None:
 
 
 def scored(name: str) -> str:
-    part = {"macro_f1": {"value": 1.0, "low": 1.0, "high": 1.0}, "accuracy": 1.0, "crops": 1}
-    part |= {"macro_f1_classes": {"over": "", "note": ""}}
-    row = {"name": name, "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
-    return score.score_table({"lists": {"all": {**part, "classes": [row]}}, "notes": [name], "contest": []})
+    rows = (ClassScore(name, 1.0, 1.0, 1.0, 1),)
+    over = coverage([name], [1]).describe("val")
+    part = ListScore(1, Interval(1.0, 1.0, 1.0), over, 1.0, 1.0, rows, ((1,),))
+    return score.score_table(ScoreResult(split="val", lists={"all": part}, contest=(), faults=(), notes=(name,)))
 
 
 def matched(name: str) -> str:
@@ -220,7 +222,7 @@ def matched(name: str) -> str:
 def benched(name: str) -> str:
     timed = Measurement(name=name, value=1.0, unit="ms", low=0.9, high=1.1, count=9)
     layers = speeds.layers(name, [LayerTime(name, "conv", 1.0, 1)])
-    return "\n".join([speeds.table([timed, timed]), speeds.reached({name: (0.5, "f32")}, []), layers])
+    return "\n".join([speeds.table([timed, timed]), speeds.reached({name: PeakFraction(0.5, "f32")}, []), layers])
 
 
 def predicted(name: str) -> str:

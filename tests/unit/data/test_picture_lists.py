@@ -111,7 +111,7 @@ def test_public_and_private_lists_are_read_in_any_form(photos: Path) -> None:
     (photos / "private.txt").write_bytes(b"b.jpg\0c.jpg\0")
     lists = {name: photos / f"{name}.txt" for name in ("public", "private")}
     scored = score(photos / "output.csv", photos / "truth.CSV", **lists)  # type: ignore[arg-type]
-    assert [scored["lists"][name]["crops"] for name in ("all", "public", "private")] == [3, 2, 2]
+    assert [scored.lists[name].crops for name in ("all", "public", "private")] == [3, 2, 2]
     (photos / "public.txt").write_text("a.jpg\n\nd.jpg\n")
     with pytest.raises(UserError, match=r"public list: .*public.txt row 3: 'd.jpg' is not in .*truth.CSV.*1 of 2"):
         score(photos / "output.csv", photos / "truth.CSV", public=photos / "public.txt")

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from leansort.contest.score_result import ContestScore
 from leansort.core.errors import MissingExtraError
 from leansort.measure.accuracy.metrics import ClassScore, Interval, confusion, macro_f1_interval, per_class
 from leansort.measure.measurement import Measurement
@@ -113,9 +114,7 @@ def full(names: tuple[str, ...] = ("Paper", "Plastic", "Glass"), per_row: int = 
             timed("decode to label", 4.3, percentiles={"p50": 4.3, "p90": 5.5, "p99": 9.25}),
             timed("throughput", 812.0, "images/s", batch=32, threads=2),
         ),
-        contest=(
-            {"edition": "macs", "list": "all", "f1": 0.812, "cost": 13_863_553, "unit": "MACs", "score": 0.94171},
-        ),
+        contest=(ContestScore("macs", "all", 0.812, 13_863_553, "MACs", 0.94171),),
         notes=("one picture was skipped",),
         provenance={
             "bundle": "9f2c" * 16,
@@ -167,9 +166,8 @@ def test_hostile_names_are_text() -> None:
         split=HOSTILE,
         headline=(Figure(HOSTILE, HOSTILE, HOSTILE),),
         mistakes=(Mistake(HOSTILE, picture(9), HOSTILE, HOSTILE, 0.9),),
-        history=tuple({**record, HOSTILE: HOSTILE} for record in report.history),
         latency=(timed(HOSTILE, 1.0, HOSTILE, host={HOSTILE: HOSTILE}),),
-        contest=({"edition": HOSTILE, "list": HOSTILE, "f1": 0.1, "cost": 1, "unit": HOSTILE, "score": 0.1},),
+        contest=(ContestScore(HOSTILE, HOSTILE, 0.1, 1, HOSTILE, 0.1),),
         notes=(HOSTILE,),
         provenance={HOSTILE: {HOSTILE: HOSTILE, "list": [HOSTILE]}},
     )
@@ -264,7 +262,7 @@ def test_any_number_of_epochs(epochs: int) -> None:
 
 def test_values_that_are_no_numbers_are_not_shown() -> None:
     records = ({"epoch": 1, "loss": math.nan}, {"epoch": 2, "loss": math.inf, "val_macro_f1": None}, {"epoch": 3})
-    gaps = ({"edition": "time", "list": "all", "f1": math.nan},)
+    gaps = (ContestScore("time", "all", math.nan, math.nan, "s", math.inf),)
     report = dataclasses.replace(
         full(), history=records + history(5), contest=gaps, provenance={"loss": math.nan, "list": [math.inf, 1]},
         latency=(timed("a", math.nan, percentiles={"p90": math.inf}), timed("b", 1.0)),

@@ -16,9 +16,11 @@ import pytest
 from leansort.arch import trained_model
 from leansort.compress.pipeline import artifact_store
 from leansort.contest.formulas import Baselines
+from leansort.contest.score_result import ScoreResult
 from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, LeansortError, UserError
 from leansort.core.files import json_documents
+from leansort.core.run_folder import RunFolder
 from leansort.recipe import schema as recipes
 from leansort.report.model_card_page import facts
 from leansort.runtime.predictor import Classifier
@@ -26,7 +28,6 @@ from leansort.search import storage as storages
 from leansort.search import study_setup
 from leansort.search.study import Study
 from leansort.train import checkpoint
-from leansort.workflows import run_files
 from leansort.workflows.deploy import release_source, run_report
 from leansort.workflows.tuning import best_trial
 from tests.support import jobs
@@ -116,10 +117,44 @@ def test_files_that_are_too_large_or_too_deep(tmp_path: Path) -> None:
     ):
         with pytest.raises(IntegrityError, match=text):
             json_documents.validate(tree, dict[str, Any], "x")
-    part = {"crops": 1, "macro_f1": {"value": 1, "low": 0, "high": 1}, "confusion": [[1, -3]]}
-    part["classes"] = [{"name": "a", "precision": 1, "recall": 1, "f1": 1, "support": 1}]
-    with pytest.raises(IntegrityError, match=r"confusion\.0\.1: got -3, input should be greater than or equal to 0$"):
-        json_documents.validate(part, run_files.Part, "x")
+
+
+CHANGED_SCORES: dict[str, Callable[[Any], object]] = {
+    r"all\.confusion\.0\.1: got -3, input should be greater": lambda part: part["confusion"][0].__setitem__(1, -3),
+    "confusion: need 2 rows of 2 counts": lambda part: part["confusion"].pop(),
+    r"all\.classes: got \[\], ": lambda part: part["classes"].clear(),
+}
+
+
+@pytest.mark.parametrize("message", CHANGED_SCORES)
+def test_counts_that_cannot_be(run: Path, message: str) -> None:
+    path = run / "score.json"
+    tree = json.loads(path.read_text())
+    CHANGED_SCORES[message](tree["lists"]["all"])
+    path.write_text(json.dumps(tree))
+    with pytest.raises(IntegrityError, match=message):
+        RunFolder(run).score.read(ScoreResult, "report")
+
+
+@pytest.mark.parametrize("most", [FEW, MANY])
+def test_report_of_changed_predictions(run: Path, most: int) -> None:
+    path = run / "predictions.jsonl"
+    lines = path.read_text().splitlines()
+    taken = 0
+    cases = list(mutated(json.loads(lines[0])))
+    for what, tree in sample(cases, most):
+        path.write_text("\n".join([json.dumps(tree), *lines[1:]]))
+        taken += survived(lambda: run_report.write_run_report(run), f"predictions.jsonl: {what}")
+    assert taken < min(most, len(cases))
+    path.write_text("\n".join(lines[1:]))
+    with pytest.raises(IntegrityError, match=r"predictions\.jsonl: .*: missing"):
+        run_report.write_run_report(run)
+
+
+def test_a_run_without_kept_predictions_is_classified_again(run: Path) -> None:
+    before = run_report.write_run_report(run).read_text()
+    (run / "predictions.jsonl").unlink()
+    assert run_report.write_run_report(run).read_text() == before
 
 
 def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
-from pydantic import JsonValue
-
 from leansort.core.files import atomic_io, json_documents
-from leansort.core.files.typed_result import TypedResult
+from leansort.core.files.typed_result import TypedResult, to_plain
 from leansort.core.text import text_files
 
 T = TypeVar("T")
@@ -72,15 +70,15 @@ class JsonFile(_FolderFile):
         """Read the file as `read` does; None where there is none."""
         return self.read(shape, what) if self.path.is_file() else None
 
-    def write(self, value: TypedResult | JsonValue) -> None:
-        """Write a result, or plain data, atomically.
+    def write(self, value: object) -> None:
+        """Write a result, a dataclass, a pydantic model, or plain data, atomically.
 
         Raises:
             UserError: a link there leads out of the folder.
             MachineError: it cannot be written.
         """
         json_documents.require_within(self.folder, self.path)
-        atomic_io.write_json(self.path, value.to_json() if isinstance(value, TypedResult) else value)
+        atomic_io.write_json(self.path, to_plain(value))
 
 
 class JsonLinesFile(_FolderFile):
@@ -90,10 +88,10 @@ class JsonLinesFile(_FolderFile):
         """Read all lines; see `JsonFile.read`."""
         return json_documents.read_lines(self.path, shape, what)
 
-    def write(self, values: Iterable[JsonValue]) -> None:
+    def write(self, values: Iterable[object]) -> None:
         """Write all lines atomically; see `JsonFile.write`."""
         json_documents.require_within(self.folder, self.path)
-        atomic_io.write_text(self.path, "".join(atomic_io.canonical_json(value) + "\n" for value in values))
+        atomic_io.write_text(self.path, "".join(atomic_io.canonical_json(to_plain(value)) + "\n" for value in values))
 
 
 class TextFile(_FolderFile):

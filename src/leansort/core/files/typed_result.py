@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import ClassVar, Self, TypeAlias
+from typing import ClassVar, Self, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
 from leansort.core.errors import IntegrityError
 from leansort.core.files import json_documents
@@ -72,6 +72,15 @@ class TypedResult(BaseModel):
             for name, text in self.headline().items()
         )
         return f"<table><caption>{markup(type(self).__name__)}</caption>{rows}</table>"
+
+
+def to_plain(value: object) -> JsonValue:
+    """Return a result, dataclass or model as plain data; plain data as they are."""
+    if isinstance(value, TypedResult):
+        return value.to_json()
+    if isinstance(value, BaseModel) or (is_dataclass(value) and not isinstance(value, type)):
+        return cast(JsonValue, TypeAdapter(type(value)).dump_python(value, mode="json", by_alias=True))
+    return cast(JsonValue, value)
 
 
 def show_value(value: object) -> str:

@@ -38,6 +38,10 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """As `0.9123 (95 % 0.8801 – 0.9412)`."""
+        return f"{self.value:.4f} (95 % {self.low:.4f} – {self.high:.4f})"
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -64,9 +68,30 @@ class Coverage:
         have, were = ("has", "was") if len(self.left_out) == 1 else ("have", "were")
         return f"{names} {have} no crop in {where} and {were} left out of the mean"
 
+    def describe(self, where: str) -> DescribedCoverage:
+        """Return the same with its sentences; `where` names the crops, such as `test`."""
+        return DescribedCoverage(self.taken, self.left_out, str(self), self.sentence(where))
+
     def to_json(self) -> dict[str, list[str]]:
         """As plain data."""
         return {"taken": list(self.taken), "left_out": list(self.left_out)}
+
+
+@dataclass(frozen=True)
+class DescribedCoverage(Coverage):
+    """Which classes a macro-F1 was taken over, and how that is said.
+
+    Attributes:
+        over: as `over 5 of 6 classes`.
+        note: why classes are missing from the mean; empty where none is.
+    """
+
+    over: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        """The same as `over`."""
+        return self.over
 
 
 def coverage(names: Sequence[str], crops: Sequence[int]) -> Coverage:

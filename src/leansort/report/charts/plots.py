@@ -7,8 +7,8 @@ here: the templates take a drawing as it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 from leansort.core.text.escaping import markup
 from leansort.measure.accuracy.metrics import Interval
@@ -20,7 +20,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 40
 MOST_HOVERS = 120  # more points than this lie closer together than a pointer can tell apart
 
 
-def points(history: Sequence[dict[str, Any]], key: str) -> list[Point]:
+def points(history: Sequence[Mapping[str, float | None]], key: str) -> list[Point]:
     """(epoch, value) of the epochs that have a finite value; a loss that blew up must not break the drawing."""
     pairs = ((record.get("epoch"), record.get(key)) for record in history)
     return [(float(x), float(y)) for x, y in pairs if finite(x) and finite(y)]

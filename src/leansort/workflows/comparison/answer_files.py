@@ -62,8 +62,8 @@ def read_answers(path: Path, side: str) -> AnswerFile:
     what = f"compare: {side}"
     if text_files.read_text(path, what).lstrip().startswith("{"):
         tree = text_files.read_json(path, what)
-        labels, seconds, macs = submission_file.read_submission(tree, str(path))
-        return AnswerFile(side, path, "submission", labels, seconds=seconds, macs=macs)
+        given = submission_file.read_submission(tree, str(path))
+        return AnswerFile(side, path, "submission", given.labels, seconds=given.seconds, macs=given.macs)
     return _predictions(path, side, what)
 
 

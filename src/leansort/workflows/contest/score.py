@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from leansort.contest import formulas, submission_file
+from leansort.contest import submission_file
 from leansort.contest.formulas import Baselines
+from leansort.contest.score_result import ListScore, ScoreResult, contest_scores
+from leansort.contest.submission_file import Submission
 from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.folders.image_files import KnownNames
 from leansort.core.labels import count_respelled
-from leansort.core.text import text_files
 from leansort.core.text.escaping import printable
 from leansort.core.text.name_lists import read_names
 from leansort.measure.accuracy import metrics
 from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
+from leansort.workflows.contest.submit import classify_pictures
 
 
 @dataclass(frozen=True)
-class ScoredAnswers:
-    """What was said, what is true, and what it cost."""
+class Answers:
+    """The predictions of a submission, with the ground truth that they are held against.
+
+    Attributes:
+        truth: the ground truth.
+        submission: the predictions by the ground truth's names, and what they cost.
+        faults: a line for each picture that could not be read.
+    """
 
     truth: GroundTruth
-    said: dict[str, str]
-    seconds: float
-    macs: float
-    faults: list[str] = field(default_factory=list)
+    submission: Submission
+    faults: tuple[str, ...] = ()
 
 
 def score(
@@ -45,7 +49,7 @@ def score(
     seconds: float | None = None,
     base: Baselines | None = None,
     engine: str = "",
-) -> dict[str, Any]:
+) -> ScoreResult:
     """Score a submission file, or a bundle, which is run first.
 
     Args:
@@ -59,27 +63,29 @@ def score(
         engine: that runs a bundle; the one that suits it where empty.
 
     Returns:
-        Plain data: macro-F1 with interval and the classes that it was taken over, per-class table, confusion matrix,
-        contest scores, `notes` on labels and on files passed over, and of a bundle the `faults`: pictures that could
-        not be read, which count as its first class.
+        The scores. Pictures of a bundle that cannot be read count as its first class and are among the `faults`.
 
     Raises:
         UserError: pictures are missing from the answers, none of a bundle's can be read, or classes are unknown or
             differ.
     """
-    scored = _scored(answers, truth, split, engine)
-    lists = {"all": scored.truth}
+    given = _answers(answers, truth, split, engine)
+    lists = {"all": given.truth}
     for name, path in (("public", public), ("private", private)):
         if path is not None:
-            names = read_names(path, f"{name} list", scored.truth.index, scored.truth.where)
-            lists[name] = scored.truth.only(names, f"{name} list {path}")
-    cost = scored.seconds if seconds is None else seconds
-    parts = {name: _part(part, scored.said, split if name == "all" else f"{name} list") for name, part in lists.items()}
-    rows = [row for name, part in parts.items() for row in _contest(name, part, cost, scored.macs, base or Baselines())]
-    return {
-        "truth": scored.truth.where, "seconds": cost, "macs": scored.macs, "lists": parts, "contest": rows,
-        "faults": scored.faults, "notes": [*scored.truth.notes, *_retold(scored.said.values())],
-    }  # fmt: skip
+            names = read_names(path, f"{name} list", given.truth.index, given.truth.where)
+            lists[name] = given.truth.only(names, f"{name} list {path}")
+    labels, macs = given.submission.labels, given.submission.macs
+    cost = given.submission.seconds if seconds is None else seconds
+    parts = {
+        name: _score_list(part, labels, split if name == "all" else f"{name} list") for name, part in lists.items()
+    }
+    rows = [contest_scores(name, part.contest_f1, cost, macs, base or Baselines()) for name, part in parts.items()]
+    return ScoreResult(
+        split=split, truth=given.truth.where, seconds=cost, macs=float(macs), lists=parts,
+        contest=tuple(row for both in rows for row in both), faults=given.faults,
+        notes=(*given.truth.notes, *_retold(labels.values())),
+    )  # fmt: skip
 
 
 def _retold(answers: Iterable[str]) -> list[str]:
@@ -87,92 +93,85 @@ def _retold(answers: Iterable[str]) -> list[str]:
     return [f"predictions: {told}, {times} crop{'s' * (times > 1)}" for told, times in count_respelled(answers).items()]
 
 
-def _scored(answers: Path, truth_path: Path, split: str, engine: str) -> ScoredAnswers:
+def _answers(answers: Path, truth_path: Path, split: str, engine: str) -> Answers:
     if answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers)):
         return _run(answers, truth_path, split, engine)
-    text, seconds, macs = submission_file.read_submission(text_files.read_json(answers, "submission"), str(answers))
-    truth = read_ground_truth(truth_path, split).among(text.values())
-    return ScoredAnswers(truth, _respelled(text, truth), seconds, macs)
+    given = submission_file.load(answers)
+    truth = read_ground_truth(truth_path, split).among(given.labels.values())
+    return Answers(truth, Submission(_respelled(given.labels, truth), given.seconds, given.macs))
 
 
-def _respelled(texts: dict[str, str], truth: GroundTruth) -> dict[str, str]:
+def _respelled(labels: Mapping[str, str], truth: GroundTruth) -> dict[str, str]:
     """Answers by the names of the ground truth, also where the submission has them in another Unicode form."""
-    known = KnownNames(texts)
-    meant = {known.match(name, "submission"): name for name in truth.index if name not in texts}
-    return {name if name in truth.index else meant.get(name, name): label for name, label in texts.items()}
+    known = KnownNames(labels)
+    meant = {known.match(name, "submission"): name for name in truth.index if name not in labels}
+    return {name if name in truth.index else meant.get(name, name): label for name, label in labels.items()}
 
 
-def _run(path: Path, truth_path: Path, split: str, engine: str) -> ScoredAnswers:
-    from leansort.workflows.contest.submit import submit
-
-    labels = bundles.load(path).labels
-    truth = read_ground_truth(truth_path, split, labels)
-    labels.require_same(truth.labels, "the bundle", truth.where)
-    with atomic_io.scratch() as folder:
-        tree, faults = submit(path, list(truth.files.values()), folder / "answers.json", engine=engine)
-    if len(faults) == len(truth.files):
-        raise UserError(f"score: none of the {len(faults)} pictures can be read, first {faults[0]}")
-    return ScoredAnswers(truth, tree["inference"], tree["time"]["runtime"]["all"], tree["macs"], faults)
+def _run(path: Path, truth_path: Path, split: str, engine: str) -> Answers:
+    bundle = bundles.load(path)
+    truth = read_ground_truth(truth_path, split, bundle.labels)
+    bundle.labels.require_same(truth.labels, "the bundle", truth.where)
+    result = classify_pictures(bundle, list(truth.files.values()), engine=engine)
+    if len(result.faults) == len(truth.files):
+        raise UserError(f"score: none of the {len(result.faults)} pictures can be read, first {result.faults[0]}")
+    return Answers(truth, result.submission, result.faults)
 
 
-def _part(truth: GroundTruth, texts: dict[str, str], where: str) -> dict[str, Any]:
-    missing = [name for name in truth.index if name not in texts]
+def _score_list(truth: GroundTruth, labels: Mapping[str, str], where: str) -> ListScore:
+    missing = [name for name in truth.index if name not in labels]
     if missing:
         raise UserError(f"score: {len(missing)} of {len(truth.index)} pictures have no answer, first {missing[0]}")
     t = np.array(list(truth.index.values()))
-    p = np.array([truth.labels.index(texts[name], f"answer for {name}") for name in truth.index])
+    p = np.array([truth.labels.index(labels[name], f"answer for {name}") for name in truth.index])
     names = truth.labels.names
-    over = metrics.coverage(names, np.bincount(t, minlength=len(names)).tolist())
-    return {
-        "crops": len(t),
-        "macro_f1": asdict(metrics.macro_f1_interval(t, p, len(names))),
-        "macro_f1_classes": {**over.to_json(), "over": str(over), "note": over.sentence(where)},
-        "contest_f1": metrics.macro_f1(t, p, len(names)),
-        "accuracy": float((t == p).mean()),
-        "classes": [asdict(row) for row in metrics.per_class(t, p, names)],
-        "confusion": metrics.confusion(t, p, len(names)).tolist(),
-    }
+    return ListScore(
+        crops=len(t),
+        macro_f1=metrics.macro_f1_interval(t, p, len(names)),
+        macro_f1_classes=metrics.coverage(names, np.bincount(t, minlength=len(names)).tolist()).describe(where),
+        contest_f1=metrics.macro_f1(t, p, len(names)),
+        accuracy=float((t == p).mean()),
+        classes=tuple(metrics.per_class(t, p, names)),
+        confusion=tuple(tuple(row) for row in metrics.confusion(t, p, len(names)).tolist()),
+    )
 
 
-def _contest(name: str, part: dict[str, Any], seconds: float, macs: float, base: Baselines) -> list[dict[str, Any]]:
-    f1 = part["contest_f1"]
-    return [
-        {"edition": "time", "list": name, "f1": f1, "cost": seconds, "unit": "s",
-         "score": formulas.time_score(f1, seconds, base)},
-        {"edition": "macs", "list": name, "f1": f1, "cost": macs, "unit": "MACs",
-         "score": formulas.macs_score(f1, macs, base)},
-    ]  # fmt: skip
-
-
-def baselines(**values: Any) -> Baselines:
+def baselines(*, time_f1: float, time_s: float, macs_f1: float, macs: int) -> Baselines:
     """Check the contest's baselines.
+
+    Args:
+        time_f1: macro-F1 at which the sigmoid of the time edition is one half.
+        time_s: seconds of the baseline in the time edition, above 0.
+        macs_f1: macro-F1 of the baseline in the MACs edition, above 0.
+        macs: multiply-adds of the baseline, above 0.
 
     Raises:
         UserError: a baseline is not positive.
     """
+    values = {"time_f1": time_f1, "time_s": time_s, "macs_f1": macs_f1, "macs": macs}
     try:
-        return Baselines(**values)
+        return Baselines.model_validate(values)
     except ValueError:
         raise UserError(f"score: baselines must be above 0; got {values}") from None
 
 
-def score_table(scored: dict[str, Any]) -> str:
+def score_table(scored: ScoreResult) -> str:
     """As lines of text."""
     lines = []
-    for name, part in scored["lists"].items():
-        f1 = part["macro_f1"]
+    for name, part in scored.lists.items():
+        f1, over = part.macro_f1, part.macro_f1_classes
         lines.append(
-            f"{name}: macro-F1 {f1['value']:.4f} {part['macro_f1_classes']['over']} "
-            f"(95 % {f1['low']:.4f} – {f1['high']:.4f}), accuracy {part['accuracy']:.4f}, {part['crops']} crops"
+            f"{name}: macro-F1 {f1.value:.4f} {over.over} (95 % {f1.low:.4f} – {f1.high:.4f}), "
+            f"accuracy {part.accuracy:.4f}, {part.crops} crops"
         )
-        lines += [part["macro_f1_classes"]["note"]] if part["macro_f1_classes"]["note"] else []
+        lines += [over.note] if over.note else []
     lines.append(f"{'class':20} precision  recall      F1  support")
-    for row in scored["lists"]["all"]["classes"]:
-        recall, f1 = (f"{row[key]:.4f}" if row["support"] else "–" for key in ("recall", "f1"))
-        lines.append(f"{printable(row['name']):20} {row['precision']:9.4f} {recall:>7} {f1:>7} {row['support']:8d}")
-    lines += map(printable, scored["notes"])
-    for row in scored["contest"]:
-        lines.append(
-            f"contest, {row['edition']} edition, {row['list']}: {row['score']:.4f} ({row['cost']:,.4g} {row['unit']})"
-        )
+    for row in scored.all.classes:
+        recall, f1_text = (f"{value:.4f}" if row.support else "–" for value in (row.recall, row.f1))
+        lines.append(f"{printable(row.name):20} {row.precision:9.4f} {recall:>7} {f1_text:>7} {row.support:8d}")
+    lines += map(printable, scored.notes)
+    lines += [
+        f"contest, {row.edition} edition, {row.list}: {row.score:.4f} ({row.cost:,.4g} {row.unit})"
+        for row in scored.contest
+    ]
     return "\n".join(lines)

@@ -6,20 +6,22 @@ import itertools
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Self, TypedDict
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
+from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.core.process.console import say
 from leansort.measure import roofline
 from leansort.measure.engine_selection import engine_choice
 from leansort.measure.measurement import Measurement
-from leansort.measure.roofline import EnginePeak
+from leansort.measure.roofline import EnginePeak, PeakFraction
 from leansort.measure.timing import cold_start, latency, machine
 from leansort.measure.timing.latency import Seconds
 from leansort.report import speeds
@@ -57,8 +59,7 @@ class BenchSettings:
     starts: int = STARTS
 
 
-@dataclass(frozen=True)
-class BenchResult:
+class BenchResult(TypedResult):
     """What was measured.
 
     Attributes:
@@ -66,27 +67,30 @@ class BenchResult:
         warning: where other work kept the machine busy, else empty.
         machine: what it was measured on.
         peaks: what the engines reach at best.
-        shares: of its engine's peak that each bundle reaches, and in which arithmetic.
+        peak_fractions: of its engine's peak that each bundle reaches.
         layers: time by layer, by bundle, where wanted.
     """
 
-    measurements: list[Measurement]
+    measurements: tuple[Measurement, ...]
     warning: str
-    machine: dict[str, Any]
-    peaks: list[EnginePeak]
-    shares: dict[str, tuple[float, str]]
-    layers: dict[str, list[LayerTime]] = field(default_factory=dict)
+    machine: JsonObject = Field(default_factory=dict)
+    peaks: tuple[EnginePeak, ...] = ()
+    peak_fractions: dict[str, PeakFraction] = Field(default_factory=dict)
+    layers: dict[str, tuple[LayerTime, ...]] = Field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain data, for `bench.json`."""
-        return {
-            "measurements": [measurement.model_dump(mode="json") for measurement in self.measurements],
-            "warning": self.warning,
-            "machine": self.machine,
-            "peaks": [peak.to_json() for peak in self.peaks],
-            "shares": {name: {"share": share, "kind": kind} for name, (share, kind) in self.shares.items()},
-            "layers": {name: [asdict(item) for item in layer] for name, layer in self.layers.items()},
+    @model_validator(mode="after")
+    def _require_percentiles(self) -> Self:
+        for number, item in enumerate(self.measurements):
+            if item.percentiles and not {"p50", "p90", "p99"} <= set(item.percentiles):
+                raise ValueError(f"measurements.{number}.percentiles: need p50, p90 and p99, or none")
+        return self
+
+    def headline(self) -> dict[str, str]:
+        """Return every figure with its interval."""
+        figures = {
+            item.name: f"{item.value:.4g} {item.unit} ({item.low:.4g} – {item.high:.4g})" for item in self.measurements
         }
+        return {**figures, **({"warning": self.warning} if self.warning else {})}
 
 
 def bench(paths: Sequence[Path], pictures: Sequence[Path], config: BenchSettings | None = None) -> BenchResult:
@@ -124,16 +128,19 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: BenchSettings
     result += _starts(named, loaded, next(iter(readable)), config)
     profiles = {name: _profile(item, data[0], config) for name, item in loaded.items()} if config.profile else {}
     peaks = roofline.peaks(threads=config.threads)
-    shares = {
+    fractions = {
         name: roofline.peak_fraction(item.bundle, item.engine_name, float(np.median(times[f"{name}: {ALONE}"])), peaks)
         for name, item in loaded.items()
     }
-    return BenchResult(result, watch.warning(), machine.machine_state(), peaks, shares, profiles)
+    return BenchResult(
+        measurements=tuple(result), warning=watch.warning(), machine=machine.machine_state(), peaks=tuple(peaks),
+        peak_fractions=fractions, layers={name: tuple(layers) for name, layers in profiles.items()},
+    )  # fmt: skip
 
 
 def text(bench_result: BenchResult) -> str:
     """As lines of text."""
-    parts = [speeds.table(bench_result.measurements), speeds.reached(bench_result.shares, bench_result.peaks)]
+    parts = [speeds.table(bench_result.measurements), speeds.reached(bench_result.peak_fractions, bench_result.peaks)]
     parts += [speeds.layers(name, layers) for name, layers in bench_result.layers.items()]
     return "\n\n".join([*parts, speeds.state(bench_result.machine)])
 
@@ -244,5 +251,10 @@ def _profile(classifier: Classifier, data: bytes, config: BenchSettings) -> list
     return runtime.profile_layers(classifier.bundle, x_bhwc, classifier.engine_name, threads=config.threads)
 
 
-def _source(classifier: Classifier) -> dict[str, Any]:
+class _Source(TypedDict):
+    bundle: str
+    engine: str
+
+
+def _source(classifier: Classifier) -> _Source:
     return {"bundle": classifier.bundle.digest, "engine": classifier.engine_name}

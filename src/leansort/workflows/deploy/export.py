@@ -5,14 +5,48 @@ from __future__ import annotations
 from pathlib import Path
 
 from leansort.arch.trained_model import TrainedModel
-from leansort.core.bundle import Bundle
+from leansort.core.files.typed_result import TypedResult
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
+from leansort.core.run_folder import RunFolder
 from leansort.export import parity
 from leansort.export.formats import export_to_format
+from leansort.export.parity import Parity
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
 from leansort.workflows.training.train import load_crops
+
+
+class ExportResult(TypedResult):
+    """A bundle that was written.
+
+    Attributes:
+        bundle: its file.
+        digest: of its content.
+        parameters: weights of the network.
+        macs: multiply-adds for one picture.
+        size_bytes: of the file.
+        parity: how close the bundle comes to the network on the val crops.
+        calibration: temperature and threshold, and what they come to on the val crops.
+    """
+
+    bundle: Path
+    digest: str
+    parameters: int
+    macs: int
+    size_bytes: int
+    parity: Parity
+    calibration: Calibration
+
+    def headline(self) -> dict[str, str]:
+        """Return the file with its size, the weights, and how close it comes to the network."""
+        return {
+            "bundle": str(self.bundle),
+            "size": f"{self.size_bytes / 1e6:.2f} MB",
+            "parameters": f"{self.parameters:,}",
+            "labels that agree with the network's": f"{self.parity.agreement:.2%} of {self.parity.crops:,} val crops",
+            "calibration": calibration_sentence(self.calibration),
+        }
 
 
 def export_bundle(
@@ -23,7 +57,7 @@ def export_bundle(
     name: str = "",
     graph_format: str = "onnx",
     wanted_error: float | None = None,
-) -> tuple[Bundle, parity.Parity, Calibration]:
+) -> ExportResult:
     """Export a model, prove on the val crops that the bundle says the same, calibrate it, and only then write it.
 
     Args:
@@ -41,10 +75,13 @@ def export_bundle(
     """
     model.labels.require_same(manifest.labels, "the model", "the manifest")
     bundle = export_to_format(model, graph_format, name=name)
-    val = load_crops(manifest, "val", model.preprocess, out.parent / "cache")
+    val = load_crops(manifest, "val", model.preprocess, RunFolder(out.parent).cache)
     same = parity.check_parity(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
     bundle, result = calibrate_bundle(bundle, val, wanted_error)
     say(f"export: {calibration_sentence(result)}")
     bundle.save(out)
-    return bundle, same, result
+    return ExportResult(
+        bundle=out, digest=bundle.digest, parameters=bundle.meta.parameters, macs=bundle.meta.macs,
+        size_bytes=out.stat().st_size, parity=same, calibration=result,
+    )  # fmt: skip

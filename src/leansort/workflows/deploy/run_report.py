@@ -3,35 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import cv2
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
+from leansort.contest.score_result import ScoreResult
 from leansort.core import bundle as bundles
-from leansort.core.errors import LeansortError
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.bundle import Bundle
+from leansort.core.errors import IntegrityError, LeansortError
+from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
-from leansort.measure.accuracy.calibration import expected_calibration_error
+from leansort.core.run_folder import RunFolder
+from leansort.measure.accuracy.calibration import Calibration, expected_calibration_error
 from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
-from leansort.measure.accuracy.metrics import Coverage, Interval, coverage
 from leansort.measure.measurement import Measurement
-from leansort.report.content import Figure, Mistake, Report
+from leansort.report.content import Figure, Mistake, Report, SplitCalibration
 from leansort.report.page import render
+from leansort.runtime import named_predictions
 from leansort.runtime.predictor import Classifier, Prediction
-from leansort.workflows import run_files
+from leansort.workflows.deploy.bench import BenchResult
 
 MOST_MISTAKES = 18
 THUMBNAIL = Preprocess(size=144, fit="pad", fill=240)
+Epoch = dict[str, int | float | None]  # a record of `metrics.jsonl`
+
+
+class TitledRecipe(BaseModel):
+    """A run's recipe, of which a page needs no more than its name and title; the rest is shown as it stands."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    name: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """All that a run's page is made of.
+
+    Attributes:
+        recipe: the resolved recipe.
+        bundle: the run's bundle.
+        size_bytes: of the bundle's file.
+        score: of the scored split.
+        truth: its ground truth.
+        predictions: of the bundle, in the order of `truth`.
+        bench: the bundle's latencies.
+        calibration: fitted on val; None where there is none.
+        history: a record an epoch.
+    """
+
+    recipe: TitledRecipe
+    bundle: Bundle
+    size_bytes: int
+    score: ScoreResult
+    truth: GroundTruth
+    predictions: Sequence[Prediction]
+    bench: BenchResult
+    calibration: Calibration | None
+    history: Sequence[Epoch]
 
 
 def write_run_report(run: Path, out: Path | None = None) -> Path:
     """Write `report.html` of a run folder.
 
     Args:
-        run: holds `model.leansort`, `manifest.parquet`, `score.json`, `bench.json`, `train/metrics.jsonl`.
+        run: a finished run; see `core.run_folder.RunFolder`.
         out: the page; `report.html` in the run folder by default.
 
     Returns:
@@ -39,61 +80,98 @@ def write_run_report(run: Path, out: Path | None = None) -> Path:
 
     Raises:
         UserError: the folder is no finished run.
+        IntegrityError: a file in it is not what was written.
     """
-    page = out or run / "report.html"
+    folder = RunFolder(run)
+    scored, timed = folder.score.read(ScoreResult, "report"), folder.bench.read(BenchResult, "report")
+    calibration = folder.calibration.read_if_there(Calibration, "report")
+    return write_page(read_evidence(folder, scored, timed, calibration), folder, out)
+
+
+def read_evidence(
+    folder: RunFolder, scored: ScoreResult, timed: BenchResult, calibration: Calibration | None
+) -> RunEvidence:
+    """Read what a run left behind besides its results.
+
+    Args:
+        folder: the run's.
+        scored: what the bundle scores.
+        timed: its latencies.
+        calibration: fitted on val; None where there is none.
+
+    Raises:
+        UserError: the folder is no finished run.
+        IntegrityError: a file in it is not what was written.
+    """
+    recipe = folder.recipe.read(TitledRecipe, "report")
+    truth = read_ground_truth(folder.manifest, scored.split)
+    bundle = bundles.load(folder.bundle)
+    return RunEvidence(
+        recipe=recipe, bundle=bundle, size_bytes=folder.bundle.stat().st_size, score=scored, truth=truth,
+        predictions=_predictions(folder, bundle, truth), bench=timed,
+        calibration=calibration, history=folder.training.history.read(Epoch, "report"),
+    )  # fmt: skip
+
+
+def _predictions(folder: RunFolder, bundle: Bundle, truth: GroundTruth) -> list[Prediction]:
+    """Those that the run kept when it classified the split; a run from before that is classified again."""
+    if not folder.predictions.exists():
+        with Classifier.of(bundle) as classifier:
+            return list(classifier.predict_many((truth.files[name] for name in truth.index), threads=2))
+    kept = named_predictions.load(folder.predictions, bundle.meta.labels, "report")
+    if missing := [name for name in truth.index if name not in kept]:
+        raise IntegrityError(f"report: {folder.predictions}: {missing[0]}: missing")
+    return [kept[name] for name in truth.index]
+
+
+def write_page(evidence: RunEvidence, folder: RunFolder, out: Path | None = None) -> Path:
+    """Write a run's page; return where it is.
+
+    Args:
+        evidence: what it shows.
+        folder: the run's.
+        out: the page; `report.html` in the run folder by default.
+    """
+    mistakes = worst_mistakes(evidence.predictions, evidence.truth)
+    page = render(_content(evidence, mistakes))
     if out is None:
-        json_documents.require_within(run, page)
-    scored, timed = run_files.scored(run, "report"), run_files.timed(run, "report")
-    recipe = json_documents.read(run / "recipe.json", run_files.Named, "report")
-    with Classifier.load(run / "model.leansort") as classifier:
-        truth = read_ground_truth(run / "manifest.parquet", scored["split"])
-        text = list(classifier.predict_many((truth.files[name] for name in truth.index), threads=2))
-    mistakes = worst_mistakes(text, truth)
-    calibration = _calibration(run, text, truth, scored["split"])
-    atomic_io.write_text(page, render(_content(run, recipe, scored, timed, mistakes, calibration)))
-    return page
+        folder.report.write(page)
+    else:
+        atomic_io.write_text(out, page)
+    return out or folder.report.path
 
 
-def _content(
-    run: Path,
-    recipe: run_files.Named,
-    scored: run_files.Scored,
-    timed: run_files.Timed,
-    mistakes: Sequence[Mistake],
-    calibration: dict[str, Any],
-) -> Report:
-    bundle = bundles.load(run / "model.leansort")
-    part = scored["lists"]["all"]
-    latency = tuple(timed["measurements"])
-    f1 = part["macro_f1"]
-    classes = tuple(part["classes"])
-    over = coverage([item.name for item in classes], [item.support for item in classes])
+def _content(evidence: RunEvidence, mistakes: Sequence[Mistake]) -> Report:
+    scored, bundle, part = evidence.score, evidence.bundle, evidence.score.all
     return Report(
-        title=recipe.get("title") or recipe["name"],
-        summary=_summary(bundle.meta.name, bundle.meta.parameters, part["crops"], scored["split"]),
-        headline=_headline(f1, over, part["crops"], scored, latency, (run / "model.leansort").stat().st_size),
-        f1=f1,
-        split=scored["split"],
-        crops=part["crops"],
-        classes=classes,
-        matrix=tuple(tuple(row) for row in part["confusion"]),
+        title=evidence.recipe.title or evidence.recipe.name,
+        summary=_summary(bundle.meta.name, bundle.meta.parameters, part.crops, scored.split),
+        headline=_headline(scored, evidence.bench.measurements, evidence.size_bytes),
+        f1=part.macro_f1,
+        split=scored.split,
+        crops=part.crops,
+        classes=part.classes,
+        matrix=part.confusion,
         mistakes=tuple(mistakes),
-        history=tuple(run_files.history(run / "train" / "metrics.jsonl", "report")),
-        latency=latency,
-        contest=tuple(dict(row) for row in scored["contest"]),
-        calibration=calibration,
-        notes=tuple(note for note in (timed["warning"], *scored["faults"]) if note),
-        provenance={"bundle": bundle.digest, **bundle.meta.provenance, "recipe": recipe},
-    )
+        history=tuple(evidence.history),
+        latency=evidence.bench.measurements,
+        contest=scored.contest,
+        calibration=evidence.calibration,
+        on_split=_split_calibration(evidence),
+        notes=tuple(note for note in (evidence.bench.warning, *scored.faults) if note),
+        provenance={
+            "bundle": bundle.digest, **bundle.meta.provenance, "recipe": evidence.recipe.model_dump(mode="json"),
+        },
+    )  # fmt: skip
 
 
 def _summary(name: str, parameters: int, crops: int, split: str) -> str:
     return f"{name}, {parameters / 1e6:.2f} M parameters, scored on {crops:,} {split} crops that it was not trained on."
 
 
-def _headline(
-    f1: Interval, over: Coverage, crops: int, scored: run_files.Scored, latency: Sequence[Measurement], size: int
-) -> tuple[Figure, ...]:
+def _headline(scored: ScoreResult, latency: Sequence[Measurement], size: int) -> tuple[Figure, ...]:
+    part, f1 = scored.all, scored.all.macro_f1
+    over = part.macro_f1_classes.over
     figures = [Figure("macro-F1", f"{f1.value:.3f}", f"{over}, 95 % interval {f1.low:.3f} – {f1.high:.3f}")]
     for item in latency:
         if item.name.endswith(("decode to label", "model alone")):
@@ -101,36 +179,33 @@ def _headline(
             note = f"{tail}{item.threads} thread"
             figures.append(Figure(item.name.rpartition(": ")[2], f"{item.value:.2f} ms", note))
     figures.append(Figure("bundle size", f"{size / 1e6:.1f} MB", "one file, no PyTorch needed"))
-    for row in scored["contest"]:
-        if row["edition"] == "time" and row["list"] == "all":
-            figures.append(
-                Figure(
-                    "contest score", f"{row['score']:.3f}", f"lower is better; {row['cost']:.1f} s for {crops:,} crops"
-                )
-            )
+    if row := scored.time_score:
+        note = f"lower is better; {row.cost:.1f} s for {part.crops:,} crops"
+        figures.append(Figure("contest score", f"{row.score:.3f}", note))
     return tuple(figures)
 
 
-def _calibration(run: Path, predictions: Sequence[Prediction], truth: GroundTruth, split: str) -> dict[str, Any]:
-    """What was fitted on val, and what it comes to on a split that it was not fitted on."""
-    result = run_files.calibration(run, "report")
+def _split_calibration(evidence: RunEvidence) -> SplitCalibration | None:
+    """What the calibration comes to on a split that it was not fitted on."""
+    truth = evidence.truth
     pairs = [
         (prediction, label)
-        for prediction, label in zip(predictions, truth.index.values(), strict=True)
+        for prediction, label in zip(evidence.predictions, truth.index.values(), strict=True)
         if not prediction.error
     ]
-    if not result or split == "val" or not pairs:
-        return result
+    if evidence.calibration is None or evidence.score.split == "val" or not pairs:
+        return None
     labels = np.asarray([label for _, label in pairs])
     wrong = [pair.label != truth.labels.names[label] for pair, label in pairs if pair.accepted]
-    return {
-        **result, "ece": expected_calibration_error(np.asarray([pair.probabilities for pair, _ in pairs]), labels),
-        "split_coverage": len(wrong) / len(pairs), "split_error": fmean(wrong) if wrong else 0.0,
-    }  # fmt: skip
+    return SplitCalibration(
+        ece=expected_calibration_error(np.asarray([pair.probabilities for pair, _ in pairs]), labels),
+        coverage=len(wrong) / len(pairs),
+        error=fmean(wrong) if wrong else 0.0,
+    )
 
 
 def worst_mistakes(predictions: Sequence[Prediction], truth: GroundTruth, most: int = MOST_MISTAKES) -> list[Mistake]:
-    """Pictures sorted wrong, the most confident first; `said` is in the order of `truth`."""
+    """Pictures sorted wrong, the most confident first; `predictions` are in the order of `truth`."""
     names = list(truth.index)
     wrong = [
         (prediction.probability, name, prediction.label)

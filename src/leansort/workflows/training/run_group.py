@@ -11,8 +11,8 @@ from leansort.core.files import atomic_io, json_documents
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_first_process
+from leansort.core.run_folder import TrainingFolder
 from leansort.recipe.schema import Recipe
-from leansort.workflows import run_files
 from leansort.workflows.data.import_data import data_for
 from leansort.workflows.training.train import exportable, import_once, run_callbacks, train_model
 
@@ -145,7 +145,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: they cannot be read, or are not what was written.
     """
-    return [dict(item) for item in run_files.history(folder / "metrics.jsonl", "run")]
+    return [dict(item) for item in TrainingFolder(folder).history.read(dict[str, int | float | None], "run")]
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
