@@ -39,6 +39,7 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.architecture
 
 clean:
 	rm -rf $(VENV) $(DEMO) runs benchmarks/out

@@ -1,1 +1,1 @@
-"""Pictures that decode to other pixels than were stored: `watch` names the files that decoders complain of."""
+"""Damaged images: those that decode, but not to the pixels that were stored. Begin with `watch`."""

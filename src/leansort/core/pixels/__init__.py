@@ -1,6 +1,7 @@
-"""Who decodes and resizes pictures: OpenCV where it is installed, which is faster, else Pillow and numpy.
+"""Decoding and resizing of images, by OpenCV where it is installed (faster), else by Pillow and numpy.
 
-Both give the same pixels to a grey level, so that a robot without OpenCV sees what training saw.
+Both backends give the same pixels to a grey level, so that a robot without OpenCV sees what training saw. May import
+`folders`. Begin with `resizing`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Photos by the URLs of a COCO file: in parallel, resumable, checked. Begin with `photos`."""
+"""Photos by the URLs of a COCO file: in parallel, resumable, checked. Begin with `photo_downloads`."""
