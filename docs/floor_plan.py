@@ -1,4 +1,4 @@
-"""Draw the floors and rooms of the code as an SVG: floors as layers, rooms as boxes, imports between rooms as arrows."""
+"""Draw the floors and rooms of the code as an SVG: floors are layers, rooms are boxes, imports between rooms arrows."""
 
 from __future__ import annotations
 
