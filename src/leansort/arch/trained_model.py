@@ -17,7 +17,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
-from leansort.core.errors import IntegrityError, UserError
+from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.files import atomic_io, json_documents
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
@@ -68,7 +68,7 @@ class TrainedModel:
         try:
             model.load_state_dict(self.weights, strict=True)
         except RuntimeError as error:
-            raise IntegrityError(f"weights do not fit {self.spec.base}: {' '.join(str(error).split())[:200]}") from None
+            raise IntegrityError(f"weights do not fit {self.spec.base}: {one_line(error, 200)}") from None
         return model.eval()
 
     def require_fit(self, where: str) -> None:
@@ -83,7 +83,7 @@ class TrainedModel:
         except UserError as error:
             raise IntegrityError(f"model: {where}: {error}") from None
         except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
-            raise IntegrityError(f"model: {where}: spec: {' '.join(str(error).split())[:160]}") from None
+            raise IntegrityError(f"model: {where}: spec: {one_line(error)}") from None
         for name in dict.fromkeys([*wanted, *self.weights]):
             need, got = (tuple(item[name].shape) if name in item else "none" for item in (wanted, self.weights))
             if need != got:

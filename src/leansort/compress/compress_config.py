@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from leansort.core.strict_model import StrictModel
 
 START = "start"
 
 
-class FinetuneConfig(BaseModel):
+class FinetuneConfig(StrictModel):
     """How a network is trained on after a cut; what is not named here is as in the recipe's `train` section.
 
     Attributes:
@@ -24,8 +26,6 @@ class FinetuneConfig(BaseModel):
         augment: keys of its `augment` section.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     epochs: int = Field(default=0, ge=0, le=10_000)
     lr: float | None = Field(default=None, gt=0.0, lt=10.0)
     warmup: float = Field(default=1.0, ge=0.0)
@@ -36,7 +36,7 @@ class FinetuneConfig(BaseModel):
     augment: dict[str, Any] = Field(default_factory=dict)
 
 
-class Step(BaseModel):
+class Step(StrictModel):
     """What every step of a pipeline has, whatever its pass; the pass adds keys of its own.
 
     Attributes:
@@ -49,8 +49,6 @@ class Step(BaseModel):
         faster: whether a step that gains no speed is left alone; None asks the pass.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     name: str = Field(alias="pass")
     settings: dict[str, Any] = Field(default_factory=dict)
     heal: FinetuneConfig = FinetuneConfig()
@@ -60,7 +58,7 @@ class Step(BaseModel):
     faster: bool | None = None
 
 
-class CompressConfig(BaseModel):
+class CompressConfig(StrictModel):
     """The `compress` section of a recipe: a pipeline of passes and what they may cost.
 
     Attributes:
@@ -74,8 +72,6 @@ class CompressConfig(BaseModel):
         threads: of the engine.
         seconds: least time of each latency.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     steps: tuple[dict[str, Any], ...] = ()
     max_f1_drop: float = Field(default=0.01, ge=0.0, le=1.0)

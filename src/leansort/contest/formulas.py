@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from leansort.core.errors import UserError
+from leansort.core.strict_model import StrictModel
 
 
-class Baselines(BaseModel):
+class Baselines(StrictModel):
     """What the contest measured against.
 
     Attributes:
@@ -18,8 +19,6 @@ class Baselines(BaseModel):
         macs_f1: macro-F1 of the baseline in the MACs edition.
         macs: multiply-adds of the baseline.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     time_f1: float = 0.70
     time_s: float = Field(default=43.16, gt=0)

@@ -15,14 +15,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from leansort.core.errors import IntegrityError, UserError
+from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.files import atomic_io
 from leansort.core.graphs import soundness
 from leansort.core.graphs.limits import BUNDLE_BYTES, META_BYTES, META_DEPTH, NAME_CHARACTERS
 from leansort.core.labels import LabelSet, require_distinct, require_printable
 from leansort.core.preprocess import Preprocess
+from leansort.core.strict_model import StrictModel
 from leansort.core.text import text_files, yaml_config
 
 SCHEMA = 1
@@ -32,7 +33,7 @@ _META, _HASHES = "bundle.json", "hashes.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
 
-class BundleMeta(BaseModel):
+class BundleMeta(StrictModel):
     """The content of `bundle.json`.
 
     Attributes:
@@ -48,8 +49,6 @@ class BundleMeta(BaseModel):
         provenance: where the bundle comes from.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     bundle_schema: int = SCHEMA
     name: str
     preprocess: Preprocess
@@ -59,7 +58,7 @@ class BundleMeta(BaseModel):
     reject_below: float = Field(default=0.0, ge=0.0, le=1.0)
     parameters: int = Field(ge=0, le=10**12)
     macs: int = Field(ge=0, le=10**15)
-    provenance: dict[str, Any] = {}
+    provenance: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ def _tree(data: bytes, name: str, path: Path) -> dict[str, Any]:
             raise UserError(f"{name} is no object, or more than {META_DEPTH} deep")
         atomic_io.canonical_json(tree).encode()  # neither NaN nor half a character
     except (UserError, ValueError, RecursionError) as error:
-        raise IntegrityError(f"bundle: {path} is damaged ({' '.join(str(error).split())[:160]})") from None
+        raise IntegrityError(f"bundle: {path} is damaged ({one_line(error)})") from None
     return tree
 
 

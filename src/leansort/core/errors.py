@@ -41,6 +41,11 @@ class MissingExtraError(UserError):
         super().__init__(f"this needs {module!r}, which is not installed; run: pip install 'leansort[{extra}]'")
 
 
+def one_line(error: object, most: int | None = 160) -> str:
+    """Return what an error of a library says, on one line: its first `most` characters, or all of them."""
+    return " ".join(str(error).split())[:most]
+
+
 def did_you_mean(got: str, allowed: Iterable[str]) -> str:
     """Return `"; did you mean 'x'?"` for the closest allowed name, or an empty string."""
     close = difflib.get_close_matches(got, [str(name) for name in allowed], n=1, cutoff=0.6)

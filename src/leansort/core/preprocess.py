@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from leansort.core import pixels
 from leansort.core.errors import LeansortError, UserError
@@ -22,6 +22,7 @@ from leansort.core.files import atomic_io
 from leansort.core.folders import image_kinds
 from leansort.core.pixels import Image
 from leansort.core.pixels.jpeg_structure import EOI, SOI, is_frame, segments
+from leansort.core.strict_model import StrictModel
 
 Fit = Literal["pad", "stretch", "crop"]
 # Of pixels/255: further off lies what was meant for pixels of 0-255, and what makes infinite numbers of every picture.
@@ -36,7 +37,7 @@ class UnreadableImage(LeansortError):
     """The bytes are not a whole picture that can be decoded."""
 
 
-class Preprocess(BaseModel):
+class Preprocess(StrictModel):
     """How a picture becomes the network's input.
 
     Attributes:
@@ -46,8 +47,6 @@ class Preprocess(BaseModel):
         mean: per-channel RGB mean of pixels/255; -10 to 10; applied inside the graph, never here.
         std: per-channel RGB standard deviation of pixels/255, 0.001 to 10; applied inside the graph.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     size: int = Field(default=128, ge=16, le=1024)
     fit: Fit = "pad"

@@ -12,15 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.manifest import SPLITS, Row
+from leansort.core.strict_model import StrictModel
 
 RATIOS = {"train": 0.7, "val": 0.15, "test": 0.15}
 
 
-class SplitConfig(BaseModel):
+class SplitConfig(StrictModel):
     """How crops without a given split are split.
 
     Attributes:
@@ -30,8 +31,6 @@ class SplitConfig(BaseModel):
         val: share of the crops that choose.
         test: share of the crops that score.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: Literal["hash", "class"] = "hash"
     train: float = Field(default=RATIOS["train"], ge=0.0, le=1.0)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from leansort.core import bundle as bundles
-from leansort.core.errors import LeansortError, UserError
+from leansort.core.errors import LeansortError, UserError, one_line
 from leansort.core.seeds import Seeds
 from leansort.runtime import engine as engines
 
@@ -53,7 +53,7 @@ def time_limit_s() -> float:
 
 def describe_exception(error: Exception) -> str:
     """What an engine did that raised an exception of its own library's, in a few words."""
-    text = " ".join(str(error).split())[:160]
+    text = one_line(error)
     return f"failed ({type(error).__name__}{text and ': '}{text})"
 
 

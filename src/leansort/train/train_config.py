@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from leansort.core.strict_model import StrictModel
 from leansort.data.loading.class_balance import Balance
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(StrictModel):
     """How a network is trained.
 
     Attributes:
@@ -49,8 +50,6 @@ class TrainConfig(BaseModel):
         threads: of the training computation; 0 takes every core.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     epochs: int = Field(default=100, ge=1, le=10_000)
     batch: int = Field(default=64, ge=2, le=4096)
     accumulate: int = Field(default=1, ge=1, le=256)
@@ -81,7 +80,7 @@ class TrainConfig(BaseModel):
     threads: int = Field(default=0, ge=0, le=256)
 
 
-class DistillConfig(BaseModel):
+class DistillConfig(StrictModel):
     """The `distill` section of a recipe.
 
     Attributes:
@@ -92,8 +91,6 @@ class DistillConfig(BaseModel):
         hints: weight of matching the teachers' features (arXiv:1412.6550), the input of their classifiers, through a
             linear layer that is thrown away afterwards; 0 turns it off. Bundles give no features.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     teachers: tuple[Path, ...] = ()
     weight: float = Field(default=0.7, ge=0.0, le=1.0)

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from leansort.arch.build import parameters, without_gradients
 from leansort.arch.spec.fx_trace import trace
-from leansort.core.errors import UserError
+from leansort.core.errors import UserError, one_line
 
 # What PyTorch and timm raise where a tensor's shape does not suit a layer.
 UNFIT = (RuntimeError, IndexError, ValueError, AssertionError)
@@ -63,7 +63,7 @@ def summarize_parts(model: nn.Module, size: int) -> list[Part]:
             run.run(torch.zeros(1, 3, size, size))
     except UNFIT as error:
         cause = error.__cause__ or error
-        raise UserError(f"{run.at}: {size} px is too small: {' '.join(str(cause).split())[:120]}") from None
+        raise UserError(f"{run.at}: {size} px is too small: {one_line(cause, 120)}") from None
     return list(run.parts.values())
 
 
@@ -84,7 +84,7 @@ def require_input_size(model: nn.Module, size: int) -> nn.Module:
         with torch.no_grad():
             model.eval()(torch.zeros(1, 3, size, size))
     except UNFIT as error:
-        raise UserError(f"{at[0] or 'arch'}: does not take {size} px: {' '.join(str(error).split())[:120]}") from None
+        raise UserError(f"{at[0] or 'arch'}: does not take {size} px: {one_line(error, 120)}") from None
     finally:
         model.train(was_training)
         for hook in hooks:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from leansort.arch.layers import blocks, mobile_blocks
 from leansort.arch.model_files.rows import BLOCKS, ModelFile, Row
 from leansort.arch.spec.spec import ArchSpec
-from leansort.core.errors import UserError
+from leansort.core.errors import UserError, one_line
 
 _OWN = ("block", "name", "from", "grow_only", "fixed", "repeat", "stride_last", "out_last", "out", "stride")
 
@@ -113,7 +113,7 @@ def _modules(row: Row, cin: int, model: ModelFile, spec: ArchSpec) -> tuple[list
         try:
             made.append(BLOCKS[row["block"]](cin, out, **fields, **stride))
         except (ValueError, ZeroDivisionError, RuntimeError, TypeError) as error:
-            raise ValueError(f"{' '.join(str(error).split())[:120]}, {cin} channels come in") from None
+            raise ValueError(f"{one_line(error, 120)}, {cin} channels come in") from None
         cin = out
     return made, cin
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from leansort.arch.trained_model import save_tensors
 from leansort.arch.workarounds.torchvision_import import import_torchvision
-from leansort.core.errors import IntegrityError, UserError, did_you_mean
+from leansort.core.errors import IntegrityError, UserError, did_you_mean, one_line
 from leansort.core.files import atomic_io
 
 _INSIDE = ("state_dict", "model", "model_state_dict", "state_dict_ema", "model_ema", "ema", "ema_state_dict", "network")
@@ -71,7 +71,7 @@ def _opened(path: Path, source: str) -> Any:
             warnings.simplefilter("ignore")  # of formats that it refuses right after
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises anything; weights_only keeps it from running anything
-        message = " ".join(str(error).split())
+        message = one_line(error, None)
         named = re.search(r"(?:GLOBAL|global|type|function) ([\w.]+\.[\w.]+)", message)
         if named:
             raise UserError(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from leansort.arch.workarounds.torchvision_import import import_torchvision
-from leansort.core.errors import MissingExtraError, UserError, did_you_mean
+from leansort.core.errors import MissingExtraError, UserError, did_you_mean, one_line
 
 FILE = "model.safetensors"
 _SECONDS = 5  # to answer at all; the hub's own client would go on trying for half a minute
@@ -74,7 +74,7 @@ def _reason(error: Exception, errors: Any) -> str:
         return "the connection to the hub broke off"
     if isinstance(error, errors.EntryNotFoundError):
         return f"holds no {FILE}; fetch its .bin or .pth and turn it into one: leansort arch weights FILE --out NEW"
-    return f"cannot be fetched ({' '.join(str(error).split())[:140] or type(error).__name__})"
+    return f"cannot be fetched ({one_line(error, 140) or type(error).__name__})"
 
 
 def timm_repository(name: str) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from leansort.arch.pretrained import hub
 from leansort.arch.pretrained.matching import WeightMatch, match
-from leansort.core.errors import IntegrityError, UserError
+from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.text.text_files import parse_json
 
 PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pickle", ".tar")
@@ -59,7 +59,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             meta = parse_json((file.metadata() or {}).get("leansort", "{}"), "its header")
     except (safetensors.SafetensorError, OSError, UserError) as error:
-        reason = " ".join(str(error).split())[:140]
+        reason = one_line(error, 140)
         raise IntegrityError(f"weights: {path} is damaged or no safetensors file ({reason})") from None
     order = meta.get("order") if isinstance(meta, dict) else None
     known = order if isinstance(order, list) and sorted(map(str, order)) == sorted(tensors) else list(tensors)

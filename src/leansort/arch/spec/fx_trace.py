@@ -10,7 +10,7 @@ from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from leansort.arch.layers import same_padding
-from leansort.core.errors import UserError
+from leansort.core.errors import UserError, one_line
 
 # What Python code, anybody's, raises where it is given a symbol in the place of a tensor.
 _FAULTS = (
@@ -74,7 +74,7 @@ def trace(model: nn.Module) -> fx.Graph:
     try:
         return _Tracer().trace(deepcopy(model).eval())  # a copy: some modules keep what they computed, here symbols
     except _FAULTS as error:
-        raise UserError(f"{name} cannot be traced: {' '.join(str(error).split())[:160]}") from None
+        raise UserError(f"{name} cannot be traced: {one_line(error)}") from None
 
 
 def layer_calls(graph: fx.Graph, model: nn.Module) -> list[tuple[fx.Node, Any]]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from leansort.core.strict_model import StrictModel
 
 Init = Literal["small", "paper"]
 Positive = Annotated[int, Field(ge=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Norm(_Strict):
+class Norm(StrictModel):
     """Settings of every batch norm.
 
     Attributes:
@@ -26,13 +24,13 @@ class Norm(_Strict):
     eps: float | None = Field(default=None, gt=0.0, le=0.1)
 
 
-class FuseBatchNorm(_Strict):
+class FuseBatchNorm(StrictModel):
     """Edit: every batch norm that alone follows a convolution is folded into it; branches that can merge are merged."""
 
     op: Literal["fuse_batch_norm"] = "fuse_batch_norm"
 
 
-class Resize(_Strict):
+class Resize(StrictModel):
     """Edit: layers have other channel counts, as pruning leaves them.
 
     Attributes:
@@ -44,7 +42,7 @@ class Resize(_Strict):
     layers: dict[str, tuple[Positive, Positive, Positive]]
 
 
-class Factorized(_Strict):
+class Factorized(StrictModel):
     """How one layer is split.
 
     Attributes:
@@ -58,14 +56,14 @@ class Factorized(_Strict):
     ranks: tuple[Positive, ...] = Field(min_length=1, max_length=2)
 
 
-class Factorize(_Strict):
+class Factorize(StrictModel):
     """Edit: layers are replaced by the chains of smaller ones that approximate them."""
 
     op: Literal["factorize"] = "factorize"
     layers: dict[str, Factorized]
 
 
-class Remove(_Strict):
+class Remove(StrictModel):
     """Edit: modules that keep the shape (residual blocks) are left out, by module name."""
 
     op: Literal["remove"] = "remove"
@@ -75,7 +73,7 @@ class Remove(_Strict):
 Edit = Annotated[FuseBatchNorm | Resize | Factorize | Remove, Field(discriminator="op")]
 
 
-class ArchSpec(_Strict):
+class ArchSpec(StrictModel):
     """What `build` needs to make a network.
 
     Attributes:

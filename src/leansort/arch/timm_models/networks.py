@@ -13,7 +13,7 @@ from torch import nn
 from leansort.arch.layers.same_padding import SameAvgPool2d, SameConv2d, SameMaxPool2d, replace_layers
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.workarounds.torchvision_import import import_torchvision
-from leansort.core.errors import UserError, did_you_mean
+from leansort.core.errors import UserError, did_you_mean, one_line
 from leansort.core.preprocess import Preprocess
 
 PREFIX = "timm:"
@@ -55,9 +55,7 @@ def build_timm_network(spec: ArchSpec) -> nn.Module:
     try:
         made = timm.create_model(name, pretrained=False, num_classes=spec.classes, **given)
     except (TypeError, ValueError, AssertionError, RuntimeError, KeyError) as error:
-        raise UserError(
-            f"arch: {spec.base} cannot be built with {given}: {' '.join(str(error).split())[:120]}"
-        ) from None
+        raise UserError(f"arch: {spec.base} cannot be built with {given}: {one_line(error, 120)}") from None
     assert isinstance(made, nn.Module)
     return _with_own_padding(made)
 

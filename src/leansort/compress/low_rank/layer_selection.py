@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from typing import Annotated, Any, Literal, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from leansort.arch.spec.spec import Factorize, Factorized
@@ -21,6 +21,7 @@ from leansort.compress.low_rank.decomposition import (
     reconstruction_error,
 )
 from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.core.strict_model import StrictModel
 from leansort.measure.timing import latency
 
 Layer = nn.Conv2d | nn.Linear
@@ -28,7 +29,7 @@ Method = Literal["tucker", "cp"]
 Rank = Annotated[int, Field(ge=1, le=100_000)]
 
 
-class FactorizeConfig(BaseModel):
+class FactorizeConfig(StrictModel):
     """Which layers, and how far.
 
     Attributes:
@@ -42,8 +43,6 @@ class FactorizeConfig(BaseModel):
         measured: whether a layer is factorized only where it gets faster on the pipeline's engine; False takes every
             layer whose multiply-adds fall.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     ranks: Literal["evbmf", "energy"] | Annotated[tuple[Rank, ...], Field(min_length=1, max_length=2)] = "evbmf"
     energy: float = Field(default=0.9, gt=0.0, le=1.0)

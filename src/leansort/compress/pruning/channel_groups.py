@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from leansort.compress.pruning.dependency_graph import DependencyGraph, Side, is_depthwise
-from leansort.core.errors import UserError
+from leansort.core.errors import UserError, one_line
 
 _FAULTS = (RuntimeError, ValueError, AssertionError, LookupError, TypeError, AttributeError)
 
@@ -93,7 +93,7 @@ def find_channel_groups(network: nn.Module, kept: Collection[nn.Module], size: i
                 sets = (_coupled(numbering, names) for numbering in dependencies.numberings(group))
                 channel_groups += _parts(next((item for item in sets if item is not None), None))
     except _FAULTS as error:
-        cause = " ".join(str(error).split())[:120]
+        cause = one_line(error, 120)
         raise Unprunable(f"its channels cannot be followed ({type(error).__name__}: {cause})") from None
     if not channel_groups:
         raise Unprunable("none of its channels can be followed from layer to layer")

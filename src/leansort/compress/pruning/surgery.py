@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from leansort.arch.spec.spec import Resize
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.pruning.channel_groups import ChannelGroup, Unprunable
-from leansort.core.errors import LeansortError
+from leansort.core.errors import LeansortError, one_line
 from leansort.core.seeds import Seeds
 
 _CLOSE = 1e-5  # in double precision: far above its rounding, far below what one wrong channel does
@@ -122,7 +122,7 @@ def _prove(smaller: TrainedModel, deaf: nn.Module) -> None:
             got = smaller.network().double()(x_bchw)
             want = deaf.double().eval()(x_bchw)
     except (LeansortError, RuntimeError, ValueError, IndexError) as error:
-        raise Unprunable(f"it does not run with fewer channels ({' '.join(str(error).split())[:120]})") from None
+        raise Unprunable(f"it does not run with fewer channels ({one_line(error, 120)})") from None
     gap = float((got - want).abs().max()) if got.shape == want.shape else float("inf")
     if not gap <= _CLOSE * max(1.0, float(want.abs().max())):
         raise Unprunable(f"with fewer channels it gives outputs off by {gap:.2g}")

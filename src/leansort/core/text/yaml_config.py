@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from leansort.core.errors import MissingExtraError, UserError, did_you_mean
+from leansort.core.errors import MissingExtraError, UserError, did_you_mean, one_line
 from leansort.core.text.escaping import printable_lines
 from leansort.core.text.text_files import read_text
 
@@ -36,7 +36,7 @@ def parse_yaml(text: str, what: str) -> Any:
         tree = yaml.load(text, _loader())
         _require_small(tree, {})
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UserError(f"{what} is not YAML ({' '.join(str(error).split())[:140]})") from None
+        raise UserError(f"{what} is not YAML ({one_line(error, 140)})") from None
     except _DuplicateKey as error:
         raise UserError(f"{what} gives a key twice: {error}; every key must be there once") from None
     endless = _endless(tree)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from leansort.core.strict_model import StrictModel
 
 Operator = Literal[
     "Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast",
@@ -16,7 +18,7 @@ PAPER: tuple[Operator, ...] = (
 )  # fmt: skip
 
 
-class AugmentConfig(BaseModel):
+class AugmentConfig(StrictModel):
     """How training crops are varied.
 
     Attributes:
@@ -37,8 +39,6 @@ class AugmentConfig(BaseModel):
         views: how many ways a crop is varied in all, which then come back epoch after epoch, so that teachers need to
             look at each but once; 0 varies it anew every epoch.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     min_scale: float = Field(default=0.5, gt=0.0, le=1.0)
     ratio: float = Field(default=4 / 3, ge=1.0, le=4.0)

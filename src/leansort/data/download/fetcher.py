@@ -26,7 +26,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from leansort.core.errors import LeansortError
+from leansort.core.errors import LeansortError, one_line
 from leansort.core.preprocess import UnreadableImage
 from leansort.data.download.connection import AttemptConnection, HttpPool, HttpsPool, here
 from leansort.data.download.http_status import (
@@ -268,4 +268,4 @@ def _disk(path: Path) -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error, None) or type(error).__name__

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.labels import LabelSet, normalize_name, require_distinct
 from leansort.core.packaged_configs import CATEGORY_MAP, find_config
+from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
 from leansort.data.importing.classes import normalize_labels
 from leansort.data.importing.items import Items
@@ -30,7 +31,7 @@ def _locate(given: Path) -> Path:
 CategoryMapPath = Annotated[Path, AfterValidator(_locate)]  # a setting: a file, or the name of a map of the package
 
 
-class CategoryMap(BaseModel):
+class CategoryMap(StrictModel):
     """A category map file.
 
     Attributes:
@@ -40,8 +41,6 @@ class CategoryMap(BaseModel):
         doubled_annotation_ids: COCO annotation ids that a data set is known to use twice for different boxes; both
             boxes are kept. Any other doubled id is an error.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     labels: tuple[str, ...]
     map: dict[str, tuple[str, ...]]

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from leansort.core.errors import MissingExtraError, UserError, not_one_of
+from leansort.core.errors import MissingExtraError, UserError, not_one_of, one_line
 from leansort.core.folders.image_files import NamedFiles
 from leansort.core.labels import LabelSet, normalize_name
 from leansort.core.manifest import SPLITS
@@ -97,7 +97,7 @@ def _parquet(path: Path) -> Table:
     try:
         read = parquet.read_table(path)
     except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
-        raise UserError(f"table: {path} is not Parquet ({' '.join(str(error).split())[:120]})") from None
+        raise UserError(f"table: {path} is not Parquet ({one_line(error, 120)})") from None
     where, names = f"table: {path}", read.column_names
     columns = find_columns(names, NEEDED, OPTIONAL, where)
     result = {

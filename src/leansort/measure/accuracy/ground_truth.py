@@ -23,7 +23,7 @@ class GroundTruth:
 
     Attributes:
         labels: the classes.
-        index: class index by what a submission file calls the picture (`contest.names`).
+        index: class index by name of the picture (see `image_names`).
         files: where each picture lies; empty where only names are known.
         where: what it was read from, for messages.
         more: further classes that answers may name: None for any, as what it was read from lists no classes; else the

@@ -2,7 +2,7 @@
 
 There are two macro-F1. Ours is the mean over the classes that the ground truth shows: a class without a crop says
 nothing of a network, and as the classes depend on the crops alone, all networks are compared over the same ones. The
-contest's is the mean over all its classes, and counts 0 for one that neither the ground truth nor the predictions show.
+other is the mean over all classes, and counts 0 for one that neither the ground truth nor the predictions show.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from leansort.core.errors import UserError
+from leansort.core.errors import UserError, one_line
 
 Step = Callable[[nn.Module], Tensor]
 
@@ -77,7 +77,7 @@ def require(network: nn.Module, step: Step) -> None:
         try:
             _run(compiled, step)
         except Exception as error:  # the compiler raises whatever its own tools raise
-            reason = " ".join(str(error).split())[:160]
+            reason = one_line(error)
             raise UserError(f"train.compile: got on, but nothing compiles here ({reason}); use auto or off") from None
 
 

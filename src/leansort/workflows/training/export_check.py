@@ -16,7 +16,7 @@ from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.timm_models.networks import is_timm
 from leansort.arch.trained_model import TrainedModel
 from leansort.core.bundle import Bundle
-from leansort.core.errors import LeansortError, MissingExtraError, UserError
+from leansort.core.errors import LeansortError, MissingExtraError, UserError, one_line
 from leansort.core.process.console import say
 from leansort.core.provenance import versions
 from leansort.export import parity
@@ -72,7 +72,7 @@ def proof(spec: ArchSpec, recipe: Recipe) -> Parity:
     except MissingExtraError:
         raise
     except (LeansortError, *UNFIT) as error:
-        reason = " ".join(str(error).split()).removeprefix("export: ")[:300]
+        reason = one_line(error, None).removeprefix("export: ")[:300]
         where = f"{graph_format}, {recipe.preprocess.size} px"
         raise UserError(f"arch: {spec.base} cannot be trained to be exported ({where}): {reason}") from None
 
