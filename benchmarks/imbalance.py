@@ -19,7 +19,8 @@ from leansort.core.manifest import Manifest
 from leansort.core.provenance import host
 from leansort.data.loading.loader import eval_batches
 from leansort.measure.accuracy.metrics import macro_f1, per_class
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import validate_recipe
+from leansort.recipe.schema import Recipe
 from leansort.workflows.data.import_data import import_data
 from leansort.workflows.training.train import load_crops, train_model
 
@@ -40,7 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def scores(model: TrainedModel, manifest: Manifest, recipe: recipes.Recipe, cache: Path) -> tuple[float, float]:
+def scores(model: TrainedModel, manifest: Manifest, recipe: Recipe, cache: Path) -> tuple[float, float]:
     """Recall of the rarest classes, and macro-F1, on test."""
     test = load_crops(manifest, "test", recipe.preprocess, cache)
     text = compute_logits(model.network(), model.preprocess, eval_batches(test.pixels, 64)).argmax(1).numpy()
@@ -56,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         threads = int(os.environ.get("THREADS", "0"))
-        base = recipes.validate_recipe({**BASE, "train": {**BASE["train"], "threads": threads}}, "imbalance")  # type: ignore[dict-item]
+        base = validate_recipe({**BASE, "train": {**BASE["train"], "threads": threads}}, "imbalance")  # type: ignore[dict-item]
         manifest = import_data(base.data, root / "data", seed=0)
         for seed in range(SEEDS):
             for variant, change in VARIANTS.items():

@@ -61,8 +61,8 @@ def main() -> None:
         for draw in range(DRAWS):
             order = Seeds(draw).child("calibration").numpy().permutation(len(train.labels))[:CROPS]
             pixels = np.ascontiguousarray(np.asarray(train.pixels)[np.sort(order)])
-            for way, (quantize, share) in WAYS.items():
-                made = quantize(bundle, pixels[select_typical(bundle, pixels, share)])
+            for way, (quantize, fraction) in WAYS.items():
+                made = quantize(bundle, pixels[select_typical(bundle, pixels, fraction)])
                 falls[way].append(before - macro_f1(truth, predict_classes(made, val), len(model.labels)))
     report(before, falls)
 

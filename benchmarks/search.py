@@ -26,7 +26,7 @@ from leansort.core import packaged_configs
 from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.text import yaml_config
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import load_recipe
 from leansort.report.charts import plots
 from leansort.search import pareto
 from leansort.search import storage as storages
@@ -148,7 +148,7 @@ def main() -> None:
     rows, ratios = list[dict[str, Any]](), list[float | None]()
     with tempfile.TemporaryDirectory() as scratch:
         manifest = Path(scratch) / "data"
-        recipe = recipes.load("sample", SMALL)
+        recipe = load_recipe("sample", SMALL)
         import_data(recipe.data, manifest, seed=recipe.seed)
         if given.record:
             record(Path(scratch), manifest)

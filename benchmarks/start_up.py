@@ -1,7 +1,7 @@
 """Claim: `import leansort` takes under 0.15 s, `leansort --help` under 0.4 s, and a first label under 0.35 s.
 
 The first label is that of a program that loads a bundle, from the start of its process. Reference: a bare interpreter,
-interleaved, so that its own share can be seen. The bundle is the smaller committed network in int8; beside the program
+interleaved, so that its own time can be seen. The bundle is the smaller committed network in int8; beside the program
 as a robot's programmer writes it stands `leansort predict`. No torch is loaded.
 """
 

@@ -117,7 +117,7 @@ def _at_some_size(name: str) -> tuple[Any, int]:
 
 
 def _recipe(name: str, size: int) -> Any:
-    from leansort.recipe.schema import validate_recipe
+    from leansort.recipe.load import validate_recipe
 
     tree = {
         "name": "timm",

@@ -65,10 +65,10 @@ def crops(count: int, seed: int) -> Crops:
     return Crops(rng.integers(0, 256, (count, 64, 64, 3)).astype(np.uint8), [at % 6 for at in range(count)])
 
 
-def finetune(model: TrainedModel, heal: FinetuneConfig, folder: Path, prepare: Prepare | None = None) -> TrainedModel:
-    config = TrainConfig(epochs=heal.epochs, batch=8, lr=1e-3, workers=0, threads=1, warmup=0, ema=0.5)
+def finetune(model: TrainedModel, config: FinetuneConfig, folder: Path, prepare: Prepare | None = None) -> TrainedModel:
+    training = TrainConfig(epochs=config.epochs, batch=8, lr=1e-3, workers=0, threads=1, warmup=0, ema=0.5)
     job = TrainingJob(
-        model.spec, model.preprocess, model.labels, crops(16, 0), crops(12, 1), config, AugmentConfig(), Seeds(0), {}
+        model.spec, model.preprocess, model.labels, crops(16, 0), crops(12, 1), training, AugmentConfig(), Seeds(0), {}
     )
     network = model.network()
     return train(job, folder, network=prepare(network) if prepare else network)
@@ -195,7 +195,7 @@ def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) ->
     classes = predict_classes(model, tools.val)
     truth = np.asarray(tools.val.labels)
     record = StepSearch(
-        given=model, bundle=export_for_timing(model), one=load(name), heal=FinetuneConfig(), faster=True, retries=0,
+        given=model, bundle=export_for_timing(model), one=load(name), finetune=FinetuneConfig(), faster=True, retries=0,
         judge=lambda made: judge(
             truth, classes, predict_classes(made, tools.val), model.labels.names, Budget(1, 1, sure=False)
         ),

@@ -103,7 +103,7 @@ def test_training_begins_with_the_weights_a_recipe_names(cli: Cli, tiny_recipe: 
     first = cli("run", tiny_recipe, "train.epochs=1", "arch.base=tiny_s", "--out", tmp_path / "first")
     assert first.returncode == 0, first.stderr
     given = tmp_path / "first" / "train" / "model.safetensors"
-    chosen = ["train.epochs=1", "train.lr=1e-9", "train.ema=0", "arch.base=tiny_s", f"arch.weights={given}"]
+    chosen = ["train.epochs=1", "train.lr=1e-9", "train.ema=0", "arch.base=tiny_s", f"arch.pretrained={given}"]
     done = cli("run", tiny_recipe, *chosen, "--out", tmp_path / "second")
     assert done.returncode == 0, done.stderr
     assert "tensor by tensor" in done.stderr + done.stdout
@@ -112,7 +112,7 @@ def test_training_begins_with_the_weights_a_recipe_names(cli: Cli, tiny_recipe: 
     listed = json.loads((tmp_path / "second" / "train" / "weights.json").read_text())
     assert len(listed["pairs"]) == len(item)
     other = cli(
-        "run", tiny_recipe, *chosen[:-1], f"arch.weights={tmp_path / 'none.safetensors'}", "--out", tmp_path / "x"
+        "run", tiny_recipe, *chosen[:-1], f"arch.pretrained={tmp_path / 'none.safetensors'}", "--out", tmp_path / "x"
     )
     assert (other.returncode, "none.safetensors" in other.stderr) == (2, True)
 

@@ -18,9 +18,9 @@ def submission(path: Path, answers: dict[str, str]) -> Path:
 
 
 def scored(cli: Cli, answers: Path, truth: Path) -> tuple[dict[str, Any], str]:
-    done = cli("score", answers, "--truth", truth, "--json")
+    done = cli("score", answers, "--ground-truth", truth, "--json")
     assert done.returncode == 0, done.stderr
-    text = cli("score", answers, "--truth", truth)
+    text = cli("score", answers, "--ground-truth", truth)
     assert text.returncode == 0, text.stderr
     return json.loads(done.stdout), text.stdout
 
@@ -77,10 +77,10 @@ def test_labels_and_answers_that_differ_in_blanks_or_unicode_form_are_one_class_
 def test_answers_that_differ_in_case_are_an_error_that_shows_both(tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "truth.csv").write_text("image,label\na.jpg,Plastic\nb.jpg,Paper\n")
     answers = submission(tmp_path / "answers.json", {"a.jpg": "plastic", "b.jpg": "Paper"})
-    done = cli("score", answers, "--truth", tmp_path / "truth.csv")
+    done = cli("score", answers, "--ground-truth", tmp_path / "truth.csv")
     assert (done.returncode, "'Plastic' and 'plastic' differ in case" in done.stderr) == (2, True), done.stderr
     (tmp_path / "truth.csv").write_text("image,label\na.jpg,Plastic\nb.jpg,PLASTIC\nc.jpg,Paper\n")
-    done = cli("score", answers, "--truth", tmp_path / "truth.csv")
+    done = cli("score", answers, "--ground-truth", tmp_path / "truth.csv")
     assert (done.returncode, "'PLASTIC' and 'Plastic' differ in case" in done.stderr) == (2, True), done.stderr
 
 

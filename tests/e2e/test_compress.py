@@ -21,7 +21,7 @@ compress:
   seconds: 0.1
   max_f1_drop: 1.0
   steps:
-    - {pass: prune, macs: 0.7, round_to: 2, faster: false, heal: {epochs: 1}}
+    - {pass: prune, macs: 0.7, round_to: 2, faster: false, finetune: {epochs: 1}}
     - {pass: qat, epochs: 2}
     - {pass: quantize, crops: 16, faster: false}
 """
@@ -135,12 +135,18 @@ def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path,
     [
         ("compress.steps=[{pass: prun, macs: 0.5}]", "did you mean 'prune'"),
         ("compress.steps=[{pass: quantize}, {pass: fuse}]", "step 2 (fuse) works on networks, but step 1 (quantize)"),
-        ("compress.steps=[{pass: qat, train: {lrr: 1}}]", "heal.train.lrr: unknown key; did you mean 'lr'"),
-        ("compress.steps=[{pass: prune, macs: 0.5, heal: {train: {lrr: 1}}}]", "heal.train.lrr: unknown key"),
-        ("compress.steps=[{pass: qat, teachers: [lost]}]", "heal.teachers: lost is not there"),
+        ("compress.steps=[{pass: qat, train: {lrr: 1}}]", "finetune.train.lrr: unknown key; did you mean 'lr'"),
+        ("compress.steps=[{pass: prune, macs: 0.5, finetune: {train: {lrr: 1}}}]", "finetune.train.lrr: unknown key"),
+        ("compress.steps=[{pass: qat, teachers: [lost]}]", "finetune.teachers: lost is not there"),
         ("compress.steps=[{pass: sparsify}, {pass: qat}]", "step 2 (qat) trains, which would undo step 1 (sparsify)"),
-        ("compress.steps=[{pass: sparsify, heal: {epochs: 1}}]", "step 1 (sparsify) trains, which would undo step 1"),
-        ("compress.steps=[{pass: quantize, heal: {epochs: 1}}]", "step 1 (quantize) heals, but a graph cannot be"),
+        (
+            "compress.steps=[{pass: sparsify, finetune: {epochs: 1}}]",
+            "step 1 (sparsify) trains, which would undo",
+        ),
+        (
+            "compress.steps=[{pass: quantize, finetune: {epochs: 1}}]",
+            "step 1 (quantize) is fine-tuned, but a graph",
+        ),
         ("compress.steps=[{pass: half}, {pass: quantize}]", "follows step 1 (half), which has to be the last"),
         ("compress.steps=[{pass: finetune, epochs: 0}]", "compress.steps.1.epochs: got 0"),
         ("compress.steps=[{pass: tucker, ranks: [0]}]", "compress.steps.1.ranks"),

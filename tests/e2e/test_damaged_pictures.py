@@ -116,7 +116,7 @@ def test_predict_sorts_and_names_them(cli: Cli, pictures: Path, tiny_run: Path, 
 def test_submit_and_score_name_them(cli: Cli, pictures: Path, tiny_run: Path, tmp_path: Path) -> None:
     bad = [damage(pictures / "val" / name / f"val_{name}_0{at}.jpg") for at, name in enumerate(CLASSES)]
     submitted = cli("submit", tiny_run / "model.leansort", pictures / "val", "--out", tmp_path / "answers.json")
-    scored = cli("score", tiny_run / "model.leansort", "--truth", pictures / "val")
+    scored = cli("score", tiny_run / "model.leansort", "--ground-truth", pictures / "val")
     for done in (submitted, scored):
         assert done.returncode == 0, done.stderr
         named(done, bad)

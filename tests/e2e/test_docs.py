@@ -10,7 +10,7 @@ import pytest
 from docs.generate import reference
 
 from leansort.core.packaged_configs import FOLDER as CONFIGS
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import load_recipe
 from leansort.workflows.compression import compress as compression
 from leansort.workflows.training import ablation_variants
 from tests.conftest import ROOT, Cli
@@ -76,7 +76,7 @@ def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tiny_ru
 
 @pytest.mark.parametrize("recipe", sorted((CONFIGS / "compress").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_compression_begins_with_the_committed_network(recipe: Path) -> None:
-    resolved = recipes.load(recipe, [])
+    resolved = load_recipe(recipe, [])
     model = compression.network_to_compress(resolved, ROOT / "models" / "trashnet", explain=False)
     assert [step.name for _, step in compression.read_steps(resolved)][-1] in ("quantize", "distill")
     assert (resolved.arch.base, resolved.preprocess.size) == (model.spec.base, model.preprocess.size)

@@ -11,13 +11,13 @@ from tests.conftest import Cli
 from tests.e2e.test_mistakes import refused
 from tests.unit.workflows.test_export_check import FICKLE, backbone
 
-COMMANDS = (["run"], ["train"], ["train", "--seeds", "2"], ["train", "--folds", "2"], ["train", "--final"])
+COMMANDS = (["run"], ["train"], ["train", "--seeds", "2"], ["train", "--folds", "2"], ["train", "--refit"])
 STEPS = """
 compress:
   seconds: 0.1
   max_f1_drop: 1.0
   steps:
-    - {pass: prune, macs: 0.7, round_to: 4, faster: false, heal: {epochs: 1}}
+    - {pass: prune, macs: 0.7, round_to: 4, faster: false, finetune: {epochs: 1}}
     - {pass: quantize, crops: 16, faster: false}
 """
 

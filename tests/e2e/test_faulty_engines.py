@@ -280,7 +280,7 @@ def test_commands_refuse_the_engine(
     faulty("batch 4 segv")
     rest = {
         "bench": ("--images", folders / "val", "--seconds", "0.1", "--queries", "5"),
-        "submit": (folders / "val", "--out", tmp_path / "o.csv"), "score": ("--truth", folders / "val"),
+        "submit": (folders / "val", "--out", tmp_path / "o.csv"), "score": ("--ground-truth", folders / "val"),
     }  # fmt: skip
     done = cli(command, tiny_run / "model.leansort", *rest[command], "--engine", "faulty")
     assert "engine faulty: crashed (signal 11, SIGSEGV) on a batch of 4 of" in one_line(done, 2)

@@ -52,7 +52,7 @@ def test_what_is_submitted_can_be_scored(cli: Cli, tiny_run: Path, messy: Path, 
     done = cli("submit", tiny_run / "model.leansort", messy, "--out", tmp_path / "o.json")
     assert done.returncode == 0, done.stderr
     assert "12 left by a tool" in done.stderr
-    done = cli("score", tmp_path / "o.json", "--truth", messy, "--json")
+    done = cli("score", tmp_path / "o.json", "--ground-truth", messy, "--json")
     assert done.returncode == 0, done.stderr
     scored = json.loads(done.stdout)
     assert scored["lists"]["all"]["crops"] == len(CLASSES) * len(TAKEN)

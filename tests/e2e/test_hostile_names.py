@@ -37,7 +37,7 @@ def test_a_run_on_hostile_names(cli: Cli, tmp_path: Path) -> None:
     done += [cli("card", run / "train", "--manifest", run, "--out", tmp_path / "card")]
     done += [cli("data", "check", run, "--html", tmp_path / "check.html")]
     done += [cli("predict", bundle, tmp_path / "photos" / "val")]
-    done += [cli("score", bundle, "--truth", tmp_path / "photos" / "val")]
+    done += [cli("score", bundle, "--ground-truth", tmp_path / "photos" / "val")]
     assert [item.stderr for item in done if item.returncode] == []
     assert [text for item in done for text in (item.stdout, item.stderr) if printable_lines(text) != text] == []
     assert len(done[3].stdout.splitlines()) == 12

@@ -65,9 +65,11 @@ def test_submission_is_strict_json_with_every_picture(tiny_run: Path) -> None:
 
 def test_score_agrees_with_training_and_with_the_bundle(tiny_run: Path, cli: Cli) -> None:
     f1 = trained_model.load(tiny_run / "train").provenance["val_macro_f1"]
-    by_file = strict(cli("score", tiny_run / "output.csv", "--truth", tiny_run, "--split", "val", "--json").stdout)
+    by_file = strict(
+        cli("score", tiny_run / "output.csv", "--ground-truth", tiny_run, "--split", "val", "--json").stdout
+    )
     by_bundle = strict(
-        cli("score", tiny_run / "model.leansort", "--truth", tiny_run, "--split", "val", "--json").stdout
+        cli("score", tiny_run / "model.leansort", "--ground-truth", tiny_run, "--split", "val", "--json").stdout
     )
     for scored in (by_file, by_bundle):
         assert scored["lists"]["all"]["macro_f1"]["value"] == pytest.approx(f1, abs=1e-9)  # type: ignore[index]
@@ -213,7 +215,7 @@ def test_the_sample_recipe_passes_its_bound(tmp_path: Path, cli: Cli) -> None:
 
 def test_a_network_is_exported_in_openvinos_format(tiny_run: Path, folders: Path, tmp_path: Path, cli: Cli) -> None:
     given = ["export", tiny_run / "train", "--manifest", tiny_run, "--out", tmp_path / "m.leansort"]
-    done = cli(*given, "--format", "openvino", "--wanted-error", "0.1")
+    done = cli(*given, "--format", "openvino", "--target-error", "0.1")
     assert done.returncode == 0, done.stderr
     assert "parity holds" in done.stderr
     bundle = bundles.load(tmp_path / "m.leansort")

@@ -89,7 +89,7 @@ def test_a_manifest_whose_labels_differ(cli: Cli, tiny_run: Path, folders: Path,
         (tmp_path / "data" / split / "Metal").rename(tmp_path / "data" / split / "Zinc")
     assert cli("data", "import", "folder", tmp_path / "data", "--out", tmp_path / "m").returncode == 0
     refused(
-        cli("score", tiny_run / "model.leansort", "--truth", tmp_path / "m", "--split", "val"),
+        cli("score", tiny_run / "model.leansort", "--ground-truth", tmp_path / "m", "--split", "val"),
         "labels differ",
         "Zinc",
         "Metal",
@@ -173,8 +173,22 @@ def test_submissions_and_truth_that_cannot_be_scored(cli: Cli, tiny_run: Path, t
         answers = dict(tree["inference"])
         answers.pop(name) if change is None else answers.update(change)
         (tmp_path / "s.json").write_text(json.dumps(tree | {"inference": answers}))
-        refused(cli("score", tmp_path / "s.json", "--truth", tiny_run, "--split", "val"), part)
-    refused(cli("score", tmp_path / "none", "--truth", tiny_run), "cannot read")
+        refused(cli("score", tmp_path / "s.json", "--ground-truth", tiny_run, "--split", "val"), part)
+    refused(cli("score", tmp_path / "none", "--ground-truth", tiny_run), "cannot read")
     (tmp_path / "s.json").write_text('{"inference": {}}')
-    refused(cli("score", tmp_path / "s.json", "--truth", tiny_run), "lacks 'time'")
-    refused(cli("score", tiny_run / "output.csv", "--truth", tiny_run), "split 'test' is empty")
+    refused(cli("score", tmp_path / "s.json", "--ground-truth", tiny_run), "lacks 'time'")
+    refused(cli("score", tiny_run / "output.csv", "--ground-truth", tiny_run), "split 'test' is empty")
+
+
+@pytest.mark.parametrize(
+    ("line", "new"),
+    [
+        (["export", "m", "--manifest", "m", "--wanted-error", "0.1"], "export --target-error"),
+        (["train", "r.yaml", "--final"], "train --refit"),
+        (["score", "o.csv", "--truth", "m"], "score --ground-truth"),
+        (["arch", "weights", "f.safetensors"], "arch pretrained"),
+        (["arch", "pretrained", "f.safetensors", "--names", "map.yaml"], "arch pretrained --key-map"),
+    ],
+)
+def test_an_old_option_or_command_is_refused_and_the_new_one_named(cli: Cli, line: list[str], new: str) -> None:
+    refused(cli(*line), f"was renamed: write leansort {new}")

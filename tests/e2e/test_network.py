@@ -98,7 +98,7 @@ leansort arch list
 leansort run "$RECIPE" --out "$OUT/run"
 leansort export "$OUT/run/train" --manifest "$OUT/run" --out "$OUT/m.leansort"
 leansort submit "$OUT/m.leansort" "$PICTURES" --out "$OUT/o.csv"
-leansort score "$OUT/o.csv" --truth "$PICTURES"
+leansort score "$OUT/o.csv" --ground-truth "$PICTURES"
 leansort bench "$OUT/m.leansort" --images "$PICTURES" --seconds 0.1 --queries 5 --starts 1
 leansort report "$OUT/run"
 """

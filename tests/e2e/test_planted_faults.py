@@ -283,10 +283,10 @@ def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, t
     from leansort.data.augmentation.augment import augmentation
     from leansort.data.loading.decoded_cache import load_decoded
     from leansort.data.loading.loader import AugmentedCrops
-    from leansort.recipe import schema as recipes
+    from leansort.recipe.load import load_recipe
     from leansort.workflows.data.contact_sheet import _augmented_view
 
-    recipe, manifest = recipes.load(tiny_recipe), manifests.load(tiny_run)
+    recipe, manifest = load_recipe(tiny_recipe), manifests.load(tiny_run)
     rows = manifest.split("train")
     pixels = load_decoded(manifest, rows, recipe.train_preprocess, tiny_run / "cache")
     augment = augmentation(recipe.augment, recipe.preprocess.size)
@@ -301,12 +301,12 @@ def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, t
 def test_evaluation_and_predict_feed_the_same_bytes(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from leansort.data.loading.decoded_cache import load_decoded
     from leansort.data.loading.loader import eval_batches
-    from leansort.recipe import schema as recipes
+    from leansort.recipe.load import validate_recipe
     from leansort.runtime.predictor import Classifier
 
     manifest = manifests.load(tiny_run)
     rows = manifest.split("val")
-    recipe = recipes.validate_recipe(json.loads((tiny_run / "recipe.json").read_text()), "recipe.json")
+    recipe = validate_recipe(json.loads((tiny_run / "recipe.json").read_text()), "recipe.json")
     pixels = load_decoded(manifest, rows, recipe.preprocess, tiny_run / "cache")
     evaluated = np.concatenate([batch.numpy() for batch in eval_batches(pixels, 16)]).transpose(0, 2, 3, 1)
     classifier = Classifier.load(tiny_run / "model.leansort")

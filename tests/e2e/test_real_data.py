@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from leansort.core import manifest as manifests
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import load_recipe
 from tests.conftest import ROOT, Cli
 
 
@@ -63,7 +63,7 @@ def test_trashnets_pairs_across_the_published_lists(trashnet: Path, cli: Cli, tm
 @pytest.mark.slow
 def test_the_committed_network_keeps_its_promise_in_int8(trashnet: Path, tmp_path: Path, cli: Cli) -> None:
     """Origin: val macro-F1 0.9028 of its card; 12 points fell where pictures that stand out took part."""
-    recipe = recipes.load("compress/trashnet-int8", [], trashnet)
+    recipe = load_recipe("compress/trashnet-int8", [], trashnet)
     (step,) = recipe.compress.steps
     given = f"compress.steps=[{json.dumps({**step, 'faster': False})}]"  # on a busy machine nothing is faster
     done = cli(

@@ -45,15 +45,15 @@ def init(**given):
 
 @pytest.fixture(scope="module")
 def repeated(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory, cli: Cli) -> tuple[Path, str]:
-    """Two seeds and a final fit, and what was printed. Treat as read-only."""
+    """Two seeds and a refit, and what was printed. Treat as read-only."""
     out = tmp_path_factory.mktemp("repeated") / "out"
-    done = cli("train", tiny_recipe, *QUICK, "--seeds", "2", "--final", "--out", out, "--json")
+    done = cli("train", tiny_recipe, *QUICK, "--seeds", "2", "--refit", "--out", out, "--json")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("val macro-F1") == 2  # the final fit shows none
+    assert done.stderr.count("val macro-F1") == 2  # the refit shows none
     return out, done.stdout
 
 
-def test_seeds_and_a_final_fit(repeated: tuple[Path, str]) -> None:
+def test_seeds_and_a_refit(repeated: tuple[Path, str]) -> None:
     out, text = repeated
     tree = json.loads(text)
     assert [(run["name"], run["seed"]) for run in tree["runs"]] == [("seed-0", 0), ("seed-1", 1)]
@@ -62,10 +62,10 @@ def test_seeds_and_a_final_fit(repeated: tuple[Path, str]) -> None:
     summary = tree["summary"]
     assert summary["low"] <= summary["mean"] <= summary["high"]
     assert json.loads((out / "repeat.json").read_text())["summary"] == summary
-    assert tree["final"]["val_macro_f1"] is None
-    assert "val_macro_f1" not in trained_model.load(out / "final").provenance
-    assert "val_" not in (out / "final" / "metrics.jsonl").read_text()
-    assert not (out / "final" / "unfinished").exists()
+    assert tree["refit"]["val_macro_f1"] is None
+    assert "val_macro_f1" not in trained_model.load(out / "refit").provenance
+    assert "val_" not in (out / "refit" / "metrics.jsonl").read_text()
+    assert not (out / "refit" / "unfinished").exists()
 
 
 def test_resume_trains_what_is_missing_alone(
@@ -75,14 +75,14 @@ def test_resume_trains_what_is_missing_alone(
     shutil.copytree(repeated[0], out)
     refused(cli("train", tiny_recipe, *QUICK, "--seeds", "2", "--out", out), "is not empty", "--resume")
     shutil.rmtree(out / "seed-1")
-    (out / "final" / "result.json").unlink()
-    again = cli("train", tiny_recipe, *QUICK, "--seeds", "2", "--final", "--out", out, "--json", "--resume")
+    (out / "refit" / "result.json").unlink()
+    again = cli("train", tiny_recipe, *QUICK, "--seeds", "2", "--refit", "--out", out, "--json", "--resume")
     assert again.returncode == 0, again.stderr
     assert "run seed-0: finished before" in again.stderr
-    assert again.stderr.count("epoch 1/1") == 2  # the second seed and the final fit
+    assert again.stderr.count("epoch 1/1") == 2  # the second seed and the refit
     first, second = json.loads(repeated[1]), json.loads(again.stdout)
     assert first["summary"] == second["summary"]
-    kept = [trained_model.load(folder / "final").weights for folder in (out, repeated[0])]
+    kept = [trained_model.load(folder / "refit").weights for folder in (out, repeated[0])]
     assert all((kept[0][name] == kept[1][name]).all() for name in kept[0])
 
 
@@ -144,13 +144,13 @@ def test_a_tracker_gets_every_epoch(
     (tmp_path / "wandb.py").write_text(FAKE)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
-    done = cli("train", tiny_recipe, *QUICK, "--seeds", "1", "--final", "--tracker", "wandb", "--out", tmp_path / "o")
+    done = cli("train", tiny_recipe, *QUICK, "--seeds", "1", "--refit", "--tracker", "wandb", "--out", tmp_path / "o")
     assert done.returncode == 0, done.stderr
     seed, epoch, end, last, last_epoch, last_end = map(json.loads, (tmp_path / "log").read_text().splitlines())
     assert seed == {"name": "tiny/seed-0", "id": None, "epochs": 1}
     assert epoch["step"] == epoch["epoch"] == 1
     assert epoch["val_macro_f1"] == json.loads((tmp_path / "o" / "seed-0" / "result.json").read_text())["val_macro_f1"]
-    assert last["name"] == "tiny/final"
+    assert last["name"] == "tiny/refit"
     assert "val_macro_f1" not in last_epoch
     assert end == last_end == {"exit": 0}
 

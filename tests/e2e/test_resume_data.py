@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leansort.core.files import atomic_io
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import load_recipe
 from leansort.workflows.data import import_data as importing
 from tests.conftest import RECIPE, ROOT, Cli, draw
 
@@ -37,7 +37,7 @@ class Begun:
         self.variants.write_text("slow: [train.lr=0.001]\n")
 
     def begin(self) -> None:
-        recipe = recipes.load(self.recipe)
+        recipe = load_recipe(self.recipe)
         atomic_io.write_json(self.out / "recipe.json", recipe.to_json())
         importing.import_data(recipe.data, self.out, seed=recipe.seed)
 

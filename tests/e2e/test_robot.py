@@ -128,7 +128,7 @@ def test_a_bad_bundle_is_one_line_from_every_command(
     rest: dict[str, list[str | Path]] = {
         "predict": [picture],
         "submit": [picture, "--out", tmp_path / "o.csv"],
-        "score": ["--truth", tiny_run, "--split", "val"],
+        "score": ["--ground-truth", tiny_run, "--split", "val"],
         "bench": ["--images", picture, "--seconds", "0.1", "--queries", "1", "--starts", "0"],
     }
     for name, data in damaged((tiny_run / "model.leansort").read_bytes()).items():

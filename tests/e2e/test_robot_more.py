@@ -53,7 +53,9 @@ def test_a_whole_run_on_names_that_are_doubled_and_have_blanks(
     scored = json.loads((tmp_path / "out" / "score.json").read_text())
     assert scored["lists"]["all"]["crops"] == 24
     assert sum(scored["lists"][half]["crops"] for half in ("public", "private")) == 24
-    again = cli("score", tmp_path / "out" / "output.csv", "--truth", tmp_path / "out", "--split", "val", "--json")
+    again = cli(
+        "score", tmp_path / "out" / "output.csv", "--ground-truth", tmp_path / "out", "--split", "val", "--json"
+    )
     assert json.loads(again.stdout)["lists"]["all"]["macro_f1"] == scored["lists"]["all"]["macro_f1"]
 
 
@@ -67,17 +69,17 @@ def test_pictures_of_a_list_lie_beside_it_and_unreadable_ones_are_said(
             rows.append(f"{path.name},{name}")
     (tmp_path / "truth.csv").write_text("\ufeff" + "\n".join(rows))  # as a spreadsheet writes it
     bundle = tiny_run / "model.leansort"
-    whole = cli("score", bundle, "--truth", tmp_path / "truth.csv", "--json", cwd=folders)
+    whole = cli("score", bundle, "--ground-truth", tmp_path / "truth.csv", "--json", cwd=folders)
     assert whole.returncode == 0, whole.stderr
     broken = tmp_path / rows[1].partition(",")[0]
     broken.write_bytes(b"")
-    item = cli("score", bundle, "--truth", tmp_path / "truth.csv", "--json", cwd=folders)
+    item = cli("score", bundle, "--ground-truth", tmp_path / "truth.csv", "--json", cwd=folders)
     assert (item.returncode, f"unreadable {broken}" in item.stderr) == (1, True)
     for path in tmp_path.glob("*.jpg"):
         path.unlink()
-    refused(cli("score", bundle, "--truth", tmp_path / "truth.csv"), "none of the 12 pictures can be read")
+    refused(cli("score", bundle, "--ground-truth", tmp_path / "truth.csv"), "none of the 12 pictures can be read")
     (tmp_path / "truth.csv").write_text("image,label\nonly.jpg\n")
-    refused(cli("score", bundle, "--truth", tmp_path / "truth.csv"), "row 2 has 1 field where the header has 2")
+    refused(cli("score", bundle, "--ground-truth", tmp_path / "truth.csv"), "row 2 has 1 field where the header has 2")
 
 
 def test_a_class_that_no_answer_has_is_scored_all_the_same(tmp_path: Path, cli: Cli) -> None:
@@ -85,7 +87,7 @@ def test_a_class_that_no_answer_has_is_scored_all_the_same(tmp_path: Path, cli: 
     answers = {"inference": {"a.jpg": "Metal", "b.jpg": "Glass", "c.jpg": "Metal"}}
     answers |= {"time": {"runtime": {"all": 1.0}}, "macs": 5}  # type: ignore[dict-item]
     (tmp_path / "output.csv").write_text(json.dumps(answers))
-    done = cli("score", tmp_path / "output.csv", "--truth", tmp_path / "truth.csv", "--json")
+    done = cli("score", tmp_path / "output.csv", "--ground-truth", tmp_path / "truth.csv", "--json")
     assert done.returncode == 0, done.stderr
     # Metal: precision 1/2, recall 1, F1 2/3; Paper: 0; Glass, which has no crop: 0 in the contest alone.
     scored = json.loads(done.stdout)
@@ -159,7 +161,7 @@ def test_without_what_only_training_needs_the_robot_does_its_work(
     done = [
         cli("predict", bundle, photos, "--format", "csv"),
         cli("submit", bundle, photos, "--out", tmp_path / "o.csv"),
-        cli("score", bundle, "--truth", photos),
+        cli("score", bundle, "--ground-truth", photos),
         cli("bench", bundle, "--images", photos, "--seconds", "0.1", "--queries", "20", "--starts", "1"),
     ]
     assert [item.stderr for item in done if item.returncode] == []

@@ -15,7 +15,7 @@ import yaml
 
 from leansort.core.errors import UserError
 from leansort.core.packaged_configs import FOLDER as CONFIGS
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import load_recipe, validate_recipe
 from leansort.search import search_config as configs
 from leansort.search import space as spaces
 from leansort.search import space_parser
@@ -203,12 +203,12 @@ def test_a_worker_with_other_data_is_refused(study: Path, folders: Path, tmp_pat
 @pytest.mark.parametrize("path", sorted((CONFIGS / "search").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_committed_space_gives_networks(path: Path) -> None:
     config = configs.load(path)
-    base = recipes.load(config.recipe).to_json()
+    base = load_recipe(config.recipe).to_json()
     node, rng, built = space_parser.parse_space(config.space), random.Random(3), 0
     ask = random_ask(rng)
     for number in range(12):
         values = spaces.draw_candidate(node, ask)
-        recipe = recipes.validate_recipe(spaces.merge_parameters(base, values), str(number))
+        recipe = validate_recipe(spaces.merge_parameters(base, values), str(number))
         assert yaml.safe_load(yaml.safe_dump(recipe.to_json())) == recipe.to_json()
         try:
             buildable_spec(recipe, 6)

@@ -27,6 +27,7 @@ from leansort.cli.options import Data, Engine, Json, Out, Overrides, RecipeFile,
 from leansort.cli.recipes_commands import recipes_app
 from leansort.cli.tune_commands import tune_app
 from leansort.core.errors import LeansortError, MissingExtraError
+from leansort.core.text.renamed_keys import new_option
 
 app = typer.Typer(
     name="leansort",
@@ -88,16 +89,16 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("model.leansort"),
     name: Annotated[str, typer.Option(help="Name of the model, for people.")] = "",
     graph_format: Annotated[str, typer.Option("--format", help="Of the graph: onnx, openvino or torch.")] = "onnx",
-    wanted_error: Annotated[
+    target_error: Annotated[
         float | None,
-        typer.Option(help="Accept only what is so sure that at most this share of labels is wrong.", min=0, max=1),
+        typer.Option(help="Accept only what is so sure that at most this fraction of labels is wrong.", min=0, max=1),
     ] = None,
 ) -> None:
     """Export a trained model to a verified bundle, its confidences calibrated on val.
 
     \b
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
-    Example: leansort export runs/sample/train --manifest runs/sample --format openvino --wanted-error 0.02
+    Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
     """
     from leansort.arch import trained_model
     from leansort.core import manifest as manifests
@@ -105,7 +106,7 @@ def export(
 
     result = export_bundle(
         trained_model.load(model), manifests.load(manifest), out, name=name, graph_format=graph_format,
-        wanted_error=wanted_error,
+        target_error=target_error,
     )  # fmt: skip
     told(f"{out}: {result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters, digest {result.digest}")
 
@@ -207,7 +208,7 @@ def submit(
 @app.command()
 def score(
     answers: Annotated[Path, typer.Argument(help="A submission file, or a bundle, which is run first.")],
-    truth: Annotated[Path, typer.Option(help="Manifest, folder of class folders, or CSV image,label.")],
+    ground_truth: Annotated[Path, typer.Option(help="Manifest, folder of class folders, or CSV image,label.")],
     split: Annotated[str, typer.Option(help="Which split of a manifest.")] = "test",
     public: Annotated[Path | None, typer.Option(help="Names of the public list, one a line.")] = None,
     private: Annotated[Path | None, typer.Option(help="Names of the private list, one a line.")] = None,
@@ -222,13 +223,13 @@ def score(
     """Macro-F1 with its interval, the per-class table, and the contest's scores in both editions.
 
     \b
-    Example: leansort score output.csv --truth runs/sample --public public.txt --private private.txt
+    Example: leansort score output.csv --ground-truth runs/sample --public public.txt --private private.txt
     """
     from leansort.workflows.contest import score as scores
 
     base = scores.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     scored = scores.score(
-        answers, truth, split=split, public=public, private=private, seconds=seconds, base=base, engine=engine
+        answers, ground_truth, split=split, public=public, private=private, seconds=seconds, base=base, engine=engine
     )
     for line in scored.faults:
         told(f"unreadable {line}", to_error=True)
@@ -268,9 +269,9 @@ def run(
     \b
     Example: leansort run trashnet --data photos/ --out runs/trashnet
     """
-    from leansort.recipe import schema as recipes
+    from leansort.recipe.load import load_recipe
 
-    resolved = recipes.load(recipe, overrides or [], data)
+    resolved = load_recipe(recipe, overrides or [], data)
     from leansort.workflows import run as runs  # after the check: this one loads PyTorch
 
     result = runs.run(resolved, out or Path("runs") / resolved.name, resume=resume)
@@ -316,10 +317,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _mistake(error: typer.TyperException, given: Sequence[str]) -> str:
     """What is wrong with the command line: the option, what it got, what it takes."""
+    if renamed := _renamed(error, given):
+        return renamed
     names = getattr(getattr(error, "param", None), "opts", ())
     got = [value for name, value in pairwise(given) if name in names]
     got += [text.partition("=")[2] for text in given if text.partition("=")[0] in names and "=" in text]
     return " ".join(error.format_message().split()) + (f" (got {got[-1]!r})" if got else "")
+
+
+def _renamed(error: typer.TyperException, given: Sequence[str]) -> str:
+    """The new name of an option or command that had another one once; empty where there is none."""
+    words = [word for word in given if not word.startswith("-")]
+    option = str(getattr(error, "option_name", None) or "")
+    for command in (" ".join(words[:2]), "".join(words[:1])):
+        old = f"{command} {option}" if option else command
+        if new := new_option(old):
+            return f"{old} was renamed: write leansort {new}"
+    return ""
 
 
 def _stopped(number: int, frame: object) -> None:

@@ -18,8 +18,8 @@ def register(app: typer.Typer) -> None:
 def compare(
     a: Annotated[Path, typer.Argument(help="A bundle, a submission file, or predictions as CSV.", metavar="A")],
     b: Annotated[Path, typer.Argument(help="Likewise; it is compared with A.", metavar="B")],
-    truth: Annotated[
-        Path, typer.Option("--truth", "--data", help="Manifest, folder of class folders, or CSV image,label.")
+    ground_truth: Annotated[
+        Path, typer.Option("--ground-truth", "--data", help="Manifest, folder of class folders, or CSV image,label.")
     ],
     split: Annotated[str, typer.Option(help="Which split of a manifest, or of class folders with splits.")] = "val",
     engine: Engine = "",
@@ -35,15 +35,15 @@ def compare(
     """Compare two bundles, or two files of answers, on the same crops: accuracy, size, latency, and a verdict.
 
     \b
-    Example: leansort compare old.leansort new.leansort --truth runs/sample
-    Example: leansort compare first.csv second.csv --truth photos/ --split test --json
+    Example: leansort compare old.leansort new.leansort --ground-truth runs/sample
+    Example: leansort compare first.csv second.csv --ground-truth photos/ --split test --json
     """
     from leansort.report.comparison_table import comparison_text
     from leansort.workflows.comparison.compare import compare as workflow
 
     result = workflow(
-        a, b, truth, split=split, engine=engine, engine_b=engine_b, threads=threads, seconds=seconds, queries=queries,
-        seed=seed,
+        a, b, ground_truth, split=split, engine=engine, engine_b=engine_b, threads=threads, seconds=seconds,
+        queries=queries, seed=seed,
     )  # fmt: skip
     if result.warning:
         told(f"warning: {result.warning}", to_error=True)

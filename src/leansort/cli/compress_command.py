@@ -38,9 +38,9 @@ def compress(
     """
     from leansort.core.files import atomic_io
     from leansort.core.packaged_configs import COMPRESSION_RECIPE, find_config
-    from leansort.recipe import schema as recipes
+    from leansort.recipe.load import load_recipe
 
-    resolved = recipes.load(find_config(recipe, COMPRESSION_RECIPE), overrides or [], data)
+    resolved = load_recipe(find_config(recipe, COMPRESSION_RECIPE), overrides or [], data)
     from leansort.report import compression_page
     from leansort.workflows.compression import compress as workflow  # after the check: these load PyTorch
 

@@ -158,10 +158,10 @@ def data_show(
     \b
     Example: leansort data show sample-crops --out sheet.png
     """
-    from leansort.recipe import schema as recipes
+    from leansort.recipe.load import load_recipe
     from leansort.workflows.data.contact_sheet import write_contact_sheet
 
-    resolved = recipes.load(recipe) if recipe else None
+    resolved = load_recipe(recipe) if recipe else None
     made = write_contact_sheet(
         path, out, split=split, per_class=per_class, seed=seed, recipe=resolved, augmented=augmented
     )
@@ -181,9 +181,9 @@ def data_cache(
     Example: leansort data cache sample-crops --recipe sample --out cache
     """
     from leansort.core import manifest as manifests
-    from leansort.recipe import schema as recipes
+    from leansort.recipe.load import load_recipe
     from leansort.workflows.data.cache import build_cache
 
-    built = build_cache(recipes.load(recipe), manifests.load(manifest), out)
+    built = build_cache(load_recipe(recipe), manifests.load(manifest), out)
     lines = [f"{split}: {of['crops']:,} crops, {of['bytes'] / 1e6:,.1f} MB" for split, of in built.items()]
     printed(built, as_json, "\n".join([*lines, str(out)]))

@@ -36,7 +36,7 @@ def data_import(
     ] = None,
     map: Annotated[Path | None, typer.Option(help="Category map, a file or a name: what becomes which class.")] = None,
     margin: Annotated[
-        float | None, typer.Option(help="COCO: context on every side, share of the box's longer side.")
+        float | None, typer.Option(help="COCO: context on every side, fraction of the box's longer side.")
     ] = None,
     min_size: Annotated[int | None, typer.Option(help="COCO: least side of a box in pixels; 8 by default.")] = None,
     polygons: Annotated[bool, typer.Option("--polygons", help="COCO: bounds of polygons, not bbox.")] = False,
@@ -65,7 +65,7 @@ def data_import(
     """
     from leansort.core.files.file_lock import stage_folder
     from leansort.workflows.data import import_data
-    from leansort.workflows.data.split import parse_fractions as shares
+    from leansort.workflows.data.split import parse_fractions as fractions
 
     given = {"images": _images(images or []), "map": map, "margin": margin, "min_size": min_size, "tolerate": tolerate}
     if source != "coco" and len(paths) > 1:
@@ -75,7 +75,7 @@ def data_import(
     flags = {"polygons": polygons, "crowds": crowds, "bare_names": bare_names}
     settings |= {name: True for name, on in flags.items() if on}
     settings |= {} if keep_classes is None else {"keep_classes": keep_classes.split(",")}
-    settings["split"] = shares(ratios, split).model_dump()
+    settings["split"] = fractions(ratios, split).model_dump()
     checked = import_data.check_source(settings, out or Path())
     if dry_run:
         surveyed = import_data.survey(checked)

@@ -1,4 +1,4 @@
-"""`leansort arch weights`: what outside weights hold, how they fit a backbone, and pickles turned into safetensors."""
+"""`leansort arch pretrained`: what pretrained weights hold, how they fit, and pickles turned into safetensors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from leansort.core.errors import UserError
 
 def register(app: typer.Typer) -> None:
     """Add the command to `leansort arch`."""
-    app.command("weights")(arch_weights)
+    app.command("pretrained")(arch_pretrained)
 
 
-def arch_weights(
+def arch_pretrained(
     source: Annotated[
         str,
         typer.Argument(help="timm:NAME, hf:OWNER/NAME, torchvision:NAME, a .safetensors file, or a .pth with --out."),
@@ -27,21 +27,22 @@ def arch_weights(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write them to this .safetensors file; the one way to read a .pth.")
     ] = None,
-    names: Annotated[
+    key_map: Annotated[
         Path | None, typer.Option(help="YAML or JSON that maps their names, or beginnings of names, to ours.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show outside weights, how they fit a backbone, or convert them to safetensors.
+    """Show pretrained weights, how they fit a backbone, or convert them to safetensors.
 
     \b
-    Example: leansort arch weights torchvision:mobilenet_v2 --out v2.safetensors --into mobilenetv2
+    Example: leansort arch pretrained torchvision:mobilenet_v2 --out v2.safetensors --into mobilenetv2
     """
-    from leansort.arch.pretrained import key_map, loading, matching
+    from leansort.arch.pretrained import key_map as key_maps
+    from leansort.arch.pretrained import loading, matching
 
-    if names and not into:
-        raise UserError("arch weights: --names says what goes where; it needs --into")
-    answer = key_map.read_key_map(names) if names else None
+    if key_map and not into:
+        raise UserError("arch pretrained: --key-map says what goes where; it needs --into")
+    names = key_maps.read_key_map(key_map) if key_map else None
     network = _network(into) if into else {}
     tensors = loading.read_weights(_written(source, out) if out else source)
     if not into:
@@ -52,7 +53,7 @@ def arch_weights(
         text = "\n".join(f"{row['name']}  {'x'.join(map(str, row['shape']))}  {row['type']}" for row in rows)
         printed({"source": source, "tensors": rows}, as_json, f"{out}: {len(rows)} tensors" if out else text)
         return
-    result = matching.compare(network, tensors, answer)
+    result = matching.compare(network, tensors, names)
     printed({"source": source, "into": into, **result.to_json()}, as_json, matching.match_table(result))
     matching.require_match(result)
 
@@ -70,9 +71,9 @@ def _written(source: str, out: Path) -> str:
     from leansort.arch.pretrained import checkpoint_conversion, loading
 
     if out.suffix != ".safetensors":
-        raise UserError(f"arch weights: --out: got {out}, need a name that ends in .safetensors")
+        raise UserError(f"arch pretrained: --out: got {out}, need a name that ends in .safetensors")
     if out.exists():
-        raise UserError(f"arch weights: {out} is there already; name another file")
+        raise UserError(f"arch pretrained: {out} is there already; name another file")
     if loading.is_pickle(source):
         checkpoint_conversion.convert(source, out)
     else:

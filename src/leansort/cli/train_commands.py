@@ -32,7 +32,7 @@ def train(
     resume: Resume = False,
     seeds: Annotated[int | None, typer.Option(help="Train with so many seeds, from the recipe's on.", min=1)] = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validate on so many folds of train and val.", min=2)] = None,
-    final: Annotated[bool, typer.Option("--final", help="Then train on train and val, all epochs.")] = False,
+    refit: Annotated[bool, typer.Option("--refit", help="Then train on train and val, all epochs.")] = False,
     tracker: TrackerName = "",
     as_json: Json = False,
 ) -> None:
@@ -40,20 +40,20 @@ def train(
 
     \b
     Example: leansort train sample train.epochs=3 --out runs/quick
-    Example: leansort train sample --seeds 3 --folds 5 --final --out runs/sure
+    Example: leansort train sample --seeds 3 --folds 5 --refit --out runs/sure
     """
-    from leansort.recipe import schema as recipes
+    from leansort.recipe.load import load_recipe
 
-    resolved = recipes.load(recipe, overrides or [], data)
+    resolved = load_recipe(recipe, overrides or [], data)
     folder = out or Path("runs") / resolved.name
     _require(tracker)
-    if seeds or folds or final:
+    if seeds or folds or refit:
         from leansort.workflows.training import cross_validation, run_group
 
         ground = run_group.open_run_group(
             resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker
         )
-        result = cross_validation.train_repeatedly(ground, resolved, seeds=seeds, folds=folds, final=final)
+        result = cross_validation.train_repeatedly(ground, resolved, seeds=seeds, folds=folds, with_refit=refit)
         printed(result, as_json, cross_validation.runs_table(result, folder))
         return
     from leansort.workflows.training.train import train_once

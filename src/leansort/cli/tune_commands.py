@@ -77,9 +77,9 @@ def run(
 
     given = {"trials": trials, "minutes": minutes, "seed": seed}
     config = configs.load(space, {key: value for key, value in given.items() if value is not None})
-    from leansort.recipe import schema as recipes
+    from leansort.recipe.load import load_recipe
 
-    recipe = recipes.load(config.recipe, overrides or [], data)
+    recipe = load_recipe(config.recipe, overrides or [], data)
     from leansort.workflows.tuning import best_trial
     from leansort.workflows.tuning import study_runner as searching
 

@@ -20,7 +20,7 @@ class FinetuneConfig(StrictModel):
         warmup: epochs of linear warm-up.
         teachers: to learn from: `start` is the network the pipeline began with; others are run folders, models or
             bundles.
-        weight: share of the teachers in the loss.
+        weight: fraction of the teachers in the loss.
         temperature: divides the logits of both before they are compared.
         train: further keys of the recipe's `train` section.
         augment: keys of its `augment` section.
@@ -42,7 +42,7 @@ class Step(StrictModel):
     Attributes:
         name: of the pass (`pass` in a recipe).
         settings: the pass's own keys.
-        heal: training after the cut, before the step is judged.
+        finetune: training after the cut, before the step is judged.
         max_f1_drop: replaces the pipeline's.
         max_class_drop: replaces the pipeline's.
         retries: replaces the pipeline's.
@@ -51,7 +51,7 @@ class Step(StrictModel):
 
     name: str = Field(alias="pass")
     settings: dict[str, Any] = Field(default_factory=dict)
-    heal: FinetuneConfig = FinetuneConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
     max_f1_drop: float | None = Field(default=None, ge=0.0, le=1.0)
     max_class_drop: float | None = Field(default=None, ge=0.0, le=1.0)
     retries: int | None = Field(default=None, ge=0, le=10)
@@ -62,7 +62,7 @@ class CompressConfig(StrictModel):
     """The `compress` section of a recipe: a pipeline of passes and what they may cost.
 
     Attributes:
-        steps: mappings with `pass`, the pass's own settings, and what every step may have: `heal`, `max_f1_drop`,
+        steps: mappings with `pass`, the pass's own settings, and what every step may have: `finetune`, `max_f1_drop`,
             `max_class_drop`, `retries`, `faster`.
         max_f1_drop: how much val macro-F1 may fall below that of the network the pipeline began with.
         max_class_drop: how much any one class's F1 may fall below it.

@@ -3,8 +3,8 @@
 A pass of the stage `model` turns a TrainedModel into one, a pass of the stage `graph` a Bundle. It may also have
 
 - `FASTER = True`: it promises speed; where none is measured its result is thrown away and the step says so;
-- `weaker(config, share)`: its Config at a share (0-1) of its strength, so that a step that breaks the budget can be
-  tried again weaker;
+- `weaker(config, fraction)`: its Config at a fraction (0-1) of its strength, so that a step that breaks the budget can
+  be tried again weaker;
 - `NOTE`: what it does not bring, said in the log;
 - `LOST_BY_TRAINING = True`: training behind it would undo it, so none may follow;
 - `LAST = True`: no pass may follow.
@@ -41,7 +41,7 @@ class FinetuneFunction(Protocol):
     """Trains a network on; handed in by the workflow, since training is another part of the house."""
 
     def __call__(
-        self, model: TrainedModel, heal: FinetuneConfig, folder: Path, prepare: Prepare | None = None
+        self, model: TrainedModel, config: FinetuneConfig, folder: Path, prepare: Prepare | None = None
     ) -> TrainedModel:
         """Train `model` in `folder`, going on with what is there; `prepare` changes the network before training."""
         ...
@@ -126,9 +126,9 @@ class Pass:
         """Whether no pass may follow."""
         return bool(getattr(self.module, "LAST", False))
 
-    def heals(self, step: Step) -> list[FinetuneConfig]:
+    def trainings(self, step: Step) -> list[FinetuneConfig]:
         """Every training that a step with this pass describes: its own, and those among the pass's settings."""
-        described = (step.heal, self.config, *vars(self.config).values())
+        described = (step.finetune, self.config, *vars(self.config).values())
         return [item for item in described if isinstance(item, FinetuneConfig)]
 
     @property
@@ -136,10 +136,10 @@ class Pass:
         """What it does not bring."""
         return str(getattr(self.module, "NOTE", ""))
 
-    def weaker(self, share: float) -> Pass | None:
-        """The same at a share of its strength; None where it knows only all or nothing."""
+    def weaker(self, fraction: float) -> Pass | None:
+        """The same at a fraction of its strength; None where it knows only all or nothing."""
         weaken = getattr(self.module, "weaker", None)
-        return Pass(self.name, self.module, weaken(self.config, share)) if weaken else None
+        return Pass(self.name, self.module, weaken(self.config, fraction)) if weaken else None
 
     def apply(self, artifact: Artifact, context: PassContext) -> PassOutcome:
         """Do it.

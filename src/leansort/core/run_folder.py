@@ -93,7 +93,7 @@ class StepFolder(ModelFolder):
     record = _Entry(JsonFile, "step.json")
     cut_note = _Entry(JsonFile, "cut.json")
     cut = _Entry(_path, "cut")
-    finetuning = _Entry(_path, "heal")
+    finetuning = _Entry(_path, "finetune")
 
     def attempt(self, strength: float) -> StepFolder:
         """Return the folder of a try at a strength from 0 to 1."""

@@ -27,9 +27,9 @@ class SplitConfig(StrictModel):
     Attributes:
         method: `hash` decides each group by its name alone, so that added data move nobody; `class` gives every class
             its share in every split, and may move a few groups when data are added (unless they are kept).
-        train: share of the training crops.
-        val: share of the crops that choose.
-        test: share of the crops that score.
+        train: fraction of the training crops.
+        val: fraction of the crops that choose.
+        test: fraction of the crops that score.
     """
 
     method: Literal["hash", "class"] = "hash"
@@ -67,11 +67,11 @@ def _point(group: str, seed: int) -> float:
 
 def _at(point: float, ratios: Mapping[str, float]) -> str:
     reached = 0.0
-    for name, share in ratios.items():
-        reached += share
+    for name, fraction in ratios.items():
+        reached += fraction
         if point < reached:
             return name
-    return [name for name, share in ratios.items() if share > 0][-1]
+    return [name for name, fraction in ratios.items() if fraction > 0][-1]
 
 
 def assign_splits(
@@ -81,7 +81,7 @@ def assign_splits(
 
     Args:
         rows: crops.
-        config: method and shares.
+        config: method and fractions.
         seed: of the hash.
         keep: splits of groups that must stay where they are; new groups then fill up what is short.
     """
@@ -151,7 +151,7 @@ def groups_across_splits(rows: Sequence[Row]) -> list[str]:
 
 
 def _by_class(rows: Sequence[Row], ratios: Mapping[str, float], seed: int, keep: Mapping[str, str]) -> dict[str, str]:
-    """Within each class, groups in the order of their hash fill the splits up to their shares."""
+    """Within each class, groups in the order of their hash fill the splits up to their fractions."""
     where: dict[str, str] = {}
     for label, sizes in _strata(rows, seed).items():
         where |= _filled(sizes, ratios, keep) if keep else _cut(sizes, ratios, _point(f"class/{label}", seed))
@@ -176,7 +176,7 @@ def _strata(rows: Sequence[Row], seed: int) -> dict[int, dict[str, int]]:
 
 
 def _cut(sizes: Mapping[str, int], ratios: Mapping[str, float], start: float) -> dict[str, str]:
-    """Cut a row of groups at the shares, from a random start on, so that lone groups do not all become train."""
+    """Cut a row of groups at the fractions, from a random start on, so that lone groups do not all become train."""
     whole, reached, where = sum(sizes.values()), 0.0, {}
     for group, size in sizes.items():
         where[group] = _at((start + (reached + size / 2) / whole) % 1.0, ratios)
@@ -188,7 +188,7 @@ def _filled(sizes: Mapping[str, int], ratios: Mapping[str, float], keep: Mapping
     """Kept groups stay; each new one goes where most is short of its share."""
     whole, held, where = sum(sizes.values()), Counter[str](), {}
     for group in sorted(sizes, key=lambda name: name not in keep):  # stable: hash order within each half
-        short = {split: share * whole - held[split] for split, share in ratios.items() if share > 0}
+        short = {split: fraction * whole - held[split] for split, fraction in ratios.items() if fraction > 0}
         where[group] = keep.get(group) or max(short, key=lambda split: short[split])
         held[where[group]] += sizes[group]
     return where

@@ -28,7 +28,7 @@ class Parity:
 
     Attributes:
         crops: pictures compared.
-        agreement: share with the same label.
+        agreement: fraction with the same label.
         gap: largest difference of any probability.
     """
 

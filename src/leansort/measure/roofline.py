@@ -1,4 +1,4 @@
-"""What the engines reach on this machine at best, and what share of it a bundle reaches (Williams et al. 2009)."""
+"""What the engines reach on this machine at best, and what fraction of it a bundle reaches (Williams et al. 2009)."""
 
 from __future__ import annotations
 

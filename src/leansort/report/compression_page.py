@@ -95,7 +95,7 @@ def _classes(tree: Tree) -> Table:
 
 def _tries(tree: Tree) -> Table:
     rows = [
-        [record["name"], f"{100 * item['share']:.0f} %", item["reason"]]
+        [record["name"], f"{100 * item['fraction']:.0f} %", item["reason"]]
         for record in tree["steps"] for item in record.get("tries", [])
     ]  # fmt: skip
     return Table(
@@ -115,8 +115,8 @@ def _layers(tree: Tree) -> Table:
         ] for item in tree["layers"]
     ]  # fmt: skip
     hint = (
-        "One layer changed at a time, nothing healed: the rise of the mean cross-entropy on val, and how far macro-F1 "
-        "moves."
+        "One layer changed at a time, nothing fine-tuned: the rise of the mean cross-entropy on val, and how far "
+        "macro-F1 moves."
     )
     return Table("Layers", hint, [*head, *harms], rows, words=(1, 2))
 

@@ -140,9 +140,9 @@ def training(history: Sequence[Mapping[str, float | None]]) -> Training | None:
 
 
 def risk(calibration: Calibration | None) -> str:
-    """Draw the share of wrong labels among the accepted ones against the share accepted; empty without a curve."""
+    """Draw the fraction of wrong labels among those accepted against the fraction accepted; empty without a curve."""
     line = list(calibration.curve) if calibration else []
-    return plots.curve("Share wrong", line, axis="share accepted") if len(line) > 1 else ""
+    return plots.curve("Fraction wrong", line, axis="fraction accepted") if len(line) > 1 else ""
 
 
 def slowest(latency: Sequence[Measurement]) -> dict[str, float]:

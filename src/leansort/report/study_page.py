@@ -27,7 +27,7 @@ class SearchReport:
         config: of the search.
         objectives: and limits.
         records: of every finished trial.
-        importances: share of each parameter in the differences of each objective, by objective and parameter.
+        importances: fraction of each parameter in the differences of each objective, by objective and parameter.
     """
 
     config: SearchConfig
@@ -48,7 +48,7 @@ class SearchReport:
             "front": [record.number for record in self.front],
             "hypervolume": [[round(seconds, 1), volume] for seconds, volume in hypervolumes(self)],
             "reference": list(reference(self)),
-            "importances": {name: dict(shares) for name, shares in self.importances.items()},
+            "importances": {name: dict(fractions) for name, fractions in self.importances.items()},
             "trials": [{**vars(record), "outcome": record.outcome.to_json()} for record in self.records],
         }
 
@@ -158,8 +158,8 @@ def _front(search_report: SearchReport) -> Table:
 def _importances(search_report: SearchReport) -> Table:
     names = list(search_report.importances)
     params = sorted(
-        {param for shares in search_report.importances.values() for param in shares},
-        key=lambda param: -max(shares.get(param, 0.0) for shares in search_report.importances.values()),
+        {param for fractions in search_report.importances.values() for param in fractions},
+        key=lambda param: -max(fractions.get(param, 0.0) for fractions in search_report.importances.values()),
     )
     rows = [
         [param, *(f"{100 * search_report.importances[name].get(param, 0.0):.0f} %" for name in names)]

@@ -87,7 +87,7 @@ class Objectives:
         return tuple(-value if name == F1 else value for name, value in zip(self.names, values, strict=True))
 
     def violations(self, costs: Values, f1: float | None = None) -> dict[str, float]:
-        """How far beyond each limit, as a share of it, over 0 where it is broken; only of what is known.
+        """How far beyond each limit, as a fraction of it, over 0 where it is broken; only of what is known.
 
         Args:
             costs: that are known.

@@ -13,7 +13,7 @@ class WeightAverage:
 
     Args:
         model: what to follow; never changed here.
-        decay: share of the average kept at each step, reached gradually so that early noise is forgotten.
+        decay: fraction of the average kept at each step, reached gradually so that early noise is forgotten.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:

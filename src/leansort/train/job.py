@@ -64,5 +64,5 @@ class TrainingJob:
         grown = max(1.0, 0.75 * config.epochs)
         if config.grow_from == 1.0 or epoch >= grown:
             return whole
-        share = config.grow_from + (1 - config.grow_from) * epoch / grown
-        return min(whole, max(32, 32 * round(share * whole / 32)))
+        fraction = config.grow_from + (1 - config.grow_from) * epoch / grown
+        return min(whole, max(32, 32 * round(fraction * whole / 32)))

@@ -24,9 +24,9 @@ class TrainingLoss:
 
     def __init__(self, config: TrainConfig, counts: Sequence[int], device: torch.device) -> None:
         self.config, self.classes = config, len(counts)
-        share = np.maximum(np.asarray(counts, np.float64), 1.0) / max(1, sum(counts))
+        fraction = np.maximum(np.asarray(counts, np.float64), 1.0) / max(1, sum(counts))
         # Logit adjustment (arXiv:2007.07314): rare classes must win by the margin that their rarity would cost them.
-        margin = config.logit_adjustment * np.log(share)
+        margin = config.logit_adjustment * np.log(fraction)
         self.margin_c = torch.tensor(margin, dtype=torch.float32, device=device)
         self.weights_c: Tensor | None = None
         if config.class_weights != "none":
@@ -41,7 +41,7 @@ class TrainingLoss:
 
         Args:
             logits_bc: of the network.
-            target: (b,) class indices, or (b, classes) shares that sum to 1.
+            target: (b,) class indices, or (b, classes) fractions that sum to 1.
         """
         logits_bc = logits_bc.float() + self.margin_c if self.config.logit_adjustment else logits_bc.float()
         if self.config.loss == "cross_entropy":

@@ -33,14 +33,14 @@ class TrainConfig(StrictModel):
             `effective` (class-balanced, arXiv:1901.05555).
         sampler: how often crops of a class are drawn: `none` takes every crop once an epoch; the others draw with
             replacement by the same weights.
-        label_smoothing: share of the target spread over all classes (arXiv:1512.00567).
+        label_smoothing: fraction of the target spread over all classes (arXiv:1512.00567).
         ema: decay of the weights' moving average that is evaluated and kept; 0 turns it off.
         clip: largest gradient norm; 0 turns it off.
         enlarge: training crops are cached this much larger than the input, for random resized crops to cut from.
-        grow_from: side of the training crops at the start, as a share of the input's; it grows in steps of 32 pixels
+        grow_from: side of the training crops at the start, as a fraction of the input's; it grows in steps of 32 pixels
             and is whole after three quarters of the epochs (progressive resizing, arXiv:2104.00298).
         patience: epochs without a better val macro-F1 after which training stops; 0 never stops.
-        freeze: epochs in which the classifier alone is trained, for networks that begin with outside weights.
+        freeze: epochs in which the classifier alone is trained, for networks that begin with pretrained weights.
         tta: whether val is also scored on four flips of every crop (test-time augmentation), reported apart.
         precision: `auto` takes what the device does well: bf16 or else fp16 on a GPU, fp32 on a CPU, where bf16 is
             slower for depthwise networks.
@@ -86,7 +86,7 @@ class DistillConfig(StrictModel):
     Attributes:
         teachers: run folders, `.safetensors` models or `.leansort` bundles of the same classes; several are averaged.
             Networks that timm has published (`timm:NAME`) know other classes and give hints alone.
-        weight: share of the teachers in the loss; the rest is the loss on the labels.
+        weight: fraction of the teachers in the loss; the rest is the loss on the labels.
         temperature: divides the logits of both before they are compared.
         hints: weight of matching the teachers' features (arXiv:1412.6550), the input of their classifiers, through a
             linear layer that is thrown away afterwards; 0 turns it off. Bundles give no features.

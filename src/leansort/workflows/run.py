@@ -160,7 +160,7 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, folder: R
     else:
         result = export_bundle(
             model, manifest, folder.bundle, name=recipe.name, graph_format=recipe.export.format,
-            wanted_error=recipe.export.wanted_error,
+            target_error=recipe.export.target_error,
         )  # fmt: skip
         bundle, calibration = bundles.load(folder.bundle), result.calibration
         folder.parity.write(result.parity)

@@ -1,4 +1,4 @@
-"""Outside weights: what fits goes where it belongs, nothing else is touched, no pickle runs."""
+"""Pretrained weights: what fits goes where it belongs, nothing else is touched, no pickle runs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def renamed(state: State, change: Callable[[str], str]) -> State:
 def test_mobilenetv2_of_others_becomes_ours(source: str, tmp_path: Path) -> None:
     given, ours = theirs(source), network()
     pretrained = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
-    assert pretrained.share == 1.0
+    assert pretrained.fraction == 1.0
     assert not pretrained.unmatched_own
     assert not pretrained.unmatched_theirs
     assert {pair.how for pair in pretrained.pairs} == {"order"}
@@ -108,7 +108,7 @@ def test_newer_mobile_networks_of_others_become_ours(source: str, base: str, tmp
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-5
     pretrained = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
-    assert pretrained.share == 1.0
+    assert pretrained.fraction == 1.0
     assert not pretrained.unmatched_theirs
     assert same_outputs(ours, given)
 
@@ -121,7 +121,7 @@ def test_a_classifier_of_another_class_count_stays_as_drawn(tmp_path: Path) -> N
     for state in (given.state_dict(), names):
         pretrained = loading.load_pretrained(ours, saved(state, tmp_path / "w.safetensors"))
         assert [pair.own for pair in pretrained.replaced] == ["2.weight", "2.bias"]
-        assert pretrained.share == 1.0
+        assert pretrained.fraction == 1.0
         assert torch.equal(ours.state_dict()["2.weight"], before)
         assert torch.equal(ours.state_dict()["1.1.running_var"], given.state_dict()["1.1.running_var"])
 
@@ -133,7 +133,7 @@ def test_other_names_in_the_same_order() -> None:
     layers = {name: f"layer_{word}" for name, word in zip(numbers, words, strict=True)}
     state = renamed(given.state_dict(), lambda n: f"{layers[n.rpartition('.')[0]]}.{n.rpartition('.')[2]}")
     hit = matching.match(ours.state_dict(), state)
-    assert hit.share == 1.0
+    assert hit.fraction == 1.0
     assert [layers[pair.own.rpartition(".")[0]] for pair in hit.pairs] == [
         pair.theirs.rpartition(".")[0] for pair in hit.pairs
     ]
@@ -202,7 +202,7 @@ def test_layers_that_could_be_swapped_are_asked_about_and_a_map_of_names_answers
         ("q.weight", "query.weight", "map"), ("k.weight", "key.weight", "map"),
         ("v.weight", "value.weight", "order"), ("last.weight", "last.weight", "name"),
     }  # fmt: skip
-    assert matching.match(ours.state_dict(), given).share == 1.0, "in order there is no doubt"
+    assert matching.match(ours.state_dict(), given).fraction == 1.0, "in order there is no doubt"
 
 
 WORDS = ("conv", "stem", "head", "norm", "proj", "mix", "gate", "body", "tail", "first")
@@ -238,10 +238,10 @@ def test_a_file_of_names(tmp_path: Path) -> None:
     path = tmp_path / "names.yaml"
     path.write_text("second.norm: '1.1'\nfc.weight: '2.weight'\nfc.bias: '2.bias'\n")
     hit = matching.match(chain(3, 4, 8).state_dict(), state, key_map.read_key_map(path))
-    assert hit.share == 1.0
+    assert hit.fraction == 1.0
     assert {pair.own.rpartition(".")[0] for pair in hit.pairs if pair.how == "map"} == {"1.1", "2"}
     path.write_text('{"second.norm": "1.1", "fc": "2"}')
-    assert matching.match(chain(3, 4, 8).state_dict(), state, key_map.read_key_map(path)).share == 1.0
+    assert matching.match(chain(3, 4, 8).state_dict(), state, key_map.read_key_map(path)).fraction == 1.0
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_pickles_are_opened_by_the_conversion_alone() -> None:
 
 @pytest.mark.parametrize("source", ["w.pth", "w.bin", "w.CKPT", "torchvision:resnet18"])
 def test_a_pickle_is_not_fetched_but_the_command_named(source: str) -> None:
-    with pytest.raises(UserError, match=f"leansort arch weights {source} --out NEW.safetensors"):
+    with pytest.raises(UserError, match=f"leansort arch pretrained {source} --out NEW.safetensors"):
         loading.read_weights(source)
 
 
@@ -353,14 +353,14 @@ def test_our_own_models_load_by_name(tmp_path: Path) -> None:
     trained_model.save_tensors(tmp_path / "model.safetensors", state, {"version": 1})
     ours = network(classes=6)
     pretrained = loading.load_pretrained(ours, str(tmp_path))
-    assert pretrained.share == 1.0
+    assert pretrained.fraction == 1.0
     assert {pair.how for pair in pretrained.pairs} == {"name"}
     assert ours.state_dict()["0.0.weight"].is_contiguous(memory_format=torch.channels_last)
 
 
 def command(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **more}
-    line = [sys.executable, "-m", "leansort", "arch", "weights", *map(str, arguments)]
+    line = [sys.executable, "-m", "leansort", "arch", "pretrained", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, env=environment, check=False, timeout=120)
 
 

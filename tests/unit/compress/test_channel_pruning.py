@@ -180,7 +180,7 @@ def test_as_few_channels_leave_as_reach_the_target(
         return asked[-1]
 
     small, amount = prune_to_target(
-        model, target=counted, share=0.6, importance="l2", scope=scope, round_to=4, largest=0.9, **ROBUST
+        model, target=counted, fraction=0.6, importance="l2", scope=scope, round_to=4, largest=0.9, **ROBUST
     )
     assert 0.55 * target(model) < target(small) <= 0.6 * target(model)
     assert 0.0 < amount < 1.0
@@ -191,10 +191,10 @@ def test_as_few_channels_leave_as_reach_the_target(
 def test_a_target_out_of_reach_gives_the_smallest_model_and_one_that_is_met_the_same() -> None:
     model = model_of("tiny_s")
     rest: dict[str, Any] = {"importance": "l1", "scope": "global", "round_to": 8, "largest": 0.5, **ROBUST}
-    small, amount = prune_to_target(model, target=count_macs, share=0.001, **rest)
+    small, amount = prune_to_target(model, target=count_macs, fraction=0.001, **rest)
     assert amount == 1.0
     assert 0.001 * count_macs(model) < count_macs(small) < 0.7 * count_macs(model)
-    assert prune_to_target(model, target=count_macs, share=1.0, **rest) == (model, 0.0)
+    assert prune_to_target(model, target=count_macs, fraction=1.0, **rest) == (model, 0.0)
     assert prune_channels(model, amount=0.0, **rest) is model
 
 

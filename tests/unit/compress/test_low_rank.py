@@ -135,12 +135,12 @@ def seen_from_outputs(layer: nn.Conv2d, chain: nn.Module) -> float:
 
 
 @settings(max_examples=25, deadline=None)
-@given(layer=convolutions(), wanted=st.sampled_from(["tucker", "cp"]), share=st.floats(0.1, 0.9))
-def test_the_composed_kernel_is_what_outputs_show(layer: nn.Conv2d, wanted: Any, share: float) -> None:
+@given(layer=convolutions(), wanted=st.sampled_from(["tucker", "cp"]), fraction=st.floats(0.1, 0.9))
+def test_the_composed_kernel_is_what_outputs_show(layer: nn.Conv2d, wanted: Any, fraction: float) -> None:
     method = method_for(layer, wanted)
     assert method is not None
     layer.padding_mode = "zeros"  # an impulse far from the border; cheap
-    chain = factorize_layer(layer, how(method, *(max(1, int(share * rank)) for rank in full(layer, method))))
+    chain = factorize_layer(layer, how(method, *(max(1, int(fraction * rank)) for rank in full(layer, method))))
     assert reconstruction_error(layer, chain) == pytest.approx(seen_from_outputs(layer, chain), rel=1e-3, abs=1e-5)
 
 
@@ -156,7 +156,7 @@ each = pytest.mark.parametrize("name", LAYERS)
 def test_the_error_falls_with_the_rank(name: str) -> None:
     layer, method = drawn(LAYERS[name]), name.split()[0]
     most = full(layer, method)
-    steps = [tuple(max(1, round(share * rank)) for rank in most) for share in (0.01, 0.25, 0.5, 0.75, 1.0)]
+    steps = [tuple(max(1, round(fraction * rank)) for rank in most) for fraction in (0.01, 0.25, 0.5, 0.75, 1.0)]
     errors = [reconstruction_error(layer, factorize_layer(layer, how(method, *ranks))) for ranks in steps]
     assert all(less < max(0.95 * more, 2e-6) for more, less in pairwise(errors))
     assert errors[0] < 1.0
@@ -193,7 +193,7 @@ def test_an_edit_and_strict_loading_make_it_again_and_it_learns(name: str) -> No
 
 
 def tails(kernel: Tensor, *ranks: int) -> list[float]:
-    """The share of the squared singular values that truncating each unfolding, (in, out), to a rank leaves out."""
+    """The fraction of the squared singular values that truncating each unfolding, (in, out), to a rank leaves out."""
     unfolded = kernel.transpose(0, 1).flatten(1), kernel.flatten(1)
     squares = [torch.linalg.svdvals(matrix.detach().double()).square() for matrix in unfolded]
     return [float(s[rank:].sum() / s.sum()) for s, rank in zip(squares, ranks, strict=True)]
@@ -286,7 +286,7 @@ def test_energy_is_kept_and_by_no_rank_less() -> None:
     nn.init.zeros_(layer.weight)
     assert ranks_by_energy(layer, "svd", 0.5) == ranks_by_evbmf(layer, "svd") == (1,)
     for energy in (0.0, 1.01, math.nan):
-        with pytest.raises(ValueError, match="energy: need a share"):
+        with pytest.raises(ValueError, match="energy: need a fraction"):
             ranks_by_energy(layer, "svd", energy)
 
 

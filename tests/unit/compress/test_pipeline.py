@@ -28,7 +28,7 @@ HURT = '''
 from dataclasses import replace
 from pathlib import Path
 from pydantic import BaseModel
-from leansort.compress.protocol import Outcome
+from leansort.compress.passes_api import PassOutcome
 from leansort.core.errors import LeansortError
 
 STAGE = "model"
@@ -38,8 +38,8 @@ class Config(BaseModel, extra="forbid", frozen=True):
     amount: float = 1.0
     fails_without: str = ""
 
-def weaker(config, share):
-    return config.model_copy(update={"amount": share * config.amount})
+def weaker(config, fraction):
+    return config.model_copy(update={"amount": fraction * config.amount})
 
 def apply(model, config, context):
     with Path(LOG).open("a") as log:
@@ -48,11 +48,11 @@ def apply(model, config, context):
         raise LeansortError("out of luck")
     last = [name for name in model.weights if name.endswith("weight")][-1]
     turned = {last: model.weights[last] * (1 - 2 * config.amount)}
-    return Outcome(replace(model, weights={**model.weights, **turned}), {"amount": config.amount})
+    return PassOutcome(replace(model, weights={**model.weights, **turned}), {"amount": config.amount})
 '''
 GRAPH = """
 from pydantic import BaseModel
-from leansort.compress.protocol import Outcome
+from leansort.compress.passes_api import PassOutcome
 
 STAGE = "graph"
 
@@ -60,7 +60,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     pass
 
 def apply(bundle, config, context):
-    return Outcome(bundle)
+    return PassOutcome(bundle)
 """
 
 
@@ -141,7 +141,7 @@ def test_too_weak_to_be_faster_is_tried_stronger_again(model: TrainedModel, tmp_
     tools = replace(context(tmp_path / "out"), time_bundles=time_bundles)
     config = CompressConfig(max_f1_drop=0.0, max_class_drop=0.0, retries=3)
     record = runner.run_pipeline(config, read, model, tools, tmp_path / "out").records[1]
-    assert [item["share"] for item in record["tries"]] == [1.0, 0.5, 0.75, 0.625]
+    assert [item["fraction"] for item in record["tries"]] == [1.0, 0.5, 0.75, 0.625]
     assert [item["state"] for item in record["tries"]][:2] == ["refused", "left alone"]
     assert record["state"] in ("refused", "accepted")
 
@@ -150,12 +150,12 @@ def test_a_step_over_budget_is_tried_weaker_by_bisection(model: TrainedModel, tm
     result = ran(model, tmp_path / "out", [{"pass": "hurt"}], max_f1_drop=0.02, retries=4)
     record = result.records[1]
     assert record["state"] == "accepted"
-    assert 0 < record["share"] < 1
+    assert 0 < record["fraction"] < 1
     assert record["verdict"]["drop"]["value"] <= 0.02
-    assert [item["share"] for item in record["tries"]][:2] == [1.0, 0.5]
+    assert [item["fraction"] for item in record["tries"]][:2] == [1.0, 0.5]
     assert record["tries"][0]["state"] == "refused"
-    assert log.read_text().split() == [f"{item['share']:g}" for item in record["tries"]]
-    assert record["share"] == max(item["share"] for item in record["tries"] if item["state"] == "accepted")
+    assert log.read_text().split() == [f"{item['fraction']:g}" for item in record["tries"]]
+    assert record["fraction"] == max(item["fraction"] for item in record["tries"] if item["state"] == "accepted")
 
 
 def test_a_step_that_cannot_be_weaker_is_rolled_back(model: TrainedModel, tmp_path: Path, log: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_budget_can_be_held_by_the_whole_interval() -> None:
         ({"pass": "prun"}, "did you mean 'prune'"),
         ({"pass": "prune", "mac": 0.5}, r"steps\.1\.mac: unknown key; did you mean 'macs'"),
         ({"pass": "prune"}, "exactly one of macs, parameters and latency"),
-        ({"pass": "prune", "macs": 0.5, "heal": {"epoch": 1}}, r"steps\.1\.heal\.epoch: unknown key"),
+        ({"pass": "prune", "macs": 0.5, "finetune": {"epoch": 1}}, r"steps\.1\.finetune\.epoch: unknown key"),
         ({"pass": "prune", "macs": 0.5, "settings": {}}, "settings: unknown key"),
         ({"pass": "fuse", "max_f1_drop": 2}, r"steps\.1\.max_f1_drop: got 2"),
     ],

@@ -186,11 +186,11 @@ def some(bundle: Bundle) -> list[str]:
 
 @pytest.fixture(scope="module")
 def partly(bundle: Bundle) -> Bundle:
-    return quantize_openvino(bundle, CALIBRATION, keep_float=set(some(bundle)))
+    return quantize_openvino(bundle, CALIBRATION, ignored_layers=set(some(bundle)))
 
 
 def test_layers_kept_in_float_are_float_in_onnx(bundle: Bundle) -> None:
-    made = quantize_onnx(bundle, CALIBRATION, keep_float=set(some(bundle)))
+    made = quantize_onnx(bundle, CALIBRATION, ignored_layers=set(some(bundle)))
     assert float_layers(made) == some(bundle) == made.meta.provenance["quantized"]["kept_float"]
     assert distance(bundle, made) < TOLERANCE
 
@@ -206,8 +206,8 @@ def test_layers_kept_in_float_are_float_in_openvino(bundle: Bundle, partly: Bund
 @needs_nncf
 def test_what_lies_between_float_layers_is_float(bundle: Bundle) -> None:
     names = quantizable_layers(bundle)
-    assert distance(bundle, quantize_onnx(bundle, CALIBRATION, keep_float=names)) == 0
-    alone = quantize_openvino(bundle, CALIBRATION, keep_float=names, half_rest=False)
+    assert distance(bundle, quantize_onnx(bundle, CALIBRATION, ignored_layers=names)) == 0
+    alone = quantize_openvino(bundle, CALIBRATION, ignored_layers=names, half_rest=False)
     assert distance(bundle, alone) < 1e-5
 
 
@@ -243,7 +243,7 @@ def test_without_what_stands_out_int8_loses_less(bundle: Bundle) -> None:
 def test_sizes(bundle: Bundle, in_onnx: Bundle, in_openvino: Bundle, partly: Bundle) -> None:
     assert weight_bytes(in_onnx) < 0.4 * weight_bytes(bundle)
     assert len(in_openvino.files["graph.bin"]) < 0.3 * weight_bytes(bundle)  # the rest describes the graph
-    whole = quantize_openvino(bundle, CALIBRATION, keep_float=some(bundle), half_rest=False)
+    whole = quantize_openvino(bundle, CALIBRATION, ignored_layers=some(bundle), half_rest=False)
     assert weight_bytes(partly) < weight_bytes(whole)
     assert abs(distance(bundle, partly) - distance(bundle, whole)) < 0.05
 
@@ -314,7 +314,7 @@ def test_sensitivity_finds_the_layers_whose_range_explodes(bundle: Bundle, measu
     assert dict(result)[ranked(result)[1]] > 3 * dict(result)[ranked(result)[2]] >= 0
     if measure == "kl":
         assert distance(bundle, quantize_onnx(bad, CALIBRATION)) > 2 * TOLERANCE
-        assert distance(bundle, quantize_onnx(bad, CALIBRATION, keep_float=names)) < TOLERANCE
+        assert distance(bundle, quantize_onnx(bad, CALIBRATION, ignored_layers=names)) < TOLERANCE
 
 
 ROUNDED: list[tuple[Half, float]] = [("fp16", 0.01), ("bf16", 0.08)]  # 11 and 8 bits
@@ -368,8 +368,8 @@ def test_numbers_too_large_for_half_stay(bundle: Bundle) -> None:
 
 
 def test_mistakes_are_named(bundle: Bundle, in_onnx: Bundle) -> None:
-    with pytest.raises(UserError, match=r"keep_float: got 'node_conv2d_99'.*did you mean 'node_conv2d_9'"):
-        quantize_onnx(bundle, CALIBRATION, keep_float=["node_conv2d_99"])
+    with pytest.raises(UserError, match=r"ignored_layers: got 'node_conv2d_99'.*did you mean 'node_conv2d_9'"):
+        quantize_onnx(bundle, CALIBRATION, ignored_layers=["node_conv2d_99"])
     with pytest.raises(UserError, match="quantized already"):
         quantize_onnx(in_onnx, CALIBRATION)
     others: list[Any] = [CALIBRATION[:0], CALIBRATION[:, :16], CALIBRATION.astype(np.float32)]
@@ -407,6 +407,6 @@ def test_the_first_layer_reads_the_pixels_with_the_normalization_in_its_weights(
 
 def test_a_first_layer_that_stays_in_float_keeps_its_normalization(bundle: Bundle) -> None:
     first = quantizable_layers(bundle)[0]
-    kept = onnx.load_from_string(quantize_onnx(bundle, CALIBRATION, keep_float=[first]).graph)
+    kept = onnx.load_from_string(quantize_onnx(bundle, CALIBRATION, ignored_layers=[first]).graph)
     assert {"Sub", "Div"} <= {node.op_type for node in kept.graph.node}
     assert fold_input_normalization(quantize_onnx(bundle, CALIBRATION).graph) is None  # it is done already

@@ -55,7 +55,7 @@ def test_the_smallest_weights_of_inner_layers_become_zero(name: str, scope: Lite
         if scope == "local":
             assert int((~stays).sum()) == round(0.6 * stays.numel())
     assert gone / total == pytest.approx(0.6, abs=1e-3)
-    assert all(share < 1.0 for share in zeros.values())  # no layer is shut, however small its weights are drawn
+    assert all(fraction < 1.0 for fraction in zeros.values())  # no layer is shut, however small its weights are drawn
 
 
 def test_zeros_pack_well_and_the_file_as_it_is_stays_as_large() -> None:

@@ -103,7 +103,7 @@ def sheet_page(name: str) -> str:
 
 def compressed(name: str) -> dict[str, Any]:
     made = test_compression_page.record(name, "start", 0.9, 10)
-    made["tries"] = [{"share": 0.5, "reason": name}]
+    made["tries"] = [{"fraction": 0.5, "reason": name}]
     made["verdict"]["classes"] = {name: 0.5}
     layer = {"name": name, "kind": name, "shape": [1], "parameters": 1, "macs": 1, "ms": 1.0}
     tree = test_compression_page.tree(made, {**made, "state": "accepted"})

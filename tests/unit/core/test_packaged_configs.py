@@ -11,7 +11,7 @@ from leansort.core.errors import UserError
 from leansort.core.packaged_configs import ABLATION, CATEGORY_MAP, COMPRESSION_RECIPE, RECIPE, SEARCH, find_config
 from leansort.data.importing import category_map
 from leansort.data.sources import folder as folder_source
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import load_recipe
 from leansort.search import search_config
 
 FOLDER = packaged_configs.FOLDER
@@ -42,9 +42,9 @@ def test_each_kind_looks_in_its_own_folder_first(
 def test_a_file_of_the_user_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sample").write_text("name: mine\ndata: {source: sample}\n")
-    assert recipes.load("sample").name == "mine"
+    assert load_recipe("sample").name == "mine"
     (tmp_path / "sample").unlink()
-    assert recipes.load("sample").name == "sample"
+    assert load_recipe("sample").name == "sample"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_unknown_name_is_one_line_with_a_guess(
 
 def test_an_unknown_map_is_a_fault_of_the_recipe(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data\.map: got 'taco7'.*neither a file nor a name"):
-        recipes.load("trashnet", ["data.map=taco7"], tmp_path)
+        load_recipe("trashnet", ["data.map=taco7"], tmp_path)
 
 
 def test_a_source_takes_the_name_of_a_map(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def cut(path: Path, **more: Any) -> Items:
 @pytest.mark.parametrize(
     ("form", "part"),
     [
-        (lambda b, k: [b[0] / 96, b[1] / 72, b[2] / 96, b[3] / 72], "seem to be shares of the photo's sides"),
-        (lambda b, k: [(b[0] + b[2] / 2) / 96, 0.5, b[2] / 96, 1.0], "seem to be shares of the photo's sides"),
+        (lambda b, k: [b[0] / 96, b[1] / 72, b[2] / 96, b[3] / 72], "seem to be fractions of the photo's sides"),
+        (lambda b, k: [(b[0] + b[2] / 2) / 96, 0.5, b[2] / 96, 1.0], "seem to be fractions of the photo's sides"),
         (lambda b, k: [30 + k, 20 + k, 80 + k, 60], "seem to be x1, y1, x2, y2"),
         (lambda b, k: [5, 5, 40, 30] if k % 2 else [40, 40, 90, 70], "leave their photos, first: annotation 1 "),
     ],

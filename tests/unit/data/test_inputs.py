@@ -14,7 +14,8 @@ from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, UserError
 from leansort.data import inputs
 from leansort.data.inputs import InputFiles
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import validate_recipe
+from leansort.recipe.schema import Recipe
 from leansort.workflows.data import import_data as importing
 from tests.conftest import draw
 from tests.unit.data.test_classes import coco, written
@@ -22,8 +23,8 @@ from tests.unit.data.test_classes import coco, written
 NAMES = ["can", "bag"]
 
 
-def recipe(data: dict[str, Any]) -> recipes.Recipe:
-    return recipes.validate_recipe({"name": "x", "data": data}, "here")
+def recipe(data: dict[str, Any]) -> Recipe:
+    return validate_recipe({"name": "x", "data": data}, "here")
 
 
 def folder(root: Path) -> dict[str, Any]:

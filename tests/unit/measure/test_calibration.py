@@ -64,12 +64,12 @@ def test_the_curve_ends_at_everything() -> None:
     curve = risk_coverage(softmax(logits), truth)
     assert curve[-1][0] == 1.0
     assert curve[-1][1] == pytest.approx((logits.argmax(1) != truth).mean())
-    assert [share for share, _ in curve] == sorted(share for share, _ in curve)
+    assert [fraction for fraction, _ in curve] == sorted(fraction for fraction, _ in curve)
     assert curve[10][1] < curve[-1][1]
 
 
 def test_where_nothing_is_right_nothing_is_accepted() -> None:
     logits = np.array([[3.0, 0.0], [2.0, 0.0]])
-    result = calibrate(logits, np.array([1, 1]), wanted_error=0.1)
+    result = calibrate(logits, np.array([1, 1]), target_error=0.1)
     assert (result.coverage, result.error) == (0.0, 0.0)
     assert result.reject_below == 1.0

@@ -83,7 +83,13 @@ def test_two_bundles_in_one_command(ground: Path, cli: Cli) -> None:
 
 def test_the_command_prints_a_table_that_ends_with_the_verdict(ground: Path, cli: Cli) -> None:
     done = cli(
-        "compare", ground / "weak.leansort", ground / "good.leansort", "--truth", ground / "crops", "--seconds", "0"
+        "compare",
+        ground / "weak.leansort",
+        ground / "good.leansort",
+        "--ground-truth",
+        ground / "crops",
+        "--seconds",
+        "0",
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -16,7 +16,8 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.preprocess import Preprocess
 from leansort.data.loading.loader import eval_batches
 from leansort.export import parity
-from leansort.recipe.schema import Recipe, validate_recipe
+from leansort.recipe.load import validate_recipe
+from leansort.recipe.schema import Recipe
 from leansort.workflows.data.import_data import import_data
 from leansort.workflows.training import export_check
 from leansort.workflows.training.network_finetuning import Finetuning
@@ -136,8 +137,8 @@ def test_a_network_that_a_pass_has_changed_is_asked_again_before_it_is_trained_o
     model = TrainedModel(spec, build(spec).state_dict(), Preprocess(size=32), labels)
     training = Finetuning(wanted, manifest, tmp_path / "cache", tmp_path / "start")
     with pytest.raises(LeansortError, match=r"layer 'body' \(Body\) cannot be exported"):
-        training(model, FinetuneConfig(epochs=1, teachers=()), tmp_path / "heal")
-    assert not (tmp_path / "heal").exists()
+        training(model, FinetuneConfig(epochs=1, teachers=()), tmp_path / "tuned")
+    assert not (tmp_path / "tuned").exists()
 
 
 @pytest.mark.parametrize("base", ["mnasnet", "tiny_s", "timm:fbnetv3_b"])

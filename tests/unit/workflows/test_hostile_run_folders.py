@@ -21,7 +21,7 @@ from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, LeansortError, UserError
 from leansort.core.files import json_documents
 from leansort.core.run_folder import RunFolder
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import load_recipe
 from leansort.report.model_card_page import facts
 from leansort.runtime.predictor import Classifier
 from leansort.search import storage as storages
@@ -304,7 +304,7 @@ def test_a_step_of_a_compression_that_was_changed(tmp_path: Path, most: int) -> 
     interval = {"value": 0.1, "low": 0.0, "high": 0.2}
     verdict = {"macro_f1": interval, "drop": interval, "classes": {"a": 0.5}, "class_drops": {"a": 0.0},
                "accepted": True, "reason": "kept to"}  # fmt: skip
-    tries = [{"share": 1.0, "state": "accepted", "reason": "kept to"}]
+    tries = [{"fraction": 1.0, "state": "accepted", "reason": "kept to"}]
     step = {"name": "1-prune", "pass": "prune", "state": "accepted", "reason": "kept to", "verdict": verdict,
             "tries": tries, "settings": {}, "notes": {}}  # fmt: skip
     path = tmp_path / "step.json"
@@ -321,7 +321,7 @@ def study(tiny_recipe: Path, tmp_path: Path) -> Path:
     storages.quiet()
     config = config_of("s", trials=6)
     storage = storages.open_storage(str(tmp_path / "study.journal"))
-    recipe = recipes.load(tiny_recipe).to_json()
+    recipe = load_recipe(tiny_recipe).to_json()
     study_setup.create(storage, config, recipe, ["a", "b"], "data", config.wanted(Baselines()))
     work(storage, "s")
     return tmp_path

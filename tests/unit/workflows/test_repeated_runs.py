@@ -20,7 +20,8 @@ from leansort.core.packaged_configs import FOLDER as CONFIGS
 from leansort.core.preprocess import Preprocess
 from leansort.core.text import text_files
 from leansort.measure.confidence import MeanInterval, mean_interval, t95
-from leansort.recipe.schema import Recipe, validate_recipe
+from leansort.recipe.load import validate_recipe
+from leansort.recipe.schema import Recipe
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.training import ablation, ablation_variants, cross_validation, refit, run_group
 from leansort.workflows.training.run_group import RunGroup, TrainingResult

@@ -73,7 +73,7 @@ def _reason(error: Exception, errors: Any) -> str:
     if isinstance(error, errors.LocalEntryNotFoundError):
         return "the connection to the hub broke off"
     if isinstance(error, errors.EntryNotFoundError):
-        return f"holds no {FILE}; fetch its .bin or .pth and turn it into one: leansort arch weights FILE --out NEW"
+        return f"holds no {FILE}; fetch its .bin or .pth and turn it into one: leansort arch pretrained FILE --out NEW"
     return f"cannot be fetched ({one_line(error, 140) or type(error).__name__})"
 
 

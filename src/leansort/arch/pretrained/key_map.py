@@ -1,4 +1,4 @@
-"""What the tensors of outside weights are called here: wrappers' prefixes taken off, a map of names applied."""
+"""What the tensors of pretrained weights are called here: wrappers' prefixes taken off, a map of names applied."""
 
 from __future__ import annotations
 

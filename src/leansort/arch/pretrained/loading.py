@@ -1,4 +1,4 @@
-"""Outside weights for our networks: found by name or path, matched, copied. No pickle is read here."""
+"""Pretrained weights for our networks: found by name or path, matched, copied. No pickle is read here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_weights(source: str) -> dict[str, Tensor]:
     if is_pickle(source):
         raise UserError(
             f"weights: {source} is a pickle, and a pickle runs what it holds; turn it into tensors once: "
-            f"leansort arch weights {source} --out NEW.safetensors"
+            f"leansort arch pretrained {source} --out NEW.safetensors"
         )
     path = Path(source) / "model.safetensors" if Path(source).is_dir() else Path(source)
     if not path.is_file():
@@ -67,7 +67,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def load_pretrained(network: nn.Module, source: str, names: Mapping[str, str] | None = None) -> WeightMatch:
-    """Copy outside weights into a network where they fit; all that fits or, on an error, none.
+    """Copy pretrained weights into a network where they fit; all that fits or, on an error, none.
 
     Args:
         network: changed in place.

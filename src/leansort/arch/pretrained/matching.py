@@ -1,4 +1,4 @@
-"""Which tensor of outside weights goes into which of ours: by name, by a map of names, or by order and shape."""
+"""Which tensor of pretrained weights goes into which of ours: by name, by a map of names, or by order and shape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from leansort.arch.pretrained.layer_pairs import COUNTER, Shape
 from leansort.core.errors import UserError
 from leansort.core.text.escaping import printable
 
-LEAST = 0.5  # share of the parameters below which a match is more likely chance than design
+LEAST = 0.5  # fraction of the parameters below which a match is more likely chance than design
 Chosen = dict[str, tuple[str, str]]  # by own tensor: their tensor, and how it was found
 
 
@@ -23,7 +23,7 @@ class TensorPair:
 
     Attributes:
         own: name in the network.
-        theirs: name in the outside weights.
+        theirs: name in the pretrained weights.
         how: `name`, `map` (a map of names said so) or `order` (order and shape).
         shape: of the own one.
     """
@@ -36,21 +36,21 @@ class TensorPair:
 
 @dataclass(frozen=True)
 class WeightMatch:
-    """What of outside weights fits a network.
+    """What of pretrained weights fits a network.
 
     Attributes:
         pairs: what is taken over.
         replaced: tensors of classifiers with other class counts; the own ones stay as drawn.
         unmatched_own: own tensors that stay as drawn.
         unmatched_theirs: tensors that are not used.
-        share: of the own values, other than those replaced, that are taken over.
+        fraction: of the own values, other than those replaced, that are taken over.
     """
 
     pairs: tuple[TensorPair, ...]
     replaced: tuple[TensorPair, ...]
     unmatched_own: tuple[str, ...]
     unmatched_theirs: tuple[str, ...]
-    share: float
+    fraction: float
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -60,11 +60,11 @@ class WeightMatch:
 def match(
     own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], names: Mapping[str, str] | None = None
 ) -> WeightMatch:
-    """Match outside weights to a network's.
+    """Match pretrained weights to a network's.
 
     Args:
         own: the network's state, in its order.
-        theirs: the outside weights, in order or by the alphabet.
+        theirs: the pretrained weights, in order or by the alphabet.
         names: their names or beginnings of names, and what each is called here.
 
     Raises:
@@ -80,12 +80,12 @@ def require_match(weight_match: WeightMatch) -> WeightMatch:
     Raises:
         UserError: it takes over less than half.
     """
-    if weight_match.share >= LEAST:
+    if weight_match.fraction >= LEAST:
         return weight_match
     sides = ((weight_match.unmatched_own, "here"), (weight_match.unmatched_theirs, "there"))
     first = [f"{', '.join(names[:2])} {where}" for names, where in sides if names]
     raise UserError(
-        f"weights: {weight_match.share:.1%} of the parameters fit this network, need {LEAST:.0%}; "
+        f"weights: {weight_match.fraction:.1%} of the parameters fit this network, need {LEAST:.0%}; "
         f"without a partner: {'; '.join(first)}"
     )
 
@@ -100,12 +100,12 @@ def compare(
     mine = layer_pairs.group_layers(own)
     named = layer_pairs.pair_by_name(mine, layer_pairs.group_layers({new: theirs[old] for new, old in called.items()}))
     result = _match(own, theirs, _as_called(own, named, called, renamed))
-    if result.share >= LEAST and (not names or result.share == 1.0):
+    if result.fraction >= LEAST and (not names or result.fraction == 1.0):
         return result
     try:
-        return max(result, _ordered(own, theirs, result), key=lambda item: item.share)
+        return max(result, _ordered(own, theirs, result), key=lambda item: item.fraction)
     except UserError:
-        if result.share >= LEAST:  # names tell enough; what order cannot tell stays without a partner
+        if result.fraction >= LEAST:  # names tell enough; what order cannot tell stays without a partner
             return result
         raise
 
@@ -120,7 +120,7 @@ def _as_called(
 def _ordered(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], named: WeightMatch) -> WeightMatch:
     """Match by order; what a map of names paired stays paired, and where names tell half, they are believed."""
     known = (*named.pairs, *named.replaced)
-    sure = {_layer(pair.own) for pair in known if pair.how == "map" or named.share >= LEAST}
+    sure = {_layer(pair.own) for pair in known if pair.how == "map" or named.fraction >= LEAST}
     chosen: Chosen = {pair.own: (pair.theirs, pair.how) for pair in known if _layer(pair.own) in sure}
     fixed = {_layer(name): _layer(old) for name, (old, _) in chosen.items()}
     mine, other = layer_pairs.group_layers(own), layer_pairs.group_layers(theirs)
@@ -185,5 +185,5 @@ def match_summary(weight_match: WeightMatch) -> str:
         else ""
     )
     left = f"; unmatched: {len(weight_match.unmatched_own)} here, {len(weight_match.unmatched_theirs)} there"
-    taken = f"{len(weight_match.pairs)} tensors taken over ({counts}), {weight_match.share:.1%} of the parameters"
+    taken = f"{len(weight_match.pairs)} tensors taken over ({counts}), {weight_match.fraction:.1%} of the parameters"
     return f"{taken}{kept}{left}"

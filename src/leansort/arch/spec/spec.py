@@ -16,7 +16,7 @@ class Norm(StrictModel):
     """Settings of every batch norm.
 
     Attributes:
-        momentum: share of the running statistics that a batch replaces.
+        momentum: fraction of the running statistics that a batch replaces.
         eps: added to the variance.
     """
 

@@ -48,7 +48,7 @@ def build_timm_network(spec: ArchSpec) -> nn.Module:
         raise UserError(f"arch: {spec.base} has its width and depth in its name; leave width and depth at 1")
     if outside := sorted(set(spec.options) & _OUTSIDE):
         raise UserError(
-            f"arch: {spec.base}: option {outside[0]} reads files or downloads; name weights by arch.weights"
+            f"arch: {spec.base}: option {outside[0]} reads files or downloads; name weights by arch.pretrained"
         )
     rates = {"drop_rate": spec.dropout, "drop_path_rate": spec.drop_path or None}
     given = {**spec.options, **{key: value for key, value in rates.items() if value is not None}}

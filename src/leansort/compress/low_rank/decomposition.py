@@ -82,12 +82,12 @@ def ranks_by_evbmf(layer: nn.Module, method: Method, weaken: float = 1.0) -> tup
 
 
 def ranks_by_energy(layer: nn.Module, method: Method, energy: float) -> tuple[int, ...] | None:
-    """The least ranks that keep a share of the squared singular values; of which unfoldings, see `ranks_by_evbmf`.
+    """The least ranks that keep a fraction of the squared singular values; of which unfoldings, see `ranks_by_evbmf`.
 
     Args:
         layer: a convolution or linear layer.
         method: how it will be split.
-        energy: the share, above 0 and up to 1.
+        energy: the fraction, above 0 and up to 1.
 
     Returns:
         The ranks of one group; None where the method does not apply.
@@ -96,7 +96,7 @@ def ranks_by_energy(layer: nn.Module, method: Method, energy: float) -> tuple[in
         ValueError: `energy` is out of range.
     """
     if not 0.0 < energy <= 1.0:
-        raise ValueError(f"energy: need a share above 0 and up to 1, got {energy}")
+        raise ValueError(f"energy: need a fraction above 0 and up to 1, got {energy}")
 
     def rank(unfolded: Array) -> int:
         kept = np.cumsum(np.linalg.svd(unfolded, compute_uv=False) ** 2)

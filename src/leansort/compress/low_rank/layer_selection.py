@@ -34,10 +34,10 @@ class FactorizeConfig(StrictModel):
 
     Attributes:
         ranks: how they are found: `evbmf` (global analytic solution of empirical variational Bayesian matrix
-            factorization, JMLR 14:1-37), `energy` (the smallest that keep a share of the squared singular values),
+            factorization, JMLR 14:1-37), `energy` (the smallest that keep a fraction of the squared singular values),
             or given as one or two numbers for every layer (channels read, channels made; one stands for both), each at
             most what the layer can have.
-        energy: the share that `energy` keeps.
+        energy: the fraction that `energy` keeps.
         strength: of `evbmf`: 1 takes its ranks, 0 full ones, between them those between.
         layers: names of layers, with * for anything; others are left as they are.
         measured: whether a layer is factorized only where it gets faster on the pipeline's engine; False takes every
@@ -51,13 +51,13 @@ class FactorizeConfig(StrictModel):
     measured: bool = True
 
 
-def weaker(config: FactorizeConfig, share: float) -> FactorizeConfig:
-    """Cut the ranks less; given ones are halfway raised by dividing them by the share."""
+def weaker(config: FactorizeConfig, fraction: float) -> FactorizeConfig:
+    """Cut the ranks less; given ones are halfway raised by dividing them by the fraction."""
     if config.ranks == "energy":
-        return config.model_copy(update={"energy": 1 - share * (1 - config.energy)})
+        return config.model_copy(update={"energy": 1 - fraction * (1 - config.energy)})
     if config.ranks == "evbmf":
-        return config.model_copy(update={"strength": share * config.strength})
-    return config.model_copy(update={"ranks": tuple(max(1, round(rank / share)) for rank in config.ranks)})
+        return config.model_copy(update={"strength": fraction * config.strength})
+    return config.model_copy(update={"ranks": tuple(max(1, round(rank / fraction)) for rank in config.ranks)})
 
 
 def apply(model: TrainedModel, config: FactorizeConfig, context: PassContext, wanted: Method) -> PassOutcome:

@@ -12,7 +12,7 @@ STAGE = "model"
 
 
 class Config(FinetuneConfig):
-    """As `heal`.
+    """As `finetune`.
 
     Attributes:
         epochs: passes over the training crops.

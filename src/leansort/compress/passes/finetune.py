@@ -12,7 +12,7 @@ STAGE = "model"
 
 
 class Config(FinetuneConfig):
-    """As `heal`, without a teacher unless one is named.
+    """As `finetune`, without a teacher unless one is named.
 
     Attributes:
         epochs: passes over the training crops.

@@ -1,4 +1,4 @@
-"""Structured pruning: whole channels go, by dependency graph (arXiv:2301.12900), down to a share of a cost."""
+"""Structured pruning: whole channels go, by dependency graph (arXiv:2301.12900), down to a fraction of a cost."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Config(BaseModel):
     """Exactly one of `macs`, `parameters` and `latency` says what is to remain.
 
     Attributes:
-        macs: share of the multiply-adds.
-        parameters: share of the weights.
-        latency: share of the measured latency on the pipeline's engine.
+        macs: fraction of the multiply-adds.
+        parameters: fraction of the weights.
+        latency: fraction of the measured latency on the pipeline's engine.
         importance: of a channel: `l1` or `l2` norm, first-order `taylor` (arXiv:1906.10771) on train crops, `bn_scale`
             (arXiv:1708.06519), or `random`.
         scope: whether channels compete within their layer (`local`) or across the network (`global`).
         round_to: channel counts are multiples of this, which engines like.
         largest: most that one layer may lose in one cut.
         iterations: cuts that the way is divided into, equal in proportion.
-        between: training between cuts.
+        finetune_between: training between cuts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -49,7 +49,7 @@ class Config(BaseModel):
     round_to: int = Field(default=8, ge=1, le=256)
     largest: float = Field(default=0.8, gt=0.0, lt=1.0)
     iterations: int = Field(default=1, ge=1, le=50)
-    between: FinetuneConfig = FinetuneConfig()
+    finetune_between: FinetuneConfig = FinetuneConfig()
 
     @model_validator(mode="after")
     def _one_target(self) -> Config:
@@ -61,13 +61,13 @@ class Config(BaseModel):
     def targets(self) -> dict[str, float]:
         """What is to remain, by kind of cost."""
         kinds = {"macs": self.macs, "parameters": self.parameters, "latency": self.latency}
-        return {kind: share for kind, share in kinds.items() if share is not None}
+        return {kind: fraction for kind, fraction in kinds.items() if fraction is not None}
 
 
-def weaker(config: Config, share: float) -> Config:
-    """Remove only `share` of what was to be removed."""
+def weaker(config: Config, fraction: float) -> Config:
+    """Remove only `fraction` of what was to be removed."""
     ((kind, left),) = config.targets.items()
-    return config.model_copy(update={kind: 1 - share * (1 - left)})
+    return config.model_copy(update={kind: 1 - fraction * (1 - left)})
 
 
 def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
@@ -80,15 +80,15 @@ def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutc
     cost, now = _cost(kind, model, context), model
     amounts = []
     for number in range(1, config.iterations + 1):
-        share = left ** (number / config.iterations) * cost(model) / cost(now)
+        fraction = left ** (number / config.iterations) * cost(model) / cost(now)
         now, amount = prune_to_target(
-            now, target=cost, share=min(share, 1.0), importance=config.importance, scope=config.scope,
+            now, target=cost, fraction=min(fraction, 1.0), importance=config.importance, scope=config.scope,
             round_to=config.round_to, largest=config.largest, gradients=_gradients(model, context),
             seeds=context.seeds.child(f"cut-{number}"),
         )  # fmt: skip
         amounts.append(amount)
-        if config.between.epochs and number < config.iterations:
-            now = context.finetune(now, config.between, context.folder / f"between-{number}")
+        if config.finetune_between.epochs and number < config.iterations:
+            now = context.finetune(now, config.finetune_between, context.folder / f"between-{number}")
     notes: dict[str, Any] = {"kind": kind, "asked": left, "reached": cost(now) / cost(model), "amounts": amounts}
     if now.spec == model.spec:
         return PassOutcome(model, notes, "no channel can go at these settings")

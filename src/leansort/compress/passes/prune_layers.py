@@ -31,9 +31,9 @@ class Config(BaseModel):
     crops: int = Field(default=512, ge=1)
 
 
-def weaker(config: Config, share: float) -> Config:
+def weaker(config: Config, fraction: float) -> Config:
     """Drop fewer."""
-    return config.model_copy(update={"blocks": int(share * config.blocks)})
+    return config.model_copy(update={"blocks": int(fraction * config.blocks)})
 
 
 def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:

@@ -20,7 +20,7 @@ NOTE = "the network is float still; quantize makes the graph int8"
 
 
 class Config(FinetuneConfig):
-    """As `heal`.
+    """As `finetune`.
 
     Attributes:
         epochs: passes over the training crops.

@@ -29,11 +29,11 @@ class Config(BaseModel):
         engine: `onnxruntime` gets a graph of quantize and dequantize nodes, activations U8, weights S8 per channel;
             `openvino` gets OpenVINO's own format, quantized by NNCF.
         crops: train crops that calibrate.
-        outliers: share of them that is left out: those on which a layer's output stands out most.
+        outliers: fraction of them that is left out: those on which a layer's output stands out most.
         method: how `onnxruntime`'s ranges are found.
         preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
-        keep_float: names of graph nodes that stay in float.
-        share: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
+        ignored_layers: names of graph nodes that stay in float.
+        fraction: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -43,37 +43,37 @@ class Config(BaseModel):
     outliers: float = Field(default=0.01, ge=0.0, le=0.5)
     method: Literal["minmax", "percentile", "entropy"] = "minmax"
     preset: Literal["mixed", "performance"] = "mixed"
-    keep_float: tuple[str, ...] = ()
-    share: float = Field(default=1.0, ge=0.0, le=1.0)
+    ignored_layers: tuple[str, ...] = ()
+    fraction: float = Field(default=1.0, ge=0.0, le=1.0)
 
 
-def weaker(config: Config, share: float) -> Config:
+def weaker(config: Config, fraction: float) -> Config:
     """Leave the worst layers in float."""
-    return config.model_copy(update={"share": share * config.share})
+    return config.model_copy(update={"fraction": fraction * config.fraction})
 
 
 def apply(bundle: Bundle, config: Config, context: PassContext) -> PassOutcome:
     """Quantize.
 
     Raises:
-        UserError: the graph is none that can be quantized, or has no node of a name in `keep_float`.
+        UserError: the graph is none that can be quantized, or has no node of a name in `ignored_layers`.
     """
     nodes = quantizable_layers(bundle)
-    unknown = sorted(set(config.keep_float) - set(nodes))
+    unknown = sorted(set(config.ignored_layers) - set(nodes))
     if unknown:
-        raise UserError(f"quantize.keep_float: there is no node {unknown[0]!r}; there are {', '.join(nodes[:5])}, …")
+        raise UserError(f"quantize.ignored_layers: no node {unknown[0]!r}; there are {', '.join(nodes[:5])}, …")
     order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: config.crops])
     pixels = np.ascontiguousarray(np.asarray(context.train.pixels)[order])
     pixels = pixels[select_typical(bundle, pixels, config.outliers)]
-    kept, notes = list(config.keep_float), dict[str, Any]()
-    if config.share < 1.0:
+    kept, notes = list(config.ignored_layers), dict[str, Any]()
+    if config.fraction < 1.0:
         result = sorted(quantization_sensitivity(bundle, pixels), key=lambda pair: -pair[1])
-        spared = round((1 - config.share) * len(nodes))
+        spared = round((1 - config.fraction) * len(nodes))
         kept += [name for name, _ in result if name not in kept][:spared]
         notes["sensitivity"] = dict(result)
     notes |= {"kept_float": kept, "layers": len(nodes), "crops": len(pixels), "outliers": len(order) - len(pixels)}
     if len(set(kept)) >= len(nodes):
         return PassOutcome(bundle, notes, "every layer would stay in float")
     if config.engine == "openvino":
-        return PassOutcome(quantize_openvino(bundle, pixels, preset=config.preset, keep_float=kept), notes)
-    return PassOutcome(quantize_onnx(bundle, pixels, method=config.method, keep_float=kept), notes)
+        return PassOutcome(quantize_openvino(bundle, pixels, preset=config.preset, ignored_layers=kept), notes)
+    return PassOutcome(quantize_onnx(bundle, pixels, method=config.method, ignored_layers=kept), notes)

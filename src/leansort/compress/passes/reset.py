@@ -9,7 +9,7 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.compress.passes_api import PassContext, PassOutcome
 
 STAGE = "model"
-NOTE = "it knows nothing until a `heal` or a later step trains it"
+NOTE = "it knows nothing until a `finetune` or a later step trains it"
 
 
 class Config(BaseModel):

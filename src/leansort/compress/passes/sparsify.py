@@ -19,7 +19,7 @@ class Config(BaseModel):
     """How many weights go.
 
     Attributes:
-        amount: share of the weights of convolutions and linear layers, the classifier aside.
+        amount: fraction of the weights of convolutions and linear layers, the classifier aside.
         scope: whether they compete within their layer (`local`) or across the network (`global`).
     """
 
@@ -29,9 +29,9 @@ class Config(BaseModel):
     scope: Literal["local", "global"] = "global"
 
 
-def weaker(config: Config, share: float) -> Config:
+def weaker(config: Config, fraction: float) -> Config:
     """Zero fewer."""
-    return config.model_copy(update={"amount": share * config.amount})
+    return config.model_copy(update={"amount": fraction * config.amount})
 
 
 def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:

@@ -39,7 +39,7 @@ class Tried(TypedDict):
 
     __pydantic_config__ = json_documents.OPEN  # type: ignore[misc]
 
-    share: float
+    fraction: float
     state: str
     reason: str
 

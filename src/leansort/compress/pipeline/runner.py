@@ -58,11 +58,11 @@ def check_order(steps: Steps) -> None:
             raise UserError(f"compress.steps: {name} works on networks, but {graph} made a graph")
         graph = graph or (name if item.stage == "graph" else "")
         fragile = fragile or (name if item.lost_by_training else "")
-        if graph and step.heal.epochs:
+        if graph and step.finetune.epochs:
             raise UserError(
-                f"compress.steps: {name} heals, but a graph cannot be trained; heal the last step before it"
+                f"compress.steps: {name} is fine-tuned, but a graph cannot be trained; fine-tune the step before it"
             )
-        if fragile and any(heal.epochs for heal in item.heals(step)):
+        if fragile and any(training.epochs for training in item.trainings(step)):
             raise UserError(f"compress.steps: {name} trains, which would undo {fragile}; put that behind all training")
 
 
@@ -139,7 +139,7 @@ class _Line:
     def _done(self, name: str, step: Step, item: Pass, budget: Budget, retries: int, folder: Path) -> StepRecord:
         self.context.say(f"step {name}:")
         trial = StepSearch(
-            given=self.artifact, bundle=self.bundle, one=item, heal=step.heal,
+            given=self.artifact, bundle=self.bundle, one=item, finetune=step.finetune,
             faster=item.faster if step.faster is None else step.faster, retries=retries,
             judge=lambda artifact: self._verdict(artifact, budget),
             context=replace(self.context, folder=folder, seeds=self.context.seeds.child(f"compress/{name}")),

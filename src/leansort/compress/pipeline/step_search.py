@@ -28,7 +28,7 @@ class StepSearch:
         given: what the step before left.
         bundle: its bundle.
         one: the pass.
-        heal: training after the cut.
+        finetune: training after the cut.
         faster: whether a cut that gains no speed is thrown away.
         retries: how often it is tried weaker.
         judge: compares an artifact with what the pipeline began with.
@@ -38,7 +38,7 @@ class StepSearch:
     given: Artifact
     bundle: Bundle
     one: Pass
-    heal: FinetuneConfig
+    finetune: FinetuneConfig
     faster: bool
     retries: int
     judge: Callable[[Artifact], BudgetVerdict]
@@ -48,7 +48,7 @@ class StepSearch:
         """Try; the accepted artifact and its bundle then lie in the step's folder.
 
         Returns:
-            `state` (accepted, refused, left alone), `reason`, `share` of the strength, `notes`, `verdict`, `speed`,
+            `state` (accepted, refused, left alone), `reason`, `fraction` of the strength, `notes`, `verdict`, `speed`,
             and all `tries`.
 
         Raises:
@@ -56,29 +56,29 @@ class StepSearch:
         """
         tries: list[StepRecord] = []
         best: StepRecord | None = None
-        low, high, share = 0.0, 1.0, 1.0
+        low, high, fraction = 0.0, 1.0, 1.0
         item: Pass | None = self.one
         while item is not None and len(tries) <= self.retries:
-            tried = self._try(item, share)
+            tried = self._try(item, fraction)
             tries.append(tried)
-            self.context.say(f"  {100 * share:.0f} % of its strength: {tried['reason']}")
+            self.context.say(f"  {100 * fraction:.0f} % of its strength: {tried['reason']}")
             if tried["state"] == "accepted":
-                best, low = tried, share
+                best, low = tried, fraction
             elif tried["state"] == "refused":
-                high = share
-            elif share < 1.0:  # too weak to be any faster, where more was too much
-                low = share
-            if share == 1.0 and tried["state"] != "refused":
+                high = fraction
+            elif fraction < 1.0:  # too weak to be any faster, where more was too much
+                low = fraction
+            if fraction == 1.0 and tried["state"] != "refused":
                 break
-            share = (low + high) / 2
-            item = self.one.weaker(share)
+            fraction = (low + high) / 2
+            item = self.one.weaker(fraction)
         refused = [entry for entry in tries if entry["state"] == "refused"]
         return self._kept(best or (refused or tries)[-1], tries)
 
-    def _try(self, item: Pass, share: float) -> StepRecord:
-        folder = self.context.folder / f"try-{100 * share:g}"
+    def _try(self, item: Pass, fraction: float) -> StepRecord:
+        folder = self.context.folder / f"try-{100 * fraction:g}"
         outcome = self._cut(item, folder)
-        record: StepRecord = {"share": share, "notes": outcome.notes, "folder": folder.name}
+        record: StepRecord = {"fraction": fraction, "notes": outcome.notes, "folder": folder.name}
         if outcome.left_alone:
             return {**record, "state": "left alone", "reason": f"left alone: {outcome.left_alone}"}
         if self.faster:
@@ -87,7 +87,7 @@ class StepSearch:
             if speed["low"] <= 1.0:
                 text = f"{speed['value']:.2f}x ({speed['low']:.2f} to {speed['high']:.2f})"
                 return {**record, "state": "left alone", "reason": f"no gain, left alone: {text} as fast"}
-        verdict = self.judge(self._healed(outcome.artifact, folder))
+        verdict = self.judge(self._finetuned(outcome.artifact, folder))
         state = "accepted" if verdict.accepted else "refused"
         return {**record, "state": state, "reason": verdict.reason, "verdict": verdict.to_json()}
 
@@ -111,20 +111,20 @@ class StepSearch:
         value, low, high = latency.speed_ratio(times["before"], times["now"])
         return {"value": value, "low": low, "high": high}
 
-    def _healed(self, artifact: Artifact, folder: Path) -> Artifact:
-        if not self.heal.epochs:
+    def _finetuned(self, artifact: Artifact, folder: Path) -> Artifact:
+        if not self.finetune.epochs:
             return artifact
-        assert isinstance(artifact, TrainedModel)  # `pipeline.check_order` lets no graph be healed
-        return self.context.finetune(artifact, self.heal, folder / "heal")
+        assert isinstance(artifact, TrainedModel)  # `pipeline.check_order` lets no graph be fine-tuned
+        return self.context.finetune(artifact, self.finetune, folder / "finetune")
 
     def _kept(self, record: StepRecord, tries: list[StepRecord]) -> StepRecord:
         """The step's record; what was accepted goes into the step's own folder."""
         folder = self.context.folder
         if record["state"] == "accepted":
-            last = folder / record["folder"] / ("heal" if self.heal.epochs else "cut")
-            artifact = trained_model.load(last) if self.heal.epochs else artifact_store.load(last, self.one.stage)
+            last = folder / record["folder"] / ("finetune" if self.finetune.epochs else "cut")
+            artifact = trained_model.load(last) if self.finetune.epochs else artifact_store.load(last, self.one.stage)
             artifact_store.save(artifact, folder)
             artifact_store.bundle_for(artifact, last, self.context.export).save(folder / artifact_store.BUNDLE)
-        short = [{key: item[key] for key in ("share", "state", "reason")} for item in tries]
+        short = [{key: item[key] for key in ("fraction", "state", "reason")} for item in tries]
         note = {"note": self.one.note} if self.one.note else {}
         return {**{key: value for key, value in record.items() if key != "folder"}, **note, "tries": short}

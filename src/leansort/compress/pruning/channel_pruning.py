@@ -32,13 +32,13 @@ def prune_channels(
 
     Args:
         model: not changed.
-        amount: share of the channels, 0 to 1. Rounding makes it approximate, and so do widths that cannot shrink.
+        amount: fraction of the channels, 0 to 1. Rounding makes it approximate, and so do widths that cannot shrink.
         importance: what decides which channels go.
-        scope: `local` takes the share from each width, `global` from all ranked together.
+        scope: `local` takes the fraction from each width, `global` from all ranked together.
         round_to: what is left of a width that shrinks is a multiple of it; widths below it stay.
         gradients: leaves the gradients of the loss in `.grad` of a copy of the network; for `taylor`.
         seeds: of the importance `random`.
-        largest: share of its channels that a width may lose in `global`, 0 to 1.
+        largest: fraction of its channels that a width may lose in `global`, 0 to 1.
 
     Returns:
         The smaller model; the classes stay. It computes what the given one does when nothing reads the channels.
@@ -54,7 +54,7 @@ def prune_to_target(
     model: TrainedModel,
     *,
     target: Callable[[TrainedModel], float],
-    share: float,
+    fraction: float,
     importance: Importance,
     scope: Scope,
     round_to: int,
@@ -62,12 +62,12 @@ def prune_to_target(
     seeds: Seeds,
     largest: float = 0.9,
 ) -> tuple[TrainedModel, float]:
-    """Remove as few channels as bring `target` down to a share of what it is; at most 8 sizes are tried.
+    """Remove as few channels as bring `target` down to a fraction of what it is; at most 8 sizes are tried.
 
     Args:
         model: not changed.
         target: what must shrink: multiply-adds, parameters, a measured latency.
-        share: of `target(model)` that may be left.
+        fraction: of `target(model)` that may be left.
         importance: as for `pruned`, and so are the rest.
         scope: see there.
         round_to: see there.
@@ -76,7 +76,7 @@ def prune_to_target(
         largest: see there.
 
     Returns:
-        The model and the amount removed. Where no amount reaches the share, for the sake of `round_to` and `largest`,
+        The model and the amount removed. Where no amount reaches the fraction, because of `round_to` and `largest`,
         the model that all is cut from that may be: `target` of it says how far that went.
 
     Raises:
@@ -84,7 +84,7 @@ def prune_to_target(
         ValueError: a number is out of range, or `taylor` is without gradients.
     """
     whole = target(model)
-    wanted = share * whole
+    wanted = fraction * whole
     cutter = _Cutter(model, importance, gradients, seeds)
     if whole <= wanted:
         return model, 0.0
@@ -131,7 +131,7 @@ class _Cutter:
         self.scores = score_channels(self.network, self.sets, importance, seeds)
 
     def cut(self, amount: float, scope: Scope, round_to: int, largest: float) -> TrainedModel:
-        """Cut a share of the channels; where that goes wrong, once more without the sets that go wrong alone."""
+        """Cut a fraction of the channels; where that goes wrong, once more without the sets that go wrong alone."""
         if not (0.0 <= amount <= 1.0 and 0.0 <= largest <= 1.0 and round_to >= 1):
             raise ValueError(f"need amount and largest in 0..1, round_to >= 1, got {amount}, {largest}, {round_to}")
         try:

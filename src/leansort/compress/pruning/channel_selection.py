@@ -28,10 +28,10 @@ def select_channels(
     Args:
         sets: of coupled channels.
         scores: one a unit of each set that may shrink, by its name.
-        amount: share of the channels to remove, 0 to 1.
-        scope: `local` takes the share from each set, `global` from all ranked together.
+        amount: fraction of the channels to remove, 0 to 1.
+        scope: `local` takes the fraction from each set, `global` from all ranked together.
         round_to: what is left of a set that shrinks is a multiple of it, the nearest one that is not 0.
-        largest: share of its channels that a set may lose.
+        largest: fraction of its channels that a set may lose.
 
     Returns:
         By a set's name the channels of it that go; sets that stay whole are left out.

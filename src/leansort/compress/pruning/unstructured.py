@@ -23,12 +23,12 @@ def zero_smallest_weights(
 
     Args:
         model: not changed.
-        amount: share of these weights that are to be zero, 0 to 1.
-        scope: `local` takes the share from each layer; `global` the smallest of all together, each compared with the
+        amount: fraction of these weights that are to be zero, 0 to 1.
+        scope: `local` takes the fraction from each layer; `global` the smallest of all together, each compared with the
             mean of its layer.
 
     Returns:
-        The model, of the same spec, and the share of zeros in each layer's weights.
+        The model, of the same spec, and the fraction of zeros in each layer's weights.
 
     Raises:
         ValueError: the amount is out of range.

@@ -21,13 +21,13 @@ from leansort.runtime.layer_outputs import Floats, layer_outputs
 BATCH = 16
 
 
-def select_typical(bundle: Bundle, pixels: Pixels, share: float) -> npt.NDArray[np.int64]:
+def select_typical(bundle: Bundle, pixels: Pixels, fraction: float) -> npt.NDArray[np.int64]:
     """Which pictures ranges may be taken from.
 
     Args:
         bundle: in float, in either format.
         pixels: preprocessed pictures, uint8 (n, size, size, 3).
-        share: of them that is left out, rounded down.
+        fraction: of them that is left out, rounded down.
 
     Returns:
         Indices in order, all but the pictures whose largest output of any layer stands out most: by how many times it
@@ -36,11 +36,11 @@ def select_typical(bundle: Bundle, pixels: Pixels, share: float) -> npt.NDArray[
     Raises:
         MissingExtraError: the bundle is in OpenVINO's format and OpenVINO is not installed.
     """
-    out = int(share * len(pixels))
+    out = int(fraction * len(pixels))
     if not out:
         return np.arange(len(pixels))
     largest_nl = layer_extremes(bundle, pixels)
-    usual_l = np.quantile(largest_nl, 1 - share, axis=0)
+    usual_l = np.quantile(largest_nl, 1 - fraction, axis=0)
     stands_out_n = (largest_nl / np.maximum(usual_l, 1e-12)).max(axis=1)
     return np.sort(np.argsort(stands_out_n, kind="stable")[: len(pixels) - out])
 

@@ -19,7 +19,7 @@ from leansort.runtime.openvino_graph import layers, weight
 
 
 def quantize(
-    bundle: Bundle, pixels: Pixels, *, preset: str, method: str, keep_float: Collection[str], half_rest: bool
+    bundle: Bundle, pixels: Pixels, *, preset: str, method: str, ignored_layers: Collection[str], half_rest: bool
 ) -> tuple[Mapping[str, bytes], list[str]]:
     """Quantize a bundle's graph; see `int8.quantize_openvino`.
 
@@ -40,7 +40,7 @@ def quantize(
             target_device=nncf.TargetDevice.CPU,
             subset_size=len(pixels),
             fast_bias_correction=True,
-            ignored_scope=_ignored(nncf, model, keep_float),
+            ignored_scope=_ignored(nncf, model, ignored_layers),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 activations_range_estimator_params=_ranges(nncf, method)
             ),
@@ -48,7 +48,7 @@ def quantize(
     gc.collect()  # NNCF's own engines have to end in this thread: see `runtime.engines.openvino`
     made = set(int8_layers(model))
     in_float = [name for name in layers(model) if name not in made]
-    wrong = sorted(set(keep_float).difference(in_float))
+    wrong = sorted(set(ignored_layers).difference(in_float))
     if wrong:
         raise LeansortError(f"quantize: {wrong[0]} was to stay in float, NNCF quantized it")
     _share_ranges(model)
@@ -63,10 +63,10 @@ def int8_layers(model: Any) -> list[str]:
     return [name for name, item in stored if item and item.get_element_type().get_type_name() in ("i8", "u8")]
 
 
-def _ignored(nncf: Any, model: Any, keep_float: Collection[str]) -> Any:
+def _ignored(nncf: Any, model: Any, ignored_layers: Collection[str]) -> Any:
     """What NNCF shall not touch: those layers, and what lies between them."""
     named = {name: node.get_friendly_name() for name, node in layers(model).items()}
-    kept = [named[name] for name in keep_float]
+    kept = [named[name] for name in ignored_layers]
     between = select_ignored_layers(_nodes(model), named.values(), set(named.values()).difference(kept))
     return nncf.IgnoredScope(names=[*kept, *between]) if kept else None
 

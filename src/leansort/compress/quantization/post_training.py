@@ -25,7 +25,7 @@ BATCH = 32
 
 
 def quantizable_layers(bundle: Bundle) -> list[str]:
-    """Names of the convolutions and matrix products, in an order of computation, as `keep_float` takes them.
+    """Names of the convolutions and matrix products, in an order of computation, as `ignored_layers` takes them.
 
     Raises:
         MissingExtraError: the bundle is in OpenVINO's format and OpenVINO is not installed.
@@ -36,7 +36,7 @@ def quantizable_layers(bundle: Bundle) -> list[str]:
 
 
 def quantize_onnx(
-    bundle: Bundle, pixels: Pixels, *, method: Method = "minmax", keep_float: Collection[str] = ()
+    bundle: Bundle, pixels: Pixels, *, method: Method = "minmax", ignored_layers: Collection[str] = ()
 ) -> Bundle:
     """Quantize for ONNX Runtime: QDQ nodes, activations unsigned per tensor, weights signed per channel.
 
@@ -47,7 +47,7 @@ def quantize_onnx(
         pixels: preprocessed pictures that the ranges are taken from, uint8 (n, size, size, 3).
         method: the range of an activation: all that was seen (`minmax`), but for a few outliers (`percentile`), or
             what keeps most of its distribution (`entropy`).
-        keep_float: names of layers that stay in float.
+        ignored_layers: names of layers that stay in float.
 
     Returns:
         A bundle in the onnx format, with `quantized` in its provenance.
@@ -55,15 +55,15 @@ def quantize_onnx(
     Raises:
         UserError: another format, quantized already, pixels of another size, or no layer of that name.
     """
-    _require(bundle, pixels, keep_float, ("onnx",))
+    _require(bundle, pixels, ignored_layers, ("onnx",))
     grey = fold_input_normalization(bundle.graph)
-    if grey and grey.layer not in keep_float:
+    if grey and grey.layer not in ignored_layers:
         calibrated = CalibratedGraph.of(grey.model.SerializeToString(), _batches(pixels), method)
         grey.set_range(calibrated.ranges)
     else:
         calibrated = CalibratedGraph.of(bundle.graph, _batches(pixels), method)
-    graph = calibrated.quantized(exclude=keep_float)
-    return _noted(bundle, {"graph.onnx": graph}, "onnxruntime", pixels, keep_float, {"method": method})
+    graph = calibrated.quantized(exclude=ignored_layers)
+    return _noted(bundle, {"graph.onnx": graph}, "onnxruntime", pixels, ignored_layers, {"method": method})
 
 
 def quantize_openvino(
@@ -72,7 +72,7 @@ def quantize_openvino(
     *,
     preset: Literal["mixed", "performance"] = "mixed",
     method: Literal["minmax", "mean"] = "minmax",
-    keep_float: Collection[str] = (),
+    ignored_layers: Collection[str] = (),
     half_rest: bool = True,
 ) -> Bundle:
     """Quantize for OpenVINO by NNCF, which also corrects the biases.
@@ -85,7 +85,7 @@ def quantize_openvino(
         preset: activations asymmetric where they have both signs (`mixed`), or all symmetric (`performance`).
         method: the range of an activation: all that was seen, or the mean of every picture's (NNCF's own default,
             which cuts off much where pictures differ).
-        keep_float: names of layers that stay in float.
+        ignored_layers: names of layers that stay in float.
         half_rest: weights that stay in float are stored in 16 bits.
 
     Returns:
@@ -96,9 +96,9 @@ def quantize_openvino(
         UserError: quantized already, pixels of another size, or no layer of that name.
         MissingExtraError: NNCF or OpenVINO is not installed.
     """
-    _require(bundle, pixels, keep_float, ("onnx", "openvino"))
+    _require(bundle, pixels, ignored_layers, ("onnx", "openvino"))
     files, kept = openvino_backend.quantize(
-        bundle, pixels, preset=preset, method=method, keep_float=keep_float, half_rest=half_rest
+        bundle, pixels, preset=preset, method=method, ignored_layers=ignored_layers, half_rest=half_rest
     )
     return _noted(bundle, files, "openvino", pixels, kept, {"preset": preset, "method": method})
 
@@ -157,7 +157,7 @@ def _batches(pixels: Pixels) -> list[Pixels]:
     return [np.ascontiguousarray(pixels[i : i + BATCH]) for i in range(0, len(pixels), BATCH)]
 
 
-def _require(bundle: Bundle, pixels: Pixels, keep_float: Collection[str], formats: tuple[str, ...]) -> None:
+def _require(bundle: Bundle, pixels: Pixels, ignored_layers: Collection[str], formats: tuple[str, ...]) -> None:
     size = bundle.meta.preprocess.size
     if bundle.format not in formats:
         raise UserError(f"quantize: got a bundle in the {bundle.format} format, need {' or '.join(formats)}")
@@ -168,9 +168,9 @@ def _require(bundle: Bundle, pixels: Pixels, keep_float: Collection[str], format
             f"quantize: got pixels {pixels.dtype} {pixels.shape}, need uint8 (n, {size}, {size}, 3), n at least 1"
         )
     names = quantizable_layers(bundle)
-    for name in keep_float:
+    for name in ignored_layers:
         if name not in names:
-            raise not_one_of("keep_float", name, names)
+            raise not_one_of("ignored_layers", name, names)
 
 
 def _noted(

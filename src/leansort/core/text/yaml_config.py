@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean, one_line
 from leansort.core.text.escaping import printable_lines
+from leansort.core.text.renamed_keys import new_name
 from leansort.core.text.text_files import read_text
 
 _MOST_VALUES = 1_000_000
@@ -136,6 +137,8 @@ def _fault(value: Any, model: type[BaseModel], prefix: str) -> str:
     place = prefix + ".".join(str(part) for part in value["loc"])
     if value["type"] == "extra_forbidden":
         allowed = _fields_at(model, value["loc"][:-1])
+        if new := new_name(place):
+            return f"{place}: unknown key, it was renamed: write {new}"
         return f"{place}: unknown key{did_you_mean(str(value['loc'][-1]), allowed)}; allowed: {', '.join(allowed)}"
     if value["type"] == "missing":
         return f"{place}: missing"

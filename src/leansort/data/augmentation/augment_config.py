@@ -22,7 +22,7 @@ class AugmentConfig(StrictModel):
     """How training crops are varied.
 
     Attributes:
-        min_scale: smallest share of the crop's area that a random resized crop keeps.
+        min_scale: smallest fraction of the crop's area that a random resized crop keeps.
         ratio: its width over its height lies between 1/ratio and ratio; 1 keeps the aspect.
         flip_horizontal: probability.
         flip_vertical: probability; trash lies any way up.
@@ -31,7 +31,7 @@ class AugmentConfig(StrictModel):
         magnitude: strength of RandAugment's operators, 0-30.
         trivial: one operator of random strength and wider range (arXiv:2103.10158); needs `randaugment: 0`.
         operators: what both draw from; the papers' 14, and there are `Invert` and `SolarizeAdd`.
-        cutout: side of a square greyed out in every picture, as a share of the picture's (arXiv:1708.04552).
+        cutout: side of a square greyed out in every picture, as a fraction of the picture's (arXiv:1708.04552).
         erase: probability of erasing a random rectangle (arXiv:1708.04896).
         mixup: alpha of blending pictures in pairs (arXiv:1710.09412); 0 turns it off.
         cutmix: alpha of pasting a part of one picture into another (arXiv:1905.04899); 0 turns it off. With both on,

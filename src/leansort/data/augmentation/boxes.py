@@ -27,7 +27,7 @@ def random_boxes(
         u_bk: (b, NUMBERS) uniform numbers.
         height: of the frame that the box has to fit in.
         width: of that frame.
-        area: smallest and largest share of the frame's area.
+        area: smallest and largest fraction of the frame's area.
         ratio: smallest and largest width over height, even in the logarithm.
 
     Returns:
@@ -59,9 +59,9 @@ def erasing_boxes(u_bk: Uniforms, size: int, probability: float) -> Boxes:
     return boxes * (u_bk[:, :1] < probability)
 
 
-def cutout_boxes(u_bk: Uniforms, size: int, share: float) -> Boxes:
+def cutout_boxes(u_bk: Uniforms, size: int, fraction: float) -> Boxes:
     """Squares around a middle anywhere in the picture, cut at its edges; u_bk: (b, 2)."""
-    side = round(share * size)
+    side = round(fraction * size)
     start = np.floor(u_bk * size).astype(np.int64) - side // 2
     inside = np.clip(start, 0, size)
     return np.concatenate([inside, np.clip(start + side, 0, size) - inside], 1)

@@ -24,7 +24,7 @@ def mix_batch(
             as an unbroken one.
 
     Returns:
-        Pictures of the same shape and type, and float32 (b, classes) shares that sum to 1, for `cross_entropy`.
+        Pictures of the same shape and type, and float32 (b, classes) fractions that sum to 1, for `cross_entropy`.
     """
     soft_bc = one_hot(target_b, classes).float()
     ways = [way for way, alpha in ((_blended, config.mixup), (_pasted, config.cutmix)) if alpha]
@@ -33,29 +33,29 @@ def mix_batch(
     way = ways[generator.integers(len(ways))]
     alpha = config.mixup if way is _blended else config.cutmix
     order = torch.from_numpy(generator.permutation(len(x_bchw))).to(x_bchw.device)
-    x_bchw, share = way(x_bchw, x_bchw[order], float(generator.beta(alpha, alpha)), generator)
-    return x_bchw, share * soft_bc + (1 - share) * soft_bc[order]
+    x_bchw, fraction = way(x_bchw, x_bchw[order], float(generator.beta(alpha, alpha)), generator)
+    return x_bchw, fraction * soft_bc + (1 - fraction) * soft_bc[order]
 
 
-def _blended(x_bchw: Tensor, other_bchw: Tensor, share: float, _: np.random.Generator) -> tuple[Tensor, float]:
-    """MixUp (Zhang et al. 2018, arXiv:1710.09412): `share` of one picture, the rest of the other."""
+def _blended(x_bchw: Tensor, other_bchw: Tensor, fraction: float, _: np.random.Generator) -> tuple[Tensor, float]:
+    """MixUp (Zhang et al. 2018, arXiv:1710.09412): `fraction` of one picture, the rest of the other."""
     if x_bchw.is_floating_point():
-        return other_bchw.lerp(x_bchw, share), share
-    return other_bchw.float().lerp(x_bchw.float(), share).round().to(x_bchw.dtype), share
+        return other_bchw.lerp(x_bchw, fraction), fraction
+    return other_bchw.float().lerp(x_bchw.float(), fraction).round().to(x_bchw.dtype), fraction
 
 
-def _pasted(x_bchw: Tensor, other_bchw: Tensor, share: float, rng: np.random.Generator) -> tuple[Tensor, float]:
-    """CutMix (Yun et al. 2019, arXiv:1905.04899): a rectangle of the other picture; returns the share that is left."""
+def _pasted(x_bchw: Tensor, other_bchw: Tensor, fraction: float, rng: np.random.Generator) -> tuple[Tensor, float]:
+    """CutMix (Yun et al. 2019, arXiv:1905.04899): a rectangle of the other picture; returns the fraction left."""
     height, width = x_bchw.shape[2:]
-    top, bottom = _span(height, share, rng)
-    left, right = _span(width, share, rng)
+    top, bottom = _span(height, fraction, rng)
+    left, right = _span(width, fraction, rng)
     made = x_bchw.clone()
     made[:, :, top:bottom, left:right] = other_bchw[:, :, top:bottom, left:right]
-    return made, 1 - (bottom - top) * (right - left) / (height * width)  # not `share`: the frame may have cut the box
+    return made, 1 - (bottom - top) * (right - left) / (height * width)  # not `fraction`: the frame may cut the box
 
 
-def _span(length: int, share: float, rng: np.random.Generator) -> tuple[int, int]:
-    """Start and end of the box along one side: sqrt(1 - share) of it, around any pixel, within the frame."""
-    half = int(length * (1 - share) ** 0.5) // 2
+def _span(length: int, fraction: float, rng: np.random.Generator) -> tuple[int, int]:
+    """Start and end of the box along one side: sqrt(1 - fraction) of it, around any pixel, within the frame."""
+    half = int(length * (1 - fraction) ** 0.5) // 2
     middle = int(rng.integers(length))
     return max(middle - half, 0), min(middle + half, length)

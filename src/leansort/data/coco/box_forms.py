@@ -12,12 +12,12 @@ from leansort.core.errors import UserError
 from leansort.data.coco.frames import FARTHEST, Boxes
 
 FEWEST = 4  # boxes of two corners; fewer may leave their photos by chance
-SLACK, FAR = 1.0, 0.05  # pixels that rounding explains; share of a photo's side that it does not
+SLACK, FAR = 1.0, 0.05  # pixels that rounding explains; fraction of a photo's side that it does not
 Part = tuple[Path, slice]
 
 
 def require_pixels(parts: Sequence[Part], boxes: Boxes, sizes: Boxes, ids: Sequence[str]) -> None:
-    """Refuse a file all of whose boxes are shares of the photo, or two corners.
+    """Refuse a file all of whose boxes are fractions of the photo, or two corners.
 
     Args:
         parts: each file with where its boxes are.
@@ -35,8 +35,8 @@ def require_pixels(parts: Sequence[Part], boxes: Boxes, sizes: Boxes, ids: Seque
         if _are_shares(own, frames):
             first = f"annotation {ids[part.start]} {_shown(own[0])}"
             raise UserError(
-                f"annotations: {path}: no number of its {len(own)} boxes is above 1, so they seem to be shares of the "
-                f"photo's sides, COCO has pixels; first: {first}; multiply them by the photo's width and height"
+                f"annotations: {path}: no number of its {len(own)} boxes is above 1, so they seem to be fractions of "
+                f"the photo's sides, COCO has pixels; first: {first}; multiply them by the photo's width and height"
             )
         beyond = _beyond(own, frames)
         if len(own) >= FEWEST and 2 * beyond.sum() >= len(own) and _fit_as_corners(own, frames):

@@ -42,7 +42,7 @@ class CutConfig:
 
     Attributes:
         out: gets `crops/<split>/`.
-        margin: context on every side, as a share of the box's longer side.
+        margin: context on every side, as a fraction of the box's longer side.
         min_size: least side of a box in pixels.
     """
 

@@ -40,7 +40,7 @@ def crop_frames(boxes: Boxes, sizes: Boxes, margin: float, least: int) -> Frames
     Args:
         boxes: (n, 4) x, y, width, height in pixels.
         sizes: (n, 2) width and height of each box's photo; NaN where it is not known, which clips nothing.
-        margin: context added on every side, as a share of the box's longer side.
+        margin: context added on every side, as a fraction of the box's longer side.
         least: boxes with a side under this many pixels inside the frame are refused.
     """
     limit = np.where(np.isnan(sizes), FARTHEST, sizes)

@@ -151,7 +151,7 @@ def _there(named: NamedFiles, name: str) -> str:
 
 
 def _on_disk(path: str) -> tuple[int, int] | None:
-    """What makes two paths the same file: device and number, which links share.
+    """What makes two paths the same file: device and number, which links fraction.
 
     None where it is not there: whether two annotation files mean one photo by a name is then not known.
     """

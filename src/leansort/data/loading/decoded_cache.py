@@ -1,4 +1,4 @@
-"""Crops decoded once, kept as one memory-mapped uint8 array that every loader worker shares.
+"""Crops decoded once, kept as one memory-mapped uint8 array that every loader worker fractions.
 
 The file's name is the digest of the crops' contents and the preprocessing, so a changed picture or setting gets
 a file of its own and an equal one is never built twice. It is written beside and renamed when whole; a lock that

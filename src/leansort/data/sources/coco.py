@@ -33,12 +33,12 @@ class Config(BaseModel):
             annotation file to folder; None: where the layout has them, or each file's own folder.
         out: gets `crops/<split>/`.
         map: category map, a file or a name of the package; None makes every category a class.
-        margin: context around a box on every side, as a share of its longer side.
+        margin: context around a box on every side, as a fraction of its longer side.
         min_size: boxes with a side of fewer pixels inside the photo are dropped and counted.
         polygons: take the bounds of polygons and masks rather than `bbox`.
         crowds: take annotations that are marked as crowds, as CVAT marks what is drawn with its brush.
         bare_names: take the last part of every photo's file name, whatever folders stand in front.
-        tolerate: share of the photos that may be missing or unreadable; they are left out and named.
+        tolerate: fraction of the photos that may be missing or unreadable; they are left out and named.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -31,7 +31,7 @@ class Config(BaseModel):
         path: the folder that holds the split folders, or the class folders.
         labels: class order; None takes the folder names in alphabetical order.
         map: category map that turns folder names into classes: a file, or a name of the package.
-        tolerate: share of the pictures that may be unreadable; they are left out and named.
+        tolerate: fraction of the pictures that may be unreadable; they are left out and named.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

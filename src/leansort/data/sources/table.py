@@ -31,7 +31,7 @@ class Config(BaseModel):
         images: the folder that the names are relative to; None: the list's own folder.
         labels: class order; None takes the names in alphabetical order.
         map: category map that turns the list's labels into classes: a file, or a name of the package.
-        tolerate: share of the pictures that may be missing or unreadable; they are left out and named.
+        tolerate: fraction of the pictures that may be missing or unreadable; they are left out and named.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

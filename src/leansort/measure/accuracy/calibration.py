@@ -27,10 +27,10 @@ class Calibration:
         temperature: that logits are divided by (arXiv:1706.04599).
         ece_before: expected calibration error at temperature 1.
         ece_after: at the fitted one.
-        wanted_error: share of wrong labels among accepted ones that was asked for; None where nothing is rejected.
+        target_error: fraction of wrong labels among accepted ones that was asked for; None where nothing is rejected.
         reject_below: least probability that is accepted.
-        coverage: share of crops accepted.
-        error: share of wrong labels among them.
+        coverage: fraction of crops accepted.
+        error: fraction of wrong labels among them.
         curve: (coverage, error) of accepting only the surest, from few to all.
     """
 
@@ -38,7 +38,7 @@ class Calibration:
     temperature: float
     ece_before: float
     ece_after: float
-    wanted_error: float | None
+    target_error: float | None
     reject_below: float
     coverage: float
     error: float
@@ -49,13 +49,13 @@ class Calibration:
         return asdict(self)
 
 
-def calibrate(logits: Floats, truth: Ints, wanted_error: float | None = None) -> Calibration:
+def calibrate(logits: Floats, truth: Ints, target_error: float | None = None) -> Calibration:
     """Fit a temperature and, where an error rate is wanted, a threshold.
 
     Args:
         logits: (n, classes), of crops that nothing was trained on.
         truth: n class indices.
-        wanted_error: largest share of wrong labels among those accepted, 0-1.
+        target_error: largest fraction of wrong labels among those accepted, 0-1.
 
     Returns:
         The calibration. Where even the surest crop is wrong, nothing is accepted.
@@ -63,12 +63,12 @@ def calibrate(logits: Floats, truth: Ints, wanted_error: float | None = None) ->
     temperature = fit_temperature(logits, truth)
     exact = np.asarray(logits, np.float64)
     before, after = softmax(exact), softmax(exact / temperature)
-    threshold = 0.0 if wanted_error is None else threshold_for(after, truth, wanted_error)
+    threshold = 0.0 if target_error is None else threshold_for(after, truth, target_error)
     accepted = after.max(axis=1) >= threshold
     wrong = after.argmax(axis=1) != truth
     return Calibration(
         crops=len(truth), temperature=temperature, ece_before=expected_calibration_error(before, truth),
-        ece_after=expected_calibration_error(after, truth), wanted_error=wanted_error, reject_below=threshold,
+        ece_after=expected_calibration_error(after, truth), target_error=target_error, reject_below=threshold,
         coverage=float(accepted.mean()), error=float(wrong[accepted].mean()) if accepted.any() else 0.0,
         curve=risk_coverage(after, truth),
     )  # fmt: skip
@@ -112,8 +112,8 @@ def expected_calibration_error(probabilities: Floats, truth: Ints, bins: int = B
     return float(np.abs(gaps).sum() / counts.sum())
 
 
-def threshold_for(probabilities: Floats, truth: Ints, wanted_error: float) -> float:
-    """The threshold that accepts most while at most `wanted_error` of the accepted labels are wrong.
+def threshold_for(probabilities: Floats, truth: Ints, target_error: float) -> float:
+    """The threshold that accepts most while at most `target_error` of the accepted labels are wrong.
 
     It lies halfway between the last confidence accepted and the first one rejected, so that rounding moves nobody;
     crops of equal confidence go together. 0 where all are accepted, 1 where no threshold will do.
@@ -122,7 +122,7 @@ def threshold_for(probabilities: Floats, truth: Ints, wanted_error: float) -> fl
     order = np.argsort(-confidence, kind="stable")
     errors = np.cumsum((probabilities.argmax(axis=1) != truth)[order]) / np.arange(1, len(order) + 1)
     last_of_its_kind = np.append(np.diff(confidence[order]) != 0, True)
-    good = np.flatnonzero((errors <= wanted_error) & last_of_its_kind)
+    good = np.flatnonzero((errors <= target_error) & last_of_its_kind)
     if not len(good):
         return 1.0
     ranked = np.append(confidence[order], -confidence[order[-1]])  # behind the last one: halfway is 0
@@ -130,7 +130,7 @@ def threshold_for(probabilities: Floats, truth: Ints, wanted_error: float) -> fl
 
 
 def risk_coverage(probabilities: Floats, truth: Ints, points: int = POINTS) -> list[tuple[float, float]]:
-    """(share accepted, share of wrong labels among them) of accepting the surest first (arXiv:1705.08500)."""
+    """(fraction accepted, fraction of wrong labels among them) of accepting the surest first (arXiv:1705.08500)."""
     order = np.argsort(-probabilities.max(axis=1), kind="stable")
     wrong = np.cumsum((probabilities.argmax(axis=1) != truth)[order])
     at = np.unique(np.linspace(1, len(order), min(points, len(order))).round().astype(int))

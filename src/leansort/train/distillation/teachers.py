@@ -101,7 +101,7 @@ def _published(source: str, *, hints: bool) -> NetworkTeacher:
     if not hints:
         raise UserError(
             f"distill.teachers: {source} knows other classes than the data, so it gives features alone; set "
-            f"distill.hints, or train it on the data first (arch.base: {source}, arch.weights: {source})"
+            f"distill.hints, or train it on the data first (arch.base: {source}, arch.pretrained: {source})"
         )
     made = networks.build_published(source)
     made.network.load_state_dict(loading.read_weights(source))

@@ -55,9 +55,9 @@ def compress(
     """Compress a trained network as a recipe says.
 
     Args:
-        recipe: its `compress` section is the pipeline; its data, `train` and `augment` sections heal.
+        recipe: its `compress` section is the pipeline; its data, `train` and `augment` sections fine-tune.
         model: what to begin with.
-        manifest: the data; train crops calibrate and heal, val crops judge.
+        manifest: the data; train crops calibrate and fine-tune, val crops judge.
         out: gets `model.leansort`, `compress.json`, `compress.md`, `compress.html` and a folder for each step.
         cache: folder of decoded crops; `cache` in `out` by default.
         explain: also report what each layer costs and how sensitive it is.
@@ -77,7 +77,7 @@ def compress(
     context = _context(recipe, model, manifest, cache or out / "cache", out)
     watch = LoadWatch()
     done = runner.run_pipeline(recipe.compress, steps, model, context, out)
-    bundle, result = calibrate_bundle(done.bundle, context.val, recipe.export.wanted_error)
+    bundle, result = calibrate_bundle(done.bundle, context.val, recipe.export.target_error)
     say(f"compress: {calibration_sentence(result)}")
     known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
     bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)
@@ -125,8 +125,8 @@ def read_steps(recipe: Recipe) -> runner.Steps:
     for number, tree in enumerate(recipe.compress.steps, 1):
         try:
             step, item = read_step(tree, f"compress.steps.{number}.")
-            for heal in item.heals(step):
-                network_finetuning.checked(recipe, heal)
+            for training in item.trainings(step):
+                network_finetuning.checked(recipe, training)
             steps.append((step, item))
         except UserError as error:
             faults.append(str(error))

@@ -16,7 +16,7 @@ from leansort.core.text.escaping import printable
 from leansort.data.importing.classes import scarce_class_warnings
 from leansort.data.importing.items import Items
 from leansort.data.importing.manifest_builder import MAX_UNREADABLE, build_manifest
-from leansort.recipe import schema as recipes
+from leansort.recipe.data_section import data_faults, keep_classes, source_config, split_config
 from leansort.recipe.schema import Recipe
 from leansort.workflows.data.resume_check import keep_import, require_own, require_same_import, same_manifest
 
@@ -45,14 +45,14 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     Raises:
         UserError: the data set cannot be used, or too many of its pictures cannot be read.
     """
-    module, config = recipes.source_config(data, out=out, path=out / "data")
+    module, config = source_config(data, out=out, path=out / "data")
     say(f"data: reading {data['source']} {describe_source(config)}")
     _say_recognized(module, config)
     result = _items(module, config)
     with bar("checking pictures") as advance:
         manifest, faults = build_manifest(
-            result, seed=seed, split=recipes.split_config(data), progress=advance,
-            tolerate=getattr(config, "tolerate", MAX_UNREADABLE), keep=recipes.keep_classes(data),
+            result, seed=seed, split=split_config(data), progress=advance,
+            tolerate=getattr(config, "tolerate", MAX_UNREADABLE), keep=keep_classes(data),
         )  # fmt: skip
     for line in faults.lines():
         say(f"found {line}")
@@ -165,7 +165,7 @@ def survey(data: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: the data set cannot be used, or its source cannot be counted without importing.
     """
-    module, config = recipes.source_config(data)
+    module, config = source_config(data)
     if not hasattr(module, "survey"):
         raise UserError(f"--dry-run: source {data['source']!r} has nothing to count before it is imported")
     _say_recognized(module, config)
@@ -219,7 +219,7 @@ def check_source(settings: dict[str, Any], out: Path) -> dict[str, Any]:
     Raises:
         UserError: no such source, or it has no such setting.
     """
-    faults = recipes.data_faults(settings, out)
+    faults = data_faults(settings, out)
     if faults:
         raise UserError("; ".join(faults))
     return settings

@@ -13,7 +13,7 @@ from leansort.core.process.distributed import is_first_process
 from leansort.data import inputs
 from leansort.data.importing.items import Items
 from leansort.data.inputs import InputFiles
-from leansort.recipe import schema as recipes
+from leansort.recipe.data_section import source_config
 
 FILE = "inputs.parquet"
 WAY_OUT = "start anew with another --out, or put the data back"
@@ -34,7 +34,7 @@ def require_same_import(data: dict[str, Any], out: Path) -> None:
     Raises:
         UserError: with what was added, removed and changed.
     """
-    module, config = recipes.source_config(data, out=out, path=out / "data")
+    module, config = source_config(data, out=out, path=out / "data")
     if not hasattr(module, "inputs"):
         return
     if not (out / FILE).exists():

@@ -20,7 +20,7 @@ from leansort.workflows.data.import_data import warn
 
 
 def parse_fractions(text: str, method: str) -> SplitConfig:
-    """Read shares such as `0.7,0.15,0.15`: train, val, test.
+    """Read fractions such as `0.7,0.15,0.15`: train, val, test.
 
     Raises:
         UserError: not three numbers from 0 to 1 that add up to 1, or an unknown method.
@@ -76,7 +76,7 @@ def split_manifest(
     Args:
         path: the manifest.
         out: the folder for the new one.
-        config: method and shares.
+        config: method and fractions.
         seed: of the hash.
         by_duplicates: also keep near-duplicates on one side.
         fold: (fold, folds): this fold becomes val, the others train, test stays.
@@ -87,7 +87,7 @@ def split_manifest(
         Crops by split and class, and how many crops changed sides.
 
     Raises:
-        UserError: the shares, fold or lists cannot be used.
+        UserError: the fractions, fold or lists cannot be used.
     """
     atomic_io.require_free(out, "data split")
     manifest = manifests.load(path)

@@ -13,19 +13,19 @@ from leansort.measure.accuracy.calibration import Calibration, calibrate
 from leansort.runtime import engine as engines
 
 
-def calibrate_bundle(bundle: Bundle, val: Crops, wanted_error: float | None = None) -> tuple[Bundle, Calibration]:
+def calibrate_bundle(bundle: Bundle, val: Crops, target_error: float | None = None) -> tuple[Bundle, Calibration]:
     """Fit a bundle's temperature and threshold.
 
     Args:
         bundle: its own temperature and threshold are replaced.
         val: crops that nothing was trained on.
-        wanted_error: largest share of wrong labels among accepted ones; None accepts everything.
+        target_error: largest fraction of wrong labels among accepted ones; None accepts everything.
 
     Returns:
         The bundle with both, and what they come to on val.
     """
     logits = engines.compute_logits(engine_trial.load(bundle), val.pixels)
-    result = calibrate(logits, np.asarray(val.labels, np.int64), wanted_error)
+    result = calibrate(logits, np.asarray(val.labels, np.int64), target_error)
     meta = bundle.meta.model_copy(update={"temperature": result.temperature, "reject_below": result.reject_below})
     return replace(bundle, meta=meta), result
 
@@ -34,10 +34,10 @@ def calibration_sentence(calibration: Calibration) -> str:
     """What was found, in one line."""
     before, after = calibration.ece_before, calibration.ece_after
     text = f"temperature {calibration.temperature:.2f}, calibration error {before:.3f} before, {after:.3f} after"
-    if calibration.wanted_error is None:
+    if calibration.target_error is None:
         return text
     return (
         f"{text}; accepted from probability {calibration.reject_below:.3f} on: "
         f"{calibration.coverage:.1%} of val crops, "
-        f"{calibration.error:.1%} of them wrong (wanted at most {calibration.wanted_error:.1%})"
+        f"{calibration.error:.1%} of them wrong (wanted at most {calibration.target_error:.1%})"
     )

@@ -56,7 +56,7 @@ def export_bundle(
     *,
     name: str = "",
     graph_format: str = "onnx",
-    wanted_error: float | None = None,
+    target_error: float | None = None,
 ) -> ExportResult:
     """Export a model, prove on the val crops that the bundle says the same, calibrate it, and only then write it.
 
@@ -66,7 +66,7 @@ def export_bundle(
         out: the bundle to write.
         name: of the model, for people.
         graph_format: `onnx`, `openvino` or `torch`.
-        wanted_error: largest share of wrong labels among accepted ones; None accepts everything.
+        target_error: largest fraction of wrong labels among accepted ones; None accepts everything.
 
     Raises:
         UserError: the manifest's labels differ from the model's, or there is no such format.
@@ -78,7 +78,7 @@ def export_bundle(
     val = load_crops(manifest, "val", model.preprocess, RunFolder(out.parent).cache)
     same = parity.check_parity(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
-    bundle, result = calibrate_bundle(bundle, val, wanted_error)
+    bundle, result = calibrate_bundle(bundle, val, target_error)
     say(f"export: {calibration_sentence(result)}")
     bundle.save(out)
     return ExportResult(

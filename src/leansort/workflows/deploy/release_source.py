@@ -15,7 +15,7 @@ from leansort.core.errors import IntegrityError, UserError
 from leansort.core.files import atomic_io, json_documents
 from leansort.core.preprocess import Preprocess
 from leansort.measure.confidence import MeanInterval, mean_interval
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
 
 STEPS = "steps"  # folder of a compression that holds one for each step
@@ -88,7 +88,7 @@ def source_of_bundle(path: Path) -> ReleaseSource:
 def _recipe(folder: Path) -> tuple[dict[str, Any], Recipe]:
     """As it stands in a folder, and checked."""
     tree = json_documents.read(folder / "recipe.json", dict[str, Any], "card")
-    return tree, recipes.validate_recipe(tree, f"in {folder}")
+    return tree, validate_recipe(tree, f"in {folder}")
 
 
 def _network(model: TrainedModel) -> dict[str, Any]:

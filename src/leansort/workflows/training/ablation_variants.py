@@ -10,7 +10,7 @@ from typing import Any
 from leansort.core.errors import UserError
 from leansort.core.packaged_configs import ABLATION, find_config
 from leansort.core.text import yaml_config
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import load_recipe
 from leansort.recipe.schema import Recipe
 
 BASE = "base"
@@ -51,12 +51,12 @@ def resolve_variants(
             a fair comparison leaves alone; the message lists every fault.
     """
     wanted = {BASE: list[str](), **read_variants(path)}
-    result, faults = {BASE: recipes.load(recipe, overrides, data)}, list[str]()
+    result, faults = {BASE: load_recipe(recipe, overrides, data)}, list[str]()
     for name, own in wanted.items():
         if name == BASE:
             continue
         try:
-            result[name] = recipes.load(recipe, [*overrides, *own], data)
+            result[name] = load_recipe(recipe, [*overrides, *own], data)
         except UserError as error:
             faults.append(f"{name}: {error}")
     _raise(path, faults + _unfair(result))

@@ -1,4 +1,4 @@
-"""`leansort train --seeds --folds --final`: how far a result can be trusted, and the model that is trained on all."""
+"""`leansort train --seeds --folds --refit`: how far a result can be trusted, and the model that is trained on all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from leansort.core.manifest import Manifest
 from leansort.data.importing.classes import require_learnable
 from leansort.data.splits import assign_folds as in_folds
 from leansort.measure.confidence import MeanInterval, mean_interval
-from leansort.recipe.schema import Recipe, keep_classes
+from leansort.recipe.data_section import keep_classes
+from leansort.recipe.schema import Recipe
 from leansort.workflows.training.refit import NAME, refit
 from leansort.workflows.training.run_group import RunGroup, TrainingResult, with_seed
 
@@ -47,7 +48,7 @@ def plan_runs(first: int, seeds: int | None, folds: int | None) -> list[PlannedR
 
 
 def train_repeatedly(
-    ground: RunGroup, recipe: Recipe, *, seeds: int | None = None, folds: int | None = None, final: bool = False
+    ground: RunGroup, recipe: Recipe, *, seeds: int | None = None, folds: int | None = None, with_refit: bool = False
 ) -> dict[str, Any]:
     """Train a recipe several times; runs that are finished are left alone.
 
@@ -56,7 +57,7 @@ def train_repeatedly(
         recipe: the resolved recipe.
         seeds: number of seeds, from the recipe's on; None: its own alone.
         folds: number of folds that train and val are dealt into; None: the manifest's own splits.
-        final: then train once more, on train and val.
+        with_refit: then train once more, on train and val.
 
     Returns:
         What `repeat.json` holds.
@@ -72,7 +73,7 @@ def train_repeatedly(
         done.append(ground.trained(with_seed(recipe, run.seed), run.name, rows))
         _write(ground, wanted, done)
     tree = _tree(wanted, done)
-    return {**tree, "final": asdict(refit(ground, recipe))} if final else tree
+    return {**tree, NAME: asdict(refit(ground, recipe))} if with_refit else tree
 
 
 def with_fold(manifest: Manifest, count: int | None, fold: int | None, seed: int) -> Manifest:
@@ -114,8 +115,8 @@ def runs_table(result: dict[str, Any], out: Path) -> str:
         lines.append(f"{run['name']:20} {run['val_macro_f1']:12.4f} {run['epoch']:11d} {run['seconds']:8.1f}")
     if result["summary"]:
         lines += _summary(result["summary"])
-    if "final" in result:
-        epochs = result["final"]["epochs"]
+    if NAME in result:
+        epochs = result[NAME]["epochs"]
         lines.append(f"{NAME}: trained on train and val, {epochs} epochs, judged by nothing: {out / NAME}")
     return "\n".join(lines)
 

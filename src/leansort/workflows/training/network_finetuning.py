@@ -1,4 +1,4 @@
-"""Training a network on, for passes that heal what they cut: the recipe's own training with a few keys changed."""
+"""Training a network on, for passes: the recipe's own training with a few keys changed."""
 
 from __future__ import annotations
 
@@ -50,46 +50,52 @@ class Finetuning:
     start: Path
 
     def __call__(
-        self, model: TrainedModel, heal: FinetuneConfig, folder: Path, prepare: Prepare | None = None
+        self, model: TrainedModel, config: FinetuneConfig, folder: Path, prepare: Prepare | None = None
     ) -> TrainedModel:
         """Train `model` in `folder`, going on with what is there; `prepare` changes the network before training.
 
         Raises:
-            UserError: a key of `heal` is wrong, or a teacher is missing or knows other classes.
+            UserError: a key of `config` is wrong, or a teacher is missing or knows other classes.
             LeansortError: the network, as a pass has changed it, cannot be exported.
         """
-        job = self._job(model, heal)
+        job = self._job(model, config)
         network = model.network()
-        given = teachers.load(self._files(heal), model.labels, hints=False, threads=self.recipe.train.threads or 1)
+        given = teachers.load(self._files(config), model.labels, hints=False, threads=self.recipe.train.threads or 1)
         resume = begun(folder, job)
         if not resume:  # what a pass has made of it, before it is trained
             export_check.require_exact(model, "onnx", np.asarray(job.val.pixels[:_PICTURES]))
-        say(f"  training on for {heal.epochs} epochs{', going on' if resume else ''}")
+        say(f"  training on for {config.epochs} epochs{', going on' if resume else ''}")
         network = prepare(network) if prepare else network
         display = ProgressDisplay(job.config.epochs)
         return train(job, folder, network=network, teachers=given, resume=resume, callbacks=[display])
 
-    def _job(self, model: TrainedModel, heal: FinetuneConfig) -> TrainingJob:
+    def _job(self, model: TrainedModel, finetune: FinetuneConfig) -> TrainingJob:
         recipe = self.recipe.model_copy(update={"preprocess": model.preprocess})
-        lr = heal.lr or recipe.train.lr / 4
-        own = {"epochs": heal.epochs, "lr": lr, "warmup": min(heal.warmup, heal.epochs / 2), "freeze": 0, **heal.train}
-        config = _changed(recipe.train, TrainConfig, own, "heal.train.")
+        lr = finetune.lr or recipe.train.lr / 4
+        own = {
+            "epochs": finetune.epochs,
+            "lr": lr,
+            "warmup": min(finetune.warmup, finetune.epochs / 2),
+            "freeze": 0,
+            **finetune.train,
+        }
+        config = _changed(recipe.train, TrainConfig, own, "finetune.train.")
         recipe = recipe.model_copy(update={"train": config})
         return TrainingJob(
             spec=model.spec, preprocess=model.preprocess, labels=model.labels,
             train=load_crops(self.manifest, "train", recipe.train_preprocess, self.cache),
             val=load_crops(self.manifest, "val", model.preprocess, self.cache),
             config=config,
-            augment=_changed(recipe.augment, AugmentConfig, heal.augment, "heal.augment."),
+            augment=_changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment."),
             distill=DistillConfig(
-                teachers=tuple(map(Path, heal.teachers)), weight=heal.weight, temperature=heal.temperature
+                teachers=tuple(map(Path, finetune.teachers)), weight=finetune.weight, temperature=finetune.temperature
             ),
             seeds=Seeds(recipe.seed).child("compress"),
             provenance=model.provenance | {"seed": recipe.seed, "data": self.manifest.digest},
         )  # fmt: skip
 
-    def _files(self, heal: FinetuneConfig) -> list[Path]:
-        return [self.start if name == START else Path(name) for name in heal.teachers]
+    def _files(self, finetune: FinetuneConfig) -> list[Path]:
+        return [self.start if name == START else Path(name) for name in finetune.teachers]
 
 
 def begun(folder: Path, job: TrainingJob) -> bool:
@@ -100,17 +106,17 @@ def begun(folder: Path, job: TrainingJob) -> bool:
     return path.exists()
 
 
-def checked(recipe: Recipe, heal: FinetuneConfig) -> None:
+def checked(recipe: Recipe, finetune: FinetuneConfig) -> None:
     """Refuse wrong keys before anything is started.
 
     Raises:
         UserError: naming them.
     """
-    for name in heal.teachers if heal.epochs else ():
+    for name in finetune.teachers if finetune.epochs else ():
         if name != START and not networks.is_timm(name) and not Path(name).exists():
-            raise UserError(f"heal.teachers: {name} is not there")
-    _changed(recipe.train, TrainConfig, heal.train, "heal.train.")
-    _changed(recipe.augment, AugmentConfig, heal.augment, "heal.augment.")
+            raise UserError(f"finetune.teachers: {name} is not there")
+    _changed(recipe.train, TrainConfig, finetune.train, "finetune.train.")
+    _changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment.")
 
 
 def _changed(section: BaseModel, kind: Any, own: dict[str, Any], where: str) -> Any:

@@ -21,7 +21,7 @@ from leansort.train.callbacks import WithoutValScores
 from leansort.workflows.training.run_group import RunGroup, TrainingResult, read_history, read_result, write_result
 from leansort.workflows.training.train import run_callbacks, train_model
 
-NAME = "final"
+NAME = "refit"
 
 
 def refit(ground: RunGroup, recipe: Recipe) -> TrainingResult:
@@ -30,7 +30,7 @@ def refit(ground: RunGroup, recipe: Recipe) -> TrainingResult:
     The epochs are the recipe's: a schedule that falls to zero belongs to its length. Early stopping is off.
 
     Raises:
-        UserError: a finished final run has another recipe or other data.
+        UserError: a finished refit has another recipe or other data.
     """
     own, joined, folder = without_early_stopping(recipe), with_val(ground.manifest), ground.out / NAME
     work = folder / "unfinished"

@@ -48,7 +48,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class RunGroup:
-    """What all runs of a folder share.
+    """What all runs of a folder fraction.
 
     Attributes:
         out: the folder.

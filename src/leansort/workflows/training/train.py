@@ -26,7 +26,8 @@ from leansort.core.seeds import Seeds
 from leansort.data.importing.classes import require_learnable
 from leansort.data.loading.crops import Crops
 from leansort.measure.accuracy.metrics import coverage
-from leansort.recipe.schema import Recipe, keep_classes
+from leansort.recipe.data_section import keep_classes
+from leansort.recipe.schema import Recipe
 from leansort.train import checkpoint, trackers
 from leansort.train.callbacks import TrainingCallback
 from leansort.train.distillation import teachers
@@ -166,16 +167,16 @@ def exportable(recipe: Recipe) -> None:
 
 
 def _begun(spec: ArchSpec, seeds: Seeds, recipe: Recipe, folder: Path) -> nn.Module | None:
-    """The network with the outside weights that a recipe names; None where it names none."""
-    if recipe.arch.weights is None:
+    """The network with the pretrained weights that a recipe names; None where it names none."""
+    if recipe.arch.pretrained is None:
         return None
     network = build(spec, seeds)
-    names = key_map.read_key_map(recipe.arch.weight_names) if recipe.arch.weight_names else None
-    pretrained = loading.load_pretrained(network, recipe.arch.weights, names)
+    names = key_map.read_key_map(recipe.arch.pretrained_key_map) if recipe.arch.pretrained_key_map else None
+    pretrained = loading.load_pretrained(network, recipe.arch.pretrained, names)
     if is_first_process():
         atomic_io.write_json(folder / "weights.json", pretrained.to_json())
     say(
-        f"weights: {recipe.arch.weights}: {matching.match_summary(pretrained)}; "
+        f"weights: {recipe.arch.pretrained}: {matching.match_summary(pretrained)}; "
         f"tensor by tensor in {folder / 'weights.json'}"
     )
     return network
@@ -200,11 +201,11 @@ def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> TrainingJob:
 
 
 def _learned_from(recipe: Recipe) -> dict[str, Any]:
-    """Digests of outside weights and teachers, where there are any: another file of that name is another training."""
+    """Digests of pretrained weights and teachers, if any: another file of that name is another training."""
     values: dict[str, Any] = {}
-    if recipe.arch.weights is not None:
-        names = recipe.arch.weight_names
-        values["begun_with"] = [_contents(str(recipe.arch.weights)), _contents(str(names)) if names else ""]
+    if recipe.arch.pretrained is not None:
+        names = recipe.arch.pretrained_key_map
+        values["begun_with"] = [_contents(str(recipe.arch.pretrained)), _contents(str(names)) if names else ""]
     if recipe.distill.teachers:
         values["teachers"] = [_contents(str(teacher)) for teacher in recipe.distill.teachers]
     return values

@@ -12,7 +12,8 @@ from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, UserError, not_one_of
 from leansort.core.files import atomic_io, json_documents
 from leansort.core.text import text_files, yaml_config
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import override_recipe, validate_recipe
+from leansort.recipe.schema import Recipe
 from leansort.report import study_page as report
 from leansort.report.study_page import SearchReport
 from leansort.search import space as spaces
@@ -59,7 +60,7 @@ def read_study(where: StudyLocation) -> SearchReport:
     with storages.closing(storages.open_storage(where.storage)) as opened:
         made = study_setup.require(opened, where.name)
         config = SearchConfig.model_validate(made["search"])
-        objectives = config.wanted(recipes.validate_recipe(made["recipe"], "of the study").contest)
+        objectives = config.wanted(validate_recipe(made["recipe"], "of the study").contest)
         study = optuna.load_study(study_name=where.name, storage=opened)
         records = studies.records(opened, where.name)
         _require_whole(records, objectives, [direction.name.lower() for direction in study.directions], where.name)
@@ -88,16 +89,16 @@ def _importances(study: Any, names: Sequence[str]) -> dict[str, dict[str, float]
     """By objective; of the parameters that Optuna can judge, none where trials are too few or all alike."""
     import optuna
 
-    shares = {}
+    fractions = {}
     for at, name in enumerate(names):
         sign = -1 if name == F1 else 1  # the method looks at what makes values low
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # it says which values it takes for good
-                shares[name] = optuna.importance.get_param_importances(study, target=partial(_value, at, sign))
+                fractions[name] = optuna.importance.get_param_importances(study, target=partial(_value, at, sign))
         except Exception:  # whatever it is that Optuna cannot judge
             continue
-    return shares
+    return fractions
 
 
 def _value(at: int, sign: int, trial: Any) -> float:
@@ -194,7 +195,7 @@ def train_best_trial(
     """
     seen, made = read_study(where), _made(where)
     record = _chosen(seen, limits, trial)
-    recipe = recipes.override_recipe(record.recipe, overrides, f"of trial {record.number}")
+    recipe = override_recipe(record.recipe, overrides, f"of trial {record.number}")
     there, classes = manifest or where.out, len(made["labels"])
     if seeds and manifests.load(there).digest != made["digest"][1]:
         raise UserError(f"tune best: the data in {there} are not those of the study; name them by --manifest")
@@ -237,7 +238,7 @@ def _made(where: StudyLocation) -> dict[str, Any]:
         return study_setup.require(opened, where.name)
 
 
-def _write(record: TrialRecord, recipe: recipes.Recipe, classes: int, out: Path) -> None:
+def _write(record: TrialRecord, recipe: Recipe, classes: int, out: Path) -> None:
     spec = buildable_spec(recipe, classes)
     atomic_io.write_text(out / "recipe.yaml", yaml_config.to_yaml(recipe.to_json()))
     atomic_io.write_json(out / "archspec.json", spec.to_json())

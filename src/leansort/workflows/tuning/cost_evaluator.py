@@ -201,7 +201,9 @@ def _silently(_: str) -> None:
     """A dry run is nobody's business."""
 
 
-def _untrained(model: TrainedModel, heal: FinetuneConfig, folder: Path, prepare: Prepare | None = None) -> TrainedModel:
+def _untrained(
+    model: TrainedModel, config: FinetuneConfig, folder: Path, prepare: Prepare | None = None
+) -> TrainedModel:
     """In place of training on: a network as its preparation leaves it is rebuilt from its spec alone."""
     return model
 

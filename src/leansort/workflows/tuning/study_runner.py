@@ -17,8 +17,8 @@ from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.seeds import Seeds
+from leansort.recipe.load import validate_recipe as validated_recipe
 from leansort.recipe.schema import Recipe
-from leansort.recipe.schema import validate_recipe as validated_recipe
 from leansort.search import space as spaces
 from leansort.search import space_parser, study_setup
 from leansort.search import storage as storages

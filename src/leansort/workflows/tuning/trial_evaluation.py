@@ -22,7 +22,7 @@ from leansort.core.manifest import Manifest
 from leansort.core.process.console import silence_messages
 from leansort.measure.accuracy.metrics import macro_f1_interval
 from leansort.measure.timing import timing_lock
-from leansort.recipe import schema as recipes
+from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.search.pareto_pruner import is_beaten
 from leansort.search.space import merge_parameters
@@ -99,7 +99,7 @@ class TrialEvaluator:
         return self._trained(trial, recipe, costs)
 
     def _recipe(self, trial: StudyTrial) -> Recipe:
-        return recipes.validate_recipe(merge_parameters(self.base, trial.values), f"of trial {trial.number}")
+        return validate_recipe(merge_parameters(self.base, trial.values), f"of trial {trial.number}")
 
     def _trained(self, trial: StudyTrial, recipe: Recipe, costs: CandidateCosts) -> TrialOutcome:
         folder = self._folder(recipe)

@@ -1,0 +1,64 @@
+"""The `data` section of a recipe: a source, its own settings, and what every source takes."""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from leansort.core import plugins
+from leansort.core.errors import LeansortError
+from leansort.core.text import yaml_config
+from leansort.data.splits import SplitConfig
+
+COMMON = ("source", "split", "keep_classes")  # keys of a `data` section that belong to no source
+
+
+def source_config(data: dict[str, Any], **more: Any) -> tuple[types.ModuleType, Any]:
+    """Return the module and the checked Config of a recipe's `data` section; `more` fills what is not set.
+
+    Raises:
+        UserError: no such source, or a key is wrong.
+    """
+    module = plugins.load_module("sources", str(data["source"]))
+    settings = {key: value for key, value in more.items() if key in module.Config.model_fields}
+    own = {key: value for key, value in data.items() if key not in COMMON}
+    return module, module.Config.model_validate(settings | own)
+
+
+def split_config(data: dict[str, Any]) -> SplitConfig:
+    """The checked `split` part of a recipe's `data` section; every source takes it."""
+    return SplitConfig.model_validate(data.get("split", {}))
+
+
+def keep_classes(data: dict[str, Any]) -> tuple[str, ...]:
+    """The checked `keep_classes` of a recipe's `data` section: classes that stay although no crop shows them."""
+    return TypeAdapter(tuple[str, ...]).validate_python(data.get("keep_classes", ()))
+
+
+def data_faults(data: Any, out: Path = Path()) -> list[str]:
+    """Everything that is wrong with a `data` section, one line each."""
+    if not isinstance(data, dict):
+        return []  # already said by the recipe's own check
+    if "source" not in data:
+        return [f"data.source: missing; allowed: {', '.join(plugins.list_plugins('sources'))}"]
+    faults = []
+    try:
+        source_config(data, path=out, out=out)
+    except ValidationError as error:
+        faults += yaml_config.validation_faults(
+            error, plugins.load_module("sources", str(data["source"])).Config, "data."
+        )
+    except LeansortError as error:
+        faults.append(f"data.{error}")
+    try:
+        split_config(data)
+    except ValidationError as error:
+        faults += yaml_config.validation_faults(error, SplitConfig, "data.split.")
+    try:
+        keep_classes(data)
+    except ValidationError:
+        faults.append(f"data.keep_classes: got {data['keep_classes']!r}, need a list of class names")
+    return faults

@@ -1,0 +1,96 @@
+"""Reading recipes: strict YAML, `key=value` overrides, every fault at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from leansort.arch.timm_models import networks
+from leansort.core import packaged_configs
+from leansort.core.errors import UserError
+from leansort.core.text import yaml_config
+from leansort.recipe.data_override import with_path
+from leansort.recipe.data_section import COMMON, data_faults
+from leansort.recipe.schema import Recipe
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = (), data: Path | None = None) -> Recipe:
+    """Read a recipe and apply `key=value` overrides.
+
+    Args:
+        path: the YAML file, or the name of a recipe of the package.
+        overrides: such as `train.epochs=3`; values are YAML.
+        data: replaces `data.path`, and a source that reads other folders where this is one of COCO files.
+
+    Raises:
+        UserError: unreadable, or wrong in any place; the message lists every fault.
+    """
+    path = packaged_configs.find_config(path, packaged_configs.RECIPE)
+    tree = yaml_config.read_yaml(path, "recipe", "name, data, train")
+    for text in overrides:
+        _override(tree, text)
+    if data is not None:
+        section = tree.setdefault("data", {})
+        if isinstance(section, dict):  # else it is named among the faults
+            tree["data"] = with_path(section, data, COMMON)
+    return validate_recipe(_with_statistics(tree), str(path))
+
+
+def override_recipe(recipe: Mapping[str, Any], overrides: Sequence[str], where: str) -> Recipe:
+    """A recipe's tree with `key=value` overrides.
+
+    Raises:
+        UserError: wrong in any place.
+    """
+    tree = deepcopy(dict(recipe))
+    for text in overrides:
+        _override(tree, text)
+    return validate_recipe(tree, where)
+
+
+def validate_recipe(tree: Any, where: str) -> Recipe:
+    """Check a recipe's tree.
+
+    Raises:
+        UserError: with one line for each fault, or no mapping.
+    """
+    if not isinstance(tree, dict):
+        raise UserError(f"recipe {where}: got {type(tree).__name__}, need keys such as name, data, train")
+    faults: list[str] = []
+    recipe = None
+    try:
+        recipe = Recipe.model_validate(tree)
+    except ValidationError as error:
+        faults += yaml_config.validation_faults(error, Recipe)
+    faults += data_faults(tree.get("data"))
+    if faults or recipe is None:
+        text = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise UserError(f"recipe {where}: {text}: " + "; ".join(faults))
+    return recipe
+
+
+def _with_statistics(tree: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the mean and deviation that a timm backbone's weights were made with, where the recipe sets none."""
+    arch, preprocess = tree.get("arch"), tree.setdefault("preprocess", {})
+    base = arch.get("base") if isinstance(arch, dict) else None
+    if isinstance(base, str) and networks.is_timm(base) and isinstance(preprocess, dict):
+        mean, std = networks.normalization_statistics(base)
+        preprocess.setdefault("mean", list(mean))
+        preprocess.setdefault("std", list(std))
+    return tree
+
+
+def _override(tree: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"override: got {text!r}, need key=value, e.g. train.epochs=3")
+    *above, last = key.strip().split(".")
+    for part in above:
+        tree = tree.setdefault(part, {})
+        if not isinstance(tree, dict):
+            raise UserError(f"override: {key!r} goes below {part!r}, which holds a plain value")
+    tree[last] = yaml_config.parse_yaml(value, f"override: the value of {text!r}")

@@ -1,0 +1,55 @@
+"""Recipes as they are read: keys that had another name once are refused, and the new one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leansort.compress.passes_api import read_step
+from leansort.core.errors import UserError
+from leansort.core.text.renamed_keys import RENAMED
+from leansort.recipe.load import load_recipe, override_recipe
+
+BASE = "name: x\ndata: {source: sample}\n"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(BASE)
+    return path
+
+
+@pytest.mark.parametrize("old", sorted(key for key in RENAMED if "*" not in key and not key.startswith("search.")))
+def test_an_old_key_is_refused_and_the_new_one_is_taken(recipe: Path, old: str) -> None:
+    with pytest.raises(UserError) as fault:
+        load_recipe(recipe, [f"{old}=1"])
+    assert str(fault.value) == (f"recipe {recipe}: 1 fault: {old}: unknown key, it was renamed: write {RENAMED[old]}")
+    section, _, key = old.partition(".")
+    recipe.write_text(f"{BASE}{section}: {{{key}: 1}}\n")
+    with pytest.raises(UserError, match=f"renamed: write {RENAMED[old]}$"):
+        load_recipe(recipe)
+
+
+def test_the_new_keys_are_taken(recipe: Path) -> None:
+    resolved = load_recipe(recipe, ["arch.pretrained=w.safetensors", "export.target_error=0.1"])
+    assert (resolved.arch.pretrained, resolved.export.target_error) == ("w.safetensors", 0.1)
+    assert override_recipe(resolved.to_json(), ["export.target_error=0.2"], "x").export.target_error == 0.2
+
+
+@pytest.mark.parametrize(
+    ("step", "new"),
+    [
+        ({"pass": "prune", "macs": 0.5, "heal": {"epochs": 1}}, "compress.steps.2.finetune"),
+        ({"pass": "prune", "macs": 0.5, "between": {"epochs": 1}}, "compress.steps.2.finetune_between"),
+        ({"pass": "quantize", "share": 0.5}, "compress.steps.2.fraction"),
+        ({"pass": "quantize", "keep_float": ["x"]}, "compress.steps.2.ignored_layers"),
+    ],
+)
+def test_an_old_setting_of_a_pass_is_refused(step: dict[str, object], new: str) -> None:
+    with pytest.raises(UserError, match=f"unknown key, it was renamed: write {new}$"):
+        read_step(step, "compress.steps.2.")
+    (_, value) = list(step.items())[-1]
+    renamed = {**dict(list(step.items())[:-1]), new.rpartition(".")[2]: value}
+    assert read_step(renamed, "compress.steps.2.")[0].name == step["pass"]
