@@ -30,8 +30,7 @@ from leansort.recipe.load import load_recipe
 from leansort.report.charts import plots
 from leansort.search import pareto
 from leansort.search import storage as storages
-from leansort.search import study as studies
-from leansort.search.trial_records import TrialRecord
+from leansort.search.trial_records import TrialRecord, read_records
 from leansort.workflows.data.import_data import import_data
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +78,7 @@ def ran(folder: Path, manifest: Path, seed: int, minutes: float) -> dict[str, li
     if any(entry.wait() not in (0, 130, -15) for entry in started):
         raise SystemExit((folder / "ours.log").read_text()[-2000:] + (folder / "old.log").read_text()[-2000:])
     return {
-        name: studies.records(storages.open_storage(str(folder / name / storages.JOURNAL)), "contest")
+        name: read_records(storages.open_storage(str(folder / name / storages.JOURNAL)), "contest")
         for name in ("ours", "old")
     }
 
@@ -104,7 +103,7 @@ def record(folder: Path, manifest: Path) -> None:
     command = [sys.executable, "-m", "leansort", "tune", str(path), *SMALL, "--manifest", str(manifest)]
     subprocess.run([*command, "--workers", "2", "--out", str(folder / "all")], check=True, stdout=subprocess.DEVNULL)
     result = []
-    for item in studies.records(storages.open_storage(str(folder / "all" / storages.JOURNAL)), "contest"):
+    for item in read_records(storages.open_storage(str(folder / "all" / storages.JOURNAL)), "contest"):
         metrics = folder / "all" / "trials" / item.digest[:16] / "train" / "metrics.jsonl"
         if item.counts:
             f1 = [json.loads(line)["val_macro_f1"] for line in metrics.read_text().splitlines()]

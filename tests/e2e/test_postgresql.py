@@ -15,11 +15,12 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import BaseStorage
 
 from leansort.contest.formulas import Baselines
 from leansort.search import storage as storages
-from leansort.search import study as studies
 from leansort.search import study_setup
+from leansort.search.trial_records import read_records
 from tests.conftest import ROOT
 from tests.support.study_worker import config_of
 
@@ -89,7 +90,7 @@ def test_two_hundred_trials_by_four_workers_one_killed_the_server_restarted(
     done = [int(worker.communicate(timeout=300)[0]) for worker in workers[1:]]
     assert [worker.returncode for worker in workers[1:]] == [0, 0, 0]
 
-    records = studies.records(storage, "many")
+    records = read_records(storage, "many")
     assert len(records) == 200
     assert sum(done) == 200
     raw = optuna.load_study(study_name="many", storage=storage).trials
@@ -104,10 +105,10 @@ def test_two_hundred_trials_by_four_workers_one_killed_the_server_restarted(
     assert max(Counter(str(sorted(record.params.items())) for record in records).values()) == 1
 
 
-def killed_at_work(storage: object, worker: subprocess.Popen[str]) -> int:
+def killed_at_work(storage: BaseStorage, worker: subprocess.Popen[str]) -> int:
     """Kill a worker in the middle of a trial; returns the trial's number."""
     (mine,) = [
-        trial for trial in optuna.load_study(study_name="many", storage=storage).trials  # type: ignore[arg-type]
+        trial for trial in optuna.load_study(study_name="many", storage=storage).trials
         if trial.user_attrs.get("worker", {}).get("pid") == worker.pid
     ]  # fmt: skip
     worker.kill()
@@ -115,9 +116,9 @@ def killed_at_work(storage: object, worker: subprocess.Popen[str]) -> int:
     return mine.number
 
 
-def waited(storage: object, trials: int) -> None:
+def waited(storage: BaseStorage, trials: int) -> None:
     for _ in range(1200):
-        if len(studies.records(storage, "many")) >= trials:
+        if len(read_records(storage, "many")) >= trials:
             return
         time.sleep(0.1)
     pytest.fail(f"fewer than {trials} trials in two minutes")

@@ -162,7 +162,7 @@ def test_a_candidate_that_is_no_recipe_is_unfit_and_the_search_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text"),
+    ("arguments", "answer"),
     [
         (["tune", "{search}", "--from", "nowhere"], "no study in nowhere"),
         (["tune", "nowhere.yaml"], "search: cannot read nowhere.yaml"),

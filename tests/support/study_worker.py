@@ -9,11 +9,14 @@ import sys
 import time
 from typing import Any
 
+from optuna.storages import BaseStorage
+
 from leansort.search import storage as storages
 from leansort.search import study_setup
 from leansort.search.search_config import SearchConfig
 from leansort.search.study import Study, StudyTrial, TrialLost
-from leansort.search.trial_records import TrialOutcome
+from leansort.search.trial_attributes import TrialAttributes
+from leansort.search.trial_outcome import TrialOutcome
 
 SPACE = {
     "x": {"float": [0.0, 1.0]},
@@ -28,14 +31,16 @@ def config_of(name: str, **more: Any) -> SearchConfig:
 
 def outcome_of(trial: StudyTrial) -> TrialOutcome:
     x, kind = trial.values["x"], trial.values["kind"]
-    size = float(kind["deep"]) if isinstance(kind, dict) else float(kind)
+    value = kind["deep"] if isinstance(kind, dict) else kind
+    assert isinstance(value, int | float)
+    assert isinstance(x, int | float)
+    size = float(value)
     return TrialOutcome("trained", {"size_mb": size}, f1=min(1.0, x * size / 8), epochs=1)
 
 
-def work(storage: Any, name: str, seconds: float = 0.0, patience: float = 2.0) -> int:
+def work(storage: BaseStorage, name: str, seconds: float = 0.0, patience: float = 2.0) -> int:
     """Do trials until there are enough; returns how many."""
-    made = study_setup.require(storage, name)
-    config = SearchConfig.model_validate(made["search"])
+    config = study_setup.require(storage, name).search
     from leansort.contest.formulas import Baselines
 
     study, done = Study(storage, config, config.wanted(Baselines()), patience=patience), 0
@@ -47,8 +52,8 @@ def work(storage: Any, name: str, seconds: float = 0.0, patience: float = 2.0) -
             return done
         try:
             with study.beating(trial):
-                trial.note("digest", f"{sorted(map(str, trial.values.items()))}")
-                trial.note("recipe", {"values": trial.values})
+                digest = f"{sorted(map(str, trial.values.items()))}"
+                trial.note(TrialAttributes(digest=digest, recipe={"values": trial.values}))
                 time.sleep(seconds)
                 study.tell(trial, outcome_of(trial))
             done += 1

@@ -12,7 +12,8 @@ from leansort.report.tables import Table, as_text, render_page
 from leansort.search import pareto
 from leansort.search.objectives import COSTS, F1, Objectives
 from leansort.search.search_config import SearchConfig
-from leansort.search.trial_records import KINDS, TrialRecord, pareto_front
+from leansort.search.trial_outcome import KINDS
+from leansort.search.trial_records import TrialRecord, pareto_front
 
 MOST_TRIALS = 200  # in the page's table; tune.json has all
 _UNITS = {"macs": 1e6, "parameters": 1e3}
@@ -49,7 +50,7 @@ class SearchReport:
             "hypervolume": [[round(seconds, 1), volume] for seconds, volume in hypervolumes(self)],
             "reference": list(reference(self)),
             "importances": {name: dict(fractions) for name, fractions in self.importances.items()},
-            "trials": [{**vars(record), "outcome": record.outcome.to_json()} for record in self.records],
+            "trials": [record.to_json() for record in self.records],
         }
 
 
@@ -129,10 +130,7 @@ def drawings(search_report: SearchReport) -> list[tuple[str, str]]:
 
 def _dot(record: TrialRecord, cost: str, on_front: bool) -> Dot:
     outcome = record.outcome
-    timed = {
-        f"{measurement['name']}_p50_ms": (measurement["low"], measurement["high"])
-        for measurement in outcome.measurements
-    }
+    timed = {f"{measurement.name}_p50_ms": (measurement.low, measurement.high) for measurement in outcome.measurements}
     style = "front" if on_front else "trained" if record.counts else "stopped"
     x = _scaled(cost, outcome.costs[cost])
     return Dot(

@@ -1,4 +1,4 @@
-"""Which worker has a trial, and whether it is still there."""
+"""Which worker has a trial, and whether it still runs."""
 
 from __future__ import annotations
 
@@ -7,30 +7,58 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 BEAT_S = 10.0
 PATIENCE_S = 60.0
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-def identity() -> dict[str, Any]:
-    """This process, so that another on the same machine can see whether it still runs."""
-    return {"id": uuid.uuid4().hex, "boot": _boot(), "pid": os.getpid(), "started": _started(os.getpid())}
+@dataclass(frozen=True)
+class WorkerIdentity:
+    """A process that works on a study, so that another on the same machine can see whether it still runs.
+
+    Attributes:
+        id: drawn when the worker began; no two are alike.
+        boot: names this start of the machine, and the container on it; empty where the system does not tell.
+        pid: of the process.
+        started: when the process was started, in the machine's ticks.
+    """
+
+    id: str
+    boot: str
+    pid: int
+    started: str
 
 
-def is_here(worker: dict[str, Any]) -> bool:
+@dataclass(frozen=True)
+class Beat:
+    """The last sign of life of a trial: equal signs mean that nothing was heard in between.
+
+    Attributes:
+        worker: the id of the worker that has the trial; empty where none is known.
+        count: a number that rises with every sign.
+    """
+
+    worker: str
+    count: int
+
+
+def identity() -> WorkerIdentity:
+    """The identity of this process."""
+    return WorkerIdentity(id=uuid.uuid4().hex, boot=_boot(), pid=os.getpid(), started=_started(os.getpid()))
+
+
+def is_here(worker: WorkerIdentity) -> bool:
     """Whether a worker is, or was, of this machine, where nobody has to guess from its silence."""
-    return bool(worker.get("boot")) and worker["boot"] == _boot()
+    return bool(worker.boot) and worker.boot == _boot()
 
 
-def surely_gone(worker: dict[str, Any]) -> bool:
+def surely_gone(worker: WorkerIdentity) -> bool:
     """Whether a worker was of this machine, and runs no more."""
-    if not is_here(worker):
-        return False
-    return str(worker["started"]) != _started(int(worker["pid"]))
+    return is_here(worker) and worker.started != _started(worker.pid)
 
 
 class SilenceTracker:
@@ -38,16 +66,14 @@ class SilenceTracker:
 
     def __init__(self, patience: float = PATIENCE_S) -> None:
         self._patience = patience
-        self._heard: dict[int, tuple[Any, float]] = {}
+        self._heard: dict[int, tuple[Beat, float]] = {}
 
-    def is_long(self, trial: int, beat: Any) -> bool:
+    def is_long(self, trial: int, beat: Beat) -> bool:
         """Whether a trial's beat has stayed the same for longer than the patience."""
         now = time.monotonic()
-        last, since = self._heard.get(trial, (None, now))
-        if beat != last or trial not in self._heard:
+        if trial not in self._heard or self._heard[trial][0] != beat:
             self._heard[trial] = (beat, now)
-            return False
-        return now - since > self._patience
+        return now - self._heard[trial][1] > self._patience
 
 
 class Heartbeat:
@@ -92,7 +118,7 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process was started, in the machine's ticks; empty where it is not there, or dead and not yet buried."""
+    """When a process was started, in the machine's ticks; empty where it is not there, or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

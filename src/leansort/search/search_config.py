@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SkipValidation, ValidationError, field_validator
 
 from leansort.contest.formulas import Baselines
 from leansort.core import plugins
@@ -61,14 +62,14 @@ class SearchConfig(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     recipe: Path
-    space: dict[str, Any]
+    space: dict[str, Annotated[JsonValue, SkipValidation]]  # `space_parser` says better what is wrong
     objectives: tuple[str, ...] = (F1, "label_p50_ms")
     constraints: dict[str, float] = Field(default_factory=dict)
     sampler: SamplerConfig = SamplerConfig()
     halving: HalvingConfig = HalvingConfig()
     trials: int = Field(default=100, ge=1, le=1_000_000)
     minutes: float | None = Field(default=None, gt=0)
-    start: tuple[dict[str, Any], ...] = ()
+    start: tuple[dict[str, spaces.Scalar], ...] = ()
     engine: str = ""
     threads: int = Field(default=1, ge=1, le=256)
     seconds: float = Field(default=0.3, gt=0, le=60)
@@ -96,7 +97,7 @@ class SearchConfig(BaseModel):
         return Objectives(self.objectives, self.constraints, baselines)
 
 
-def load(path: str | Path, changes: dict[str, Any] | None = None) -> SearchConfig:
+def load(path: str | Path, changes: Mapping[str, JsonValue] | None = None) -> SearchConfig:
     """Read a search's file.
 
     Args:
@@ -107,7 +108,7 @@ def load(path: str | Path, changes: dict[str, Any] | None = None) -> SearchConfi
         UserError: unreadable, or wrong in any place; the message lists every fault.
     """
     path = find_config(path, SEARCH)
-    tree = yaml_config.read_yaml(path, "search", "name, recipe, space") | (changes or {})
+    tree = yaml_config.read_yaml(path, "search", "name, recipe, space") | dict(changes or {})
     try:
         config = SearchConfig.model_validate(tree)
     except ValidationError as error:

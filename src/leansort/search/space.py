@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import TypeAlias
+
+from pydantic import JsonValue
 
 from leansort.core.errors import UserError, did_you_mean
+from leansort.core.files.typed_result import JsonObject
 
 Scalar = bool | int | float | str | None
 
@@ -40,7 +43,7 @@ class Numbers:
     log: bool = False
     whole: bool = False
 
-    def holds(self, value: Any) -> bool:
+    def holds(self, value: object) -> bool:
         """Whether a value is one of these."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
             return False
@@ -56,38 +59,49 @@ class Choice:
         options: by their labels.
     """
 
-    options: dict[Scalar, Any]
+    options: dict[Scalar, SpaceNode]
 
-    def holds(self, value: Any) -> bool:
+    def holds(self, value: object) -> bool:
         """Whether a value is a label."""
         return any(value == label and type(value) is type(label) for label in self.options)
 
 
 Domain = Numbers | Choice
+# A parsed tree: plain values, and a Domain in the place of each open one.
+SpaceNode: TypeAlias = "Numbers | Choice | dict[str, SpaceNode] | list[SpaceNode] | Scalar"
 Ask = Callable[[str, Domain], Scalar]
 
 
-def draw_candidate(node: Any, ask: Ask, name: str = "") -> Any:
-    """The tree with every open value settled.
+def draw_candidate(node: SpaceNode, ask: Ask) -> JsonObject:
+    """The tree with every open value settled: recipe keys and their values.
 
     Args:
-        node: a parsed tree.
+        node: a parsed space.
         ask: gives the value of a parameter: a number, or a choice's label.
-        name: of the place.
+
+    Raises:
+        UserError: the space is no mapping of recipe keys, which `parse_space` refuses.
     """
+    drawn = _draw(node, ask, "")
+    if not isinstance(drawn, dict):
+        raise UserError(f"space: got {drawn!r}, need recipe keys, e.g. train.lr")
+    return drawn
+
+
+def _draw(node: SpaceNode, ask: Ask, name: str) -> JsonValue:
     if isinstance(node, Numbers):
         return ask(name, node)
     if isinstance(node, Choice):
         label = ask(name, node)
-        return draw_candidate(node.options[label], ask, f"{name}={label}")
+        return _draw(node.options[label], ask, f"{name}={label}")
     if isinstance(node, dict):
-        return {key: draw_candidate(value, ask, _below(name, key)) for key, value in node.items()}
+        return {key: _draw(value, ask, _below(name, key)) for key, value in node.items()}
     if isinstance(node, list):
-        return [draw_candidate(value, ask, f"{name}[{at}]") for at, value in enumerate(node)]
+        return [_draw(value, ask, f"{name}[{at}]") for at, value in enumerate(node)]
     return node
 
 
-def covers(node: Any) -> Iterator[Any]:
+def covers(node: SpaceNode) -> Iterator[JsonObject]:
     """Drawn trees in which every label of every choice occurs, each number at its least."""
     seen: set[tuple[str, Scalar]] = set()
     every = [domain.options for domain in parameters(node).values() if isinstance(domain, Choice)]
@@ -108,14 +122,14 @@ def _unseen(seen: set[tuple[str, Scalar]], turn: int, name: str, domain: Domain)
     return label
 
 
-def parameters(node: Any, name: str = "") -> dict[str, Domain]:
+def parameters(node: SpaceNode, name: str = "") -> dict[str, Domain]:
     """Every parameter of a parsed tree by name, whatever options it needs."""
     if isinstance(node, Numbers):
         return {name: node}
     if isinstance(node, Choice):
         below = [parameters(option, f"{name}={label}") for label, option in node.options.items()]
         return {name: node} | {key: value for item in below for key, value in item.items()}
-    places = []
+    places: list[tuple[str, SpaceNode]] = []
     if isinstance(node, dict):
         places = [(_below(name, key), value) for key, value in node.items()]
     elif isinstance(node, list):
@@ -123,7 +137,7 @@ def parameters(node: Any, name: str = "") -> dict[str, Domain]:
     return {key: domain for place, value in places for key, domain in parameters(value, place).items()}
 
 
-def require_known(given: Mapping[str, Any], known: Mapping[str, Domain], where: str) -> None:
+def require_known(given: Mapping[str, Scalar], known: Mapping[str, Domain], where: str) -> None:
     """Check parameters that somebody names.
 
     Raises:
@@ -146,7 +160,7 @@ def describe_parameter(domain: Domain) -> str:
     return f"{domain.low:g} to {domain.high:g}" + (f" in steps of {domain.step:g}" if domain.step else "")
 
 
-def _below(name: str, key: Any) -> str:
+def _below(name: str, key: str) -> str:
     return f"{name}.{key}" if name else str(key)
 
 
@@ -156,7 +170,7 @@ def step_values(low: float, step: float, count: int) -> float:
     return int(result) if isinstance(low, int) and isinstance(step, int) else float(result)
 
 
-def merge_parameters(recipe: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def merge_parameters(recipe: Mapping[str, JsonValue], values: Mapping[str, JsonValue]) -> JsonObject:
     """A recipe's tree with a drawn tree laid over it; `train.lr` is the key `lr` in `train`.
 
     Mappings are merged, all else is replaced.
@@ -164,7 +178,8 @@ def merge_parameters(recipe: Mapping[str, Any], values: Mapping[str, Any]) -> di
     result = dict(recipe)
     for key, value in values.items():
         first, _, rest = str(key).partition(".")
-        given, old = ({rest: value} if rest else value), result.get(first)
+        given: JsonValue = {rest: value} if rest else value
+        old = result.get(first)
         result[first] = (
             merge_parameters(old if isinstance(old, dict) else {}, given) if isinstance(given, dict) else given
         )

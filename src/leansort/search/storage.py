@@ -11,10 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from leansort.core.errors import IntegrityError, MachineError, MissingExtraError, UserError
 
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage, JournalStorage
+
+T = TypeVar("T")
 JOURNAL = "study.journal"
 _FIRST = b'{"op_code"'
 MOST_BYTES = 1 << 31  # of a journal, which is read whole
@@ -23,7 +27,7 @@ _DRIVERS = {"postgresql": "psycopg"}
 _SCHEMES = "postgresql://USER@HOST/DATABASE, sqlite:///FILE, or the path of a journal file"
 
 
-def open_storage(where: str) -> Any:
+def open_storage(where: str) -> BaseStorage:
     """Open a storage.
 
     Args:
@@ -91,7 +95,7 @@ def _whole_lines(handle: int) -> None:
         os.ftruncate(handle, end)
 
 
-def _journal(path: Path) -> Any:
+def _journal(path: Path) -> JournalStorage:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
@@ -99,6 +103,7 @@ def _journal(path: Path) -> Any:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not _begins_as_journal(path):
             raise UserError(f"storage: {path} is there and no journal of a study; name another file")
+        # Optuna has no public name for the type of a lock; it asks for `acquire` and `release` alone.
         backend = JournalFileBackend(str(path), lock_obj=FlockLock(path))  # type: ignore[arg-type]
         return JournalStorage(backend)
     except OSError as error:
@@ -124,7 +129,7 @@ def _begins_as_journal(path: Path) -> bool:
     return _FIRST.startswith(first)
 
 
-def _database(url: str, where: str) -> Any:
+def _database(url: str, where: str) -> BaseStorage:
     from optuna.storages import RDBStorage, get_storage
 
     try:
@@ -133,10 +138,12 @@ def _database(url: str, where: str) -> Any:
     except Exception as error:  # whatever a driver raises, it is not reachable
         text = " ".join(str(error.__cause__ or error).split())[:160]
         raise UserError(f"storage: cannot open {_without_password(where)} ({text})") from None
-    return retry_while_away(get_storage(made))  # which reads finished trials once
+    # Reads finished trials once. Optuna does the same by itself only where it is handed the database's own storage,
+    # and has no other public way to ask for it.
+    return retry_while_away(get_storage(made))
 
 
-def retry_while_away(storage: Any, seconds: float = PATIENCE_S) -> Any:
+def retry_while_away(storage: BaseStorage, seconds: float = PATIENCE_S) -> BaseStorage:
     """A storage that asks again while the database behind `storage` is away.
 
     Args:
@@ -145,17 +152,18 @@ def retry_while_away(storage: Any, seconds: float = PATIENCE_S) -> Any:
     """
     from optuna.storages import BaseStorage
 
-    def asking(name: str) -> Callable[..., Any]:
-        def call(_: Any, *args: Any, **kwargs: Any) -> Any:
+    def asking(name: str) -> Callable[..., object]:
+        def call(_: object, *args: object, **kwargs: object) -> object:
             return _insist(lambda: getattr(storage, name)(*args, **kwargs), seconds)
 
         return call
 
     names = [name for name, _ in inspect.getmembers(BaseStorage, inspect.isfunction) if not name.startswith("_")]
-    return type("PatientStorage", (BaseStorage,), {name: asking(name) for name in names})()
+    made: BaseStorage = type("PatientStorage", (BaseStorage,), {name: asking(name) for name in names})()
+    return made
 
 
-def _insist(call: Callable[[], Any], seconds: float) -> Any:
+def _insist(call: Callable[[], T], seconds: float) -> T:
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 
@@ -174,7 +182,7 @@ def _insist(call: Callable[[], Any], seconds: float) -> Any:
 
 
 @contextmanager
-def closing(storage: Any) -> Iterator[Any]:
+def closing(storage: BaseStorage) -> Iterator[BaseStorage]:
     """Give the storage's connections back at the end."""
     try:
         yield storage

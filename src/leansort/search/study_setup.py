@@ -1,37 +1,82 @@
-"""Beginning a study, or finding the one that is there: what two workers must agree in."""
+"""Beginning a study, or opening the one that is there: what two workers must agree in."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field
-from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+from pydantic import BaseModel, ConfigDict
 
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io, json_documents
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.seeds import Seeds
 from leansort.search import samplers, space_parser
 from leansort.search.objectives import Objectives
 from leansort.search.search_config import SearchConfig
+from leansort.search.space import Scalar
+from leansort.search.trial_attributes import TrialAttributes
+
+if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
+    from optuna.storages import BaseStorage
+
+VERSION = 2  # of what is kept with a study and its trials
+_QUEUED = "queued"  # set once all trials of a grid wait in the study
 
 
-class _Founded(TypedDict):
-    """What is kept with a study; the space, which people may change, is checked by `parsing`."""
+class StudyDefinition(BaseModel):
+    """What a study was made with. It lies in Optuna's user attributes under the names of the fields.
 
-    __pydantic_config__ = json_documents.OPEN  # type: ignore[misc]
+    Attributes:
+        version: of what is kept with a study and its trials; 1 where it is missing.
+        search: what the study searches.
+        recipe: the recipe that candidates start from, resolved.
+        labels: names of the classes, in order.
+        digest: of the search, of the data's manifest and of the recipe.
+    """
 
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False)
+
+    version: int = 1
+    digest: tuple[str, str, str]
+    recipe: JsonObject
+    labels: tuple[str, ...]
     search: SearchConfig
-    recipe: dict[str, Any]
-    labels: list[str]
-    digest: Annotated[list[str], Field(min_length=3, max_length=3)]
+
+    @property
+    def data(self) -> str:
+        """Digest of the manifest that the study's trials are trained on."""
+        return self.digest[1]
+
+    def to_json(self) -> JsonObject:
+        """As plain data."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, tree: object, where: str) -> Self:
+        """The inverse.
+
+        Args:
+            tree: the user attributes of a study; what is not of leansort is passed over.
+            where: names the study in the error.
+
+        Raises:
+            IntegrityError: an attribute is missing or not what was written.
+        """
+        return json_documents.validate(tree, cls, where)
 
 
 def create(
-    storage: Any, config: SearchConfig, recipe: dict[str, Any], labels: Sequence[str], data: str, objectives: Objectives
+    storage: BaseStorage,
+    config: SearchConfig,
+    recipe: JsonObject,
+    labels: Sequence[str],
+    data: str,
+    objectives: Objectives,
 ) -> None:
-    """Make a study, or find the one that is there.
+    """Make a study, or open the one that is there.
 
     Args:
         storage: where it is kept.
@@ -42,11 +87,16 @@ def create(
         objectives: what is wanted.
 
     Raises:
-        UserError: there is one of the same name that searches for something else, or in other data.
+        UserError: there is one of the same name that searches for something else, or in other data, or that another
+            version of leansort began.
     """
     import optuna
 
-    _require_same(storage, config.name, [config.digest, data, recipe_digest(recipe)])
+    definition = StudyDefinition(
+        version=VERSION, digest=(config.digest, data, recipe_digest(recipe)), recipe=recipe, labels=tuple(labels),
+        search=config,
+    )  # fmt: skip
+    _require_same(storage, config.name, definition)
     node = space_parser.parse_space(config.space)
     grid = samplers.grid(node, Seeds(config.seed)) if config.sampler.kind == "grid" else []
     study = optuna.create_study(
@@ -55,55 +105,69 @@ def create(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # names are new in Optuna, and only for people
         study.set_metric_names(list(objectives.names))
-    study.set_user_attr("digest", [config.digest, data, recipe_digest(recipe)])
-    study.set_user_attr("recipe", recipe)
-    study.set_user_attr("labels", list(labels))
-    study.set_user_attr("search", config.model_dump(mode="json"))
+    for key, value in definition.to_json().items():  # `search` last: a study that has it is whole
+        study.set_user_attr(key, value)
     for params in config.start:  # a study that is gone on with may be given more
-        study.enqueue_trial(params, skip_if_exists=True)
-    if grid and not study.user_attrs.get("queued"):
+        _enqueue(study, params)
+    if grid and not study.user_attrs.get(_QUEUED):
         for params in grid:
-            study.enqueue_trial(params, skip_if_exists=True)
-        study.set_user_attr("queued", True)
+            _enqueue(study, params)
+        study.set_user_attr(_QUEUED, True)
 
 
-def _require_same(storage: Any, name: str, digest: list[str]) -> None:
+def _enqueue(study: OptunaStudy, params: dict[str, Scalar]) -> None:
+    study.enqueue_trial(params, user_attrs=TrialAttributes(queued=params).to_json(), skip_if_exists=True)
+
+
+def _require_same(storage: BaseStorage, name: str, definition: StudyDefinition) -> None:
     import optuna
 
-    names = [
-        all_study_summary.study_name
-        for all_study_summary in optuna.get_all_study_summaries(storage, include_best_trial=False)
-    ]
-    if name not in names:
+    if name not in optuna.get_all_study_names(storage):
         return
     study = optuna.load_study(study_name=name, storage=storage)
-    there = study.user_attrs.get("digest", [] if study.get_trials(deepcopy=False) else digest)
-    if there != digest:
+    attributes = study.user_attrs
+    if not attributes and not study.get_trials(deepcopy=False):  # its maker was killed before it could write anything
+        return
+    if list(attributes.get("digest", [])) != list(definition.digest):
         raise UserError(
             f"tune: study {name!r} is there, of another search, recipe or other data; give this one a name of its own"
         )
+    require_version(attributes.get("version", 1), name)
 
 
-def recipe_digest(recipe: dict[str, Any]) -> str:
-    """Of the recipe that candidates start from, wherever its photos lie."""
-    return atomic_io.digest({**recipe, "data": {key: value for key, value in recipe["data"].items() if key != "path"}})
+def require_version(version: object, name: str) -> None:
+    """Refuse to work on a study whose trials have attributes of another version.
+
+    Raises:
+        UserError: saying what can still be done with it.
+    """
+    if version != VERSION:
+        raise UserError(
+            f"tune: study {name!r} was begun by another version of leansort; its report can be read, but no worker can "
+            "go on with it; give the new search a name of its own"
+        )
 
 
-def require(storage: Any, name: str) -> dict[str, Any]:
-    """What a study was made with: `search`, `recipe`, `labels` and `digest`.
+def recipe_digest(recipe: JsonObject) -> str:
+    """Digest of the recipe that candidates start from, wherever its photos lie."""
+    data = recipe["data"]
+    apart = {key: value for key, value in data.items() if key != "path"} if isinstance(data, dict) else data
+    return atomic_io.digest({**recipe, "data": apart})
+
+
+def require(storage: BaseStorage, name: str) -> StudyDefinition:
+    """What a study was made with.
 
     Raises:
         UserError: there is no such study.
+        IntegrityError: its definition was changed.
     """
     import optuna
 
-    names = [
-        all_study_summary.study_name
-        for all_study_summary in optuna.get_all_study_summaries(storage, include_best_trial=False)
-    ]
+    names = optuna.get_all_study_names(storage)
     if name not in names:
         raise UserError(f"tune: no study {name!r}, there are: {', '.join(names) or 'none'}")
-    made: dict[str, Any] = optuna.load_study(study_name=name, storage=storage).user_attrs
-    if "search" not in made:
+    attributes = optuna.load_study(study_name=name, storage=storage).user_attrs
+    if "search" not in attributes:
         raise UserError(f"tune: study {name!r} is none of leansort's, or is being made this moment")
-    return {**made, **json_documents.validate(made, _Founded, f"tune: study {name!r}")}
+    return StudyDefinition.from_json(attributes, f"tune: study {name!r}")

@@ -1,69 +1,25 @@
-"""What is kept of a trial, beside what Optuna keeps: enough to run it again alone."""
+"""The finished trials of a study: enough of each to run it again alone, and which of them are the best."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from leansort.core.files import json_documents
+from leansort.core.errors import IntegrityError
+from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.search.objectives import F1, Objectives
 from leansort.search.pareto import front
 from leansort.search.pareto_pruner import Curve
+from leansort.search.space import Scalar
+from leansort.search.stored_trial import StoredTrial
+from leansort.search.trial_outcome import TrialOutcome
 
-Kind = Literal["trained", "stopped", "over budget", "unfit", "duplicate"]
-KINDS: dict[Kind, str] = {
-    "trained": "trained to its last epoch",
-    "stopped": "stopped at a rung, beaten by another",
-    "over budget": "beyond a limit before training, never trained",
-    "unfit": "no such network can be built, exported or trained",
-    "duplicate": "the same recipe as an earlier trial, whose result it has",
-}
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
 
 
-@dataclass(frozen=True)
-class TrialOutcome:
-    """What became of a trial.
-
-    Attributes:
-        kind: see `KINDS`.
-        costs: by name, as far as they were needed.
-        f1: macro-F1 on val of the best epoch, of the compressed network where the recipe compresses; 0 of what was not
-            trained.
-        f1_interval: of that, 95 % by bootstrap over the val crops; None of what was not trained to its end.
-        rungs: macro-F1 at each rung that it reached.
-        epochs: that it was trained.
-        note: why, for people.
-        measurements: the costs that were timed, with their intervals.
-        seconds: it took.
-    """
-
-    kind: Kind
-    costs: dict[str, float] = field(default_factory=dict)
-    f1: float = 0.0
-    f1_interval: tuple[float, float] | None = None
-    rungs: dict[int, float] = field(default_factory=dict)
-    epochs: int = 0
-    note: str = ""
-    measurements: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return {**vars(self), "rungs": {str(rung): score for rung, score in self.rungs.items()}}
-
-    @staticmethod
-    def of_json(tree: dict[str, Any], where: str = "trial") -> TrialOutcome:
-        """The inverse; `where` names the trial in the error.
-
-        Raises:
-            IntegrityError: it is not what was kept.
-        """
-        return json_documents.validate(tree, TrialOutcome, f"{where}: outcome")
-
-
-@dataclass(frozen=True)
-class TrialRecord:
+class TrialRecord(TypedResult):
     """A finished trial.
 
     Attributes:
@@ -74,12 +30,12 @@ class TrialRecord:
         outcome: what became of it.
         values: of the objectives, in their order.
         feasible: whether every limit holds.
-        ended_s: since the study's first trial began.
+        ended_s: seconds since the study's first trial began.
     """
 
     number: int
-    params: dict[str, Any]
-    recipe: dict[str, Any]
+    params: dict[str, Scalar]
+    recipe: JsonObject
     digest: str
     outcome: TrialOutcome
     values: tuple[float, ...]
@@ -102,6 +58,36 @@ class TrialRecord:
         return Curve(self.number, costs, self.outcome.rungs, self.outcome.f1 if self.counts else None)
 
 
+def read_records(storage: BaseStorage, name: str) -> list[TrialRecord]:
+    """Every finished trial of a study, in order.
+
+    Raises:
+        IntegrityError: a trial is not what was written.
+    """
+    import optuna
+
+    study = optuna.load_study(study_name=name, storage=storage)
+    return finished_records([StoredTrial(trial) for trial in study.get_trials(deepcopy=False)])
+
+
+def finished_records(trials: Sequence[StoredTrial]) -> list[TrialRecord]:
+    """The records of those trials that have an outcome, in order; their times count from the first of `trials`."""
+    first = min((trial.began for trial in trials if trial.began), default=None)
+    return [_record(trial, first) for trial in trials if trial.is_finished and trial.attributes.outcome]
+
+
+def _record(trial: StoredTrial, first: datetime | None) -> TrialRecord:
+    attributes, ended = trial.attributes, trial.ended
+    if ended is None or first is None:
+        raise IntegrityError(f"{trial.name}: it is finished, but has no time")
+    assert attributes.outcome is not None
+    return TrialRecord(
+        number=trial.number, params=trial.params, recipe=attributes.recipe, digest=attributes.digest,
+        outcome=attributes.outcome, values=trial.values, feasible=trial.feasible,
+        ended_s=(ended - first).total_seconds(),
+    )  # fmt: skip
+
+
 def pareto_front(records: Sequence[TrialRecord], objectives: Objectives) -> list[TrialRecord]:
     """The Pareto front of what counts, by macro-F1, the highest first."""
     counted = [record for record in records if record.counts]
@@ -109,7 +95,7 @@ def pareto_front(records: Sequence[TrialRecord], objectives: Objectives) -> list
     return sorted(result, key=lambda record: (-record.outcome.f1, record.number))
 
 
-def within_limits(records: Sequence[TrialRecord], limits: dict[str, float]) -> list[TrialRecord]:
+def within_limits(records: Sequence[TrialRecord], limits: Mapping[str, float]) -> list[TrialRecord]:
     """Those that count and keep to further limits: of macro-F1 the least, of costs the most."""
     return [record for record in records if record.counts and all(_keeps(record, *limit) for limit in limits.items())]
 

@@ -42,7 +42,8 @@ from leansort.runtime.engine import LayerTime
 from leansort.runtime.predictor import Prediction
 from leansort.search.objectives import Objectives
 from leansort.search.search_config import SearchConfig
-from leansort.search.trial_records import TrialOutcome, TrialRecord
+from leansort.search.trial_outcome import TrialOutcome
+from leansort.search.trial_records import TrialRecord
 from leansort.workflows import arch as arches
 from leansort.workflows.contest import score
 from leansort.workflows.data import check, contact_sheet, import_data
@@ -118,9 +119,14 @@ def found(name: str) -> study_page.SearchReport:
         (0.8, 0.95),
         epochs=1,
         note=name,
-        measurements=[{"name": name, "low": 1, "high": 2}],
+        measurements=(Measurement(name=name, value=1.5, unit="ms", low=1, high=2, count=3),),
     )
-    records = [TrialRecord(at, {name: name}, {}, "", outcome, (0.9, 1.0), True, float(at)) for at in range(3)]
+    records = [
+        TrialRecord(
+            number=at, params={name: name}, recipe={}, digest="", outcome=outcome, values=(0.9, 1.0), feasible=True,
+            ended_s=float(at),
+        ) for at in range(3)
+    ]  # fmt: skip
     config = SearchConfig.model_construct(name=name, recipe=Path(name), space={})
     return study_page.SearchReport(
         config, Objectives(("macro_f1", "macs"), {}), records, {"macro_f1": {name: 1.0}, "macs": {}}

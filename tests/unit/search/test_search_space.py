@@ -52,10 +52,10 @@ def test_names_are_places_and_only_what_was_taken_is_asked_for() -> None:
         asked.append(name)
         return {"arch": "rows", "train.batch": 32}.get(name, getattr(domain, "low", None))
 
-    candidate = draw_candidate(node, ask)
+    candidate: dict[str, Any] = draw_candidate(node, ask)
     assert "arch=zoo.base" not in asked
     assert candidate["arch"] == {"model": {"backbone": [[1, "Conv", [16, 3]], [1, "Pass", []]]}}
-    recipe = merge_parameters({"train": {"lr": 1.0, "epochs": 3}, "arch": {"dropout": 0.1}}, candidate)
+    recipe: dict[str, Any] = merge_parameters({"train": {"lr": 1.0, "epochs": 3}, "arch": {"dropout": 0.1}}, candidate)
     assert recipe["train"] == {"lr": 1.0e-4, "epochs": 3, "batch": 32}
     assert recipe["arch"]["dropout"] == 0.1
 
@@ -116,12 +116,20 @@ def test_any_tree_is_a_space_or_refused(tree: Any) -> None:
         ({"choice": [{"a": 1}]}, "a mapping from labels"),
         ({"choice": [1, 2], "step": 1}, "step does not go with choice"),
         ({"float": [1, 2], "step": 0.5, "log": True}, "step does not go with log"),
+        ({"int": "12"}, "int: got '12'"),
         (3, "nothing is open"),
     ],
 )
 def test_a_mistake_is_named(value: Any, text: str) -> None:
     with pytest.raises(UserError, match=text.replace("(", r"\(")):
         parse_space({"train.lr": value})
+
+
+@pytest.mark.parametrize("tree", [{"int": [1, 3]}, {"choice": [1, 2]}, {"choice": {"a": {"train.lr": 1.0}, "b": 3}}])
+def test_a_space_without_recipe_keys_is_refused(tree: Any) -> None:
+    with pytest.raises(UserError, match=r"space: need recipe keys with open values, e\.g\. train\.lr"):
+        parse_space(tree)
+    assert parse_space({"choice": {"a": {"train.lr": 1.0}, "b": {"train.lr": 2.0}}})
 
 
 def test_unknown_start_points_are_named() -> None:
@@ -133,7 +141,10 @@ def test_unknown_start_points_are_named() -> None:
 
 
 def test_a_grid_is_every_combination_once() -> None:
-    space = {"a": {"choice": {"x": {"b": {"int": [1, 3]}}, "y": 1}}, "c": {"float": [0, 1], "step": 0.5}}
+    space: dict[str, Any] = {
+        "a": {"choice": {"x": {"b": {"int": [1, 3]}}, "y": 1}},
+        "c": {"float": [0, 1], "step": 0.5},
+    }
     result = samplers.grid(parse_space(space), Seeds(1))
     assert len(result) == len({tuple(sorted(map(str, point.items()))) for point in result}) == (3 + 1) * 3
     assert all(("a=x.b" in point) == (point["a"] == "x") for point in result)
@@ -154,11 +165,11 @@ def test_steps_are_counted_in_decimals() -> None:
 
 
 def test_every_label_occurs_in_what_covers_a_space() -> None:
-    tree = {
+    tree: dict[str, Any] = {
         "a": {"choice": {"x": {"deep": {"choice": [1, 2, 3]}}, "y": {"deep": {"choice": [4, 5, 6, 7]}}}},
         "b": {"choice": ["p", "q"]}, "n": {"int": [2, 5]},
     }  # fmt: skip
-    trees = list(covers(parse_space(tree)))
+    trees: list[dict[str, Any]] = list(covers(parse_space(tree)))
     assert {item["a"]["deep"] for item in trees} == {1, 2, 3, 4, 5, 6, 7}
     assert {item["b"] for item in trees} == {"p", "q"}
     assert {item["n"] for item in trees} == {2}

@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from optuna.storages import BaseStorage
 
 from leansort.contest.formulas import Baselines
 from leansort.core.errors import LeansortError, MachineError, UserError
-from leansort.search import heartbeat, study_setup
+from leansort.search import heartbeat, study_setup, trial_queue
 from leansort.search import storage as storages
-from leansort.search import study as studies
+from leansort.search.heartbeat import WorkerIdentity
 from leansort.search.search_config import SearchConfig
 from leansort.search.study import Study, TrialLost
-from leansort.search.trial_records import TrialOutcome, pareto_front, within_limits
-from leansort.workflows.tuning.study_runner import _one
+from leansort.search.trial_attributes import TrialAttributes
+from leansort.search.trial_outcome import TrialOutcome
+from leansort.search.trial_records import pareto_front, read_records, within_limits
+from leansort.workflows.tuning.study_runner import do_trial
 from tests.conftest import ROOT
 from tests.support.study_worker import config_of, outcome_of, work
 
 storages.quiet()
 
 
-def begun(path: Path, config: SearchConfig) -> Any:
+def begun(path: Path, config: SearchConfig) -> BaseStorage:
     storage = storages.open_storage(str(path / "study.journal"))
     study_setup.create(storage, config, {"name": "r", "data": {}}, ["a", "b"], "data", config.wanted(Baselines()))
     return storage
 
 
-def view(storage: Any, config: SearchConfig, patience: float = 60.0) -> Study:
-    return Study(storage, config, config.wanted(Baselines()), patience=patience)
+def view(
+    storage: BaseStorage, config: SearchConfig, patience: float = 60.0, worker: WorkerIdentity | None = None
+) -> Study:
+    return Study(storage, config, config.wanted(Baselines()), patience=patience, worker=worker)
+
+
+def elsewhere() -> WorkerIdentity:
+    """A worker of another machine."""
+    return replace(heartbeat.identity(), boot="another machine")
+
+
+def dead() -> WorkerIdentity:
+    """A worker of this machine that has ended."""
+    return replace(heartbeat.identity(), started="0")
 
 
 @pytest.mark.parametrize("kind", ["tpe", "nsga2", "nsga3", "gp", "random"])
@@ -43,16 +58,16 @@ def test_the_same_seed_gives_the_same_trials_even_when_interrupted(kind: str, tm
     config = config_of("s", trials=16, sampler={"kind": kind, "startup": 6, "population": 5})
     storage = begun(tmp_path / "whole", config)
     assert work(storage, "s") == 16
-    whole = [record.params for record in studies.records(storage, "s")]
+    whole = [record.params for record in read_records(storage, "s")]
     for stop in (7, 16):  # another process goes on after seven
         part = config.model_copy(update={"trials": stop})
         storage = begun(tmp_path / "parts", part)
         work(storage, "s")
-    assert [record.params for record in studies.records(storage, "s")] == whole
+    assert [record.params for record in read_records(storage, "s")] == whole
     assert len({str(params) for params in whole}) > 8
     other = begun(tmp_path / "other", config.model_copy(update={"seed": 1}))
     work(other, "s")
-    assert [record.params for record in studies.records(other, "s")] != whole
+    assert [record.params for record in read_records(other, "s")] != whole
 
 
 def test_a_grid_ends_by_itself(tmp_path: Path) -> None:
@@ -60,14 +75,14 @@ def test_a_grid_ends_by_itself(tmp_path: Path) -> None:
     config = config_of("g", trials=500, sampler={"kind": "grid"}, space=space)
     storage = begun(tmp_path, config)
     assert work(storage, "g") == 9
-    assert len({str(sorted(record.params.items())) for record in studies.records(storage, "g")}) == 9
+    assert len({str(sorted(record.params.items())) for record in read_records(storage, "g")}) == 9
 
 
 def test_start_points_come_first_and_what_they_leave_open_is_drawn(tmp_path: Path) -> None:
     config = config_of("s", trials=3, start=[{"kind": "a", "kind=a.deep": 8}, {"x": 0.25}])
     storage = begun(tmp_path, config)
     work(storage, "s")
-    first, second, _ = studies.records(storage, "s")
+    first, second, _ = read_records(storage, "s")
     assert (first.params["kind"], first.params["kind=a.deep"]) == ("a", 8)
     assert second.params["x"] == 0.25
 
@@ -92,7 +107,7 @@ def test_what_breaks_a_limit_is_told_and_counts_nothing(tmp_path: Path) -> None:
         {"size_mb": 1.0, "macs": -0.5}, {"macs": 4.0}, {"unfit": 1.0}, {"size_mb": pytest.approx(-1 / 3), "macs": -0.5}
     ]  # fmt: skip
     assert [item.state.name for item in raw] == ["COMPLETE", "PRUNED", "PRUNED", "COMPLETE"]
-    records = studies.records(storage, "s")
+    records = read_records(storage, "s")
     assert [record.counts for record in records] == [False, False, False, True]
     assert [item.number for item in pareto_front(records, study.objectives)] == [3]
     assert [within_limit.number for within_limit in within_limits(records, {"macro_f1": 0.4, "size_mb": 2.0})] == [3]
@@ -102,11 +117,10 @@ def test_what_breaks_a_limit_is_told_and_counts_nothing(tmp_path: Path) -> None:
 def test_the_trial_of_a_worker_elsewhere_is_taken_after_silence_and_he_is_told(tmp_path: Path) -> None:
     config = config_of("s", trials=2)
     storage = begun(tmp_path, config)
-    silent, other = view(storage, config), view(storage, config, patience=0.2)
-    silent._worker["boot"] = "another machine"
+    silent, other = view(storage, config, worker=elsewhere()), view(storage, config, patience=0.2)
     lost = silent.ask()
     assert lost is not None
-    other.bury()  # heard of for the first time
+    other.requeue_orphaned()  # heard of for the first time
     time.sleep(0.3)
     taken = other.ask()
     assert taken is not None
@@ -115,34 +129,32 @@ def test_the_trial_of_a_worker_elsewhere_is_taken_after_silence_and_he_is_told(t
         silent.tell(lost, outcome_of(lost))
     other.tell(taken, outcome_of(taken))
     assert work(storage, "s") == 1
-    assert [record.number for record in studies.records(storage, "s")] == [1, 2]
+    assert [record.number for record in read_records(storage, "s")] == [1, 2]
 
 
 def test_a_worker_that_says_that_it_lives_keeps_its_trial(tmp_path: Path) -> None:
     config = config_of("s", trials=1)
     storage = begun(tmp_path, config)
-    slow, other = view(storage, config), view(storage, config, patience=2.0)
-    slow._worker["boot"] = "another machine"
+    slow, other = view(storage, config, worker=elsewhere()), view(storage, config, patience=2.0)
     trial = slow.ask()
     assert trial is not None
-    with heartbeat.Heartbeat(lambda beat: trial.note("beat", beat), every=0.1):
+    with heartbeat.Heartbeat(lambda beat: trial.note(TrialAttributes(beat=beat)), every=0.1):
         for _ in range(30):
-            other.bury()
+            other.requeue_orphaned()
             time.sleep(0.1)
     slow.tell(trial, outcome_of(trial))
-    assert len(studies.records(storage, "s")) == 1
+    assert len(read_records(storage, "s")) == 1
 
 
 def test_a_trial_queued_by_two_workers_at_once_is_done_once(tmp_path: Path) -> None:
     config = config_of("s", trials=1)
     storage = begun(tmp_path, config)
-    gone = view(storage, config)
-    assert gone.ask() is not None
+    assert view(storage, config, worker=dead()).ask() is not None
+    again = TrialAttributes(queued={"x": 0.5}, retry_of=0, deaths=1).to_json()
     for _ in range(2):  # both saw it before either had marked it
-        optuna.load_study(study_name="s", storage=storage).enqueue_trial({"x": 0.5}, user_attrs={"retry_of": 0})
-    gone._fail(0, "its worker died")
+        optuna.load_study(study_name="s", storage=storage).enqueue_trial({"x": 0.5}, user_attrs=again)
     assert work(storage, "s") == 1
-    assert len(studies.records(storage, "s")) == 1
+    assert len(read_records(storage, "s")) == 1
 
 
 def test_a_killed_worker_of_this_machine_is_noticed_at_once(tmp_path: Path) -> None:
@@ -160,7 +172,7 @@ def test_a_killed_worker_of_this_machine_is_noticed_at_once(tmp_path: Path) -> N
     before = time.monotonic()
     assert work(storage, "s", patience=600) == 3
     assert time.monotonic() - before < 30
-    assert len(studies.records(storage, "s")) == 3
+    assert len(read_records(storage, "s")) == 3
 
 
 def test_half_a_line_of_a_killed_writer_is_dropped(tmp_path: Path) -> None:
@@ -173,7 +185,7 @@ def test_half_a_line_of_a_killed_writer_is_dropped(tmp_path: Path) -> None:
     more = config.model_copy(update={"trials": 6})
     again = begun(tmp_path, more)
     assert work(again, "s") == 2
-    assert len(studies.records(storages.open_storage(str(path)), "s")) == 6
+    assert len(read_records(storages.open_storage(str(path)), "s")) == 6
 
 
 def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
@@ -182,6 +194,30 @@ def test_another_search_in_the_same_place_is_refused(tmp_path: Path) -> None:
         begun(tmp_path, config_of("s", trials=4, objectives=["macro_f1", "macs"]))
     with pytest.raises(UserError, match="no study 't', there are: s"):
         study_setup.require(storages.open_storage(str(tmp_path / "study.journal")), "t")
+
+
+def test_a_study_of_another_version_is_not_gone_on_with(tmp_path: Path) -> None:
+    config = config_of("s", trials=4)
+    storage = begun(tmp_path, config)
+    work(storage, "s")
+    optuna.load_study(study_name="s", storage=storage).set_user_attr("version", 1)
+    with pytest.raises(UserError, match="study 's' was begun by another version of leansort; its report can be read"):
+        begun(tmp_path, config.model_copy(update={"trials": 8}))
+    assert len(read_records(storage, "s")) == 4
+
+
+def test_what_a_worker_has_of_a_dead_ones_parameters_is_kept(tmp_path: Path) -> None:
+    """It died before it had asked for all of them; the start point named one."""
+    config = config_of("s", trials=2, start=[{"x": 0.25}])
+    storage = begun(tmp_path, config)
+    study = optuna.load_study(study_name="s", storage=storage)
+    study.ask().set_user_attr("worker", TrialAttributes(worker=dead()).to_json()["worker"])
+    again = view(storage, config).ask()
+    assert again is not None
+    assert again.values["x"] == 0.25
+    attributes = TrialAttributes.from_json(study.trials[1].user_attrs, "trial 1")
+    assert (attributes.retry_of, attributes.deaths, attributes.queued) == (0, 1, {"x": 0.25})
+    assert study.trials[0].state.name == "FAIL"
 
 
 @pytest.mark.parametrize(
@@ -209,11 +245,11 @@ def test_a_file_that_is_no_journal_is_one_line(tmp_path: Path) -> None:
 def test_a_process_that_ended_is_surely_gone() -> None:
     me = heartbeat.identity()
     assert not heartbeat.surely_gone(me)
-    assert not heartbeat.surely_gone({**me, "boot": "elsewhere"})
+    assert not heartbeat.surely_gone(elsewhere())
     ended = subprocess.Popen([sys.executable, "-c", "pass"])
     ended.wait()
-    assert heartbeat.surely_gone({**me, "pid": ended.pid})
-    assert heartbeat.surely_gone({**me, "pid": os.getpid(), "started": "0"})  # another process by that number
+    assert heartbeat.surely_gone(replace(me, pid=ended.pid))
+    assert heartbeat.surely_gone(dead())  # another process by that number
 
 
 def test_a_trained_trial_of_unknown_costs_is_compared_with_nobody(tmp_path: Path) -> None:
@@ -235,18 +271,16 @@ def test_a_trial_that_takes_every_worker_with_it_is_given_up(tmp_path: Path) -> 
     config = config_of("s", trials=1)
     storage = begun(tmp_path, config)
     met = []
-    for _ in range(studies.DEATHS):
-        worker = view(storage, config)
-        trial = worker.ask()
+    for _ in range(trial_queue.DEATHS):
+        trial = view(storage, config, worker=dead()).ask()
         assert trial is not None
         met.append(trial.values)
-        worker._queue_again(worker._frozen(trial.number), "its worker died", deaths=1)
     assert all(values == met[0] for values in met)
     last = view(storage, config).ask()
     assert last is not None
     assert last.values != met[0]
     raw = optuna.load_study(study_name="s", storage=storage).trials
-    assert raw[studies.DEATHS - 1].user_attrs["failed"] == "3 workers died with it"
+    assert raw[trial_queue.DEATHS - 1].user_attrs["failed"] == "3 workers died with it"
 
 
 def test_what_was_given_back_comes_before_the_rest_of_a_grid(tmp_path: Path) -> None:
@@ -257,10 +291,10 @@ def test_what_was_given_back_comes_before_the_rest_of_a_grid(tmp_path: Path) -> 
     assert first is not None
     study.give_back(first, "its worker was stopped")
     assert work(storage, "g") == 2
-    assert {record.params["x"] for record in studies.records(storage, "g")} >= {first.values["x"]}
+    assert {record.params["x"] for record in read_records(storage, "g")} >= {first.values["x"]}
     more = config.model_copy(update={"trials": 500})
     work(begun(tmp_path, more), "g")
-    assert sorted(record.params["x"] for record in studies.records(storage, "g")) == [1, 2, 3, 4, 5, 6]
+    assert sorted(int(str(record.params["x"])) for record in read_records(storage, "g")) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_machines_fault_ends_the_worker_and_not_the_trial(tmp_path: Path) -> None:
@@ -274,11 +308,11 @@ def test_a_machines_fault_ends_the_worker_and_not_the_trial(tmp_path: Path) -> N
     trial = study.ask()
     assert trial is not None
     with pytest.raises(MachineError, match="no space left"):
-        _one(study, Full(), trial, study.objectives)  # type: ignore[arg-type]
+        do_trial(study, Full(), trial, study.objectives)  # type: ignore[arg-type]
     again = view(storage, config).ask()
     assert again is not None
     assert again.values == trial.values
-    assert studies.records(storage, "s") == []
+    assert read_records(storage, "s") == []
 
 
 @pytest.mark.parametrize("text", ["", "notes", '{"epoch": 1}\n'])

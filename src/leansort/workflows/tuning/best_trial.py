@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, UserError, not_one_of
@@ -19,14 +19,18 @@ from leansort.report.study_page import SearchReport
 from leansort.search import space as spaces
 from leansort.search import space_parser, study_setup
 from leansort.search import storage as storages
-from leansort.search import study as studies
 from leansort.search.objectives import COSTS, F1, Objectives
 from leansort.search.search_config import SearchConfig
-from leansort.search.trial_records import TrialRecord, within_limits
+from leansort.search.study_setup import StudyDefinition
+from leansort.search.trial_records import TrialRecord, read_records, within_limits
 from leansort.workflows.training import cross_validation, run_group
 from leansort.workflows.training.train import buildable_spec
 from leansort.workflows.tuning import winner_validation
 from leansort.workflows.tuning.study_runner import StudyLocation, locate_study
+
+if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
+    from optuna.trial import FrozenTrial
 
 
 def find_study(out: Path, storage: str, name: str) -> StudyLocation:
@@ -42,10 +46,7 @@ def find_study(out: Path, storage: str, name: str) -> StudyLocation:
     if "://" not in where.storage and not Path(where.storage).exists():
         raise UserError(f"tune: no study in {out} ({where.storage} is not there); name its folder or --storage")
     with storages.closing(storages.open_storage(where.storage)) as opened:
-        names = [
-            all_study_summary.study_name
-            for all_study_summary in optuna.get_all_study_summaries(opened, include_best_trial=False)
-        ]
+        names = optuna.get_all_study_names(opened)
     if not name and len(names) != 1:
         raise UserError(f"tune: --study: there are {', '.join(names) or 'none'}; name one")
     if name and name not in names:
@@ -59,10 +60,10 @@ def read_study(where: StudyLocation) -> SearchReport:
 
     with storages.closing(storages.open_storage(where.storage)) as opened:
         made = study_setup.require(opened, where.name)
-        config = SearchConfig.model_validate(made["search"])
-        objectives = config.wanted(validate_recipe(made["recipe"], "of the study").contest)
+        config = made.search
+        objectives = config.wanted(validate_recipe(made.recipe, "of the study").contest)
         study = optuna.load_study(study_name=where.name, storage=opened)
-        records = studies.records(opened, where.name)
+        records = read_records(opened, where.name)
         _require_whole(records, objectives, [direction.name.lower() for direction in study.directions], where.name)
         return SearchReport(config, objectives, records, _importances(study, objectives.names))
 
@@ -85,7 +86,7 @@ def _require_whole(
             raise IntegrityError(f"tune: study {name!r}: trial {record.number}: costs: {lacking[0]} is missing")
 
 
-def _importances(study: Any, names: Sequence[str]) -> dict[str, dict[str, float]]:
+def _importances(study: OptunaStudy, names: Sequence[str]) -> dict[str, dict[str, float]]:
     """By objective; of the parameters that Optuna can judge, none where trials are too few or all alike."""
     import optuna
 
@@ -101,7 +102,7 @@ def _importances(study: Any, names: Sequence[str]) -> dict[str, dict[str, float]
     return fractions
 
 
-def _value(at: int, sign: int, trial: Any) -> float:
+def _value(at: int, sign: int, trial: FrozenTrial) -> float:
     return float(sign * trial.values[at])
 
 
@@ -196,8 +197,8 @@ def train_best_trial(
     seen, made = read_study(where), _made(where)
     record = _chosen(seen, limits, trial)
     recipe = override_recipe(record.recipe, overrides, f"of trial {record.number}")
-    there, classes = manifest or where.out, len(made["labels"])
-    if seeds and manifests.load(there).digest != made["digest"][1]:
+    there, classes = manifest or where.out, len(made.labels)
+    if seeds and manifests.load(there).digest != made.data:
         raise UserError(f"tune best: the data in {there} are not those of the study; name them by --manifest")
     result: dict[str, Any] = {
         "trial": record.number, "kind": record.outcome.kind, "macro_f1": record.outcome.f1,
@@ -233,7 +234,7 @@ def _chosen(seen: SearchReport, limits: dict[str, float], trial: int | None) -> 
     return max(kept, key=lambda record: (record.outcome.f1, -record.number))
 
 
-def _made(where: StudyLocation) -> dict[str, Any]:
+def _made(where: StudyLocation) -> StudyDefinition:
     with storages.closing(storages.open_storage(where.storage)) as opened:
         return study_setup.require(opened, where.name)
 
@@ -242,7 +243,7 @@ def _write(record: TrialRecord, recipe: Recipe, classes: int, out: Path) -> None
     spec = buildable_spec(recipe, classes)
     atomic_io.write_text(out / "recipe.yaml", yaml_config.to_yaml(recipe.to_json()))
     atomic_io.write_json(out / "archspec.json", spec.to_json())
-    atomic_io.write_json(out / "trial.json", {**vars(record), "outcome": record.outcome.to_json()})
+    atomic_io.write_json(out / "trial.json", record.to_json())
 
 
 def best_text(result: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,12 +18,15 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import FinetuneConfig
 from leansort.compress.passes_api import PassContext, Prepare
 from leansort.core.bundle import Bundle
+from leansort.core.errors import IntegrityError
+from leansort.core.files.typed_result import TypedResult
 from leansort.core.labels import LabelSet
 from leansort.core.provenance import host, versions
 from leansort.core.seeds import Seeds
 from leansort.data.loading.crops import Crops
 from leansort.export.formats import export_to_format
 from leansort.measure import engine_trial, measurement_cache
+from leansort.measure.measurement import Measurement
 from leansort.measure.timing import latency, timing_lock
 from leansort.measure.timing.latency import Seconds
 from leansort.measure.timing.machine import LoadWatch
@@ -56,8 +58,22 @@ class CandidateCosts:
     """
 
     values: dict[str, float]
-    measurements: list[dict[str, Any]]
+    measurements: tuple[Measurement, ...] = ()
     note: str = ""
+
+
+class TimedCosts(TypedResult):
+    """Latencies of a bundle on this machine, as they are kept for other candidates with the same network.
+
+    Attributes:
+        values: latencies in ms by the names of `search.objectives`.
+        measurements: the same with their intervals.
+        quiet: whether no other work kept the machine busy.
+    """
+
+    values: dict[str, float]
+    measurements: tuple[Measurement, ...]
+    quiet: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,9 +107,9 @@ class CostEvaluator:
         counted = self._counted(spec, recipe)
         uncompressed = not recipe.compress.steps  # passes make networks smaller, so nothing is known before
         if uncompressed and any(over > 0 for over in self.objectives.violations(counted).values()):
-            return CandidateCosts(counted, [])
+            return CandidateCosts(counted)
         if uncompressed and not self.objectives.needed - counted.keys():
-            return CandidateCosts(counted, [])
+            return CandidateCosts(counted)
         model = TrainedModel(spec, build(spec, Seeds(recipe.seed)).state_dict(), recipe.preprocess, self.labels)
         return self._of_bundle(self._bundle(recipe, model), counted, [spec.to_json(), _matters(recipe)])
 
@@ -116,26 +132,26 @@ class CostEvaluator:
         return dry_run(recipe, model, self.folder)
 
     def _of_bundle(
-        self, bundle: Bundle, counted: Mapping[str, float], what: Any, *, whole: bool = False
+        self, bundle: Bundle, counted: Mapping[str, float], what: object, *, whole: bool = False
     ) -> CandidateCosts:
         values = {**counted, "macs": bundle.meta.macs, "parameters": bundle.meta.parameters}
         values["size_mb"] = len(bundle.to_bytes()) / 1e6
         wanted = [name for name in TIMED if name in self.objectives.needed]
         beyond = any(over > 0 for over in self.objectives.violations(values).values())
         if not wanted or (beyond and not whole):
-            return CandidateCosts(values, [])
+            return CandidateCosts(values)
         engine = self.config.engine or engines.default_engine(bundle)
         how = [engine, self.config.threads, self.config.seconds, wanted, dict(self.objectives.limits)]
         key = [what, bundle.format, how, self.data, host(), versions()]
-        kept = measurement_cache.read(KIND, key)
-        if not kept:
-            kept, quiet = self._timed(bundle, engine, {name.partition("_")[0] for name in wanted})
-            if quiet:
-                measurement_cache.write(KIND, key, kept)
-        note = "" if kept.get("quiet", True) else "other work disturbed the timing"
-        return CandidateCosts(values | kept["values"], kept["measurements"], note)
+        timed = _kept(key)
+        if timed is None:
+            timed = self._timed(bundle, engine, {name.partition("_")[0] for name in wanted})
+            if timed.quiet:
+                measurement_cache.write(KIND, key, timed.to_json())
+        note = "" if timed.quiet else "other work disturbed the timing"
+        return CandidateCosts(values | timed.values, timed.measurements, note)
 
-    def _timed(self, bundle: Bundle, engine: str, kinds: set[str]) -> tuple[dict[str, Any], bool]:
+    def _timed(self, bundle: Bundle, engine: str, kinds: set[str]) -> TimedCosts:
         """Latencies, alone on this machine; tried again where other work was in the way."""
         classifier = Classifier(bundle, self._loaded(bundle, engine), engine)
         x_bhwc, pictures = np.stack([classifier.preprocess(self.pictures[0])]), itertools.cycle(self.pictures)
@@ -150,7 +166,7 @@ class CostEvaluator:
                 quiet = not watch.warning()
             if quiet:
                 break
-        return {**self._summed(times, bundle, engine), "quiet": quiet}, quiet
+        return self._summed(times, bundle, engine, quiet)
 
     def _loaded(self, bundle: Bundle, engine: str) -> Engine:
         return engine_trial.load(bundle, engine, threads=self.config.threads, batches=engine_trial.SINGLES)
@@ -163,15 +179,24 @@ class CostEvaluator:
             for kind, taken in times.items() for name in ("p50", "p99")
         )  # fmt: skip
 
-    def _summed(self, times: Mapping[str, Seconds], bundle: Bundle, engine: str) -> dict[str, Any]:
-        values, measurements = dict[str, float](), list[dict[str, Any]]()
+    def _summed(self, times: Mapping[str, Seconds], bundle: Bundle, engine: str, quiet: bool) -> TimedCosts:
+        values, measurements = dict[str, float](), list[Measurement]()
         for kind, taken in times.items():
             item = latency.summarize_latency(
                 kind, taken, bundle=bundle.digest, engine=engine, threads=self.config.threads
             )
-            measurements.append(item.model_dump(mode="json"))
+            measurements.append(item)
             values |= {f"{kind}_{name}_ms": item.percentiles[name] for name in ("p50", "p99")}
-        return {"values": values, "measurements": measurements}
+        return TimedCosts(values=values, measurements=tuple(measurements), quiet=quiet)
+
+
+def _kept(key: object) -> TimedCosts | None:
+    """Latencies that were kept for a key; None where there are none, or they are damaged and are measured again."""
+    tree = measurement_cache.read(KIND, key)
+    try:
+        return TimedCosts.from_json(tree, KIND) if tree else None
+    except IntegrityError:
+        return None
 
 
 def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
@@ -208,6 +233,6 @@ def _untrained(
     return model
 
 
-def _matters(recipe: Recipe) -> Any:
+def _matters(recipe: Recipe) -> list[object]:
     """What a network's speed depends on beside its architecture."""
     return [recipe.preprocess.model_dump(mode="json"), recipe.export.format, recipe.compress.model_dump(mode="json")]

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import EngineError, LeansortError, MachineError, MissingExtraError, UserError
@@ -22,14 +24,19 @@ from leansort.recipe.schema import Recipe
 from leansort.search import space as spaces
 from leansort.search import space_parser, study_setup
 from leansort.search import storage as storages
+from leansort.search.heartbeat import PATIENCE_S
 from leansort.search.objectives import Objectives
 from leansort.search.search_config import SearchConfig
+from leansort.search.space import merge_parameters
 from leansort.search.study import Study, StudyTrial, TrialLost
-from leansort.search.trial_records import TrialOutcome
+from leansort.search.trial_outcome import TrialOutcome
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.data.import_data import data_for, import_data
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator
 from leansort.workflows.tuning.trial_evaluation import TrialEvaluator
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
 
 MOST_PICTURES = 64  # decoded in turns for decode-to-label latencies
 
@@ -97,7 +104,7 @@ def _require_known_keys(config: SearchConfig, recipe: Recipe) -> None:
     base = recipe.to_json()
     for tree in spaces.covers(space_parser.parse_space(config.space)):
         try:
-            validated_recipe(spaces.merge_parameters(base, tree), "from the space")
+            validated_recipe(merge_parameters(base, tree), "from the space")
         except UserError as error:
             if "unknown key" in str(error):
                 raise
@@ -121,10 +128,11 @@ def join_study(
     storages.quiet()
     with storages.closing(storages.open_storage(where.storage)) as storage:
         made = study_setup.require(storage, where.name)
-        config, recipe = SearchConfig.model_validate(made["search"]), _recipe(made["recipe"], data)
+        study_setup.require_version(made.version, where.name)
+        config, recipe = made.search, _recipe(made.recipe, data)
         there = manifest or (where.out if (where.out / "manifest.parquet").exists() else None)
         rows = manifests.load(there) if there else import_data(recipe.data, where.out, seed=recipe.seed)
-        if rows.digest != made["digest"][1]:
+        if rows.digest != made.data:
             if not there:
                 (where.out / "manifest.parquet").unlink()  # not to be taken for the study's by the next who comes
             raise UserError(
@@ -134,10 +142,10 @@ def join_study(
 
 
 def _work(
-    storage: Any, config: SearchConfig, recipe: Recipe, rows: Manifest, out: Path, patience: float | None = None
+    storage: BaseStorage, config: SearchConfig, recipe: Recipe, rows: Manifest, out: Path, patience: float | None = None
 ) -> list[str]:
     objectives = config.wanted(recipe.contest)
-    study = Study(storage, config, objectives, **({} if patience is None else {"patience": patience}))
+    study = Study(storage, config, objectives, patience=PATIENCE_S if patience is None else patience)
     coster = CostEvaluator(
         config, objectives, rows.labels, encoded_val_images(rows, recipe.seed), rows.digest, out / "dry-run"
     )
@@ -150,12 +158,20 @@ def _work(
             if study.wait(say):
                 continue
             break
-        lines.append(_one(study, candidates, trial, objectives))
+        lines.append(do_trial(study, candidates, trial, objectives))
         say(lines[-1])
     return lines
 
 
-def _one(study: Study, candidates: TrialEvaluator, trial: StudyTrial, objectives: Objectives) -> str:
+def do_trial(study: Study, candidates: TrialEvaluator, trial: StudyTrial, objectives: Objectives) -> str:
+    """Look at a candidate, tell the study, and say what became of it in one line.
+
+    Raises:
+        TrainingInterrupted: the user stopped it; the trial is given back.
+        MachineError: the disk is full, or the database away; the trial is given back.
+        MissingExtraError: a library is not installed here; the trial is given back.
+        EngineError: the engine crashed, hung or failed when it was tried; the trial is given back.
+    """
     try:
         return trial_line(trial.number, candidates.finish(trial), objectives)
     except TrialLost as lost:
@@ -209,7 +225,7 @@ def _others(where: StudyLocation, manifest: Path, count: int) -> Iterator[None]:
         raise LeansortError(f"tune: {len(failed)} of {count} further workers failed; see {where.out / failed[0]}")
 
 
-def _recipe(tree: dict[str, Any], data: Path | None) -> Recipe:
+def _recipe(tree: dict[str, JsonValue], data: Path | None) -> Recipe:
     if data is not None:
-        tree = {**tree, "data": {**tree["data"], "path": str(data)}}
+        tree = merge_parameters(tree, {"data.path": str(data)})
     return validated_recipe(tree, "of the study")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 from typing_extensions import override
 
 from leansort.arch.trained_model import TrainedModel
@@ -27,7 +28,8 @@ from leansort.recipe.schema import Recipe
 from leansort.search.pareto_pruner import is_beaten
 from leansort.search.space import merge_parameters
 from leansort.search.study import Study, StudyTrial, TrialLost
-from leansort.search.trial_records import TrialOutcome
+from leansort.search.trial_attributes import TrialAttributes
+from leansort.search.trial_outcome import TrialOutcome
 from leansort.train.callbacks import EpochRecord, TrainingCallback, TrainingStep
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.compression.compress import compress
@@ -50,7 +52,7 @@ class TrialEvaluator:
 
     study: Study
     coster: CostEvaluator
-    base: dict[str, Any]
+    base: dict[str, JsonValue]
     manifest: Manifest
     out: Path
 
@@ -86,12 +88,11 @@ class TrialEvaluator:
         return self.out / "trials" / recipe.digest[:16]
 
     def _looked_at(self, trial: StudyTrial, recipe: Recipe) -> TrialOutcome:
-        trial.note("recipe", recipe.to_json())
-        trial.note("digest", recipe.digest)
+        trial.note(TrialAttributes(recipe=recipe.to_json(), digest=recipe.digest))
         if twin := self.study.twin(trial, recipe.digest):
             return replace(twin.outcome, kind="duplicate", note=f"as trial {twin.number}")
         costs = self.coster.costs(recipe)
-        trial.note("costs", costs.values)
+        trial.note(TrialAttributes(costs=costs.values))
         over = {name: by for name, by in self.study.objectives.violations(costs.values).items() if by > 0}
         if over:
             text = ", ".join(f"{name} {costs.values[name]:.4g}" for name in over)
@@ -180,7 +181,7 @@ class RungCallback(TrainingCallback):
         rung = self._add(record)
         if rung is None:
             return
-        self._trial.note("rungs", {str(item): score for item, score in self.scores.items()})
+        self._trial.note(TrialAttributes(rungs=self.scores))
         mine = [self._costs.values[name] for name in self._study.objectives.costs]
         lost = is_beaten(self.best, mine, rung, self._study.curves(self._trial), self._study.config.halving)
         if lost:

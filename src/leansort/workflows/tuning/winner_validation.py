@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from leansort.arch import trained_model
 from leansort.compress.evaluation import predict_classes
@@ -15,6 +16,7 @@ from leansort.core import bundle as bundles
 from leansort.core.process.console import say
 from leansort.measure.accuracy.metrics import macro_f1_present
 from leansort.measure.confidence import mean_interval
+from leansort.measure.measurement import Measurement
 from leansort.recipe.schema import Recipe
 from leansort.report import markdown
 from leansort.search.objectives import Objectives
@@ -46,7 +48,7 @@ class SeedResult:
     trained_f1: float
     macro_f1: float
     costs: dict[str, float]
-    measurements: list[dict[str, Any]]
+    measurements: tuple[Measurement, ...]
     note: str
 
 
@@ -118,4 +120,4 @@ def seeds_table(seed_results: list[SeedResult], objectives: Objectives) -> str:
 
 def seeds_to_json(seed_results: list[SeedResult]) -> list[dict[str, Any]]:
     """As plain data."""
-    return [asdict(seed_result) for seed_result in seed_results]
+    return [TypeAdapter(SeedResult).dump_python(seed_result, mode="json") for seed_result in seed_results]
