@@ -35,7 +35,7 @@ class Stub:
 
 
 def rungs(stub: Stub) -> RungCallback:
-    costs = CandidateCosts(values={"macs": 10.0}, measurements=[], note="")
+    costs = CandidateCosts(values={"macs": 10.0}, measurements=(), note="")
     return RungCallback(cast(Any, stub), cast(Any, stub), costs, 3)
 
 
