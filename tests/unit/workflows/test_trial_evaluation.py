@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from leansort.measure.timing.timing_lock import InterruptibleWork
 from leansort.search.pareto_pruner import Curve, HalvingConfig
+from leansort.search.trial_attributes import TrialAttributes
 from leansort.train.callbacks import EpochRecord, TrainingStep
 from leansort.train.loop import train
 from leansort.workflows.tuning.cost_evaluator import CandidateCosts
@@ -30,8 +31,8 @@ class Stub:
     def curves(self, trial: object) -> list[Curve]:
         return self.curves_of
 
-    def note(self, name: str, value: object) -> None:
-        self.notes[name] = value
+    def note(self, attributes: TrialAttributes) -> None:
+        self.notes |= attributes.to_json()
 
 
 def rungs(stub: Stub) -> RungCallback:
