@@ -26,7 +26,8 @@ from leansort.cli.data_commands import data_app
 from leansort.cli.options import Data, Engine, Json, Out, Overrides, RecipeFile, Resume, Threads, printed, told
 from leansort.cli.recipes_commands import recipes_app
 from leansort.cli.tune_commands import tune_app
-from leansort.core.errors import LeansortError, MissingExtraError
+from leansort.core.errors import LeansortError
+from leansort.core.extras import missing_extra
 from leansort.core.text.renamed_keys import new_option
 
 app = typer.Typer(
@@ -44,16 +45,7 @@ app.add_typer(tune_app, name="tune")
 app.add_typer(recipes_app, name="recipes")
 
 
-_TRAIN = (
-    "cv2", "jinja2", "lightning_fabric", "ml_dtypes", "msgspec", "onnx", "onnxscript", "pyarrow", "safetensors",
-    "tensorboard", "torch", "torchvision", "urllib3", "yaml",
-)  # fmt: skip
-EXTRAS = dict.fromkeys(_TRAIN, "train") | {
-    "huggingface_hub": "timm", "nncf": "compress", "openvino": "openvino", "optuna": "tune", "psycopg": "postgresql",
-    "sqlalchemy": "tune", "tensorly": "compress", "timm": "timm", "torch_pruning": "compress",
-}  # fmt: skip
 MOST_SHOWN = 4000  # characters of an error; names in a file from elsewhere may be of any length
-_WITH_MORE = ("tune", "compress")  # commands whose extra of the same name brings all that they need
 
 
 def _version(wanted: bool) -> None:
@@ -300,11 +292,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; a run goes on with --resume", 130)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if "--debug" in given or missing not in EXTRAS:
+        missing = missing_extra(error, next((item for item in given if not item.startswith("-")), ""))
+        if "--debug" in given or missing is None:
             raise
-        command = next((item for item in given if not item.startswith("-")), "")
-        _fail(str(MissingExtraError(missing, command if command in _WITH_MORE else EXTRAS[missing])), 2)
+        _fail(str(missing), missing.exit_code)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         _hush()
         sys.exit(1)

@@ -10,7 +10,7 @@ import tomllib
 
 import pytest
 
-from leansort.cli import EXTRAS
+from leansort.core.extras import EXTRAS
 from tests.conftest import ROOT
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from leansort.contest.classes import CONTEST_CLASSES
-from leansort.data.synthetic.dataset import draw_dataset
+from leansort.data.synthetic.dataset import FEW_SCENES, draw_dataset
 from leansort.data.synthetic.scene import HEIGHT, WIDTH
 
 SCENES = {"train": 14, "val": 2, "test": 2}
@@ -64,3 +66,19 @@ def test_boxes_and_outlines_lie_in_the_frame(tree: dict[str, Any]) -> None:
 def test_classes_are_as_uneven_as_the_contest(tree: dict[str, Any]) -> None:
     counted = Counter(CONTEST_CLASSES[a["category_id"] - 1] for a in tree["annotations"])
     assert {name for name, _ in counted.most_common(2)} == {"Paper", "Plasticbag"}
+
+
+def test_a_script_without_a_main_guard_draws_in_processes_what_this_one_draws_alone(tmp_path: Path) -> None:
+    """Worker processes used to run the script again, and failed; the first scenes are the same however many follow."""
+    lines = [
+        "from pathlib import Path", "from leansort.data.synthetic import dataset",
+        f"scenes = {{'train': {FEW_SCENES + 1}}}",
+        f"dataset.draw_dataset(Path({str(tmp_path / 'many')!r}), seed=1, scenes=scenes, workers=2)",
+    ]  # fmt: skip
+    (tmp_path / "script.py").write_text("\n".join(lines))
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    draw_dataset(tmp_path / "few", seed=1, scenes={"train": 2})
+    for name in ("train_00001.jpg", "train_00002.jpg"):
+        few, many = (tmp_path / folder / "images" / "train" / name for folder in ("few", "many"))
+        assert few.read_bytes() == many.read_bytes()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,15 @@ import cv2
 
 from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core.files import atomic_io
+from leansort.core.process.worker_pool import map_in_processes
 from leansort.core.seeds import Seeds
 from leansort.data.synthetic.scene import HEIGHT, WIDTH, SceneObject, draw_scene
 
 ProgressCallback = Callable[[int, int], None]
+Scene = tuple[str, int]  # split and number
+Drawn = tuple[dict[str, Any], list[SceneObject]]
+FEW_SCENES = 16  # are drawn sooner than processes have started
+CHUNK = 8  # scenes that a process is given at a time
 
 
 def draw_dataset(
@@ -46,20 +49,31 @@ def draw_dataset(
         LeansortError: the folder cannot be written.
     """
     wanted = [(split, number) for split, count in scenes.items() for number in range(1, count + 1)]
-    records: list[tuple[dict[str, Any], list[SceneObject]]] = []
-    context = multiprocessing.get_context("spawn")
-    count = workers or len(os.sched_getaffinity(0))
-    with ProcessPoolExecutor(count, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        for done, record in enumerate(pool.map(partial(_draw_one, out, seed), wanted, chunksize=8), 1):
-            records.append(record)
-            if progress:
-                progress(done, len(wanted))
+    records: list[Drawn] = []
+    for done, record in enumerate(_draw_all(partial(_draw_one, out, seed), wanted, workers), 1):
+        records.append(record)
+        if progress:
+            progress(done, len(wanted))
     tree = _coco(seed, records)
     atomic_io.write_json(out / "annotations.json", tree)
     return tree
 
 
-def _draw_one(out: Path, seed: int, which: tuple[str, int]) -> tuple[dict[str, Any], list[SceneObject]]:
+def _draw_all(draw: Callable[[Scene], Drawn], wanted: Sequence[Scene], workers: int | None) -> Iterator[Drawn]:
+    """Draw the scenes in order; a few of them in this process."""
+    if len(wanted) > FEW_SCENES:
+        count = workers or len(os.sched_getaffinity(0))
+        yield from map_in_processes(draw, wanted, count, chunk=CHUNK, initializer=partial(cv2.setNumThreads, 1))
+        return
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # as in the processes
+    try:
+        yield from map(draw, wanted)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _draw_one(out: Path, seed: int, which: Scene) -> Drawn:
     split, number = which
     rng = Seeds(seed).child(f"sample/{split}/{number}").numpy()
     picture, things = draw_scene(rng)

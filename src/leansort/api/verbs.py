@@ -1,0 +1,61 @@
+"""What every public function does alike: check its numbers, and say which extra brings a library that is missing."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from typing import ParamSpec, TypeAlias, TypeVar
+
+from leansort.core.errors import UserError
+from leansort.core.extras import missing_extra
+
+AnyPath: TypeAlias = str | os.PathLike[str]
+P = ParamSpec("P")
+R = TypeVar("R")
+Range = tuple[float, float]
+
+
+def verb(**ranges: float | Range) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function a public one.
+
+    Args:
+        **ranges: by parameter, the least number allowed, or the least and the largest; None as an argument passes.
+
+    Returns:
+        A decorator. What it makes raises `UserError` for a number out of its range before anything is started, and
+        for a library that is not installed.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature, name = inspect.signature(function), function.__name__
+
+        @functools.wraps(function)
+        def checked(*arguments: P.args, **named: P.kwargs) -> R:
+            given = signature.bind(*arguments, **named).arguments
+            for parameter, allowed in ranges.items():
+                _require_within(f"{name}: {parameter}", given.get(parameter), allowed)
+            try:
+                return function(*arguments, **named)
+            except ModuleNotFoundError as error:
+                missing = missing_extra(error, name)
+                if missing is None:
+                    raise
+                raise missing from error
+
+        return checked
+
+    return decorate
+
+
+def _require_within(where: str, value: object, allowed: float | Range) -> None:
+    least, most = allowed if isinstance(allowed, tuple) else (allowed, None)
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(f"{where}: got {value!r}, need a number")
+    if not (value >= least and (most is None or value <= most)):
+        raise UserError(
+            f"{where}: got {value!r}, allowed: {least:g} or more{'' if most is None else f', at most {most:g}'}"
+        )

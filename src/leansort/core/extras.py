@@ -1,0 +1,28 @@
+"""Which optional extra brings a library, so that one that is missing is said by the name that pip takes."""
+
+from __future__ import annotations
+
+from leansort.core.errors import MissingExtraError
+
+_TRAIN = (
+    "cv2", "jinja2", "lightning_fabric", "ml_dtypes", "msgspec", "onnx", "onnxscript", "pyarrow", "safetensors",
+    "tensorboard", "torch", "torchvision", "urllib3", "yaml",
+)  # fmt: skip
+EXTRAS = dict.fromkeys(_TRAIN, "train") | {
+    "huggingface_hub": "timm", "nncf": "compress", "openvino": "openvino", "optuna": "tune", "psycopg": "postgresql",
+    "sqlalchemy": "tune", "tensorly": "compress", "timm": "timm", "torch_pruning": "compress",
+}  # fmt: skip
+WITH_MORE = ("tune", "compress")  # verbs whose extra of the same name brings all that they need
+
+
+def missing_extra(error: ModuleNotFoundError, verb: str) -> MissingExtraError | None:
+    """Return the error that names the extra to install; None where the module is of no extra.
+
+    Args:
+        error: what Python raised.
+        verb: the command or public function that was asked for.
+    """
+    module = (error.name or "").partition(".")[0]
+    if module not in EXTRAS:
+        return None
+    return MissingExtraError(module, verb if verb in WITH_MORE else EXTRAS[module])
