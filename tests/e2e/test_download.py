@@ -417,8 +417,9 @@ def test_a_full_disk_is_one_error(server: Server, tmp_path: Path) -> None:
 def test_ctrl_c_ends_at_once_and_leaves_no_half_photo(server: Server, tmp_path: Path) -> None:
     urls = [server.give("a.jpg", stalls_after(9000)).urls[0], server.give("b.jpg", stalls).urls[0]]
     code = (
-        "import sys; from pathlib import Path; from leansort.data.download.photo_downloads import Wanted, download\n"
-        "download([Wanted(u[-5:], (u,), None, None) for u in sys.argv[2:]], Path(sys.argv[1]))"
+        "import sys; from pathlib import Path\n"
+        "from leansort.data.download.photo_downloads import PhotoRequest, download\n"
+        "download([PhotoRequest(u[-5:], (u,), None, None) for u in sys.argv[2:]], Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", code, str(tmp_path), *urls]
     with subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=listening) as process:

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from leansort.core.errors import LeansortError
+from leansort.core.errors import LeansortError, MachineError
 from leansort.core.files import atomic_io
 from leansort.core.text import text_files
 
 
 def cache_folder(kind: str) -> Path:
-    """Where they are kept: `leansort/KIND` in XDG_CACHE_HOME, or in ~/.cache."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "leansort" / kind
+    """Return where they are kept, below the user's cache folder (of Linux `$XDG_CACHE_HOME`, else `~/.cache`).
+
+    Raises:
+        MachineError: the user has no home folder.
+    """
+    from platformdirs import user_cache_path  # here: whoever names an engine needs no cache, and starts at once
+
+    folder = user_cache_path("leansort")
+    if not folder.is_absolute():
+        raise MachineError(f"cache: got {folder}; set HOME or XDG_CACHE_HOME to a folder")
+    return folder / kind
 
 
 def read(kind: str, key: Any) -> dict[str, Any]:
     """What was kept for a key; empty where nothing was, or it is damaged and has to be measured again."""
     try:
         tree = text_files.read_json(_path(kind, key), kind)
-    except (LeansortError, RuntimeError):
+    except LeansortError:
         return {}
     return tree if isinstance(tree, dict) else {}
 
 
 def write(kind: str, key: Any, tree: dict[str, Any]) -> None:
     """Keep it; on a full or read-only disk it is measured each time, no more."""
-    path = _path(kind, key)
     try:
+        path = _path(kind, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_io.write_json(path, tree)
     except (OSError, LeansortError):

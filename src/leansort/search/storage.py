@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
 import inspect
 import os
@@ -13,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from leansort.core.errors import IntegrityError, MachineError, MissingExtraError, UserError
+from filelock import FileLock
+
+from leansort.core.errors import IntegrityError, MachineError, MissingExtraError, UserError, one_line
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, JournalStorage
@@ -60,39 +61,43 @@ def quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-class FlockLock:
-    """Keeps writers of a journal apart by the kernel's lock, which ends with its process.
+class JournalLock:
+    """Keeps writers of a journal apart by the kernel's lock on the journal itself, which ends with its process.
 
     It also mends what a killed writer left: half a line at the end would make all that follow unreadable.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._handle = path, -1
+        self._path = path.resolve()  # filelock follows no link
+        self._lock: FileLock | None = None
 
     def acquire(self) -> bool:
         """Wait for the lock; drop half a line."""
-        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
-        _whole_lines(self._handle)
+        lock = FileLock(self._path, poll_interval=0.005, fallback_to_soft=False)  # anew: one of a parent's is no use
+        lock.acquire()
+        self._lock = lock
+        _drop_half_line(self._path)
         return True
 
     def release(self) -> None:
-        """Give the lock back, by name: a process that was forked meanwhile has the handle, too."""
-        fcntl.flock(self._handle, fcntl.LOCK_UN)
-        os.close(self._handle)
+        """Give the lock back."""
+        if self._lock is not None:
+            self._lock.release()
 
 
-def _whole_lines(handle: int) -> None:
-    end = size = os.fstat(handle).st_size
-    while end > 0:
-        start = max(0, end - 4096)
-        at = os.pread(handle, end - start, start).rfind(b"\n")
-        if at >= 0:
-            end = start + at + 1
-            break
-        end = start
-    if end < size:
-        os.ftruncate(handle, end)
+def _drop_half_line(path: Path) -> None:
+    with path.open("r+b") as file:
+        end = size = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 4096)
+            file.seek(start)
+            at = file.read(end - start).rfind(b"\n")
+            if at >= 0:
+                end = start + at + 1
+                break
+            end = start
+        if end < size:
+            file.truncate(end)
 
 
 def _journal(path: Path) -> JournalStorage:
@@ -104,7 +109,7 @@ def _journal(path: Path) -> JournalStorage:
         if path.exists() and not _begins_as_journal(path):
             raise UserError(f"storage: {path} is there and no journal of a study; name another file")
         # Optuna has no public name for the type of a lock; it asks for `acquire` and `release` alone.
-        backend = JournalFileBackend(str(path), lock_obj=FlockLock(path))  # type: ignore[arg-type]
+        backend = JournalFileBackend(str(path), lock_obj=JournalLock(path))  # type: ignore[arg-type]
         return JournalStorage(backend)
     except OSError as error:
         raise UserError(f"storage: cannot use {path} as a journal ({error})") from None
@@ -116,7 +121,7 @@ def _journal(path: Path) -> JournalStorage:
 
 def damaged(where: str, error: Exception) -> IntegrityError:
     """What to raise where Optuna stumbles over a study."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    text = one_line(f"{type(error).__name__}: {error}")
     return IntegrityError(f"storage: {_without_password(where)} is damaged or was changed ({text})")
 
 
@@ -136,7 +141,7 @@ def _database(url: str, where: str) -> BaseStorage:
         # A connection that died with the server is noticed before it is used.
         made = RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
     except Exception as error:  # whatever a driver raises, it is not reachable
-        text = " ".join(str(error.__cause__ or error).split())[:160]
+        text = one_line(error.__cause__ or error)
         raise UserError(f"storage: cannot open {_without_password(where)} ({text})") from None
     # Reads finished trials once. Optuna does the same by itself only where it is handed the database's own storage,
     # and has no other public way to ask for it.
@@ -174,9 +179,7 @@ def _insist(call: Callable[[], T], seconds: float) -> T:
         except (StorageInternalError, DBAPIError) as error:
             wrong = isinstance(error, ProgrammingError | InternalError)
             if wrong or time.monotonic() > until:
-                raise MachineError(
-                    f"storage: the database does not answer ({' '.join(str(error).split())[:160]})"
-                ) from error
+                raise MachineError(f"storage: the database does not answer ({one_line(error)})") from error
             time.sleep(pause)
             pause = min(2.0, 2 * pause)
 

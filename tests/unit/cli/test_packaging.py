@@ -52,6 +52,8 @@ def test_every_library_that_an_extra_brings_is_named_where_it_is_missing() -> No
         "typer",
         "click",
         "rich",
+        "filelock",
+        "platformdirs",
         "leansort",
         "typing_extensions",
     }

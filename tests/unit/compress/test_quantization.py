@@ -262,7 +262,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import numpy as np
-from leansort.compress.int8 import quantize_onnx, quantize_openvino
+from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core import bundle
 one, pixels = bundle.load(Path(sys.argv[1])), np.load(sys.argv[2])
 print(quantize_onnx(one, pixels).digest, quantize_openvino(one, pixels).digest)

@@ -21,7 +21,7 @@ import sys, time
 from pathlib import Path
 from leansort.core import manifest as manifests
 from leansort.core.preprocess import Preprocess
-from leansort.data import cache
+from leansort.data.loading import decoded_cache as cache
 rows = manifests.load(Path(sys.argv[1]))
 delay = float(sys.argv[3])
 built = []
@@ -29,7 +29,7 @@ def progress(done, all):
     built.append(done)
     print("working", flush=True)
     time.sleep(delay)
-pixels = cache.cached(rows, rows.rows, Preprocess(size=32), Path(sys.argv[2]), progress)
+pixels = cache.load_decoded(rows, rows.rows, Preprocess(size=32), Path(sys.argv[2]), progress)
 print("built" if built else "found", int(pixels.sum()))
 """
 

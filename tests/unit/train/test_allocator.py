@@ -10,7 +10,7 @@ import pytest
 STEPS = """
 import resource, sys
 import torch
-from leansort.train.memory import keep_memory
+from leansort.train.hardware.allocator import keep_memory
 
 print(keep_memory() if sys.argv[1] == "kept" else "")
 

@@ -1,6 +1,8 @@
 """Several processes on one folder: one builds, the others wait; what a killed one left behind is cleared away.
 
-The locks are the kernel's (flock), so they vanish with their process however it ends.
+The locks are the kernel's (flock), so they vanish with their process however it ends. `hold_lock` leaves them to the
+library filelock; the lock of a staged folder lies on the folder itself, which moves with it and leaves no file behind,
+and filelock locks files alone.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from leansort.core.errors import MachineError
 from leansort.core.files import atomic_io
@@ -26,15 +30,15 @@ def hold_lock(path: Path) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        # Where the kernel has no flock, a marker file would outlive its process: better refused.
+        lock = FileLock(path, fallback_to_soft=False)
+        lock.acquire()
     except OSError as error:
         raise MachineError(f"cannot write {path}: {error.strerror or error}") from None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
-        fcntl.flock(handle, fcntl.LOCK_UN)  # by name: a process that was forked meanwhile has the handle, too
-        os.close(handle)
+        lock.release()
 
 
 @contextmanager
