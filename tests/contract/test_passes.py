@@ -19,7 +19,7 @@ from leansort.arch import trained_model
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress import passes_api
-from leansort.compress.compress_config import CompressConfig, FinetuneConfig
+from leansort.compress.compress_config import FinetuneConfig
 from leansort.compress.evaluation import artifact_logits, predict_classes
 from leansort.compress.passes_api import Pass, PassContext, PassOutcome, Prepare
 from leansort.compress.pipeline import artifact_store
@@ -34,6 +34,7 @@ from leansort.data.loading.crops import Crops
 from leansort.export.fast_export import export_for_timing
 from leansort.export.onnx import export_onnx
 from leansort.measure.timing import latency
+from leansort.recipe.load import validate_recipe
 from leansort.train.job import TrainingJob
 from leansort.train.loop import train
 from leansort.train.train_config import TrainConfig
@@ -51,13 +52,13 @@ PASSES = sorted(plugins.list_plugins("passes"))
 MODEL_PASSES = [name for name in PASSES if plugins.load_module("passes", name).STAGE == "model"]
 GRAPH_PASSES = [name for name in PASSES if name not in MODEL_PASSES]
 FEW = ("mnasnet", "mobilenetv3_small", "tiny_s", "timm:lcnet_050")
-QUICK = CompressConfig(seconds=0.02)
+QUICK = validate_recipe({"name": "quick", "data": {"source": "sample"}, "compress": {"seconds": 0.02}}, "quick")
 TRAINING = {"finetune", "distill", "qat"}
 
 
 @pytest.fixture(autouse=True)
 def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency, "BLOCK_S", QUICK.seconds)
+    monkeypatch.setattr(latency, "BLOCK_S", QUICK.compress.seconds)
 
 
 def crops(count: int, seed: int) -> Crops:

@@ -301,14 +301,13 @@ def test_compress_leaves_a_crashing_engine_out_and_refuses_it_where_it_was_chose
     timed = json.loads((tmp_path / "one" / "compress.json").read_text())["latency"]
     assert {row["engine"] for row in timed} >= {"onnxruntime"}
     assert "faulty" not in {row["engine"] for row in timed}
-    refused = cli(*given, tmp_path / "two", *steps, "compress.engine=faulty")
+    refused = cli(*given, tmp_path / "two", *steps, "target.engine=faulty")
     assert "engine faulty: crashed (signal 11, SIGSEGV) on a batch of 1" in one_line(refused, 2)
 
 
 SEARCH = """\
 name: tiny
 recipe: {recipe}
-engine: faulty
 objectives: [macro_f1, model_p50_ms]
 seconds: 0.05
 trials: 2
@@ -323,7 +322,8 @@ def test_tune_refuses_the_engine(
 ) -> None:
     faulty("load 0 segv")
     (tmp_path / "search.yaml").write_text(SEARCH.format(recipe=tiny_recipe))
-    done = cli("tune", tmp_path / "search.yaml", "--manifest", tiny_run, "--out", tmp_path / "study")
+    given = ("--engine", "faulty", "--manifest", tiny_run, "--out", tmp_path / "study")
+    done = cli("tune", tmp_path / "search.yaml", *given)
     assert "engine faulty: crashed (signal 11, SIGSEGV) on loading" in one_line(done, 2)
     trained = list((tmp_path / "study").rglob("metrics.jsonl"))
     assert trained == []

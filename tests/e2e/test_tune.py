@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
 from leansort.core.packaged_configs import FOLDER as CONFIGS
 from leansort.recipe.load import load_recipe, validate_recipe
@@ -87,7 +88,8 @@ def test_what_is_over_budget_is_not_trained_and_twins_are_trained_once(study: Pa
 def test_the_winner_is_a_complete_recipe_that_trains_to_the_same(
     study: Path, tiny_run: Path, tmp_path: Path, cli: Cli
 ) -> None:
-    done = cli("tune", "best", study, "--seeds", "1", "--manifest", tiny_run, "--out", tmp_path / "best", "--json")
+    given = ["export.target_error=0.5", "--seeds", "1", "--manifest", tiny_run, "--out", tmp_path / "best"]
+    done = cli("tune", "best", study, *given, "--json")
     assert done.returncode == 0, done.stderr
     tree = json.loads(done.stdout)
     (again,) = tree["seeds"]["runs"]
@@ -95,7 +97,8 @@ def test_the_winner_is_a_complete_recipe_that_trains_to_the_same(
     assert claim["macro_f1"] == pytest.approx(again["val_macro_f1"])
     assert claim["costs"]["model_p50_ms"] > 0
     assert Path(claim["bundle"]).name == "model.leansort"
-    known = cli("tune", "best", study, "--seeds", "1", "--manifest", tiny_run, "--out", tmp_path / "best", "--resume")
+    assert bundles.load(Path(claim["bundle"])).meta.reject_below > 0  # the recipe's target error sets it
+    known = cli("tune", "best", study, *given, "--resume")
     assert (known.returncode, "bundle's macro-F1" in known.stdout) == (0, True), known.stderr
     assert again["val_macro_f1"] == pytest.approx(tree["macro_f1"], abs=1e-12)
     alone = cli(
@@ -169,7 +172,8 @@ def test_a_candidate_that_is_no_recipe_is_unfit_and_the_search_goes_on(
         (["tune", "bset", "nowhere"], "'bset' is neither a command nor a file; did you mean 'best'"),
         (["tune", "{search}", "train.epoch=3"], "train.epoch: unknown key; did you mean 'epochs'"),
         (["tune", "{mistyped}"], "trian: unknown key; did you mean 'train'"),
-        (["tune", "{engine}"], "got 'onxruntime'"),
+        (["tune", "{engine}"], "engine: unknown key, it was renamed: write target.engine in the recipe"),
+        (["tune", "{search}", "--engine", "onxruntime"], "target.engine: got 'onxruntime'"),
         (["tune", "best", "nowhere"], "no study in nowhere"),
         (["tune", "best", "{study}", "--budget", "p50=1"], "budget: got 'p50'"),
         (["tune", "best", "{study}", "--budget", "size_mb=small"], "need size_mb=NUMBER over 0"),
@@ -182,7 +186,7 @@ def test_a_mistake_is_one_line(
     arguments: list[str], answer: str, search: Path, study: Path, cli: Cli, tmp_path: Path
 ) -> None:
     text = search.read_text()
-    wrong = {"mistyped": text.replace("train.lr:", "trian.lr:"), "engine": text + "\nengine: onxruntime\n"}
+    wrong = {"mistyped": text.replace("train.lr:", "trian.lr:"), "engine": text + "\nengine: onnxruntime\n"}
     for name, changed in wrong.items():
         (tmp_path / f"{name}.yaml").write_text(changed)
     places = {name: tmp_path / f"{name}.yaml" for name in wrong}

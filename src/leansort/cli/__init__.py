@@ -23,7 +23,19 @@ from leansort.cli import compress_command as compression
 from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
 from leansort.cli.data_commands import data_app
-from leansort.cli.options import Data, Engine, Json, Out, Overrides, RecipeFile, Resume, Threads, printed, told
+from leansort.cli.options import (
+    Data,
+    Engine,
+    Json,
+    Out,
+    Overrides,
+    RecipeFile,
+    Resume,
+    TargetEngine,
+    Threads,
+    printed,
+    told,
+)
 from leansort.cli.recipes_commands import recipes_app
 from leansort.cli.tune_commands import tune_app
 from leansort.core.errors import LeansortError
@@ -252,6 +264,7 @@ def run(
     recipe: RecipeFile,
     overrides: Overrides = None,
     data: Data = None,
+    engine: TargetEngine = "",
     out: Out = None,
     resume: Resume = False,
     as_json: Json = False,
@@ -263,7 +276,7 @@ def run(
     """
     from leansort.recipe.load import load_recipe
 
-    resolved = load_recipe(recipe, overrides or [], data)
+    resolved = load_recipe(recipe, overrides or [], data, engine)
     from leansort.workflows import run as runs  # after the check: this one loads PyTorch
 
     result = runs.run(resolved, out or Path("runs") / resolved.name, resume=resume)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, printed
+from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, TargetEngine, printed
 from leansort.cli.train_commands import Cache
 
 
@@ -24,6 +24,7 @@ def compress(
     manifest: Annotated[Path | None, typer.Option(help="Use this manifest instead of importing recipe data.")] = None,
     cache: Cache = None,
     out: Out = None,
+    engine: TargetEngine = "",
     resume: Resume = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also report what each layer costs and how sensitive it is.")
@@ -40,7 +41,7 @@ def compress(
     from leansort.core.packaged_configs import COMPRESSION_RECIPE, find_config
     from leansort.recipe.load import load_recipe
 
-    resolved = load_recipe(find_config(recipe, COMPRESSION_RECIPE), overrides or [], data)
+    resolved = load_recipe(find_config(recipe, COMPRESSION_RECIPE), overrides or [], data, engine)
     from leansort.report import compression_page
     from leansort.workflows.compression import compress as workflow  # after the check: these load PyTorch
 

@@ -30,6 +30,12 @@ Engine = Annotated[
         "fastest; what suits the bundle by default."
     ),
 ]
+TargetEngine = Annotated[
+    str,
+    typer.Option(
+        "--engine", help="Replaces the recipe's target.engine and its settings, e.g. openvino:precision=bf16."
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/NAME by default.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's data.path.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]

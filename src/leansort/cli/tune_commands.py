@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from leansort.cli.options import Data, Json, Overrides, Resume, printed, told
+from leansort.cli.options import Data, Json, Overrides, Resume, TargetEngine, printed, told
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.packaged_configs import SEARCH, is_name
 
@@ -61,6 +61,7 @@ def run(
     storage: Storage = "",
     data: Data = None,
     manifest: ManifestFile = None,
+    engine: TargetEngine = "",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the study; runs/NAME by default.")] = None,
     resume: Resume = False,
     as_json: Json = False,
@@ -79,7 +80,7 @@ def run(
     config = configs.load(space, {key: value for key, value in given.items() if value is not None})
     from leansort.recipe.load import load_recipe
 
-    recipe = load_recipe(config.recipe, overrides or [], data)
+    recipe = load_recipe(config.recipe, overrides or [], data, engine)
     from leansort.workflows.tuning import best_trial
     from leansort.workflows.tuning import study_runner as searching
 

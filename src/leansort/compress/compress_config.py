@@ -68,8 +68,6 @@ class CompressConfig(StrictModel):
         max_class_drop: how much any one class's F1 may fall below it.
         sure: whether the whole 95 % interval of the drop has to stay within the budget, not the drop alone.
         retries: how often a step that breaks the budget is tried again weaker.
-        engine: what latency is measured on.
-        threads: of the engine.
         seconds: least time of each latency.
     """
 
@@ -78,6 +76,4 @@ class CompressConfig(StrictModel):
     max_class_drop: float = Field(default=1.0, ge=0.0, le=1.0)
     sure: bool = False
     retries: int = Field(default=3, ge=0, le=10)
-    engine: str = "onnxruntime"
-    threads: int = Field(default=1, ge=1, le=256)
     seconds: float = Field(default=1.0, gt=0.0, le=600.0)

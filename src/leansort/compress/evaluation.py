@@ -40,5 +40,9 @@ def predict_classes(artifact: Artifact, crops: Crops, engine: str = "") -> Ints:
 
 
 def engine_for(bundle: Bundle, wanted: str) -> str:
-    """The wanted engine where it reads the bundle's graph, else the default one of that format."""
-    return wanted if wanted in engines.engines_reading(bundle.format) else engines.default_engine(bundle)
+    """The wanted engine, with its settings, where it reads the bundle's graph, else the default one of that format."""
+    return (
+        wanted
+        if engines.parse_engine(wanted)[0] in engines.engines_reading(bundle.format)
+        else engines.default_engine(bundle)
+    )

@@ -61,6 +61,8 @@ class PassContext:
         time_bundles: interleaved call times by name, one picture a call, on the pipeline's engine.
         time_layers: the same of chains of convolutions or linear layers that read an input of shape (c, h, w).
         say: tells the person watching.
+        engine: that judges and times, with its settings; empty: the one that suits the graph.
+        threads: of that engine.
         ground: digest of the data and of the training settings that passes use beside their own.
     """
 
@@ -73,6 +75,8 @@ class PassContext:
     time_bundles: Callable[[Mapping[str, Bundle]], dict[str, Seconds]]
     time_layers: Callable[[Mapping[str, Sequence[nn.Module]], tuple[int, int, int]], dict[str, Seconds]]
     say: Callable[[str], None]
+    engine: str = ""
+    threads: int = 1
     ground: str = ""
 
 

@@ -16,15 +16,17 @@ from leansort.core.text import yaml_config
 from leansort.recipe.data_override import with_path
 from leansort.recipe.data_section import COMMON, data_faults
 from leansort.recipe.schema import Recipe
+from leansort.recipe.target import read_engine_option, target_faults
 
 
-def load_recipe(path: str | Path, overrides: Sequence[str] = (), data: Path | None = None) -> Recipe:
+def load_recipe(path: str | Path, overrides: Sequence[str] = (), data: Path | None = None, engine: str = "") -> Recipe:
     """Read a recipe and apply `key=value` overrides.
 
     Args:
         path: the YAML file, or the name of a recipe of the package.
         overrides: such as `train.epochs=3`; values are YAML.
         data: replaces `data.path`, and a source that reads other folders where this is one of COCO files.
+        engine: replaces the target's engine and its settings, such as `openvino:precision=bf16`.
 
     Raises:
         UserError: unreadable, or wrong in any place; the message lists every fault.
@@ -37,6 +39,9 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), data: Path | No
         section = tree.setdefault("data", {})
         if isinstance(section, dict):  # else it is named among the faults
             tree["data"] = with_path(section, data, COMMON)
+    if engine:
+        target = tree.get("target")
+        tree["target"] = {**(target if isinstance(target, dict) else {}), **read_engine_option(engine)}
     return validate_recipe(_with_statistics(tree), str(path))
 
 
@@ -67,6 +72,8 @@ def validate_recipe(tree: Any, where: str) -> Recipe:
     except ValidationError as error:
         faults += yaml_config.validation_faults(error, Recipe)
     faults += data_faults(tree.get("data"))
+    if recipe is not None:
+        faults += target_faults(recipe.target, [str(step.get("pass")) for step in recipe.compress.steps])
     if faults or recipe is None:
         text = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise UserError(f"recipe {where}: {text}: " + "; ".join(faults))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from leansort.arch.spec.spec import Init, Norm
 from leansort.compress.compress_config import CompressConfig
@@ -13,6 +13,7 @@ from leansort.contest.formulas import Baselines
 from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
 from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.recipe.target import Target
 from leansort.train.train_config import DistillConfig, TrainConfig
 
 
@@ -48,6 +49,12 @@ class ArchConfig(BaseModel):
     pretrained: str | None = None
     pretrained_key_map: Path | None = None
 
+    @model_validator(mode="after")
+    def _map_needs_weights(self) -> ArchConfig:
+        if self.pretrained_key_map and not self.pretrained:
+            raise ValueError("pretrained_key_map has no effect without pretrained")
+        return self
+
     def spec(self) -> dict[str, Any]:
         """The fields that are the ArchSpec's own."""
         return self.model_dump(exclude={"pretrained", "pretrained_key_map"})
@@ -75,7 +82,6 @@ class BenchConfig(BaseModel):
     Attributes:
         seconds: least time for each figure.
         queries: fewest calls for each latency.
-        threads: compute threads of the engine.
         starts: how often the whole program is started, for its cold start and memory; 0 leaves both out.
     """
 
@@ -83,7 +89,6 @@ class BenchConfig(BaseModel):
 
     seconds: float = Field(default=3.0, gt=0.0, le=600.0)
     queries: int = Field(default=1000, ge=1, le=1_000_000)
-    threads: int = Field(default=1, ge=1, le=256)
     starts: int = Field(default=5, ge=0, le=100)
 
 
@@ -103,6 +108,7 @@ class Recipe(BaseModel):
         distill: what it learns from teachers.
         compress: passes that make it smaller and faster, and what they may cost.
         export: what a bundle's graph is written as, and how sure the bundle has to be.
+        target: the device that the result is for: engine, threads, precision, limits.
         bench: how it is timed.
         contest: baselines of the contest score.
     """
@@ -120,6 +126,7 @@ class Recipe(BaseModel):
     distill: DistillConfig = DistillConfig()
     compress: CompressConfig = CompressConfig()
     export: ExportConfig = ExportConfig()
+    target: Target = Target()
     bench: BenchConfig = BenchConfig()
     contest: Baselines = Baselines()
 

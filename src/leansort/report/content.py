@@ -65,6 +65,7 @@ class Report:
         contest: the contest's scores; may be empty.
         calibration: fitted on val; None where there is none.
         on_split: what it comes to on the scored split; None where that is val.
+        limits: a line for each limit of the target: what it asks, what was reached, and whether it is met.
         notes: what the reader must know (skipped pictures, warnings).
         provenance: nested plain data.
     """
@@ -83,6 +84,7 @@ class Report:
     contest: tuple[ContestScore, ...] = ()
     calibration: Calibration | None = None
     on_split: SplitCalibration | None = None
+    limits: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: JsonObject = field(default_factory=dict)
 

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SkipValidation, ValidationError, field_validator
 
 from leansort.contest.formulas import Baselines
-from leansort.core import plugins
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.packaged_configs import RECIPE, SEARCH, find_config
@@ -46,14 +45,13 @@ class SearchConfig(BaseModel):
         recipe: the recipe that candidates start from; a path beside this file, or the name of a recipe of the package.
         space: recipe keys that are open; see `search.space`.
         objectives: what is to be as good as can be: macro_f1, a cost, a contest score, or several.
-        constraints: the worst that is allowed, by name: of macro_f1 the least, of all others the most.
+        constraints: the worst that is allowed, by name: of macro_f1 the least, of all others the most; they go before
+            the limits of the recipe's target.
         sampler: what proposes candidates.
         halving: when a trial that is behind is stopped.
         trials: candidates to look at.
         minutes: to stop after; None: only after `trials`.
         start: candidates to look at first, each some parameters by name; the others are drawn.
-        engine: that latencies are measured on; what suits the bundle where empty.
-        threads: of that engine.
         seconds: least time of each latency.
         seed: of the sampler.
     """
@@ -70,8 +68,6 @@ class SearchConfig(BaseModel):
     trials: int = Field(default=100, ge=1, le=1_000_000)
     minutes: float | None = Field(default=None, gt=0)
     start: tuple[dict[str, spaces.Scalar], ...] = ()
-    engine: str = ""
-    threads: int = Field(default=1, ge=1, le=256)
     seconds: float = Field(default=0.3, gt=0, le=60)
     seed: int = Field(default=0, ge=0)
 
@@ -112,14 +108,14 @@ def load(path: str | Path, changes: Mapping[str, JsonValue] | None = None) -> Se
     try:
         config = SearchConfig.model_validate(tree)
     except ValidationError as error:
-        raise UserError(f"search {path}: " + "; ".join(yaml_config.validation_faults(error, SearchConfig))) from None
+        raise UserError(
+            f"search {path}: " + "; ".join(yaml_config.validation_faults(error, SearchConfig, kind="search"))
+        ) from None
     try:
         known = spaces.parameters(space_parser.parse_space(config.space))
         for number, given in enumerate(config.start, 1):
             spaces.require_known(given, known, f"start.{number}")
         config.wanted(Baselines())
-        if config.engine:
-            plugins.path_of("engines", config.engine)
         recipe = find_config(config.recipe, RECIPE, beside=path.parent)
     except UserError as error:
         raise UserError(f"search {path}: {error}") from None

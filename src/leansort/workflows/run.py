@@ -26,7 +26,9 @@ from leansort.data.splits import split_for_group
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.accuracy.image_names import image_names
 from leansort.measure.accuracy.metrics import DescribedCoverage, Interval
+from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
+from leansort.recipe.target import engine_with_threads
 from leansort.workflows.compression.compress import compress, read_steps
 from leansort.workflows.contest.score import score
 from leansort.workflows.data.import_data import import_data, warn
@@ -34,6 +36,7 @@ from leansort.workflows.data.resume_check import require_same_import
 from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.export import export_bundle
 from leansort.workflows.deploy.run_report import read_evidence, write_page
+from leansort.workflows.deploy.target_limits import LimitResult, check_limits
 from leansort.workflows.training.train import exportable, train_model
 
 ALONE, WHOLE = benches.ALONE, benches.WHOLE
@@ -52,6 +55,7 @@ class RunResult(TypedResult):
         parameters: weights of the network.
         bytes: of the bundle's file.
         latency_ms: percentiles (`p50`, `p90`, `p99`) of `model alone`, `decode alone` and `decode to label`.
+        limits: of the recipe's target, and whether each is met.
         warning: where other work disturbed the timing, else empty.
         bundle: the bundle's file.
         submission: the contest's submission file.
@@ -67,6 +71,7 @@ class RunResult(TypedResult):
     parameters: int
     bytes: int
     latency_ms: dict[str, dict[str, float]]
+    limits: tuple[LimitResult, ...] = ()
     warning: str
     bundle: Path
     submission: Path
@@ -81,6 +86,7 @@ class RunResult(TypedResult):
             "bundle": f"{self.bytes / 1e6:.2f} MB, {self.parameters:,} parameters: {self.bundle}",
             **({"contest score": f"{row.score:.4f} (time edition, {row.cost:.2f} s)"} if row else {}),
             "report": str(self.report),
+            **{f"target, {item.name}": str(item) for item in self.limits},
             **({"warning": self.warning} if self.warning else {}),
         }
 
@@ -110,17 +116,25 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
     split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
     pictures = [manifest.path(row) for row in manifest.split(split)]
     say("bench: timing the bundle")
-    timed = benches.bench([folder.bundle], pictures, benches.BenchSettings(**recipe.bench.model_dump()))
+    target = recipe.target
+    settings = benches.BenchSettings(**recipe.bench.model_dump(), threads=target.threads, engine=target.engine_spec)
+    timed = benches.bench([folder.bundle], pictures, settings)
     folder.bench.write(timed)
-    faults = _submit(folder, pictures)
+    faults = _submit(folder, pictures, engine_with_threads(bundle, target))
     scored = _score(recipe, manifest, split, folder).model_copy(update={"faults": tuple(faults)})
     folder.score.write(scored)
     page = write_page(read_evidence(folder, scored, timed, calibration), folder)
-    return _result(folder, bundle, scored, timed, page)
+    limits = check_limits(target.limits, scored.all.macro_f1.value, bundle, timed.measurements)
+    return _result(folder, bundle, scored, timed, page, limits)
 
 
 def _result(
-    folder: RunFolder, bundle: Bundle, scored: ScoreResult, timed: benches.BenchResult, page: Path
+    folder: RunFolder,
+    bundle: Bundle,
+    scored: ScoreResult,
+    timed: benches.BenchResult,
+    page: Path,
+    limits: tuple[LimitResult, ...],
 ) -> RunResult:
     part = scored.all
     return RunResult(
@@ -132,14 +146,15 @@ def _result(
             for measurement in timed.measurements
             if measurement.percentiles
         },
-        warning=timed.warning, bundle=folder.bundle, submission=folder.submission, report=page,
+        limits=limits, warning=timed.warning, bundle=folder.bundle, submission=folder.submission, report=page,
     )  # fmt: skip
 
 
 def _manifest(recipe: Recipe, folder: RunFolder, resume: bool) -> Manifest:
     out = folder.path
     if resume and folder.manifest.exists():
-        if folder.recipe.read(JsonObject, "resume") != recipe.to_json():
+        if recipe.to_json() != (kept := folder.recipe.read(JsonObject, "resume")):
+            validate_recipe(kept, f"in {out}")  # an older one may have keys that were renamed
             raise UserError(f"resume: {out} was started with another recipe; start a new run with --out")
         require_same_import(recipe.data, out)
         manifest = manifests.load(folder.manifest)
@@ -168,13 +183,18 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, folder: R
     return bundle, calibration
 
 
-def _submit(folder: RunFolder, pictures: list[Path]) -> list[str]:
+def _submit(folder: RunFolder, pictures: list[Path], engine: str) -> list[str]:
     """Run the submission as the contest does: a process of its own, start-up included in its time."""
     for path in (folder.submission, folder.predictions):
         path.unlink(missing_ok=True)  # an earlier one is no answer of this bundle
     write_names(folder.pictures, list(map(str, pictures)))
     command = [sys.executable, "-m", "leansort", "submit", str(folder.bundle), "-", "--out", str(folder.submission)]
-    command += ["--predictions", str(folder.predictions)]  # so that the page need not classify the split again
+    command += [
+        "--engine",
+        engine,
+        "--predictions",
+        str(folder.predictions),
+    ]  # so that the page need not classify the split again
     with folder.pictures.open("rb") as names:
         done = subprocess.run(command, stdin=names, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1) or not folder.submission.exists():  # 1: some pictures could not be read
@@ -214,5 +234,6 @@ def run_summary(result: RunResult) -> str:
         + printable(str(result.bundle)),
         f"contest score     {contest.score:.4f} (time edition, {contest.cost:.2f} s for {result.crops} crops)",
         f"report            {printable(str(result.report))}",
+        *(f"target            {item}" for item in result.limits),
     ]
     return "\n".join([*lines, *([f"warning: {result.warning}"] if result.warning else [])])

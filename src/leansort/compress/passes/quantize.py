@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from leansort.compress.passes_api import PassContext, PassOutcome
 from leansort.compress.quantization.calibration_outliers import select_typical
@@ -30,7 +30,7 @@ class Config(BaseModel):
             `openvino` gets OpenVINO's own format, quantized by NNCF.
         crops: train crops that calibrate.
         outliers: fraction of them that is left out: those on which a layer's output stands out most.
-        method: how `onnxruntime`'s ranges are found.
+        method: how ranges are found, of `onnxruntime`; NNCF has no choice of these.
         preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
         ignored_layers: names of graph nodes that stay in float.
         fraction: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
@@ -45,6 +45,13 @@ class Config(BaseModel):
     preset: Literal["mixed", "performance"] = "mixed"
     ignored_layers: tuple[str, ...] = ()
     fraction: float = Field(default=1.0, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _no_setting_of_the_other_engine(self) -> Config:
+        idle = "method" if self.engine == "openvino" else "preset"
+        if idle in self.model_fields_set:
+            raise ValueError(f"{idle} has no effect with engine {self.engine}; leave it out")
+        return self
 
 
 def weaker(config: Config, fraction: float) -> Config:
@@ -67,7 +74,7 @@ def apply(bundle: Bundle, config: Config, context: PassContext) -> PassOutcome:
     pixels = pixels[select_typical(bundle, pixels, config.outliers)]
     kept, notes = list(config.ignored_layers), dict[str, Any]()
     if config.fraction < 1.0:
-        result = sorted(quantization_sensitivity(bundle, pixels), key=lambda pair: -pair[1])
+        result = sorted(quantization_sensitivity(bundle, pixels, method=config.method), key=lambda pair: -pair[1])
         spared = round((1 - config.fraction) * len(nodes))
         kept += [name for name, _ in result if name not in kept][:spared]
         notes["sensitivity"] = dict(result)

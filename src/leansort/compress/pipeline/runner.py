@@ -72,7 +72,7 @@ def run_pipeline(
     """Do the steps; those that are finished in `out` are left alone.
 
     Args:
-        config: budgets and engine.
+        config: budgets.
         steps: the passes.
         model: what to begin with.
         context: tools for the passes; each step gets a folder and seeds of its own.
@@ -97,8 +97,8 @@ class _Line:
         self.key = atomic_io.digest(
             [
                 artifact_store.digest(model),
-                config.engine,
-                config.threads,
+                context.engine,
+                context.threads,
                 config.seconds,
                 context.seeds.value,
                 context.ground,
@@ -109,7 +109,7 @@ class _Line:
         self.bundle = artifact_store.bundle_for(model, folder, context.export)
         self.bundles = {"start": self.bundle}
         self.truth = np.asarray(context.val.labels, np.int64)
-        self.said = predict_classes(model, context.val, config.engine)
+        self.said = predict_classes(model, context.val, context.engine)
         first = self._verdict(model, Budget(1.0, 1.0, sure=False))
         self.records: list[StepRecord] = []
         self._add({"name": "start", "pass": "", "state": "start", "reason": "", "verdict": first.to_json()})
@@ -152,7 +152,7 @@ class _Line:
         return {"name": name, "pass": item.name, "settings": item.config.model_dump(mode="json"), **record}
 
     def _verdict(self, artifact: Artifact, budget: Budget) -> BudgetVerdict:
-        classes = predict_classes(artifact, self.context.val, self.config.engine)
+        classes = predict_classes(artifact, self.context.val, self.context.engine)
         return judge(self.truth, self.said, classes, self.bundle.meta.labels, budget)
 
     def _budget(self, step: Step) -> Budget:

@@ -128,16 +128,23 @@ def read_yaml(path: Path, what: str, example: str) -> dict[str, Any]:
     return tree
 
 
-def validation_faults(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
-    """One line for each fault that pydantic found: where, what was given, what is allowed."""
-    return [_fault(item, model, prefix) for item in error.errors()]
+def validation_faults(error: ValidationError, model: type[BaseModel], prefix: str = "", kind: str = "") -> list[str]:
+    """One line for each fault that pydantic found: where, what was given, what is allowed.
+
+    Args:
+        error: what pydantic raised.
+        model: that was validated.
+        prefix: put before each key.
+        kind: of file, in front of the keys of `renamed_keys`; empty for recipes.
+    """
+    return [_fault(item, model, prefix, kind) for item in error.errors()]
 
 
-def _fault(value: Any, model: type[BaseModel], prefix: str) -> str:
+def _fault(value: Any, model: type[BaseModel], prefix: str, kind: str) -> str:
     place = prefix + ".".join(str(part) for part in value["loc"])
     if value["type"] == "extra_forbidden":
         allowed = _fields_at(model, value["loc"][:-1])
-        if new := new_name(place):
+        if new := new_name(f"{kind}.{place}" if kind else place):
             return f"{place}: unknown key, it was renamed: write {new}"
         return f"{place}: unknown key{did_you_mean(str(value['loc'][-1]), allowed)}; allowed: {', '.join(allowed)}"
     if value["type"] == "missing":

@@ -16,7 +16,6 @@ from leansort.compress.compress_config import CompressConfig
 from leansort.compress.evaluation import engine_for
 from leansort.compress.passes_api import FinetuneFunction, PassContext, read_step
 from leansort.compress.pipeline import runner
-from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files import atomic_io
@@ -33,6 +32,7 @@ from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
 from leansort.report import compression_page
 from leansort.runtime import engine as engines
+from leansort.workflows.compression import recipe_match
 from leansort.workflows.data.import_data import data_for
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
 from leansort.workflows.training import export_check, network_finetuning
@@ -40,7 +40,6 @@ from leansort.workflows.training.network_finetuning import Finetuning
 from leansort.workflows.training.train import load_crops
 
 LEAST = 50  # timed calls of each bundle
-GRAPHS = ("onnx", "openvino")  # formats that passes leave behind
 
 
 def compress(
@@ -92,8 +91,9 @@ def compress(
         say(f"warning: {warning}")
     tree: dict[str, Any] = {
         "version": runner.VERSION, "title": recipe.title or recipe.name, "steps": done.records,
-        "latency": _latencies(recipe.compress, done.bundles), "layers": layers, "warning": warning,
-        "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}), "calibration": result.to_json(),
+        "latency": _latencies(recipe, done.bundles), "layers": layers, "warning": warning,
+        "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}) | _judge(recipe),
+        "calibration": result.to_json(),
     }  # fmt: skip
     atomic_io.write_json(out / "compress.json", tree)
     atomic_io.write_text(out / "compress.md", compression_page.text(tree) + "\n")
@@ -118,10 +118,6 @@ def read_steps(recipe: Recipe) -> runner.Steps:
         UserError: every fault of every step.
     """
     steps, faults = [], []
-    plugins.path_of("engines", recipe.compress.engine)
-    able = sorted({name for graph in GRAPHS for name in engines.engines_reading(graph)})
-    if recipe.compress.engine not in able:
-        raise UserError(f"compress.engine: {recipe.compress.engine} reads no graph; allowed: {', '.join(able)}")
     for number, tree in enumerate(recipe.compress.steps, 1):
         try:
             step, item = read_step(tree, f"compress.steps.{number}.")
@@ -133,7 +129,35 @@ def read_steps(recipe: Recipe) -> runner.Steps:
     if faults:
         raise UserError("; ".join(faults))
     runner.check_order(steps)
+    _require_readable(recipe, steps)
     return steps
+
+
+def _require_readable(recipe: Recipe, steps: runner.Steps) -> None:
+    """Refuse a target whose engine cannot run the graph that comes out, and an export format that passes overrule.
+
+    Raises:
+        UserError: naming what contradicts what.
+    """
+    if steps and recipe.export.format != "onnx":
+        raise UserError(
+            f"export.format: {recipe.export.format} has no effect, since the passes decide the format; "
+            "leave it out, or name the engine in the quantize step"
+        )
+    last = [item.config for _, item in steps if item.name == "quantize"]
+    graph_format = "openvino" if last and getattr(last[-1], "engine", "") == "openvino" else recipe.export.format
+    able = engines.engines_reading(graph_format)
+    if recipe.target.engine and recipe.target.engine not in able:
+        where = "which the passes leave" if steps else "which export.format asks for"
+        raise UserError(
+            f"target.engine: {recipe.target.engine} does not read the {graph_format} format, {where}; "
+            f"allowed: {', '.join(able)}"
+        )
+
+
+def _judge(recipe: Recipe) -> dict[str, Any]:
+    """What judged and timed the steps."""
+    return {"engine": recipe.target.engine_spec, "threads": recipe.target.threads}
 
 
 def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
@@ -142,20 +166,20 @@ def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
     Raises:
         EngineError: it crashed, hung or failed when it was tried.
     """
-    config = recipe.compress
-    if not engines.is_proven(config.engine):
+    engine = recipe.target.engine_spec
+    if engine and not engines.is_proven(engine):
         bundle = export_onnx(model, name=recipe.name)
-        engine_trial.require(bundle, engine_for(bundle, config.engine), threads=config.threads)
+        engine_trial.require(bundle, engine_for(bundle, engine), threads=recipe.target.threads)
 
 
 def _context(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path, out: Path) -> PassContext:
     val = load_crops(manifest, "val", model.preprocess, cache)
-    config = recipe.compress
     finetune: FinetuneFunction = Finetuning(recipe, manifest, cache, out / "start.safetensors")
     return PassContext(
         train=load_crops(manifest, "train", model.preprocess, cache), val=val, seeds=Seeds(recipe.seed), folder=out,
         finetune=finetune, export=partial(_exported, val.pixels, recipe.name),
-        time_bundles=partial(time_bundles, config), time_layers=partial(time_layers, config), say=say,
+        time_bundles=partial(time_bundles, recipe), time_layers=partial(time_layers, recipe), say=say,
+        engine=recipe.target.engine_spec, threads=recipe.target.threads,
         ground=atomic_io.digest([
             manifest.digest, recipe.augment.model_dump(mode="json"),
             recipe.train.model_dump(mode="json", exclude={"workers", "threads"}),
@@ -171,29 +195,26 @@ def _exported(pixels: Any, name: str, model: TrainedModel) -> Bundle:
     return bundle
 
 
-def time_bundles(config: CompressConfig, bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
+def time_bundles(recipe: Recipe, bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
     """Interleaved call times of bundles, one picture a call, while no search measures or trains here.
 
     All by one engine where one reads them all, so that a change of format is not taken for the pass's gain.
     """
-    chosen = [config.engine, *(engines.default_engine(bundle) for bundle in bundles.values())]
-    fair = next(
-        (item for item in chosen if all(item in engines.engines_reading(entry.format) for entry in bundles.values())),
-        "",
-    )
-    pairs = {name: (bundle, fair or engine_for(bundle, config.engine)) for name, bundle in bundles.items()}
-    engine_trial.find_faults(
-        list(pairs.values()), threads=config.threads, batches=engine_trial.SINGLES
-    )  # all by one child
-    return _alone({name: latency.call(*pair, threads=config.threads) for name, pair in pairs.items()}, config)
+    engine, threads = recipe.target.engine_spec, recipe.target.threads
+    chosen = [engine, *(engines.default_engine(bundle) for bundle in bundles.values())]
+    fair = next((item for item in chosen if all(engine_for(bundle, item) == item for bundle in bundles.values())), "")
+    pairs = {name: (bundle, fair or engine_for(bundle, engine)) for name, bundle in bundles.items()}
+    engine_trial.find_faults(list(pairs.values()), threads=threads, batches=engine_trial.SINGLES)  # all by one child
+    return _alone({name: latency.call(*pair, threads=threads) for name, pair in pairs.items()}, recipe.compress)
 
 
 def time_layers(
-    config: CompressConfig, chains: Mapping[str, Sequence[nn.Module]], shape: tuple[int, int, int]
+    recipe: Recipe, chains: Mapping[str, Sequence[nn.Module]], shape: tuple[int, int, int]
 ) -> dict[str, Seconds]:
     """Interleaved call times of chains of layers; shorter ones than of whole networks, for there are many."""
     bundles = {name: build_layer_bundle(list(chain), shape) for name, chain in chains.items()}  # type: ignore[arg-type]
-    return time_bundles(config.model_copy(update={"seconds": min(config.seconds, 0.3)}), bundles)
+    short = recipe.compress.model_copy(update={"seconds": min(recipe.compress.seconds, 0.3)})
+    return time_bundles(recipe.model_copy(update={"compress": short}), bundles)
 
 
 def _alone(calls: Mapping[str, Call], config: CompressConfig) -> dict[str, Seconds]:
@@ -201,26 +222,26 @@ def _alone(calls: Mapping[str, Call], config: CompressConfig) -> dict[str, Secon
         return latency.time_interleaved(calls, seconds=config.seconds, least=LEAST)
 
 
-def _latencies(config: CompressConfig, bundles: Mapping[str, Bundle]) -> list[dict[str, Any]]:
+def _latencies(recipe: Recipe, bundles: Mapping[str, Bundle]) -> list[dict[str, Any]]:
     """Every step's bundle on every installed engine that reads and bears it, all in turns."""
+    target, threads = recipe.target, recipe.target.threads
     pairs = [
-        (name, engine, bundle) for name, bundle in bundles.items()
+        (name, target.engine_spec if engine == target.engine else engine, bundle)
+        for name, bundle in bundles.items()
         for engine in engines.installed_engines(bundle.format)
-    ]  # fmt: skip
+    ]
     faults = engine_trial.find_faults(
-        [(bundle, engine) for _, engine, bundle in pairs], threads=config.threads, batches=engine_trial.SINGLES
+        [(bundle, engine) for _, engine, bundle in pairs], threads=threads, batches=engine_trial.SINGLES
     )
     for fault in filter(None, faults):
         say(f"not timed: {fault.partition(';')[0]}")
     pairs = [pair for pair, fault in zip(pairs, faults, strict=True) if not fault]
-    calls = {f"{name} {engine}": latency.call(bundle, engine, threads=config.threads) for name, engine, bundle in pairs}
-    times = _alone(calls, config)
+    calls = {f"{name} {engine}": latency.call(bundle, engine, threads=threads) for name, engine, bundle in pairs}
+    times = _alone(calls, recipe.compress)
     result = []
     for name, engine, bundle in pairs:
         title = f"{name} {engine}"
-        item = latency.summarize_latency(
-            title, times[title], bundle=bundle.digest, engine=engine, threads=config.threads
-        )
+        item = latency.summarize_latency(title, times[title], bundle=bundle.digest, engine=engine, threads=threads)
         result.append({"step": name, **item.model_dump(mode="json")})
     return result
 
@@ -229,8 +250,8 @@ def network_to_compress(recipe: Recipe, model: Path, *, explain: bool) -> Traine
     """The network to compress, once it is known that there is something to do.
 
     Raises:
-        UserError: a step is wrong, there is none and nothing to explain, or `model` is a bundle, which has no network
-            any more, or not there.
+        UserError: a step is wrong, there is none and nothing to explain, `model` is a bundle, which has no network
+            any more, or not there, or the recipe describes another network.
     """
     if not read_steps(recipe) and not explain:
         raise UserError("compress: the recipe has no compress.steps; name some, or ask for --explain alone")
@@ -239,6 +260,9 @@ def network_to_compress(recipe: Recipe, model: Path, *, explain: bool) -> Traine
             f"compress: {model} is a bundle; compression begins with a network: model.safetensors or a run folder"
         )
     try:
-        return trained_model.load(model)
+        network = trained_model.load(model)
     except LeansortError as error:
         raise UserError(f"compress: {error}") from None
+    if faults := recipe_match.mismatches(recipe, network):
+        raise UserError(f"compress: {model} is another network than the recipe's: {'; '.join(faults)}")
+    return network

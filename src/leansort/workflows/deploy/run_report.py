@@ -20,12 +20,15 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.run_folder import RunFolder
 from leansort.measure.accuracy.calibration import Calibration, expected_calibration_error
 from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
+from leansort.measure.engine_selection import engine_choice
 from leansort.measure.measurement import Measurement
+from leansort.recipe.target import Target, engine_with_threads
 from leansort.report.content import Figure, Mistake, Report, SplitCalibration
 from leansort.report.page import render
 from leansort.runtime import named_predictions
-from leansort.runtime.predictor import Classifier, Prediction
+from leansort.runtime.predictor import Prediction
 from leansort.workflows.deploy.bench import BenchResult
+from leansort.workflows.deploy.target_limits import LimitResult, check_limits
 
 MOST_MISTAKES = 18
 THUMBNAIL = Preprocess(size=144, fit="pad", fill=240)
@@ -33,12 +36,13 @@ Epoch = dict[str, int | float | None]  # a record of `metrics.jsonl`
 
 
 class TitledRecipe(BaseModel):
-    """A run's recipe, of which a page needs no more than its name and title; the rest is shown as it stands."""
+    """A run's recipe, of which a page needs its name, title and target; the rest is shown as it stands."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     name: str
     title: str = ""
+    target: Target = Target()
 
 
 @dataclass(frozen=True)
@@ -108,15 +112,15 @@ def read_evidence(
     bundle = bundles.load(folder.bundle)
     return RunEvidence(
         recipe=recipe, bundle=bundle, size_bytes=folder.bundle.stat().st_size, score=scored, truth=truth,
-        predictions=_predictions(folder, bundle, truth), bench=timed,
+        predictions=_predictions(folder, bundle, truth, recipe.target), bench=timed,
         calibration=calibration, history=folder.training.history.read(Epoch, "report"),
     )  # fmt: skip
 
 
-def _predictions(folder: RunFolder, bundle: Bundle, truth: GroundTruth) -> list[Prediction]:
+def _predictions(folder: RunFolder, bundle: Bundle, truth: GroundTruth, target: Target) -> list[Prediction]:
     """Those that the run kept when it classified the split; a run from before that is classified again."""
     if not folder.predictions.exists():
-        with Classifier.of(bundle) as classifier:
+        with engine_choice.classifier_of(bundle, engine_with_threads(bundle, target)) as classifier:
             return list(classifier.predict_many((truth.files[name] for name in truth.index), threads=2))
     kept = named_predictions.load(folder.predictions, bundle.meta.labels, "report")
     if missing := [name for name in truth.index if name not in kept]:
@@ -158,11 +162,17 @@ def _content(evidence: RunEvidence, mistakes: Sequence[Mistake]) -> Report:
         contest=scored.contest,
         calibration=evidence.calibration,
         on_split=_split_calibration(evidence),
+        limits=tuple(map(str, _limits(evidence))),
         notes=tuple(note for note in (evidence.bench.warning, *scored.faults) if note),
         provenance={
             "bundle": bundle.digest, **bundle.meta.provenance, "recipe": evidence.recipe.model_dump(mode="json"),
         },
     )  # fmt: skip
+
+
+def _limits(evidence: RunEvidence) -> tuple[LimitResult, ...]:
+    limits, f1 = evidence.recipe.target.limits, evidence.score.all.macro_f1.value
+    return check_limits(limits, f1, evidence.bundle, evidence.bench.measurements)
 
 
 def _summary(name: str, parameters: int, crops: int, split: str) -> str:

@@ -205,13 +205,16 @@ def _learned_from(recipe: Recipe) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if recipe.arch.pretrained is not None:
         names = recipe.arch.pretrained_key_map
-        values["begun_with"] = [_contents(str(recipe.arch.pretrained)), _contents(str(names)) if names else ""]
+        values["begun_with"] = [
+            content_digest(str(recipe.arch.pretrained)),
+            content_digest(str(names)) if names else "",
+        ]
     if recipe.distill.teachers:
-        values["teachers"] = [_contents(str(teacher)) for teacher in recipe.distill.teachers]
+        values["teachers"] = [content_digest(str(teacher)) for teacher in recipe.distill.teachers]
     return values
 
 
-def _contents(name: str) -> str:
+def content_digest(name: str) -> str:
     """Digest of a file, or of the network in a run folder; what is no file here is known by its name."""
     path = Path(name)
     path = path / "model.safetensors" if path.is_dir() else path

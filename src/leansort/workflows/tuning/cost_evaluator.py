@@ -16,6 +16,7 @@ from leansort.arch.build import build, macs, parameters
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import FinetuneConfig
+from leansort.compress.evaluation import engine_for
 from leansort.compress.passes_api import PassContext, Prepare
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError
@@ -31,7 +32,7 @@ from leansort.measure.timing import latency, timing_lock
 from leansort.measure.timing.latency import Seconds
 from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
-from leansort.runtime import engine as engines
+from leansort.recipe.target import Target
 from leansort.runtime.engine import Engine
 from leansort.runtime.predictor import Classifier
 from leansort.search.objectives import COUNTED, TIMED, Objectives
@@ -82,6 +83,7 @@ class CostEvaluator:
 
     Attributes:
         config: the search's.
+        target: of the recipe: what latencies are measured on.
         objectives: its objectives and limits.
         labels: the classes.
         pictures: encoded ones, for decode-to-label latencies.
@@ -90,6 +92,7 @@ class CostEvaluator:
     """
 
     config: SearchConfig
+    target: Target
     objectives: Objectives
     labels: LabelSet
     pictures: Sequence[bytes]
@@ -140,8 +143,8 @@ class CostEvaluator:
         beyond = any(over > 0 for over in self.objectives.violations(values).values())
         if not wanted or (beyond and not whole):
             return CandidateCosts(values)
-        engine = self.config.engine or engines.default_engine(bundle)
-        how = [engine, self.config.threads, self.config.seconds, wanted, dict(self.objectives.limits)]
+        engine = engine_for(bundle, self.target.engine_spec)
+        how = [engine, self.target.threads, self.config.seconds, wanted, dict(self.objectives.limits)]
         key = [what, bundle.format, how, self.data, host(), versions()]
         timed = _kept(key)
         if timed is None:
@@ -169,7 +172,7 @@ class CostEvaluator:
         return self._summed(times, bundle, engine, quiet)
 
     def _loaded(self, bundle: Bundle, engine: str) -> Engine:
-        return engine_trial.load(bundle, engine, threads=self.config.threads, batches=engine_trial.SINGLES)
+        return engine_trial.load(bundle, engine, threads=self.target.threads, batches=engine_trial.SINGLES)
 
     def _hopeless(self, times: Mapping[str, Seconds]) -> bool:
         """Whether the fastest of a few calls is far beyond a limit; hundreds of them would say no more."""
@@ -183,7 +186,7 @@ class CostEvaluator:
         values, measurements = dict[str, float](), list[Measurement]()
         for kind, taken in times.items():
             item = latency.summarize_latency(
-                kind, taken, bundle=bundle.digest, engine=engine, threads=self.config.threads
+                kind, taken, bundle=bundle.digest, engine=engine, threads=self.target.threads
             )
             measurements.append(item)
             values |= {f"{kind}_{name}_ms": item.percentiles[name] for name in ("p50", "p99")}
@@ -211,8 +214,8 @@ def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
     export = partial(export_to_format, graph_format="onnx")
     context = PassContext(
         train=crops, val=crops, seeds=Seeds(recipe.seed), folder=folder, finetune=_untrained, export=export,
-        time_bundles=partial(compressing.time_bundles, recipe.compress),
-        time_layers=partial(compressing.time_layers, recipe.compress), say=_silently,
+        time_bundles=partial(compressing.time_bundles, recipe),
+        time_layers=partial(compressing.time_layers, recipe), say=_silently,
     )  # fmt: skip
     artifact: TrainedModel | Bundle = model
     for _, step in compressing.read_steps(recipe):

@@ -90,6 +90,8 @@ def tune(
     """
     storages.quiet()
     _require_known_keys(config, recipe)
+    limits = {**recipe.target.limits, **config.constraints}  # kept with the study
+    config = config.model_copy(update={"constraints": limits})
     atomic_io.new_folder(where.out, "tune", reuse=resume)
     with storages.closing(storages.open_storage(where.storage)) as storage:
         rows = data_for(recipe, where.out, manifest, resume=True)
@@ -104,7 +106,9 @@ def _require_known_keys(config: SearchConfig, recipe: Recipe) -> None:
     base = recipe.to_json()
     for tree in spaces.covers(space_parser.parse_space(config.space)):
         try:
-            validated_recipe(merge_parameters(base, tree), "from the space")
+            drawn = validated_recipe(merge_parameters(base, tree), "from the space")
+            if drawn.target != recipe.target:
+                raise UserError("space: target: unknown key of a space; all candidates are for the recipe's target")
         except UserError as error:
             if "unknown key" in str(error):
                 raise
@@ -147,8 +151,14 @@ def _work(
     objectives = config.wanted(recipe.contest)
     study = Study(storage, config, objectives, patience=PATIENCE_S if patience is None else patience)
     coster = CostEvaluator(
-        config, objectives, rows.labels, encoded_val_images(rows, recipe.seed), rows.digest, out / "dry-run"
-    )
+        config,
+        recipe.target,
+        objectives,
+        rows.labels,
+        encoded_val_images(rows, recipe.seed),
+        rows.digest,
+        out / "dry-run",
+    )  # fmt: skip
     candidates = TrialEvaluator(study, coster, recipe.to_json(), rows, out)
     until = time.monotonic() + 60 * config.minutes if config.minutes else None
     lines = []

@@ -132,7 +132,7 @@ class TrialEvaluator:
     def _scored(self, artifact: Artifact, recipe: Recipe) -> tuple[float, tuple[float, float]]:
         """Macro-F1 on val and its interval."""
         val = load_crops(self.manifest, "val", recipe.preprocess, self.out / "cache")
-        classes = predict_classes(artifact, val, self.coster.config.engine)
+        classes = predict_classes(artifact, val, self.coster.target.engine_spec)
         result = macro_f1_interval(np.asarray(val.labels), classes, len(self.manifest.labels))
         return result.value, (result.low, result.high)
 

@@ -61,7 +61,7 @@ def validate_seeds(
         ground: where the runs are.
         recipe: the winner's.
         runs: of `repeat.json`.
-        config: the search's, for engine and timing.
+        config: the search's, for timing.
         objectives: its objectives and limits.
 
     Raises:
@@ -69,14 +69,14 @@ def validate_seeds(
     """
     shown = encoded_val_images(ground.manifest, recipe.seed)
     coster = CostEvaluator(
-        config, objectives, ground.manifest.labels, shown, ground.manifest.digest, ground.out / "dry-run"
+        config, recipe.target, objectives, ground.manifest.labels, shown, ground.manifest.digest, ground.out / "dry-run"
     )
     val = load_crops(ground.manifest, "val", recipe.preprocess, ground.cache)
     truth, result = np.asarray(val.labels), []
     for run in runs:
         path = _bundle(ground, with_seed(recipe, run["seed"]), ground.out / run["name"])
         bundle = bundles.load(path)
-        classes = predict_classes(bundle, val, config.engine)
+        classes = predict_classes(bundle, val, recipe.target.engine_spec)
         costs = coster.of_bundle(bundle, recipe)
         result.append(SeedResult(
             run["name"], str(path), run["val_macro_f1"], macro_f1_present(truth, classes, len(ground.manifest.labels)),
@@ -92,7 +92,14 @@ def _bundle(ground: RunGroup, recipe: Recipe, folder: Path) -> Path:
         compress(recipe, model, ground.manifest, folder / "compress", cache=ground.cache)
         return folder / "compress" / "model.leansort"
     path = folder / "model.leansort"
-    export_bundle(model, ground.manifest, path, name=recipe.name, graph_format=recipe.export.format)
+    export_bundle(
+        model,
+        ground.manifest,
+        path,
+        name=recipe.name,
+        graph_format=recipe.export.format,
+        target_error=recipe.export.target_error,
+    )
     return path
 
 

@@ -1,0 +1,48 @@
+"""Whether a recipe describes the network that it is given: compression reads neither `arch` nor `preprocess` of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pydantic import BaseModel
+
+from leansort.arch.timm_models import networks
+from leansort.arch.trained_model import TrainedModel
+from leansort.recipe.schema import Recipe
+from leansort.workflows.arch import spec_for
+from leansort.workflows.training.train import content_digest
+
+
+def mismatches(recipe: Recipe, model: TrainedModel) -> list[str]:
+    """Name what a recipe sets otherwise than a network has it; keys that it leaves out are not compared.
+
+    Args:
+        recipe: of a compression.
+        model: the network that is to be compressed; edits by earlier passes count for nothing.
+
+    Returns:
+        A line for each key that would have no effect.
+
+    Raises:
+        UserError: there is no such network as the recipe describes.
+    """
+    faults = []
+    asked = networks.set_input_size(spec_for(classes=len(model.labels), **recipe.arch.spec()), model.preprocess.size)
+    named = [name for name in recipe.arch.spec() if name in recipe.arch.model_fields_set]
+    faults += _differences("arch", asked, model.spec, named)
+    faults += _differences("preprocess", recipe.preprocess, model.preprocess, recipe.preprocess.model_fields_set)
+    teachers = [content_digest(str(teacher)) for teacher in recipe.distill.teachers]
+    if teachers and teachers != model.provenance.get("teachers"):
+        faults.append(
+            "distill.teachers: it was not trained by these, and compression does not read them; "
+            "name teachers in the steps"
+        )
+    return faults
+
+
+def _differences(section: str, asked: BaseModel, given: BaseModel, names: Collection[str]) -> list[str]:
+    return [
+        f"{section}.{name}: got {getattr(asked, name)}, the network has {getattr(given, name)}"
+        for name in sorted(names)
+        if getattr(asked, name) != getattr(given, name)
+    ]
