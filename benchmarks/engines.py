@@ -32,7 +32,7 @@ from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch
 from leansort.report import markdown
 from leansort.runtime import engine as engines
-from leansort.runtime.engine import Engine
+from leansort.runtime.engine import LoadedGraph
 from leansort.workflows.data.import_data import import_data
 from leansort.workflows.training.train import load_crops
 
@@ -102,7 +102,7 @@ def rows_of(name: str, folder: Path) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def f1_of(engine: Engine, val: Crops) -> float:
+def f1_of(engine: LoadedGraph, val: Crops) -> float:
     text = engines.compute_logits(engine, np.asarray(val.pixels)).argmax(1)
     return macro_f1(np.asarray(val.labels, np.int64), text, int(max(val.labels)) + 1)
 

@@ -24,9 +24,9 @@ from tests.conftest import Cli
 # ONNX Runtime, but for what FAULT says: where (load, the batch of so many, the call of that number), and what then.
 PLUGIN = """
 import ctypes, itertools, os, signal, time
-from leansort.runtime.engines import onnxruntime
+from leansort.runtime.engine import Engine
+from leansort.runtime.engines.onnxruntime import OnnxRuntimeEngine
 
-REQUIRES, FORMATS, Config = "onnxruntime", ("onnx",), onnxruntime.Config
 WHERE, NUMBER, WHAT = (os.environ.get("FAULT", "never 0 none")).split()
 CALLS = itertools.count(1)
 
@@ -44,7 +44,9 @@ def fault():
     if WHAT == "exit":
         os._exit(3)
 
-class Engine:
+class FaultyEngine(Engine):
+    Config, requires, formats = OnnxRuntimeEngine.Config, "onnxruntime", ("onnx",)
+
     def __init__(self, inner):
         self.inner = inner
 
@@ -53,12 +55,13 @@ class Engine:
             fault()
         return self.inner.run(x_bhwc)
 
-def load(bundle, config):
-    with open(os.environ["TRACE"], "a") as file:
-        file.write("load\\n")
-    if WHERE == "load":
-        fault()
-    return Engine(onnxruntime.load(bundle, config))
+    @classmethod
+    def load(cls, bundle, config):
+        with open(os.environ["TRACE"], "a") as file:
+            file.write("load\\n")
+        if WHERE == "load":
+            fault()
+        return cls(OnnxRuntimeEngine.load(bundle, config))
 """
 
 

@@ -1,13 +1,14 @@
 """Whether an engine runs a bundle without taking the process down with it: tried in a child process, once.
 
 A fault in an engine's native code ends the process that it happens in, without a word and with all its work. So an
-engine that nothing else here depends on (`PROVEN` in its file says which it is) loads a bundle and runs a few batches
+engine that nothing else here depends on (`proven` in its class says which it is) loads a bundle and runs a few batches
 elsewhere first; how that went is remembered for this bundle, engine, version and machine.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import json
 import os
 import signal
@@ -19,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import EngineError
 from leansort.core.files import atomic_io
@@ -167,8 +167,8 @@ def _is_repeatable(fault: str, steps: Sequence[dict[str, Any]], done: subprocess
 
 def _key(bundle: Bundle, engine: str, how: _TrialSettings) -> Any:
     name = engines.parse_engine(engine)[0]
-    path = plugins.path_of("engines", name)
-    library, version = plugins.load_module("engines", name).REQUIRES, ""
+    kind = engines.engine_class(name)
+    library, version = kind.requires, ""
     with suppress(importlib.metadata.PackageNotFoundError):
         version = importlib.metadata.version(library)
     return [
@@ -176,7 +176,7 @@ def _key(bundle: Bundle, engine: str, how: _TrialSettings) -> Any:
         engine,
         how.threads,
         how.batches,
-        atomic_io.sha256(Path(path).read_bytes()),
+        atomic_io.sha256(Path(inspect.getfile(kind)).read_bytes()),
         version,
         host(),
         versions(),

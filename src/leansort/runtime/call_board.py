@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from leansort.core.errors import LeansortError
-from leansort.runtime.engine import Engine, Logits, Pixels
+from leansort.runtime.engine import LoadedGraph, Logits, Pixels
 from leansort.runtime.engine_trial_child import describe_exception
 
 # Since when, pictures of the call, calls done, lines done, of how many bytes, name.
@@ -81,7 +81,7 @@ class CallBoard:
 class WatchedEngine:
     """An engine whose calls stand on a board."""
 
-    def __init__(self, engine: Engine, board: CallBoard) -> None:
+    def __init__(self, engine: LoadedGraph, board: CallBoard) -> None:
         self._engine, self._board = engine, board
 
     def run(self, x_bhwc: Pixels) -> Logits:

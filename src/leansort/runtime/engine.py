@@ -1,22 +1,20 @@
-"""What runs a graph. An engine is one file in `engines/`, here or beside the networks of torch, found by its name.
+"""What runs a graph. An engine is a class derived from `Engine`, found by the name of its file or entry point.
 
-The file states `REQUIRES`, the library that it imports when it loads a graph and not before, and `FORMATS`, the
-bundle formats that it reads; it has `Config`, a pydantic model, and `load(bundle, config) -> Engine`. It may have
-`profile(bundle, config, x_bhwc, runs) -> list[LayerTime]`, where its library can tell what each layer takes. It may
-have `PROVEN = True`, where leansort itself rests on its library: then nothing is tried in a child process beforehand.
+Files of engines lie in `engines/`, here or, where they need torch, beside the networks (`arch/engines`).
 """
 
 from __future__ import annotations
 
 import importlib.util
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Generic, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeVar
 
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
@@ -25,6 +23,7 @@ from leansort.core.text.escaping import printable
 
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
+ConfigT = TypeVar("ConfigT", bound=BaseModel, default=Any)
 DEFAULTS = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}  # by bundle format
 
 
@@ -45,8 +44,8 @@ class LayerTime:
     macs: int = 0
 
 
-class Engine(Protocol):
-    """A loaded graph.
+class LoadedGraph(Protocol):
+    """What maps pixels to logits: an engine, or what stands around one.
 
     Guarantees: `run` may be called from several threads at once; it neither keeps nor changes its input; equal
     input gives equal output; the result belongs to the caller.
@@ -62,6 +61,48 @@ class Engine(Protocol):
         ...
 
 
+class Engine(ABC, Generic[ConfigT]):
+    """A loaded graph; its class says what the library behind it is and reads.
+
+    It gives the guarantees of `LoadedGraph`. The file of an engine imports its library in `load` and `profile` and not
+    before: engines are listed, and others are used, where it is not installed.
+
+    Attributes:
+        Config: the settings, a pydantic model; `threads` among them where the library can be told.
+        requires: the module of the library.
+        formats: of the bundles that it reads: `onnx`, `openvino`, `torch`.
+        proven: whether leansort itself rests on the library; then nothing is tried in a child process beforehand.
+    """
+
+    Config: ClassVar[type[BaseModel]]
+    requires: ClassVar[str]
+    formats: ClassVar[tuple[str, ...]]
+    proven: ClassVar[bool] = False
+
+    @classmethod
+    @abstractmethod
+    def load(cls, bundle: Bundle, config: ConfigT) -> Engine[ConfigT]:
+        """Load a bundle's graph.
+
+        Args:
+            bundle: a verified bundle of one of `formats`.
+            config: a `Config`.
+
+        Raises:
+            MissingExtraError: the library is not installed.
+            IntegrityError: the graph is damaged, or this version of the library cannot run it.
+        """
+
+    @classmethod
+    def profile(cls, bundle: Bundle, config: ConfigT, x_bhwc: Pixels, runs: int) -> list[LayerTime]:
+        """Time each layer, where the library can tell; see `profile_layers`."""
+        return []
+
+    @abstractmethod
+    def run(self, x_bhwc: Pixels) -> Logits:
+        """Map pixels to logits; see `LoadedGraph`."""
+
+
 def load_engine(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
     """Load a bundle into an engine.
 
@@ -74,8 +115,8 @@ def load_engine(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
         UserError: no such engine, it has no such setting, it does not read this format, or its library is missing.
         IntegrityError: the graph cannot be loaded.
     """
-    module, settings = _module(bundle, engine, config)
-    return cast(Engine, module.load(bundle, settings))
+    kind, settings = _configured(bundle, engine, config)
+    return kind.load(bundle, settings)
 
 
 def profile_layers(
@@ -97,26 +138,34 @@ def profile_layers(
         UserError: as `load` does.
         IntegrityError: the graph cannot be loaded.
     """
-    module, settings = _module(bundle, engine, config)
-    if not hasattr(module, "profile"):
-        return []
-    return cast(list[LayerTime], module.profile(bundle, settings, x_bhwc, runs))
+    kind, settings = _configured(bundle, engine, config)
+    return kind.profile(bundle, settings, x_bhwc, runs)
 
 
-def _module(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[ModuleType, Any]:
+def engine_class(name: str) -> type[Engine]:
+    """Find an engine by its name alone; its library is not loaded.
+
+    Raises:
+        UserError: there is no such engine, or its file is wrong.
+    """
+    return plugins.load("engines", name, Engine)
+
+
+def _configured(bundle: Bundle, engine: str, config: dict[str, Any]) -> tuple[type[Engine], BaseModel]:
+    """The class of an engine that reads a bundle, with its checked settings."""
     engine, given = parse_engine(engine or default_engine(bundle))
     config = config | given  # what stands behind the name was said on purpose
-    module = plugins.load_module("engines", engine)
-    unknown = sorted(set(config) - set(module.Config.model_fields))
+    kind = engine_class(engine)
+    unknown = sorted(set(config) - set(kind.Config.model_fields))
     if unknown:
-        raise UserError(f"engine {engine}: no setting {unknown[0]!r}; it has {sorted(module.Config.model_fields)}")
-    if bundle.format not in module.FORMATS:
+        raise UserError(f"engine {engine}: no setting {unknown[0]!r}; it has {sorted(kind.Config.model_fields)}")
+    if bundle.format not in kind.formats:
         raise UserError(
-            f"engine {engine}: reads {', '.join(module.FORMATS)} bundles, this one is {bundle.format}; "
+            f"engine {engine}: reads {', '.join(kind.formats)} bundles, this one is {bundle.format}; "
             f"engines for it: {', '.join(engines_reading(bundle.format))}"
         )
     try:
-        return module, module.Config(**config)
+        return kind, kind.Config(**config)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
@@ -191,7 +240,7 @@ def is_proven(engine: str) -> bool:
     Raises:
         UserError: no such engine.
     """
-    return bool(getattr(plugins.load_module("engines", parse_engine(engine)[0]), "PROVEN", False))
+    return engine_class(parse_engine(engine)[0]).proven
 
 
 def can_run(bundle: Bundle, engine: str) -> bool:
@@ -201,11 +250,11 @@ def can_run(bundle: Bundle, engine: str) -> bool:
         UserError: no such engine.
     """
     name = parse_engine(engine)[0]
-    plugins.path_of("engines", name)
+    plugins.find("engines", name)
     return name in installed_engines(bundle.format)
 
 
-def compute_logits(engine: Engine, pixels: Pixels, batch: int = 64) -> Logits:
+def compute_logits(engine: LoadedGraph, pixels: Pixels, batch: int = 64) -> Logits:
     """Logits (n, classes) of pixels (n, size, size, 3), in batches."""
     parts = (np.ascontiguousarray(pixels[start : start + batch]) for start in range(0, len(pixels), batch))
     return np.concatenate([engine.run(part) for part in parts])
@@ -218,14 +267,14 @@ def default_engine(bundle: Bundle) -> str:
 
 def engines_reading(graph_format: str) -> list[str]:
     """The engines that read a bundle format, whether or not their libraries are installed."""
-    return [
-        name
-        for name in sorted(plugins.list_plugins("engines"))
-        if graph_format in plugins.load_module("engines", name).FORMATS
-    ]
+    return [name for name, kind in plugins.load_all("engines", Engine).items() if graph_format in kind.formats]
 
 
 def installed_engines(graph_format: str = "") -> list[str]:
     """The engines whose libraries are installed; those that read a bundle format where one is given."""
-    names = engines_reading(graph_format) if graph_format else sorted(plugins.list_plugins("engines"))
-    return [name for name in names if importlib.util.find_spec(plugins.load_module("engines", name).REQUIRES)]
+    kinds = plugins.load_all("engines", Engine)
+    return [
+        name
+        for name, kind in kinds.items()
+        if (not graph_format or graph_format in kind.formats) and importlib.util.find_spec(kind.requires)
+    ]

@@ -27,7 +27,7 @@ from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
 from leansort.runtime.autobatch import BatchPlan, candidate_plans, run_at_fastest
-from leansort.runtime.engine import Engine, require_logits
+from leansort.runtime.engine import LoadedGraph, require_logits
 
 Picture = bytes | Path | str | Image
 Floats = npt.NDArray[np.float32]
@@ -56,7 +56,7 @@ class Prediction:
 class Classifier:
     """A loaded bundle. Safe to use from several threads at once; loading is the only slow part."""
 
-    def __init__(self, bundle: Bundle, engine: Engine, engine_name: str = "") -> None:
+    def __init__(self, bundle: Bundle, engine: LoadedGraph, engine_name: str = "") -> None:
         self.bundle = bundle
         self.engine = engine
         self.engine_name = engine_name

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from typing_extensions import override
-
 from leansort.core.process.console import say, shows_bars
 from leansort.train.callbacks import EpochRecord, TrainingCallback, TrainingStep
 
@@ -52,7 +50,6 @@ class ProgressDisplay(TrainingCallback):
         else:
             say(line)
 
-    @override
     def close(self, *, failed: bool) -> None:
         """Take the bar away."""
         if self._bar:

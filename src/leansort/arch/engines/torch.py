@@ -12,17 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError
-from leansort.runtime.engine import engine_failure, require_pixels
+from leansort.runtime.engine import Engine, engine_failure, require_pixels
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-REQUIRES = "torch"
-FORMATS = ("torch",)
-PROVEN = True
 
-
-class Config(BaseModel):
+class TorchConfig(BaseModel):
     """Settings of this engine.
 
     Attributes:
@@ -35,7 +31,7 @@ class Config(BaseModel):
     threads: int = Field(default=1, ge=1, le=256)
 
 
-class TorchEngine:
+class TorchEngine(Engine[TorchConfig]):
     """A network in evaluation mode; thread-safe, for nothing in it changes.
 
     Args:
@@ -44,8 +40,23 @@ class TorchEngine:
         threads: of each call.
     """
 
+    Config = TorchConfig
+    requires = "torch"
+    formats = ("torch",)
+    proven = True
+
     def __init__(self, network: Callable[[Tensor], Tensor], size: int, threads: int) -> None:
         self._network, self._shape, self._threads = network, (size, size, 3), threads
+
+    @classmethod
+    def load(cls, bundle: Bundle, config: TorchConfig) -> TorchEngine:
+        """Build a bundle's network.
+
+        Raises:
+            MissingExtraError: PyTorch is not installed.
+            IntegrityError: the network is damaged.
+        """
+        return cls(build_inference_module(bundle), bundle.meta.preprocess.size, config.threads)
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
@@ -59,16 +70,6 @@ class TorchEngine:
             except Exception as error:  # of its operators, and of whatever a network's own code raises
                 raise engine_failure(error, "PyTorch") from None
         return logits
-
-
-def load(bundle: Bundle, config: Config) -> TorchEngine:
-    """Build a bundle's network.
-
-    Raises:
-        MissingExtraError: PyTorch is not installed.
-        IntegrityError: the network is damaged.
-    """
-    return TorchEngine(build_inference_module(bundle), bundle.meta.preprocess.size, config.threads)
 
 
 def build_inference_module(bundle: Bundle) -> nn.Module:

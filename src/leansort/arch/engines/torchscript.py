@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import warnings
 
-from leansort.arch.engines.torch import FORMATS, REQUIRES, Config, TorchEngine, build_inference_module
+from leansort.arch.engines.torch import TorchConfig, TorchEngine, build_inference_module
 from leansort.core.bundle import Bundle
 
-__all__ = ["FORMATS", "PROVEN", "REQUIRES", "Config", "load"]
-PROVEN = True
 
+class TorchScriptEngine(TorchEngine):
+    """A frozen script; thread-safe, for nothing in it changes."""
 
-def load(bundle: Bundle, config: Config) -> TorchEngine:
-    """Build, trace and freeze a bundle's network.
+    @classmethod
+    def load(cls, bundle: Bundle, config: TorchConfig) -> TorchScriptEngine:
+        """Build, trace and freeze a bundle's network.
 
-    Raises:
-        MissingExtraError: PyTorch is not installed.
-        IntegrityError: the network is damaged.
-    """
-    network = build_inference_module(bundle)
-    import torch
+        Raises:
+            MissingExtraError: PyTorch is not installed.
+            IntegrityError: the network is damaged.
+        """
+        network = build_inference_module(bundle)
+        import torch
 
-    size = bundle.meta.preprocess.size
-    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
-    with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of TorchScript's end, which this version of PyTorch announces
-        traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-        script = torch.jit.freeze(traced)
-    return TorchEngine(script, size, config.threads)
+        size = bundle.meta.preprocess.size
+        example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of TorchScript's end, which this version of PyTorch announces
+            traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
+            script = torch.jit.freeze(traced)
+        return cls(script, size, config.threads)

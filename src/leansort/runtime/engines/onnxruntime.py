@@ -9,21 +9,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.files import atomic_io
-from leansort.runtime.engine import LayerTime, engine_failure, input_shape, require_pixels
+from leansort.runtime.engine import Engine, LayerTime, engine_failure, input_shape, require_pixels
 
-REQUIRES = "onnxruntime"
-FORMATS = ("onnx",)
-PROVEN = True
 WARMUP = 5
 _KERNEL = "_kernel_time"
 
 
-class Config(BaseModel):
+class OnnxRuntimeConfig(BaseModel):
     """Settings of this engine.
 
     Attributes:
@@ -35,14 +31,52 @@ class Config(BaseModel):
     threads: int = Field(default=1, ge=1, le=256)
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
     """A graph in an ONNX Runtime session; thread-safe, as sessions are."""
+
+    Config = OnnxRuntimeConfig
+    requires = "onnxruntime"
+    formats = ("onnx",)
+    proven = True
 
     def __init__(self, session: Any) -> None:
         self._session = session
         given = session.get_inputs()
         self._shape = input_shape([(item.type, item.shape) for item in given])
         self._input: str = given[0].name
+
+    @classmethod
+    def load(cls, bundle: Bundle, config: OnnxRuntimeConfig) -> OnnxRuntimeEngine:
+        """Start a session for a bundle's graph.
+
+        Raises:
+            IntegrityError: the graph is damaged, or this version of ONNX Runtime cannot run it.
+        """
+        return cls(_session(bundle, _options(config)))
+
+    @classmethod
+    def profile(
+        cls, bundle: Bundle, config: OnnxRuntimeConfig, x_bhwc: npt.NDArray[np.uint8], runs: int
+    ) -> list[LayerTime]:
+        """What each node takes, by ONNX Runtime's own profiler.
+
+        Raises:
+            IntegrityError: as `load` does.
+        """
+        with atomic_io.scratch() as folder:
+            options = _options(config)
+            options.enable_profiling = True
+            options.profile_file_prefix = str(folder / "profile")
+            session = _session(bundle, options)
+            name = session.get_inputs()[0].name
+            for _ in range(WARMUP + runs):
+                session.run(None, {name: x_bhwc})
+            events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        values: dict[str, list[dict[str, Any]]] = {}
+        for event in events:
+            if event.get("cat") == "Node" and event["name"].endswith(_KERNEL):
+                values.setdefault(event["name"].removesuffix(_KERNEL), []).append(event)
+        return [_layer(name, calls[WARMUP:]) for name, calls in values.items()]
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
@@ -52,37 +86,6 @@ class OnnxRuntimeEngine:
         except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
             raise engine_failure(error, "ONNX Runtime") from None
         return logits
-
-
-def load(bundle: Bundle, config: Config) -> OnnxRuntimeEngine:
-    """Start a session for a bundle's graph.
-
-    Raises:
-        IntegrityError: the graph is damaged, or this version of ONNX Runtime cannot run it.
-    """
-    return OnnxRuntimeEngine(_session(bundle, _options(config)))
-
-
-def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs: int) -> list[LayerTime]:
-    """What each node takes, by ONNX Runtime's own profiler.
-
-    Raises:
-        IntegrityError: as `load` does.
-    """
-    with atomic_io.scratch() as folder:
-        options = _options(config)
-        options.enable_profiling = True
-        options.profile_file_prefix = str(folder / "profile")
-        session = _session(bundle, options)
-        name = session.get_inputs()[0].name
-        for _ in range(WARMUP + runs):
-            session.run(None, {name: x_bhwc})
-        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    values: dict[str, list[dict[str, Any]]] = {}
-    for event in events:
-        if event.get("cat") == "Node" and event["name"].endswith(_KERNEL):
-            values.setdefault(event["name"].removesuffix(_KERNEL), []).append(event)
-    return [_layer(name, calls[WARMUP:]) for name, calls in values.items()]
 
 
 def _layer(name: str, calls: list[dict[str, Any]]) -> LayerTime:
@@ -105,7 +108,9 @@ def _macs(kind: str, given: list[list[int]], out: list[list[int]]) -> int:
     return math.prod(out[0]) * given[0][-1] if "MatMul" in kind or "Gemm" in kind else 0
 
 
-def _options(config: Config) -> Any:
+def _options(config: OnnxRuntimeConfig) -> Any:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = config.threads
     options.inter_op_num_threads = 1
@@ -117,6 +122,8 @@ def _options(config: Config) -> Any:
 
 
 def _session(bundle: Bundle, options: Any) -> Any:
+    import onnxruntime
+
     try:
         return onnxruntime.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base of their own

@@ -32,14 +32,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.bundle import Bundle
 from leansort.runtime import openvino_library, openvino_sizes
-from leansort.runtime.engine import LayerTime, engine_failure, input_shape, require_pixels
+from leansort.runtime.engine import Engine, LayerTime, engine_failure, input_shape, require_pixels
 
-REQUIRES = "openvino"
-FORMATS = ("openvino", "onnx")
 WARMUP = 5
 
 
-class Config(BaseModel):
+class OpenVinoConfig(BaseModel):
     """Settings of this engine.
 
     Attributes:
@@ -80,7 +78,7 @@ class _Lane:
         return cast("npt.NDArray[np.float32]", self._request.get_output_tensor().data.copy())
 
 
-class OpenVinoEngine:
+class OpenVinoEngine(Engine[OpenVinoConfig]):
     """A graph in lanes: a call takes an idle lane, or opens one, and no two calls ever share one.
 
     Args:
@@ -93,6 +91,10 @@ class OpenVinoEngine:
         IntegrityError: this version of OpenVINO cannot compile it.
     """
 
+    Config = OpenVinoConfig
+    requires = "openvino"
+    formats = ("openvino", "onnx")
+
     def __init__(self, core: Any, model: Any, properties: dict[str, Any], require_few: Callable[[Any], int]) -> None:
         self._core, self._properties, self._model = core, properties, model
         self._shape = input_shape(
@@ -102,6 +104,38 @@ class OpenVinoEngine:
         self._idle: defaultdict[int, deque[_Lane]] = defaultdict(deque)  # by pictures of a call
         self.numbers = require_few(self._fixed(1))
         self._idle[1].append(self._lane(1))
+
+    @classmethod
+    def load(cls, bundle: Bundle, config: OpenVinoConfig) -> OpenVinoEngine:
+        """Read and compile a bundle's graph.
+
+        Raises:
+            MissingExtraError: OpenVINO is not installed.
+            IntegrityError: the graph is damaged, or this version of OpenVINO cannot run it.
+        """
+        core, model = _read(bundle)
+        return cls(core, model, config.properties(), partial(_require_few, bundle))
+
+    @classmethod
+    def profile(
+        cls, bundle: Bundle, config: OpenVinoConfig, x_bhwc: npt.NDArray[np.uint8], runs: int
+    ) -> list[LayerTime]:
+        """What each node takes, by OpenVINO's own counters.
+
+        Raises:
+            MissingExtraError: OpenVINO is not installed.
+            IntegrityError: as `load` does.
+        """
+        core, model = _read(bundle)
+        model.reshape(list(x_bhwc.shape))
+        request = core.compile_model(model, "CPU", config.properties() | {"PERF_COUNT": True}).create_infer_request()
+        spent: dict[tuple[str, str], float] = {}
+        for number in range(WARMUP + runs):
+            request.infer([x_bhwc])
+            for item in request.profiling_info if number >= WARMUP else []:
+                key = item.node_name, f"{item.node_type} {item.exec_type}"
+                spent[key] = spent.get(key, 0.0) + item.real_time.total_seconds()
+        return [LayerTime(name, kind, 1e3 * taken / runs) for (name, kind), taken in spent.items() if taken]
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
@@ -155,40 +189,10 @@ def parts(count: int) -> list[int]:
     return numbers or [0]
 
 
-def load(bundle: Bundle, config: Config) -> OpenVinoEngine:
-    """Read and compile a bundle's graph.
-
-    Raises:
-        MissingExtraError: OpenVINO is not installed.
-        IntegrityError: the graph is damaged, or this version of OpenVINO cannot run it.
-    """
-    core, model = _read(bundle)
-    return OpenVinoEngine(core, model, config.properties(), partial(_require_few, bundle))
-
-
 def _require_few(bundle: Bundle, single: Any) -> int:
     if bundle.format != "openvino":  # the shapes of ONNX graphs were told when the bundle was opened
         return bundle.numbers
     return openvino_sizes.require(single, len(bundle.meta.labels), sum(map(len, bundle.files.values())))
-
-
-def profile(bundle: Bundle, config: Config, x_bhwc: npt.NDArray[np.uint8], runs: int) -> list[LayerTime]:
-    """What each node takes, by OpenVINO's own counters.
-
-    Raises:
-        MissingExtraError: OpenVINO is not installed.
-        IntegrityError: as `load` does.
-    """
-    core, model = _read(bundle)
-    model.reshape(list(x_bhwc.shape))
-    request = core.compile_model(model, "CPU", config.properties() | {"PERF_COUNT": True}).create_infer_request()
-    spent: dict[tuple[str, str], float] = {}
-    for number in range(WARMUP + runs):
-        request.infer([x_bhwc])
-        for item in request.profiling_info if number >= WARMUP else []:
-            key = item.node_name, f"{item.node_type} {item.exec_type}"
-            spent[key] = spent.get(key, 0.0) + item.real_time.total_seconds()
-    return [LayerTime(name, kind, 1e3 * taken / runs) for (name, kind), taken in spent.items() if taken]
 
 
 def _read(bundle: Bundle) -> tuple[Any, Any]:

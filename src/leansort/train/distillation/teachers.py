@@ -19,7 +19,7 @@ from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.measure import engine_trial
-from leansort.runtime.engine import Engine
+from leansort.runtime.engine import LoadedGraph
 from leansort.train.distillation.teacher_loss import Features, resize_crops
 
 
@@ -53,7 +53,7 @@ class BundleTeacher:
 
     width = 0
 
-    def __init__(self, engine: Engine, size: int) -> None:
+    def __init__(self, engine: LoadedGraph, size: int) -> None:
         self.engine, self.size = engine, size
 
     def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
-from typing_extensions import override
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.evaluation import predict_classes
@@ -147,7 +146,6 @@ class PauseForTiming(TrainingCallback):
     def __init__(self, work: timing_lock.InterruptibleWork) -> None:
         self._work = work
 
-    @override
     def on_step(self, step: TrainingStep) -> None:
         """Pause while somebody measures."""
         self._work.give_way()
