@@ -16,6 +16,7 @@ from onnx import numpy_helper
 
 from leansort.arch import trained_model
 from leansort.arch.build import build, parameters, uses_own_blocks
+from leansort.arch.spec.backbone import Backbone
 from leansort.arch.spec.batch_norm_folding import fold_batch_norms
 from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
@@ -44,10 +45,8 @@ SIZES = [(64, 64), (96, 96), (128, 128), (192, 192), (224, 224), (64, 96)]
 def cases() -> dict[str, ArchSpec]:
     """Every backbone found, small; code backbones in the settings they name as examples; five of timm's families."""
     specs = {}
-    for name, path in sorted(plugins.list_plugins("backbones").items()):
-        examples = (
-            getattr(plugins.load_module("backbones", name), "EXAMPLES", {"": {}}) if path.suffix == ".py" else {"": {}}
-        )
+    for name, plugin in sorted(plugins.list_plugins("backbones").items()):
+        examples = plugins.load_class(plugin, Backbone).examples if plugin.suffix == ".py" else {"": {}}
         for example, options in examples.items():
             specs["-".join(filter(None, (name, example)))] = ArchSpec(base=name, classes=6, width=0.5, options=options)
     for name in TIMM:

@@ -35,7 +35,7 @@ from leansort.runtime.engine import Engine
 from leansort.runtime.predictor import Classifier
 
 ENGINES = sorted(plugins.list_plugins("engines"))
-CASES = [(name, FORMAT) for name in ENGINES for FORMAT in plugins.load_module("engines", name).FORMATS]
+CASES = [(name, FORMAT) for name in ENGINES for FORMAT in engines.engine_class(name).formats]
 every = pytest.mark.parametrize(("name", "graph_format"), CASES)
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
 
@@ -75,7 +75,7 @@ def files(model: TrainedModel) -> Callable[[str], Bundle]:
 
 @pytest.fixture
 def loaded(name: str, graph_format: str, files: Callable[[str], Bundle]) -> Engine:
-    needs(plugins.load_module("engines", name).REQUIRES)
+    needs(engines.engine_class(name).requires)
     return engines.load_engine(files(graph_format), name, threads=1)
 
 
@@ -137,7 +137,7 @@ def test_pixels_of_another_size_or_type_are_refused(loaded: Engine, batch: int) 
 
 @every
 def test_rubbish_for_a_graph_is_one_line(name: str, graph_format: str, bundle: Bundle) -> None:
-    needs(plugins.load_module("engines", name).REQUIRES)
+    needs(engines.engine_class(name).requires)
     for rubbish in (b"not a graph", b""):
         with pytest.raises(IntegrityError, match="cannot be loaded") as caught:
             engines.load_engine(Bundle(bundle.meta, dict.fromkeys(FORMATS[graph_format], rubbish)), name)
@@ -146,17 +146,17 @@ def test_rubbish_for_a_graph_is_one_line(name: str, graph_format: str, bundle: B
 
 @every
 def test_more_threads_say_the_same(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
-    needs(plugins.load_module("engines", name).REQUIRES)
+    needs(engines.engine_class(name).requires)
     item, two = (engines.load_engine(files(graph_format), name, threads=threads) for threads in (1, 2))
     np.testing.assert_allclose(item.run(PIXELS), two.run(PIXELS), atol=1e-4)
 
 
 @every
 def test_a_profile_tells_every_layer(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
-    needs(plugins.load_module("engines", name).REQUIRES)
+    needs(engines.engine_class(name).requires)
     item = files(graph_format)
     result = engines.profile_layers(item, PIXELS[:1], name, runs=3)
-    if not hasattr(plugins.load_module("engines", name), "profile"):
+    if "profile" not in vars(engines.engine_class(name)):
         assert result == []
         return
     assert len({layer.name for layer in result}) == len(result) > 20
@@ -274,7 +274,7 @@ os.kill(os.getpid(), signal.SIGUSR1)
 def test_an_engine_dropped_by_another_thread_leaves_signals_alone(
     name: str, graph_format: str, files: Callable[[str], Bundle], tmp_path: Path
 ) -> None:
-    needs(plugins.load_module("engines", name).REQUIRES)
+    needs(engines.engine_class(name).requires)
     files(graph_format).save(tmp_path / "m.leansort")
     command = [sys.executable, "-c", DROPPED, str(tmp_path / "m.leansort"), name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

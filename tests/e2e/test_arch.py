@@ -67,20 +67,23 @@ BROUGHT = """
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from leansort.arch.archspec import ArchSpec
+from leansort.arch.spec.backbone import Backbone
 
 
-class Config(BaseModel):
+class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
     hidden: int = 8
 
 
-def spec(config: ArchSpec) -> torch.nn.Module:
-    hidden = Config(**config.options).hidden
-    return torch.nn.Sequential(
-        torch.nn.Conv2d(3, hidden, 3, 2), torch.nn.BatchNorm2d(hidden), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
-        torch.nn.Flatten(), torch.nn.Linear(hidden, config.classes),
-    )
+class Brought(Backbone):
+    Config = Options
+
+    def build(self, spec):
+        hidden = self.options.hidden
+        return torch.nn.Sequential(
+            torch.nn.Conv2d(3, hidden, 3, 2), torch.nn.BatchNorm2d(hidden), torch.nn.ReLU(),
+            torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(hidden, spec.classes),
+        )
 """
 
 

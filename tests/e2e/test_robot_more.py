@@ -129,7 +129,9 @@ def test_no_device_is_written_over(tiny_run: Path, folders: Path, cli: Cli, tmp_
 
 def test_settings_behind_an_engines_name_are_taken(tiny_run: Path) -> None:
     bundle = bundles.load(tiny_run / "model.leansort")
-    assert engines._module(bundle, "onnxruntime:threads=2", {"threads": 1})[1].threads == 2
+    engines.load_engine(bundle, "onnxruntime:threads=2", threads=0)  # which alone would be refused
+    with pytest.raises(UserError, match="threads"):
+        engines.load_engine(bundle, "onnxruntime", threads=0)
     with pytest.raises(UserError, match="threads"):
         Classifier.load(tiny_run / "model.leansort", engine="onnxruntime:threads=two")
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from leansort.arch.backbones.robnet import EXAMPLES, FREE, LARGE, Config, spec
+from leansort.arch.backbones.robnet import FREE, LARGE, RobNetBackbone, RobNetConfig
 from leansort.arch.build import build, macs, parameters
 from leansort.arch.layers.robnet_cells import CODES, Cell, FactorizedReduction, Genotype, Node, RobNet, UnreadCell
 from leansort.arch.spec.spec import ArchSpec
@@ -25,6 +25,10 @@ from leansort.core.errors import UserError
 
 Stem = Literal["small", "large"]
 ZERO = ("00",) * 14
+
+
+def of_spec(spec: ArchSpec) -> nn.Module:
+    return RobNetBackbone(RobNetConfig(**spec.options)).build(spec)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -82,10 +86,10 @@ def test_other_counts(genotype: Genotype, stem: Stem, size: int, pinned: tuple[i
     assert counted(genotype * (20 // len(genotype)), stem, size) == pinned
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", RobNetBackbone.examples)
 @pytest.mark.parametrize("side", [(64, 64), (96, 96), (64, 96), (224, 224), (50, 77)])
 def test_examples_run_at_any_size(name: str, side: tuple[int, int]) -> None:
-    network = spec(ArchSpec(classes=6, width=0.5, options=EXAMPLES[name])).eval()
+    network = of_spec(ArchSpec(classes=6, width=0.5, options=RobNetBackbone.examples[name])).eval()
     with torch.no_grad():
         assert network(torch.zeros(1, 3, *side)).shape == (1, 6)
 
@@ -97,16 +101,16 @@ def check_gradients(network: nn.Module, side: tuple[int, int]) -> None:
         assert parameter.grad.isfinite().all(), name
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", RobNetBackbone.examples)
 def test_every_parameter_gets_a_gradient(name: str) -> None:
-    network = spec(ArchSpec(classes=6, options=EXAMPLES[name]))
+    network = of_spec(ArchSpec(classes=6, options=RobNetBackbone.examples[name]))
     check_gradients(network, (64, 64))
     assert all(bool(p.grad.any()) for p in network.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", RobNetBackbone.examples)
 def test_copies_traces_and_exports_say_the_same(name: str) -> None:
-    network = spec(ArchSpec(classes=6, width=0.5, options=EXAMPLES[name])).eval()
+    network = of_spec(ArchSpec(classes=6, width=0.5, options=RobNetBackbone.examples[name])).eval()
     x = torch.randn(2, 3, 40, 64)
     exported = torch.export.export(network, (x,)).module()
     for other in (deepcopy(network), torch.fx.symbolic_trace(network), exported):
@@ -169,7 +173,7 @@ def test_edges_do_not_change_the_states_they_read() -> None:
 
 def test_width_and_dropout() -> None:
     def made(**more: Any) -> RobNet:
-        network = spec(ArchSpec(classes=6, options={"layers": 2, "channels": 9, "stem": "small"}, **more))
+        network = of_spec(ArchSpec(classes=6, options={"layers": 2, "channels": 9, "stem": "small"}, **more))
         assert isinstance(network, RobNet)
         return network
 
@@ -181,13 +185,13 @@ def test_width_and_dropout() -> None:
 
 def test_a_depth_multiple_is_refused() -> None:
     with pytest.raises(UserError, match=r"depth: got 0.5, need 1.0; options.layers"):
-        spec(ArchSpec(classes=6, depth=0.5))
+        of_spec(ArchSpec(classes=6, depth=0.5))
 
 
 @pytest.mark.parametrize("side", [64, 112])
 def test_narrow_reductions_of_large_pictures_survive_channels_last(side: int) -> None:
     """A regression: strided 1x1 convolutions here killed the process in the backward pass of torch 2.13."""
-    network = build(ArchSpec(base="robnet", classes=6, width=0.5, options=EXAMPLES["free"]))
+    network = build(ArchSpec(base="robnet", classes=6, width=0.5, options=RobNetBackbone.examples["free"]))
     for _ in range(3):
         check_gradients(network, (side, side))
 
@@ -216,7 +220,7 @@ ROW = " ".join(LARGE[0])
 )
 def test_wrong_options_are_named(options: dict[str, Any], part: str) -> None:
     with pytest.raises(ValidationError, match=f"(?s){part}"):
-        Config(**options)
+        RobNetConfig(**options)
 
 
 def test_all_faults_of_a_genotype_are_said_at_once() -> None:

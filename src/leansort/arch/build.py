@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from pydantic import ValidationError
@@ -14,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from leansort.arch.layers.blocks import DropPath
 from leansort.arch.model_files import builder, rows
 from leansort.arch.spec.apply_edits import apply_edits
+from leansort.arch.spec.backbone import Backbone
 from leansort.arch.spec.batch_norm import guard_norms, set_norms
 from leansort.arch.spec.initialization import initialize, zero_classifier
 from leansort.arch.spec.memory_format import channels_last
@@ -22,6 +22,7 @@ from leansort.arch.timm_models import networks
 from leansort.arch.workarounds.onednn_strided_conv import guard_strided
 from leansort.core import plugins
 from leansort.core.errors import UserError
+from leansort.core.plugins import Plugin
 from leansort.core.seeds import Seeds
 from leansort.core.text import yaml_config
 
@@ -55,30 +56,31 @@ def uses_own_blocks(spec: ArchSpec) -> bool:
         return True
     if networks.is_timm(spec.base):
         return False
-    path = plugins.path_of("backbones", spec.base)
-    return path.suffix == ".yaml" or path.parent == Path(__file__).parent / "backbones"
+    plugin = plugins.find("backbones", spec.base)
+    return plugin.suffix == ".yaml" or plugin.is_own
 
 
 def _base(spec: ArchSpec) -> nn.Module:
     if spec.model is not None:
         return _of_rows(rows.parse_model_file(spec.model, spec.base), spec)
-    path = None if networks.is_timm(spec.base) else plugins.path_of("backbones", spec.base)
-    if path is not None and path.suffix == ".yaml":
-        return _of_rows(rows.read_model_file(path), spec)
+    plugin = None if networks.is_timm(spec.base) else plugins.find("backbones", spec.base)
+    if plugin and plugin.path and plugin.suffix == ".yaml":
+        return _of_rows(rows.read_model_file(plugin.path), spec)
     if spec.init != "small":
         raise UserError(f"arch.init: {spec.init} is for networks of rows; {spec.base} draws its weights itself")
-    return networks.build_timm_network(spec) if path is None else _with_drop_path(_of_code(spec, path), spec)
+    return networks.build_timm_network(spec) if plugin is None else _with_drop_path(_of_code(spec, plugin), spec)
 
 
-def _of_code(spec: ArchSpec, path: Path) -> nn.Module:
-    module = plugins.load_module("backbones", spec.base)
+def _of_code(spec: ArchSpec, plugin: Plugin) -> nn.Module:
+    kind = plugins.load_class(plugin, Backbone)
     try:
-        made = module.spec(spec)
+        options = kind.Config(**spec.options)
     except ValidationError as error:
-        faults = yaml_config.validation_faults(error, module.Config, "options.")
+        faults = yaml_config.validation_faults(error, kind.Config, "options.")
         raise UserError(f"backbone {spec.base}: {'; '.join(faults)}") from None
+    made = kind(options).build(spec)
     if not isinstance(made, nn.Module):
-        raise UserError(f"backbone {spec.base!r}: spec(config) in {path} gave {type(made).__name__}, need nn.Module")
+        raise UserError(f"{plugin.what} of {plugin.origin}: build gave {type(made).__name__}, need nn.Module")
     return made
 
 

@@ -30,7 +30,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from leansort.core import plugin_checks
-from leansort.core.errors import LeansortError, UserError, not_one_of
+from leansort.core.errors import LeansortError, UserError, not_one_of, one_line
 from leansort.core.process.console import say
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def load_class(plugin: Plugin, base: type[T]) -> type[T]:
     except LeansortError:
         raise
     except Exception as error:  # whatever a plugin's own code raises
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        text = f"{type(error).__name__}: {one_line(error)}"
         raise UserError(f"{plugin.what} of {plugin.origin} cannot be imported: {text}") from error
     found = plugin_checks.only_class(value, base) if isinstance(value, ModuleType) else value
     if isinstance(found, str):

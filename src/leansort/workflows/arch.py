@@ -38,7 +38,7 @@ def spec_for(base: str, model: dict[str, Any] | None = None, **fields: Any) -> A
     path = Path(base)
     if path.suffix.lower() not in MODEL_FILES:
         if not networks.is_timm(base):
-            plugins.path_of("backbones", base)
+            plugins.find("backbones", base)
         return ArchSpec(base=base, **fields)
     tree = yaml_config.read_yaml(path, "model file", "rows, or backbone")
     return ArchSpec(base=path.stem, model=_named(tree, path.name), **fields)

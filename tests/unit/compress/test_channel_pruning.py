@@ -290,7 +290,9 @@ def test_factorized_layers_shrink_inside_and_out() -> None:
 
 
 NETWORK = """
+from pydantic import BaseModel
 from torch import nn
+from leansort.arch.spec.backbone import Backbone
 class Net(nn.Module):
     def __init__(self, classes, sound):
         super().__init__()
@@ -304,8 +306,12 @@ class Net(nn.Module):
         x = self.scaled(self.inner(self.norm(x)) if self.sound else self.norm(x))
         x = nn.functional.adaptive_avg_pool2d(self.last(x * self.gamma), 2)
         return self.head((x if self.sound else x.flip(1)).flatten(1))
-def spec(config):
-    return Net(config.classes, **config.options)
+class Options(BaseModel):
+    sound: bool
+class Odd(Backbone):
+    Config = Options
+    def build(self, spec):
+        return Net(spec.classes, self.options.sound)
 """
 
 

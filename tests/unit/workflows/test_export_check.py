@@ -27,6 +27,7 @@ from leansort.workflows.training.untrained_network import noise, untrained
 CODE = """
 import torch
 from torch import nn
+from leansort.arch.spec.backbone import Backbone
 
 class Body(nn.Module):
     def __init__(self):
@@ -46,8 +47,9 @@ class Network(nn.Module):
     def forward(self, x):
         return self.head(self.body(self.stem(x)).mean((2, 3))[:, :16])
 
-def spec(config):
-    return Network(config.classes)
+class Odd(Backbone):
+    def build(self, spec):
+        return Network(spec.classes)
 """
 FICKLE = "x = x * 2 if x.mean() > 0 else x"
 FICKLE_WHEN_CUT = "x = x * 2 if self.conv.out_channels < 16 and x.mean() > 0 else x"

@@ -1,1 +1,1 @@
-"""One file a backbone, `NAME.yaml` (rows) or `NAME.py` (code): the file's name is the backbone's name."""
+"""One file a backbone: `NAME.yaml` (rows) or `NAME.py` (code, with a class derived from `Backbone`)."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from torch import nn
 
 from leansort.arch.layers.robnet_cells import Genotype, RobNet, genotype_faults
+from leansort.arch.spec.backbone import Backbone
 from leansort.arch.spec.spec import ArchSpec
 from leansort.core.errors import UserError, did_you_mean
+from leansort.core.strict_model import StrictModel
 
 _LARGE = "11 11 11 11 11 01 11 01 10 11 01 01 01 11"
 _FREE = """
@@ -44,14 +46,8 @@ def _codes(cells: Sequence[str]) -> Genotype:
 LARGE, FREE = _codes([_LARGE]), _codes(_FREE.strip().splitlines())
 GENOTYPES = {"large": LARGE, "free": FREE}
 
-# Small enough for tests, yet with both stems, with one cell for all and one a cell, and with every kind of edge.
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "large": {"genotype": "large", "layers": 4, "channels": 8, "stem": "large"},
-    "free": {"genotype": [" ".join(codes) for codes in FREE[:4]], "layers": 4, "channels": 8, "stem": "small"},
-}
 
-
-class Config(BaseModel):
+class RobNetConfig(StrictModel):
     """Options of the backbone.
 
     Attributes:
@@ -61,8 +57,6 @@ class Config(BaseModel):
         genotype: `large`, `free` (20 cells), or a list of cells, each 14 codes in one text ("11 10 00 ..."): one cell
             for all layers or one for each.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     layers: int = Field(default=20, ge=1, le=200, strict=True)
     channels: int = Field(default=36, ge=2, le=4096, strict=True)
@@ -87,17 +81,25 @@ class Config(BaseModel):
         return GENOTYPES[self.genotype] if isinstance(self.genotype, str) else _codes(self.genotype)
 
 
-def spec(config: ArchSpec) -> nn.Module:
-    """Make the network; `width` multiplies the channels, cut to an integer, at least 2 (the stem halves them).
+class RobNetBackbone(Backbone[RobNetConfig]):
+    """Makes RobNets; the examples have both stems, one cell for all and one a cell, and every kind of edge."""
 
-    Raises:
-        ValidationError: an option is unknown or wrong.
-        UserError: a depth multiple, which the fixed places of the cells leave no meaning.
-    """
-    if config.depth != 1.0:
-        raise UserError(f"robnet: depth: got {config.depth}, need 1.0; options.layers sets the number of cells")
-    options = Config(**config.options)
-    return RobNet(
-        classes=config.classes, channels=max(2, int(options.channels * config.width)), layers=options.layers,
-        genotype=options.cells(), stem=options.stem, dropout=config.dropout or 0.0,
-    )  # fmt: skip
+    Config = RobNetConfig
+    examples: ClassVar[Mapping[str, dict[str, Any]]] = {
+        "large": {"genotype": "large", "layers": 4, "channels": 8, "stem": "large"},
+        "free": {"genotype": [" ".join(codes) for codes in FREE[:4]], "layers": 4, "channels": 8, "stem": "small"},
+    }
+
+    def build(self, spec: ArchSpec) -> nn.Module:
+        """Make the network; `width` multiplies the channels, cut to an integer, at least 2 (the stem halves them).
+
+        Raises:
+            UserError: a depth multiple, which the fixed places of the cells leave no meaning.
+        """
+        if spec.depth != 1.0:
+            raise UserError(f"robnet: depth: got {spec.depth}, need 1.0; options.layers sets the number of cells")
+        options = self.options
+        return RobNet(
+            classes=spec.classes, channels=max(2, int(options.channels * spec.width)), layers=options.layers,
+            genotype=options.cells(), stem=options.stem, dropout=spec.dropout or 0.0,
+        )  # fmt: skip

@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError
+from leansort.core.strict_model import StrictModel
 from leansort.runtime.engine import Engine, engine_failure, require_pixels
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class TorchConfig(BaseModel):
+class TorchConfig(StrictModel):
     """Settings of this engine.
 
     Attributes:
         threads: compute threads of each call. PyTorch knows one number for the whole process: it is set for the
             length of a call and put back.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threads: int = Field(default=1, ge=1, le=256)
 

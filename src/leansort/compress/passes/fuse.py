@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from leansort.arch.spec.batch_norm_folding import fold_batch_norms
 from leansort.arch.spec.spec import FuseBatchNorm
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.core.strict_model import StrictModel
 
 STAGE = "model"
 NOTE = "every export folds batch norms anyway, so the bundle is no faster"
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """No settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:

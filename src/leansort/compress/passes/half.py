@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from leansort.compress.passes_api import PassContext, PassOutcome
 from leansort.compress.quantization.half_precision import Half, half_weights
 from leansort.core.bundle import Bundle
+from leansort.core.strict_model import StrictModel
 
 STAGE = "graph"
 LAST = True  # quantizing reads 32-bit weights
 NOTE = "16-bit weights bring size, no speed: the engine computes in what it did before"
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """Which 16 bits.
 
     Attributes:
         kind: `fp16` rounds more finely, `bf16` holds any number that 32 bits do; larger ones `fp16` leaves as they are.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Half = "fp16"
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional
 
@@ -16,6 +16,7 @@ from leansort.compress.compress_config import FinetuneConfig
 from leansort.compress.passes_api import PassContext, PassOutcome
 from leansort.compress.pruning.channel_pruning import count_macs, count_parameters, prune_to_target
 from leansort.compress.pruning.importance import Importance
+from leansort.core.strict_model import StrictModel
 from leansort.data.loading.loader import eval_batches
 
 STAGE = "model"
@@ -23,7 +24,7 @@ FASTER = True
 CROPS = 256  # that Taylor importance looks at
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """Exactly one of `macs`, `parameters` and `latency` says what is to remain.
 
     Attributes:
@@ -38,8 +39,6 @@ class Config(BaseModel):
         iterations: cuts that the way is divided into, equal in proportion.
         finetune_between: training between cuts.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     macs: float | None = Field(default=None, gt=0.0, lt=1.0)
     parameters: float | None = Field(default=None, gt=0.0, lt=1.0)

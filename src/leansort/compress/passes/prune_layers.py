@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch.nn import functional
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.evaluation import artifact_logits
 from leansort.compress.passes_api import PassContext, PassOutcome
 from leansort.compress.pruning.residual_block_removal import find_removable_blocks, remove_blocks
+from leansort.core.strict_model import StrictModel
 from leansort.data.loading.crops import Crops
 
 STAGE = "model"
 FASTER = True
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """How many blocks go.
 
     Attributes:
         blocks: number of residual blocks.
         crops: train crops that the loss is taken on.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     blocks: int = Field(default=1, ge=0, le=1000)
     crops: int = Field(default=512, ge=1)

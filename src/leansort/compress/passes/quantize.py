@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from leansort.compress.passes_api import PassContext, PassOutcome
 from leansort.compress.quantization.calibration_outliers import select_typical
@@ -17,12 +17,13 @@ from leansort.compress.quantization.post_training import (
 )
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
+from leansort.core.strict_model import StrictModel
 
 STAGE = "graph"
 FASTER = True
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """For which engine, and which layers stay in float.
 
     Attributes:
@@ -35,8 +36,6 @@ class Config(BaseModel):
         ignored_layers: names of graph nodes that stay in float.
         fraction: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
     crops: int = Field(default=300, ge=1, le=100_000)

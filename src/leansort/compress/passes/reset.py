@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from leansort.arch.build import build
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.core.strict_model import StrictModel
 
 STAGE = "model"
 NOTE = "it knows nothing until a `finetune` or a later step trains it"
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """No settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:

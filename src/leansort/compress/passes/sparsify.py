@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.passes_api import PassContext, PassOutcome
 from leansort.compress.pruning.unstructured import compressed_bytes, zero_smallest_weights
+from leansort.core.strict_model import StrictModel
 
 STAGE = "model"
 LOST_BY_TRAINING = True
 NOTE = "zeros bring no speed: no engine here skips them; only the compressed file is smaller"
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """How many weights go.
 
     Attributes:
         amount: fraction of the weights of convolutions and linear layers, the classifier aside.
         scope: whether they compete within their layer (`local`) or across the network (`global`).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     amount: float = Field(default=0.5, ge=0.0, lt=1.0)
     scope: Literal["local", "global"] = "global"

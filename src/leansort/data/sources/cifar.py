@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.labels import LabelSet
+from leansort.core.strict_model import StrictModel
 from leansort.core.text.encodings import decode_text
 from leansort.core.text.text_files import split_lines
 from leansort.data.importing import category_map
@@ -31,7 +31,7 @@ PIXELS = 3 * SIDE * SIDE
 CifarRecord = tuple[str, int, bytes]
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """Which archive.
 
     Attributes:
@@ -40,8 +40,6 @@ class Config(BaseModel):
         level: of CIFAR-100: its 100 fine classes, or its 20 coarse ones.
         map: category map that turns CIFAR's names into classes: a file, or a name of the package.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path
     out: Path = Path()

@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from leansort.core.errors import UserError
+from leansort.core.strict_model import StrictModel
 from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.cut import CutConfig, ProgressCallback, cut_crops
 from leansort.data.coco.layouts import gather_files
@@ -24,7 +25,7 @@ from leansort.data.importing.classes import RESPELLED
 from leansort.data.importing.items import MAP, PHOTO, Items
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """Where the annotations and photos are.
 
     Attributes:
@@ -40,8 +41,6 @@ class Config(BaseModel):
         bare_names: take the last part of every photo's file name, whatever folders stand in front.
         tolerate: fraction of the photos that may be missing or unreadable; they are left out and named.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path | tuple[Path, ...] | Mapping[str, Path | tuple[Path, ...]]
     images: Path | Mapping[str, Path] | None = None

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from leansort.core.errors import UserError
 from leansort.core.folders.archives import require_unpacked
 from leansort.core.folders.class_folders import LISTED, PlacedImage, find_class_folders
 from leansort.core.labels import LabelSet, normalize_name
+from leansort.core.strict_model import StrictModel
 from leansort.data.coco import layouts
 from leansort.data.importing import category_map
 from leansort.data.importing.category_map import apply_category_map
@@ -24,7 +25,7 @@ NAMELESS = "name is not UTF-8, ignored"
 WRAPPER = "folder that everything lies in"
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """Where the folders are.
 
     Attributes:
@@ -33,8 +34,6 @@ class Config(BaseModel):
         map: category map that turns folder names into classes: a file, or a name of the package.
         tolerate: fraction of the pictures that may be unreadable; they are left out and named.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path
     labels: tuple[str, ...] | None = None

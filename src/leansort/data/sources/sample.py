@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from leansort.core.strict_model import StrictModel
 from leansort.data.importing.items import Items
 from leansort.data.sources import coco
 from leansort.data.synthetic.dataset import draw_dataset
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """What to draw.
 
     Attributes:
@@ -22,8 +23,6 @@ class Config(BaseModel):
         val: scenes to choose on.
         test: scenes to score on.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path
     seed: int = Field(default=0, ge=0)

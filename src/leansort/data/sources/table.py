@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from leansort.core.errors import MissingExtraError, UserError, not_one_of, one_line
 from leansort.core.folders.image_files import NamedFiles
 from leansort.core.labels import LabelSet, normalize_name
 from leansort.core.manifest import SPLITS
+from leansort.core.strict_model import StrictModel
 from leansort.core.text.name_lists import file_name
 from leansort.core.text.table_files import Table, find_columns, read_csv, require_values
 from leansort.data.importing.category_map import CategoryMapPath, apply_category_map
@@ -23,7 +24,7 @@ from leansort.data.importing.safe_paths import safe_name
 NEEDED, OPTIONAL = ("image", "label"), ("split", "group")
 
 
-class Config(BaseModel):
+class Config(StrictModel):
     """Where the list and the pictures are.
 
     Attributes:
@@ -33,8 +34,6 @@ class Config(BaseModel):
         map: category map that turns the list's labels into classes: a file, or a name of the package.
         tolerate: fraction of the pictures that may be missing or unreadable; they are left out and named.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: Path
     images: Path | None = None

@@ -9,24 +9,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from leansort.core.bundle import Bundle
 from leansort.core.files import atomic_io
+from leansort.core.strict_model import StrictModel
 from leansort.runtime.engine import Engine, LayerTime, engine_failure, input_shape, require_pixels
 
 WARMUP = 5
 _KERNEL = "_kernel_time"
 
 
-class OnnxRuntimeConfig(BaseModel):
+class OnnxRuntimeConfig(StrictModel):
     """Settings of this engine.
 
     Attributes:
         threads: compute threads; more than one helps large pictures only.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threads: int = Field(default=1, ge=1, le=256)
 

@@ -28,16 +28,17 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from leansort.core.bundle import Bundle
+from leansort.core.strict_model import StrictModel
 from leansort.runtime import openvino_library, openvino_sizes
 from leansort.runtime.engine import Engine, LayerTime, engine_failure, input_shape, require_pixels
 
 WARMUP = 5
 
 
-class OpenVinoConfig(BaseModel):
+class OpenVinoConfig(StrictModel):
     """Settings of this engine.
 
     Attributes:
@@ -45,8 +46,6 @@ class OpenVinoConfig(BaseModel):
         precision: of what is not int8. `f32` computes as exported; `bf16` is faster and coarser where the processor
             has it, and is f32 elsewhere; `auto` is OpenVINO's choice, which on some processors is bf16.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threads: int = Field(default=1, ge=1, le=256)
     precision: Literal["f32", "bf16", "auto"] = "f32"

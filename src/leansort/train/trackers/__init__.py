@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from leansort.core import plugins
-from leansort.core.errors import LeansortError, MissingExtraError, UserError
+from leansort.core.errors import LeansortError, MissingExtraError, UserError, one_line
 from leansort.core.files import atomic_io, json_documents
 from leansort.core.process.console import say
 from leansort.train.callbacks import EpochRecord, Tracker, TrainingCallback, TrainingStep
@@ -128,4 +128,4 @@ class HarmlessTracker(TrainingCallback):
 
 def _line(error: Exception) -> str:
     kind = "" if isinstance(error, LeansortError) else f"{type(error).__name__}: "
-    return kind + " ".join(str(error).split())[:200]
+    return kind + one_line(error)
