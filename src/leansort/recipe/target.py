@@ -11,7 +11,7 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, not_one_of
 from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
-from leansort.runtime.engine import default_engine, parse_engine
+from leansort.runtime.engine import default_engine, engine_class, parse_engine
 from leansort.search.objectives import F1, TIMED
 
 LIMITS = (F1, *TIMED, "size_mb", "macs", "parameters")
@@ -91,11 +91,11 @@ def _engine_faults(target: Target) -> list[str]:
 
 def _setting_faults(target: Target) -> list[str]:
     try:
-        config = plugins.load_module("engines", target.engine).Config
+        config = engine_class(target.engine).Config
         config.model_validate(target.settings)
     except ValidationError as error:
         return yaml_config.validation_faults(error, config, "target.settings.")
-    except (LeansortError, ImportError) as error:
+    except LeansortError as error:
         return [f"target.engine: {error}"]
     return []
 
@@ -119,8 +119,8 @@ def _precision_faults(target: Target, quantized: bool) -> list[str]:
 
 def _computes_bfloat16(engine: str) -> bool:
     try:
-        return bool(engine) and "precision" in plugins.load_module("engines", engine).Config.model_fields
-    except (LeansortError, ImportError):
+        return bool(engine) and "precision" in engine_class(engine).Config.model_fields
+    except LeansortError:
         return True  # what the engine lacks is said in its own words
 
 
