@@ -24,6 +24,7 @@ from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
 from leansort.cli.data_commands import data_app
 from leansort.cli.options import (
+    BundleEngine,
     Data,
     Engine,
     Json,
@@ -122,8 +123,8 @@ def bench(
     baseline: Annotated[Path | None, typer.Option(help="A bundle that the others are compared with.")] = None,
     seconds: Annotated[float, typer.Option(help="Least time for each figure.", min=0.1)] = 3.0,
     queries: Annotated[int, typer.Option(help="Fewest calls for each latency.", min=1)] = 1000,
-    threads: Annotated[int, typer.Option(help="Compute threads of the engine.", min=1)] = 1,
-    engine: Engine = "",
+    threads: Annotated[int | None, typer.Option(help="Compute threads of the engine; 1 by default.", min=1)] = None,
+    engine: BundleEngine = "",
     profile: Annotated[bool, typer.Option("--profile", help="Also time every layer.")] = False,
     starts: Annotated[int, typer.Option(help="How often a program is started, for cold start and memory.", min=0)] = 5,
     as_json: Json = False,
@@ -135,10 +136,13 @@ def bench(
     Example: leansort bench small.leansort --baseline model.leansort --images photos/ --profile
     """
     from leansort.workflows.deploy import bench as benches
+    from leansort.workflows.deploy.known_target import engine_of_recipe
     from leansort.workflows.deploy.predict import list_inputs
 
+    engine = engine or engine_of_recipe(bundles, threads)
+
     config = benches.BenchSettings(
-        seconds=seconds, queries=queries, threads=threads, engine=engine, baseline=baseline, profile=profile,
+        seconds=seconds, queries=queries, threads=threads or 1, engine=engine, baseline=baseline, profile=profile,
         starts=starts,
     )  # fmt: skip
     result = benches.bench(bundles, list(list_inputs([str(images)])), config)
@@ -187,7 +191,7 @@ def submit(
     inputs: Annotated[list[str], typer.Argument(help="The test folder, pictures, or - for a list of paths.")],
     out: Annotated[Path, typer.Option("--out", help="The submission file.")] = Path("output.csv"),
     threads: Threads = 0,
-    engine: Engine = "",
+    engine: BundleEngine = "",
     predictions: Annotated[
         Path | None, typer.Option(help="Also write all probabilities to this file, one JSON object a line.")
     ] = None,
@@ -198,8 +202,10 @@ def submit(
     Example: leansort submit model.leansort test/NoLabel --out output.csv
     """
     from leansort.workflows.contest.submit import submit as write
+    from leansort.workflows.deploy.known_target import engine_of_recipe
     from leansort.workflows.deploy.predict import list_inputs
 
+    engine = engine or engine_of_recipe([bundle])
     pictures = list(list_inputs(inputs, sys.stdin.buffer))
     result = write(bundle, pictures, out, threads=threads, engine=engine, predictions=predictions)
     for line in result.faults:
@@ -221,7 +227,7 @@ def score(
     base_seconds: Annotated[float, typer.Option(help="Baseline time.")] = 43.16,
     base_macs_f1: Annotated[float, typer.Option(help="Baseline F1 of the MACs edition.")] = 0.8342,
     base_macs: Annotated[int, typer.Option(help="Baseline MACs.")] = 13_863_553,
-    engine: Engine = "",
+    engine: BundleEngine = "",
     as_json: Json = False,
 ) -> None:
     """Macro-F1 with its interval, the per-class table, and the contest's scores in both editions.
@@ -230,7 +236,9 @@ def score(
     Example: leansort score output.csv --ground-truth runs/sample --public public.txt --private private.txt
     """
     from leansort.workflows.contest import score as scores
+    from leansort.workflows.deploy.known_target import engine_of_recipe
 
+    engine = engine or engine_of_recipe([answers])
     base = scores.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     scored = scores.score(
         answers, ground_truth, split=split, public=public, private=private, seconds=seconds, base=base, engine=engine

@@ -30,6 +30,13 @@ Engine = Annotated[
         "fastest; what suits the bundle by default."
     ),
 ]
+BundleEngine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="What runs the graph, as for predict; by default the target of the recipe beside it, or what suits it.",
+    ),
+]
 TargetEngine = Annotated[
     str,
     typer.Option(

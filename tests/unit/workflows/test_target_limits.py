@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from leansort.core.bundle import Bundle
+from leansort.core.errors import IntegrityError
 from leansort.measure.measurement import Measurement
 from leansort.workflows.deploy.bench import ALONE, WHOLE
 from leansort.workflows.deploy.target_limits import check_limits
@@ -31,3 +34,9 @@ def test_macro_f1_is_a_least_and_all_others_are_a_most() -> None:
     assert str(results[1]) == "label_p99_ms 4.9, at most 5: met"
     (low,) = check_limits({"macro_f1": 0.9}, 0.8, bundle, [])
     assert str(low) == "macro_f1 0.8, at least 0.9: not met"
+
+
+@pytest.mark.parametrize("name", ["label_p99_ms", "watts"])
+def test_a_limit_that_nothing_tells_is_refused(name: str) -> None:
+    with pytest.raises(IntegrityError, match=f"{name}: nothing that was measured tells it"):
+        check_limits({name: 1.0}, 0.8, Bundle(meta(), {"graph.onnx": b"graph"}), [])

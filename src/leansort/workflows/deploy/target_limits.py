@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from leansort.core.bundle import Bundle
+from leansort.core.errors import IntegrityError
 from leansort.core.files.typed_result import TypedResult
 from leansort.measure.measurement import Measurement
 from leansort.search.objectives import F1
@@ -47,11 +48,16 @@ def check_limits(
 
     Returns:
         A result for each limit, in their order.
+
+    Raises:
+        IntegrityError: a limit is none of `recipe.target`, or its latency is not among the measurements.
     """
     values = {
         F1: macro_f1, "size_mb": len(bundle.to_bytes()) / 1e6, "macs": bundle.meta.macs,
         "parameters": bundle.meta.parameters, **_latencies(measurements),
     }  # fmt: skip
+    if unknown := sorted(limits.keys() - values.keys()):
+        raise IntegrityError(f"target.limits: {unknown[0]}: nothing that was measured tells it")
     results = []
     for name, limit in limits.items():
         value = float(values[name])
