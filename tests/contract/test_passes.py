@@ -196,18 +196,20 @@ def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) ->
     classes = predict_classes(model, tools.val)
     truth = np.asarray(tools.val.labels)
     record = StepSearch(
-        given=model, bundle=export_for_timing(model), one=load(name), finetune=FinetuneConfig(), faster=True, retries=0,
+        name=f"1-{name}", given=model, bundle=export_for_timing(model), step_pass=load(name),
+        finetune=FinetuneConfig(), faster=True, retries=0,
         judge=lambda made: judge(
             truth, classes, predict_classes(made, tools.val), model.labels.names, Budget(1, 1, sure=False)
         ),
         context=tools,
     ).run()  # fmt: skip
-    if record["state"] == "accepted":
-        assert record["speed"]["low"] > 1.0
+    if record.state == "accepted":
+        assert record.speed is not None
+        assert record.speed.low > 1.0
         require_rebuilt(PassOutcome(artifact_store.load(tmp_path, "model")), tmp_path / "made")
     else:
-        assert record["state"] == "left alone"
-        assert "left alone" in record["reason"]
+        assert record.state == "left alone"
+        assert "left alone" in record.reason
 
 
 @pytest.mark.parametrize("ranks", [[4], [8, 8], [100_000]])

@@ -37,8 +37,8 @@ def compress(
     Example: leansort compress trashnet models/trashnet --data photos/ --out runs/small
     Example: leansort compress recipe.yaml runs/a/train --manifest runs/a --explain
     """
-    from leansort.core.files import atomic_io
     from leansort.core.packaged_configs import COMPRESSION_RECIPE, find_config
+    from leansort.core.run_folder import CompressionFolder
     from leansort.recipe.load import load_recipe
 
     resolved = load_recipe(find_config(recipe, COMPRESSION_RECIPE), overrides or [], data, engine)
@@ -46,12 +46,9 @@ def compress(
     from leansort.workflows.compression import compress as workflow  # after the check: these load PyTorch
 
     start = workflow.network_to_compress(resolved, model, explain=explain)
-    folder = out or Path("runs") / f"{resolved.name}-compress"
-    rows = workflow.open_data(resolved, folder, manifest, resume=resume)
-    atomic_io.write_json(folder / "recipe.json", resolved.to_json())
-    tree = workflow.compress(resolved, start, rows, folder, cache=cache, explain=explain)
-    printed(
-        tree,
-        as_json,
-        f"{compression_page.text(tree)}\n\nbundle  {folder / 'model.leansort'}\nreport  {folder / 'compress.html'}",
-    )
+    folder = CompressionFolder(out or Path("runs") / f"{resolved.name}-compress")
+    rows = workflow.open_data(resolved, folder.path, manifest, resume=resume)
+    folder.recipe.write(resolved.to_json())
+    result = workflow.compress(resolved, start, rows, folder.path, cache=cache, explain=explain)
+    text = f"{compression_page.text(result)}\n\nbundle  {folder.bundle}\nreport  {folder.page}"
+    printed(result, as_json, text)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -67,10 +66,6 @@ class LayerReport:
     prune: LayerHarm
     rank: LayerHarm | None
     int8: LayerHarm
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
 
 
 def report_layers(model: TrainedModel, context: PassContext, advance: Callable[[int, int], None]) -> list[LayerReport]:

@@ -3,140 +3,118 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from leansort.compress.pipeline.accuracy_budget import format_points
+from leansort.compress.layer_sensitivity import LayerHarm
+from leansort.compress.pipeline.accuracy_budget import BudgetVerdict, format_points
+from leansort.compress.pipeline.compress_result import CompressResult, PipelineStep, StepLatency
 from leansort.report.tables import Table, as_text, render_page
 
-Tree = dict[str, Any]
+
+def text(result: CompressResult) -> str:
+    """The tables as Markdown."""
+    return as_text(tables(result), result.warning)
 
 
-def text(tree: Tree) -> str:
-    """The tables as Markdown.
-
-    Args:
-        tree: what `compress.json` holds.
-    """
-    return as_text(tables(tree), tree["warning"])
-
-
-def page(tree: Tree) -> str:
-    """The tables as a page.
-
-    Args:
-        tree: what `compress.json` holds.
-    """
-    held = _held(tree)
-    first, last = held[0], held[-1]
+def page(result: CompressResult) -> str:
+    """The tables as a page."""
+    first, last = result.held[0], result.held[-1]
     cards = [
         ("macro-F1 on val", f"{_f1(last):.4f}", f"{_f1(first):.4f} at the start"),
-        ("size", f"{last['bytes'] / 1e6:.2f} MB", f"{first['bytes'] / last['bytes']:.1f}x smaller"),
-        ("multiply-adds", f"{last['macs'] / 1e6:.1f} M", f"{first['macs'] / max(1, last['macs']):.1f}x fewer"),
-        *_speed_card(tree),
+        ("size", f"{last.bytes / 1e6:.2f} MB", f"{first.bytes / last.bytes:.1f}x smaller"),
+        ("multiply-adds", f"{last.macs / 1e6:.1f} M", f"{first.macs / max(1, last.macs):.1f}x fewer"),
+        *_speed_card(result),
     ]
-    count = len(tree["steps"]) - 1
+    count = len(result.steps) - 1
     lead = f"{count} {'step' if count == 1 else 'steps'} of compression, judged on val."
-    return render_page("compress", tree["title"], lead, cards, tables(tree), warning=tree["warning"])
+    return render_page("compress", result.title, lead, cards, tables(result), warning=result.warning)
 
 
-def tables(tree: Tree) -> list[Table]:
+def tables(result: CompressResult) -> list[Table]:
     """Every table that has rows."""
-    return [item for item in (_steps(tree), _classes(tree), _tries(tree), _layers(tree)) if item.rows]
+    return [item for item in (_steps(result), _classes(result), _tries(result), _layers(result)) if item.rows]
 
 
-def _steps(tree: Tree) -> Table:
-    engines, budget = sorted({item["engine"] for item in tree["latency"]}), tree["budget"]
+def _steps(result: CompressResult) -> Table:
+    engines, budget = sorted({item.engine for item in result.latency}), result.budget
     head = ["step", "outcome", "macro-F1", "drop, points", "parameters", "MMACs", "MB"]
-    rows = [_step(record, tree, engines) for record in tree["steps"]]
+    rows = [_step(step, result, engines) for step in result.steps]
     hint = (
-        f"All steps together may cost {100 * budget['max_f1_drop']:.1f} points of macro-F1 where a step names no other "
+        f"All steps together may cost {100 * budget.max_f1_drop:.1f} points of macro-F1 where a step names no other "
         "budget. Drops are to the start, ± half the paired 95 % interval. Latencies are medians of one picture, with "
-        f"their 95 % intervals; threads: {budget['threads']}; all bundles in turns."
+        f"their 95 % intervals; threads: {budget.threads}; all bundles in turns."
     )
     return Table("Steps", hint, [*head, *(f"{engine}, ms" for engine in engines)], rows, words=(1,))
 
 
-def _step(record: Tree, tree: Tree, engines: Sequence[str]) -> list[str]:
-    verdict, held = record.get("verdict"), record in _held(tree)
-    size = [f"{record['parameters']:,}", f"{record['macs'] / 1e6:.1f}", f"{record['bytes'] / 1e6:.2f}"]
-    ms = {item["engine"]: _ms(item) for item in tree["latency"] if item["step"] == record["name"]}
+def _step(step: PipelineStep, result: CompressResult, engines: Sequence[str]) -> list[str]:
+    size = [f"{step.parameters:,}", f"{step.macs / 1e6:.1f}", f"{step.bytes / 1e6:.2f}"]
+    ms = {item.engine: _ms(item) for item in result.latency if item.step == step.name}
     return [
-        record["name"], record["state"],
-        f"{_f1(record):.4f}" if verdict else "", _drop(verdict) if record["pass"] else "",
-        *(size if held else [""] * 3), *(ms.get(engine, "") if held else "" for engine in engines),
+        step.name, step.state,
+        f"{_f1(step):.4f}" if step.verdict else "", _drop(step.verdict) if step.pass_name else "",
+        *(size if step.is_held else [""] * 3), *(ms.get(engine, "") if step.is_held else "" for engine in engines),
     ]  # fmt: skip
 
 
-def _held(tree: Tree) -> list[Tree]:
-    """The start and the steps that were accepted: what the pipeline held, one after the other."""
-    return [record for record in tree["steps"] if record["state"] in ("start", "accepted")]
+def _f1(step: PipelineStep) -> float:
+    return step.verdict.macro_f1.value if step.verdict else float("nan")
 
 
-def _f1(record: Tree) -> float:
-    return float(record["verdict"]["macro_f1"]["value"]) if record.get("verdict") else float("nan")
+def _drop(verdict: BudgetVerdict | None) -> str:
+    return format_points(verdict.drop.value, verdict.drop.low, verdict.drop.high) if verdict else ""
 
 
-def _drop(verdict: Tree | None) -> str:
-    if not verdict:
-        return ""
-    return format_points(**verdict["drop"])
+def _ms(latency: StepLatency) -> str:
+    return f"{latency.value:.3f} ({latency.low:.3f}–{latency.high:.3f})"
 
 
-def _ms(tree: Tree) -> str:
-    return f"{tree['value']:.3f} ({tree['low']:.3f}–{tree['high']:.3f})"
-
-
-def _classes(tree: Tree) -> Table:
-    judged = [record for record in tree["steps"] if record.get("verdict")]
-    names = list(judged[0]["verdict"]["classes"])
-    rows = [[record["name"], *(f"{record['verdict']['classes'][name]:.3f}" for name in names)] for record in judged]
+def _classes(result: CompressResult) -> Table:
+    judged = [(step.name, step.verdict.classes) for step in result.steps if step.verdict]
+    names = list(judged[0][1]) if judged else []
+    rows = [[step, *(f"{classes[name]:.3f}" for name in names)] for step, classes in judged]
     return Table("F1 by class", "Who pays for the smaller network.", ["step", *names], rows if len(judged) > 1 else [])
 
 
-def _tries(tree: Tree) -> Table:
+def _tries(result: CompressResult) -> Table:
     rows = [
-        [record["name"], f"{100 * item['fraction']:.0f} %", item["reason"]]
-        for record in tree["steps"] for item in record.get("tries", [])
+        [step.name, f"{100 * tried.fraction:.0f} %", tried.reason]
+        for step in result.steps for tried in step.tries
     ]  # fmt: skip
     return Table(
         "Tries", "What was said of each try, and how strong it was.", ["step", "strength", "verdict"], rows, (2,)
     )
 
 
-def _layers(tree: Tree) -> Table:
-    kinds = {"half pruned": "prune", "half rank": "rank", "int8": "int8"}
+def _layers(result: CompressResult) -> Table:
     head = ["layer", "kind", "input", "parameters", "kMACs", "ms"]
-    harms = [f"{what}: {kind}" for what in ("loss", "F1, points") for kind in kinds]
-    rows = [
-        [
-            item["name"], item["kind"], "x".join(map(str, item["shape"])), f"{item['parameters']:,}",
-            f"{item['macs'] / 1e3:,.0f}", f"{item['ms']:.3f}",
-            *(_harm(item[key], what) for what in ("loss", "f1") for key in kinds.values()),
-        ] for item in tree["layers"]
-    ]  # fmt: skip
+    changes = ("half pruned", "half rank", "int8")
+    rows = []
+    for layer in result.layers:
+        harms = (layer.prune, layer.rank, layer.int8)
+        rows.append([
+            layer.name, layer.kind, "x".join(map(str, layer.shape)), f"{layer.parameters:,}",
+            f"{layer.macs / 1e3:,.0f}", f"{layer.ms:.3f}",
+            *("" if harm is None else f"{harm.loss:+.3f}" for harm in harms), *map(_points, harms),
+        ])  # fmt: skip
     hint = (
         "One layer changed at a time, nothing fine-tuned: the rise of the mean cross-entropy on val, and how far "
         "macro-F1 moves."
     )
-    return Table("Layers", hint, [*head, *harms], rows, words=(1, 2))
+    named = [f"{what}: {change}" for what in ("loss", "F1, points") for change in changes]
+    return Table("Layers", hint, [*head, *named], rows, words=(1, 2))
 
 
-def _harm(harm: Tree | None, key: str) -> str:
-    return "" if harm is None else f"{harm[key]:+.3f}" if key == "loss" else f"{-100 * harm[key]:+.1f}"
+def _points(harm: LayerHarm | None) -> str:
+    return "" if harm is None else f"{-100 * harm.f1:+.1f}"
 
 
-def _speed_card(tree: Tree) -> list[tuple[str, str, str]]:
+def _speed_card(result: CompressResult) -> list[tuple[str, str, str]]:
     """The last bundle on its fastest engine against the first on its fastest."""
 
-    def fastest(step: str) -> Tree | None:
-        return min(
-            (item for item in tree["latency"] if item["step"] == step),
-            key=lambda item: float(item["value"]),
-            default=None,
-        )
+    def fastest(step: str) -> StepLatency | None:
+        return min((item for item in result.latency if item.step == step), key=lambda item: item.value, default=None)
 
-    held = _held(tree)
-    first, last = fastest(held[0]["name"]), fastest(held[-1]["name"])
+    first, last = fastest(result.held[0].name), fastest(result.held[-1].name)
     if first is None or last is None:
         return []
-    return [("latency", f"{last['value']:.2f} ms", f"{first['value'] / last['value']:.1f}x as fast, {last['engine']}")]
+    return [("latency", f"{last.value:.2f} ms", f"{first.value / last.value:.1f}x as fast, {last.engine}")]

@@ -14,7 +14,6 @@ from leansort.core import manifest as manifests
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files import atomic_io
-from leansort.core.files.json_documents import validate
 from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
@@ -168,10 +167,9 @@ def _manifest(recipe: Recipe, folder: RunFolder, resume: bool) -> Manifest:
 def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, folder: RunFolder) -> tuple[Bundle, Calibration]:
     """Write the bundle: what the recipe's passes make of the network, or without any the network itself."""
     if recipe.compress.steps:
-        tree = compress(recipe, model, manifest, folder.compression.path, cache=folder.cache)
+        calibration = compress(recipe, model, manifest, folder.compression.path, cache=folder.cache).calibration
         bundle = bundles.load(folder.compression.bundle)
         bundle.save(folder.bundle)
-        calibration = validate(tree["calibration"], Calibration, "compress: calibration")
     else:
         result = export_bundle(
             model, manifest, folder.bundle, name=recipe.name, graph_format=recipe.export.format,

@@ -15,10 +15,11 @@ from leansort.compress.compress_config import CompressConfig
 from leansort.compress.passes_api import PassContext, read_step
 from leansort.compress.pipeline import runner
 from leansort.compress.pipeline.accuracy_budget import Budget, judge
+from leansort.compress.pipeline.step_record import StepRecord
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.run_folder import CompressionFolder
 from leansort.core.seeds import Seeds
-from leansort.core.text import text_files
 from leansort.export.onnx import export_onnx
 from leansort.measure.timing.latency import Seconds
 from leansort.workflows.training import network_finetuning
@@ -105,20 +106,21 @@ def ran(model: TrainedModel, out: Path, steps: Sequence[dict[str, Any]], **confi
 
 def test_an_accepted_step_is_what_comes_out(model: TrainedModel, tmp_path: Path, log: Path) -> None:
     result = ran(model, tmp_path / "out", [{"pass": "hurt", "amount": 0.1}, {"pass": "copy"}])
-    assert [record["state"] for record in result.records] == ["start", "accepted", "accepted"]
+    assert [step.state for step in result.steps] == ["start", "accepted", "accepted"]
     assert isinstance(result.artifact, Bundle)
     assert list(result.bundles) == ["start", "1-hurt", "2-copy"]
-    assert text_files.read_json(tmp_path / "out" / "compress.json", "x")["steps"] == result.records
+    kept = CompressionFolder(tmp_path / "out").step("2-copy").record.read(StepRecord, "step")
+    assert (kept.name, kept.state, kept.tries) == ("2-copy", "accepted", result.steps[2].tries)
 
 
 def test_what_a_verdict_rests_on_begins_the_steps_anew(model: TrainedModel, tmp_path: Path, log: Path) -> None:
     """More retries, another clock, other data: none is what was finished before."""
     steps = [{"pass": "hurt"}]
     first = ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=0)
-    assert first.records[1]["state"] == "refused"
-    assert ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=0).records == first.records
+    assert first.steps[1].state == "refused"
+    assert ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=0).steps == first.steps
     assert log.read_text().split() == ["1"]
-    assert ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=4).records[1]["state"] == "accepted"
+    assert ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=4).steps[1].state == "accepted"
     tried = len(log.read_text().split())
     ran(model, tmp_path / "out", steps, max_f1_drop=0.02, retries=4, seconds=2.0)
     assert len(log.read_text().split()) > tried
@@ -140,38 +142,39 @@ def test_too_weak_to_be_faster_is_tried_stronger_again(model: TrainedModel, tmp_
     read = [read_step({"pass": "hurt", "faster": True}, "steps.1.")]
     tools = replace(context(tmp_path / "out"), time_bundles=time_bundles)
     config = CompressConfig(max_f1_drop=0.0, max_class_drop=0.0, retries=3)
-    record = runner.run_pipeline(config, read, model, tools, tmp_path / "out").records[1]
-    assert [item["fraction"] for item in record["tries"]] == [1.0, 0.5, 0.75, 0.625]
-    assert [item["state"] for item in record["tries"]][:2] == ["refused", "left alone"]
-    assert record["state"] in ("refused", "accepted")
+    record = runner.run_pipeline(config, read, model, tools, tmp_path / "out").steps[1]
+    assert [item.fraction for item in record.tries] == [1.0, 0.5, 0.75, 0.625]
+    assert [item.state for item in record.tries][:2] == ["refused", "left alone"]
+    assert record.state in ("refused", "accepted")
 
 
 def test_a_step_over_budget_is_tried_weaker_by_bisection(model: TrainedModel, tmp_path: Path, log: Path) -> None:
     result = ran(model, tmp_path / "out", [{"pass": "hurt"}], max_f1_drop=0.02, retries=4)
-    record = result.records[1]
-    assert record["state"] == "accepted"
-    assert 0 < record["fraction"] < 1
-    assert record["verdict"]["drop"]["value"] <= 0.02
-    assert [item["fraction"] for item in record["tries"]][:2] == [1.0, 0.5]
-    assert record["tries"][0]["state"] == "refused"
-    assert log.read_text().split() == [f"{item['fraction']:g}" for item in record["tries"]]
-    assert record["fraction"] == max(item["fraction"] for item in record["tries"] if item["state"] == "accepted")
+    record = result.steps[1]
+    assert record.state == "accepted"
+    assert 0 < record.fraction < 1
+    assert record.verdict is not None
+    assert record.verdict.drop.value <= 0.02
+    assert [item.fraction for item in record.tries][:2] == [1.0, 0.5]
+    assert record.tries[0].state == "refused"
+    assert log.read_text().split() == [f"{item.fraction:g}" for item in record.tries]
+    assert record.fraction == max(item.fraction for item in record.tries if item.state == "accepted")
 
 
 def test_a_step_that_cannot_be_weaker_is_rolled_back(model: TrainedModel, tmp_path: Path, log: Path) -> None:
     result = ran(model, tmp_path / "out", [{"pass": "stubborn"}, {"pass": "hurt", "amount": 0.0}])
-    assert [record["state"] for record in result.records] == ["start", "refused", "accepted"]
-    assert "refused" in result.records[1]["reason"]
-    assert "points of macro-F1" in result.records[1]["reason"]
+    assert [step.state for step in result.steps] == ["start", "refused", "accepted"]
+    assert "refused" in result.steps[1].reason
+    assert "points of macro-F1" in result.steps[1].reason
     assert isinstance(result.artifact, TrainedModel)
     assert all(bool((result.artifact.weights[name] == model.weights[name]).all()) for name in model.weights)
-    assert len(result.records[1]["tries"]) == 1
+    assert len(result.steps[1].tries) == 1
 
 
 def test_no_speed_where_speed_is_promised_is_left_alone(model: TrainedModel, tmp_path: Path, log: Path) -> None:
     result = ran(model, tmp_path / "out", [{"pass": "hurt", "amount": 0.1, "faster": True}])
-    assert result.records[1]["state"] == "left alone"
-    assert result.records[1]["reason"].startswith("no gain, left alone: 1.0")
+    assert result.steps[1].state == "left alone"
+    assert result.steps[1].reason.startswith("no gain, left alone: 1.0")
     assert result.artifact is model
 
 
@@ -186,10 +189,10 @@ def test_a_pipeline_goes_on_behind_its_finished_steps(model: TrainedModel, tmp_p
     kept = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and "3-hurt" not in str(path)}
     luck.touch()
     result = ran(model, out, steps)
-    assert [record["state"] for record in result.records] == ["start", "accepted", "accepted", "accepted"]
+    assert [step.state for step in result.steps] == ["start", "accepted", "accepted", "accepted"]
     assert log.read_text().split() == ["0.1", "0.2", "0.05", "0.05"]
     changed = [str(path) for path, data in kept.items() if path.read_bytes() != data]
-    assert changed == [str(out / "compress.json")]
+    assert changed == []
 
 
 def test_a_changed_step_and_those_behind_it_are_done_again(model: TrainedModel, tmp_path: Path, log: Path) -> None:

@@ -21,6 +21,10 @@ from markdown_it import MarkdownIt
 from leansort import cli
 from leansort.arch.pretrained import matching
 from leansort.cli.options import printed, told
+from leansort.compress.layer_sensitivity import LayerHarm, LayerReport
+from leansort.compress.pipeline.accuracy_budget import BudgetVerdict
+from leansort.compress.pipeline.compress_result import CompressResult
+from leansort.compress.pipeline.step_record import StepTry
 from leansort.contest.score_result import ContestScore, ListScore, ScoreResult
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
@@ -102,13 +106,15 @@ def sheet_page(name: str) -> str:
     )
 
 
-def compressed(name: str) -> dict[str, Any]:
-    made = test_compression_page.record(name, "start", 0.9, 10)
-    made["tries"] = [{"fraction": 0.5, "reason": name}]
-    made["verdict"]["classes"] = {name: 0.5}
-    layer = {"name": name, "kind": name, "shape": [1], "parameters": 1, "macs": 1, "ms": 1.0}
-    tree = test_compression_page.tree(made, {**made, "state": "accepted"})
-    return {**tree, "title": name, "warning": name, "layers": [layer | dict.fromkeys(("prune", "rank", "int8"))]}
+def compressed(name: str) -> CompressResult:
+    verdict = BudgetVerdict(Interval(0.9, 0.8, 1.0), Interval(0.0, 0.0, 0.1), {name: 0.5}, {name: 0.0}, True, name)
+    tries = (StepTry(fraction=0.5, state="accepted", reason=name),)
+    start = test_compression_page.step("start", "start", 0.9, 10).model_copy(update={"verdict": verdict})
+    done = start.model_copy(update={"name": name, "state": "accepted", "pass_name": name, "tries": tries})
+    harm = LayerHarm(0.1, 0.1)
+    layer = LayerReport(name, name, (1, 1, 1), 1, 1, 1.0, harm, None, harm)
+    result = test_compression_page.compressed(start, done)
+    return result.model_copy(update={"title": name, "warning": name, "layers": (layer,)})
 
 
 def found(name: str) -> study_page.SearchReport:

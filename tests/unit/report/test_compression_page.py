@@ -3,44 +3,63 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from leansort.compress.pipeline.accuracy_budget import BudgetVerdict
+from leansort.compress.pipeline.compress_result import CompressResult, PipelineStep, StepBudget, StepLatency
+from leansort.measure.accuracy.calibration import Calibration
+from leansort.measure.accuracy.metrics import Interval
 from leansort.report import compression_page
 
-F1 = {"value": 0.9, "low": 0.85, "high": 0.95}
+BUDGET = StepBudget(
+    max_f1_drop=0.01, max_class_drop=1.0, sure=False, retries=3, seconds=1.0, engine="onnxruntime", threads=1
+)
+CALIBRATION = Calibration(10, 1.0, 0.1, 0.1, None, 0.0, 1.0, 0.1, [(1.0, 0.1)])
 
 
-def record(name: str, state: str, f1: float, size: int) -> dict[str, Any]:
-    verdict = {
-        "macro_f1": {**F1, "value": f1}, "drop": {"value": 0.9 - f1, "low": 0.0, "high": 0.02},
-        "classes": {"a": f1, "b": f1},
-    }  # fmt: skip
-    return {
-        "name": name, "pass": "" if state == "start" else "prune", "state": state, "verdict": verdict,
-        "parameters": size, "macs": 1000 * size, "bytes": 4 * size, "tries": [],
-    }  # fmt: skip
+def step(name: str, state: str, f1: float, size: int) -> PipelineStep:
+    verdict = BudgetVerdict(
+        Interval(f1, 0.85, 0.95), Interval(0.9 - f1, 0.0, 0.02), {"a": f1, "b": f1}, {"a": 0.0, "b": 0.0},
+        state != "refused", "kept to",
+    )  # fmt: skip
+    return PipelineStep.model_validate({
+        "name": name, "pass_name": "" if state == "start" else "prune", "state": state, "verdict": verdict,
+        "parameters": size, "macs": 1000 * size, "bytes": 4 * size,
+    })  # fmt: skip
 
 
-def tree(*records: dict[str, Any]) -> dict[str, Any]:
-    latency = [
-        {"step": item["name"], "engine": "onnxruntime", "value": item["parameters"] / 1e6, "low": 0.1, "high": 9.0}
-        for item in records if item["state"] != "refused"
-    ]  # fmt: skip
-    budget = {"max_f1_drop": 0.01, "threads": 1}
-    return {"title": "T", "steps": list(records), "latency": latency, "layers": [], "warning": "", "budget": budget}
+def compressed(*steps: PipelineStep) -> CompressResult:
+    latency = tuple(
+        StepLatency(
+            name=f"{item.name} onnxruntime", value=item.parameters / 1e6, unit="ms", low=0.1, high=9.0, count=50,
+            engine="onnxruntime", step=item.name,
+        ) for item in steps if item.is_held
+    )  # fmt: skip
+    return CompressResult(
+        title="T", steps=steps, latency=latency, layers=(), warning="", budget=BUDGET, calibration=CALIBRATION
+    )
 
 
-def headline(given: dict[str, Any]) -> list[str]:
-    return re.findall(r'class="big">([^<]*)<', compression_page.page(given))
+def headline(result: CompressResult) -> list[str]:
+    return re.findall(r'class="big">([^<]*)<', compression_page.page(result))
 
 
 def test_a_refused_step_is_in_the_table_and_not_in_the_headline() -> None:
-    start, kept = record("start", "start", 0.9, 2_000_000), record("1-prune", "accepted", 0.895, 1_000_000)
-    refused = record("2-quantize", "refused", 0.7, 1_000_000)
+    start, kept = step("start", "start", 0.9, 2_000_000), step("1-prune", "accepted", 0.895, 1_000_000)
+    refused = step("2-quantize", "refused", 0.7, 1_000_000)
     assert (
-        headline(tree(start, kept, refused))
-        == headline(tree(start, kept))
+        headline(compressed(start, kept, refused))
+        == headline(compressed(start, kept))
         == ["0.8950", "4.00 MB", "1000.0 M", "1.00 ms"]
     )
-    assert headline(tree(start, refused)) == ["0.9000", "8.00 MB", "2000.0 M", "2.00 ms"]
-    assert "0.7000" in compression_page.text(tree(start, refused))
+    assert headline(compressed(start, refused)) == ["0.9000", "8.00 MB", "2000.0 M", "2.00 ms"]
+    assert "0.7000" in compression_page.text(compressed(start, refused))
+
+
+def test_a_result_is_read_as_it_was_written() -> None:
+    result = compressed(step("start", "start", 0.9, 2_000_000), step("1-prune", "accepted", 0.895, 1_000_000))
+    tree = result.to_json()
+    again = CompressResult.from_json(tree, "compress")
+    assert again.to_json() == tree
+    assert again.steps == result.steps
+    assert [item["pass"] for item in tree["steps"]] == ["", "prune"]  # type: ignore[union-attr,call-overload,index]
+    assert result.headline()["size"] == "4.00 MB (start 8.00 MB)"

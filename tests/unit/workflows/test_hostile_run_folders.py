@@ -14,13 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from leansort.arch import trained_model
-from leansort.compress.pipeline import artifact_store
+from leansort.compress.pipeline.accuracy_budget import BudgetVerdict
+from leansort.compress.pipeline.step_record import StepRecord
 from leansort.contest.formulas import Baselines
 from leansort.contest.score_result import ScoreResult
 from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, LeansortError, UserError
 from leansort.core.files import json_documents
-from leansort.core.run_folder import RunFolder
+from leansort.core.run_folder import RunFolder, StepFolder
+from leansort.measure.accuracy.metrics import Interval
 from leansort.recipe.load import load_recipe
 from leansort.report.model_card_page import facts
 from leansort.runtime.predictor import Classifier
@@ -309,10 +311,13 @@ def test_a_step_of_a_compression_that_was_changed(tmp_path: Path, most: int) -> 
             "tries": tries, "settings": {}, "notes": {}}  # fmt: skip
     path = tmp_path / "step.json"
     path.write_text(json.dumps(step))
-    assert artifact_store.step_record(path) == step
+    record = StepFolder(tmp_path).record
+    assert record.read(StepRecord, "step").verdict == BudgetVerdict(
+        Interval(**interval), Interval(**interval), {"a": 0.5}, {"a": 0.0}, True, "kept to"
+    )
     for what, tree in sample(list(mutated(step)), most):
         path.write_text(json.dumps(tree))
-        survived(lambda: artifact_store.step_record(path), f"step: {what}")
+        survived(lambda: record.read(StepRecord, "step"), f"step: {what}")
 
 
 @pytest.fixture

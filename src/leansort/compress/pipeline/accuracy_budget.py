@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -48,13 +47,9 @@ class BudgetVerdict:
     accepted: bool
     reason: str
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
-
 
 def judge(truth: Ints, start: Ints, now: Ints, names: tuple[str, ...], budget: Budget) -> BudgetVerdict:
-    """Compare what two networks said of the same val crops.
+    """Compare the predictions of two networks for the same val crops.
 
     Args:
         truth: true class indices.

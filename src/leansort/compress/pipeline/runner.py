@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,13 +14,14 @@ from leansort.compress.evaluation import predict_classes
 from leansort.compress.passes_api import Artifact, Pass, PassContext
 from leansort.compress.pipeline import artifact_store
 from leansort.compress.pipeline.accuracy_budget import Budget, BudgetVerdict, judge
+from leansort.compress.pipeline.compress_result import START, PipelineSize, PipelineStep
+from leansort.compress.pipeline.step_record import StepRecord
 from leansort.compress.pipeline.step_search import StepSearch
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files import atomic_io
+from leansort.core.run_folder import CompressionFolder, StepFolder
 
-VERSION = 1
-StepRecord = dict[str, Any]
 Steps = Sequence[tuple[Step, Pass]]
 
 
@@ -32,13 +32,13 @@ class PipelineResult:
     Attributes:
         artifact: of the last accepted step, or what it began with.
         bundle: its bundle.
-        records: of the start and of every step, as `compress.json` holds them.
+        steps: the start and every step, in order.
         bundles: of the start and of every accepted step, by name.
     """
 
     artifact: Artifact
     bundle: Bundle
-    records: list[StepRecord]
+    steps: list[PipelineStep]
     bundles: dict[str, Bundle]
 
 
@@ -76,23 +76,33 @@ def run_pipeline(
         steps: the passes.
         model: what to begin with.
         context: tools for the passes; each step gets a folder and seeds of its own.
-        out: gets `compress.json` after every step, and a folder for each in `steps/`.
+        out: gets a folder for each step in `steps/`, with the step's record once it is finished.
 
     Raises:
         UserError: the steps' order is impossible.
         LeansortError: a pass failed; earlier steps are kept.
     """
     check_order(steps)
-    line = _Line(config, model, context, out)
+    state = PipelineState(config, model, context, CompressionFolder(out))
     for number, (step, item) in enumerate(steps, 1):
-        line.step(f"{number}-{item.name}", step, item)
-    return PipelineResult(line.artifact, line.bundle, line.records, line.bundles)
+        state.step(f"{number}-{item.name}", step, item)
+    return PipelineResult(state.artifact, state.bundle, state.steps, state.bundles)
 
 
-class _Line:
-    """Where a pipeline stands."""
+class PipelineState:
+    """Where a pipeline stands.
 
-    def __init__(self, config: CompressConfig, model: TrainedModel, context: PassContext, out: Path) -> None:
+    Attributes:
+        artifact: of the last accepted step.
+        bundle: its bundle.
+        bundles: of the start and of every accepted step, by name.
+        steps: the start and every step so far.
+    """
+
+    def __init__(
+        self, config: CompressConfig, model: TrainedModel, context: PassContext, out: CompressionFolder
+    ) -> None:
+        """Begin with a network; its bundle lies in the folder of the start."""
         self.config, self.context, self.out = config, context, out
         self.key = atomic_io.digest(
             [
@@ -104,15 +114,14 @@ class _Line:
                 context.ground,
             ]
         )
-        folder = artifact_store.open_step_folder(out / "steps" / "0-start", self.key)
+        folder = artifact_store.open_step_folder(out.step("0-start"), self.key)
         self.artifact: Artifact = model
-        self.bundle = artifact_store.bundle_for(model, folder, context.export)
-        self.bundles = {"start": self.bundle}
-        self.truth = np.asarray(context.val.labels, np.int64)
-        self.said = predict_classes(model, context.val, context.engine)
+        self.bundle = artifact_store.bundle_for(model, folder.path, context.export)
+        self.bundles = {START: self.bundle}
+        self.ground_truth = np.asarray(context.val.labels, np.int64)
+        self.start = predict_classes(model, context.val, context.engine)
         first = self._verdict(model, Budget(1.0, 1.0, sure=False))
-        self.records: list[StepRecord] = []
-        self._add({"name": "start", "pass": "", "state": "start", "reason": "", "verdict": first.to_json()})
+        self.steps = [PipelineStep(name=START, state="start", verdict=first, **self._size())]
 
     def step(self, name: str, step: Step, item: Pass) -> None:
         """Do one step, or take it from its folder where it is finished."""
@@ -121,39 +130,40 @@ class _Line:
         self.key = atomic_io.digest(
             [self.key, item.config.model_dump(mode="json"), step.model_dump(mode="json"), asdict(budget), retries]
         )
-        folder = artifact_store.open_step_folder(self.out / "steps" / name, self.key)
+        folder = artifact_store.open_step_folder(self.out.step(name), self.key)
         if item.stage == "graph":
             self.artifact = self.bundle
-        done = folder / "step.json"
-        if done.exists():
-            record = artifact_store.step_record(done)
-            self.context.say(f"step {name}: finished before; {record['reason']}")
+        record = folder.record.read_if_there(StepRecord, "step")
+        if record:
+            self.context.say(f"step {name}: finished before; {record.reason}")
         else:
-            record = self._done(name, step, item, budget, retries, folder)
-            atomic_io.write_json(done, record)
-        if record["state"] == "accepted":
-            self.artifact = artifact_store.load(folder, item.stage)
-            self.bundle = self.bundles[name] = artifact_store.bundle_for(self.artifact, folder, self.context.export)
-        self._add(record)
+            record = self._search(name, step, item, budget, retries, folder)
+            folder.record.write(record)
+        if record.state == "accepted":
+            self.artifact = artifact_store.load(folder.path, item.stage)
+            self.bundle = artifact_store.bundle_for(self.artifact, folder.path, self.context.export)
+            self.bundles[name] = self.bundle
+        self.steps.append(PipelineStep.of_record(record, self._size()))
 
-    def _done(self, name: str, step: Step, item: Pass, budget: Budget, retries: int, folder: Path) -> StepRecord:
+    def _search(
+        self, name: str, step: Step, item: Pass, budget: Budget, retries: int, folder: StepFolder
+    ) -> StepRecord:
         self.context.say(f"step {name}:")
-        trial = StepSearch(
-            given=self.artifact, bundle=self.bundle, one=item, finetune=step.finetune,
+        search = StepSearch(
+            name=name, given=self.artifact, bundle=self.bundle, step_pass=item, finetune=step.finetune,
             faster=item.faster if step.faster is None else step.faster, retries=retries,
             judge=lambda artifact: self._verdict(artifact, budget),
-            context=replace(self.context, folder=folder, seeds=self.context.seeds.child(f"compress/{name}")),
+            context=replace(self.context, folder=folder.path, seeds=self.context.seeds.child(f"compress/{name}")),
         )  # fmt: skip
         try:
-            record = trial.run()
+            return search.run()
         except LeansortError as error:
             error.args = (f"step {name}: {error}",)
             raise
-        return {"name": name, "pass": item.name, "settings": item.config.model_dump(mode="json"), **record}
 
     def _verdict(self, artifact: Artifact, budget: Budget) -> BudgetVerdict:
         classes = predict_classes(artifact, self.context.val, self.context.engine)
-        return judge(self.truth, self.said, classes, self.bundle.meta.labels, budget)
+        return judge(self.ground_truth, self.start, classes, self.bundle.meta.labels, budget)
 
     def _budget(self, step: Step) -> Budget:
         f1, one_class = step.max_f1_drop, step.max_class_drop
@@ -163,9 +173,7 @@ class _Line:
             self.config.sure,
         )
 
-    def _add(self, record: StepRecord) -> None:
-        """Note a step, with the size of what the pipeline holds after it."""
+    def _size(self) -> PipelineSize:
+        """The size of what the pipeline holds."""
         meta = self.bundle.meta
-        size = {"parameters": meta.parameters, "macs": meta.macs, "bytes": len(self.bundle.to_bytes())}
-        self.records.append({**record, **size})
-        atomic_io.write_json(self.out / "compress.json", {"version": VERSION, "steps": self.records})
+        return {"parameters": meta.parameters, "macs": meta.macs, "bytes": len(self.bundle.to_bytes())}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from leansort.arch import trained_model
 from leansort.arch.trained_model import TrainedModel
@@ -13,11 +13,26 @@ from leansort.compress.compress_config import FinetuneConfig
 from leansort.compress.passes_api import Artifact, Pass, PassContext, PassOutcome
 from leansort.compress.pipeline import artifact_store
 from leansort.compress.pipeline.accuracy_budget import BudgetVerdict
+from leansort.compress.pipeline.step_record import CutNote, StepRecord, StepState, StepTry
 from leansort.core.bundle import Bundle
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.files import atomic_io
+from leansort.core.files.typed_result import JsonObject
+from leansort.core.run_folder import StepFolder
+from leansort.measure.accuracy.metrics import Interval
 from leansort.measure.timing import latency
 
-StepRecord = dict[str, Any]
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A try, and all that was found out in it."""
+
+    fraction: float
+    folder: StepFolder
+    state: StepState
+    reason: str
+    notes: JsonObject
+    speed: Interval | None = None
+    verdict: BudgetVerdict | None = None
 
 
 @dataclass(frozen=True)
@@ -25,9 +40,10 @@ class StepSearch:
     """What a step is tried on.
 
     Attributes:
+        name: of the step.
         given: what the step before left.
         bundle: its bundle.
-        one: the pass.
+        step_pass: the pass.
         finetune: training after the cut.
         faster: whether a cut that gains no speed is thrown away.
         retries: how often it is tried weaker.
@@ -35,9 +51,10 @@ class StepSearch:
         context: tools, with the step's own folder.
     """
 
+    name: str
     given: Artifact
     bundle: Bundle
-    one: Pass
+    step_pass: Pass
     finetune: FinetuneConfig
     faster: bool
     retries: int
@@ -47,84 +64,87 @@ class StepSearch:
     def run(self) -> StepRecord:
         """Try; the accepted artifact and its bundle then lie in the step's folder.
 
-        Returns:
-            `state` (accepted, refused, left alone), `reason`, `fraction` of the strength, `notes`, `verdict`, `speed`,
-            and all `tries`.
-
         Raises:
             LeansortError: the pass cannot be done.
         """
-        tries: list[StepRecord] = []
-        best: StepRecord | None = None
+        tries: list[_Attempt] = []
+        best: _Attempt | None = None
         low, high, fraction = 0.0, 1.0, 1.0
-        item: Pass | None = self.one
+        item: Pass | None = self.step_pass
         while item is not None and len(tries) <= self.retries:
             tried = self._try(item, fraction)
             tries.append(tried)
-            self.context.say(f"  {100 * fraction:.0f} % of its strength: {tried['reason']}")
-            if tried["state"] == "accepted":
+            self.context.say(f"  {100 * fraction:.0f} % of its strength: {tried.reason}")
+            if tried.state == "accepted":
                 best, low = tried, fraction
-            elif tried["state"] == "refused":
+            elif tried.state == "refused":
                 high = fraction
             elif fraction < 1.0:  # too weak to be any faster, where more was too much
                 low = fraction
-            if fraction == 1.0 and tried["state"] != "refused":
+            if fraction == 1.0 and tried.state != "refused":
                 break
             fraction = (low + high) / 2
-            item = self.one.weaker(fraction)
-        refused = [entry for entry in tries if entry["state"] == "refused"]
-        return self._kept(best or (refused or tries)[-1], tries)
+            item = self.step_pass.weaker(fraction)
+        refused = [entry for entry in tries if entry.state == "refused"]
+        chosen = best or (refused or tries)[-1]
+        if chosen.state == "accepted":
+            self._keep(chosen)
+        return self._record(chosen, tries)
 
-    def _try(self, item: Pass, fraction: float) -> StepRecord:
-        folder = self.context.folder / f"try-{100 * fraction:g}"
+    def _try(self, item: Pass, fraction: float) -> _Attempt:
+        folder = StepFolder(self.context.folder).attempt(fraction)
         outcome = self._cut(item, folder)
-        record: StepRecord = {"fraction": fraction, "notes": outcome.notes, "folder": folder.name}
+        left_alone = _Attempt(fraction, folder, "left alone", f"left alone: {outcome.left_alone}", outcome.notes)
         if outcome.left_alone:
-            return {**record, "state": "left alone", "reason": f"left alone: {outcome.left_alone}"}
-        if self.faster:
-            speed = self._speed(outcome.artifact, folder / "cut")
-            record["speed"] = speed
-            if speed["low"] <= 1.0:
-                text = f"{speed['value']:.2f}x ({speed['low']:.2f} to {speed['high']:.2f})"
-                return {**record, "state": "left alone", "reason": f"no gain, left alone: {text} as fast"}
+            return left_alone
+        speed = self._speed(outcome.artifact, folder.cut) if self.faster else None
+        if speed is not None and speed.low <= 1.0:
+            text = f"{speed.value:.2f}x ({speed.low:.2f} to {speed.high:.2f})"
+            return replace(left_alone, reason=f"no gain, left alone: {text} as fast", speed=speed)
         verdict = self.judge(self._finetuned(outcome.artifact, folder))
-        state = "accepted" if verdict.accepted else "refused"
-        return {**record, "state": state, "reason": verdict.reason, "verdict": verdict.to_json()}
+        state: StepState = "accepted" if verdict.accepted else "refused"
+        return replace(left_alone, state=state, reason=verdict.reason, speed=speed, verdict=verdict)
 
-    def _cut(self, item: Pass, folder: Path) -> PassOutcome:
+    def _cut(self, item: Pass, folder: StepFolder) -> PassOutcome:
         """What the pass makes; kept, since it may rest on measured times, and training goes on from the same."""
-        done = folder / "cut.json"
-        if done.exists():
-            kept = json_documents.read(done, artifact_store.CutNote, "step")
-            artifact = self.given if kept["left_alone"] else artifact_store.load(folder / "cut", item.stage)
-            return PassOutcome(artifact, kept["notes"], kept["left_alone"])
-        outcome = item.apply(self.given, replace(self.context, folder=folder))
+        if kept := folder.cut_note.read_if_there(CutNote, "step"):
+            artifact = self.given if kept.left_alone else artifact_store.load(folder.cut, item.stage)
+            return PassOutcome(artifact, kept.notes, kept.left_alone)
+        outcome = item.apply(self.given, replace(self.context, folder=folder.path))
         if not outcome.left_alone:
-            artifact_store.save(outcome.artifact, folder / "cut")
-        atomic_io.write_json(done, {"notes": outcome.notes, "left_alone": outcome.left_alone})
-        return outcome
+            artifact_store.save(outcome.artifact, folder.cut)
+        notes: JsonObject = json.loads(atomic_io.canonical_json(outcome.notes))  # a pass may note tuples
+        folder.cut_note.write(CutNote(notes=notes, left_alone=outcome.left_alone))
+        return replace(outcome, notes=notes)
 
-    def _speed(self, artifact: Artifact, folder: Path) -> dict[str, float]:
+    def _speed(self, artifact: Artifact, folder: Path) -> Interval:
         """How many times as fast as what was given, with its interval."""
         now = artifact_store.bundle_for(artifact, folder, self.context.export)
         times = self.context.time_bundles({"before": self.bundle, "now": now})
-        value, low, high = latency.speed_ratio(times["before"], times["now"])
-        return {"value": value, "low": low, "high": high}
+        return Interval(*latency.speed_ratio(times["before"], times["now"]))
 
-    def _finetuned(self, artifact: Artifact, folder: Path) -> Artifact:
+    def _finetuned(self, artifact: Artifact, folder: StepFolder) -> Artifact:
         if not self.finetune.epochs:
             return artifact
-        assert isinstance(artifact, TrainedModel)  # `pipeline.check_order` lets no graph be fine-tuned
-        return self.context.finetune(artifact, self.finetune, folder / "finetune")
+        assert isinstance(artifact, TrainedModel)  # `runner.check_order` lets no graph be fine-tuned
+        return self.context.finetune(artifact, self.finetune, folder.finetuning)
 
-    def _kept(self, record: StepRecord, tries: list[StepRecord]) -> StepRecord:
-        """The step's record; what was accepted goes into the step's own folder."""
-        folder = self.context.folder
-        if record["state"] == "accepted":
-            last = folder / record["folder"] / ("finetune" if self.finetune.epochs else "cut")
-            artifact = trained_model.load(last) if self.finetune.epochs else artifact_store.load(last, self.one.stage)
-            artifact_store.save(artifact, folder)
-            artifact_store.bundle_for(artifact, last, self.context.export).save(folder / artifact_store.BUNDLE)
-        short = [{key: item[key] for key in ("fraction", "state", "reason")} for item in tries]
-        note = {"note": self.one.note} if self.one.note else {}
-        return {**{key: value for key, value in record.items() if key != "folder"}, **note, "tries": short}
+    def _keep(self, chosen: _Attempt) -> None:
+        """Put what was accepted into the step's own folder."""
+        step, last = StepFolder(self.context.folder), chosen.folder.cut
+        artifact: Artifact
+        if self.finetune.epochs:
+            last = chosen.folder.finetuning
+            artifact = trained_model.load(last)
+        else:
+            artifact = artifact_store.load(last, self.step_pass.stage)
+        artifact_store.save(artifact, step.path)
+        artifact_store.bundle_for(artifact, last, self.context.export).save(step.bundle)
+
+    def _record(self, chosen: _Attempt, tries: Sequence[_Attempt]) -> StepRecord:
+        return StepRecord(
+            name=self.name, pass_name=self.step_pass.name, settings=self.step_pass.config.model_dump(mode="json"),
+            state=chosen.state, reason=chosen.reason, fraction=chosen.fraction, notes=chosen.notes,
+            note=self.step_pass.note, speed=chosen.speed, verdict=chosen.verdict,
+            tries=tuple(StepTry(fraction=tried.fraction, state=tried.state, reason=tried.reason) for tried in tries),
+        )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -14,13 +13,16 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.compress import layer_sensitivity
 from leansort.compress.compress_config import CompressConfig
 from leansort.compress.evaluation import engine_for
+from leansort.compress.layer_sensitivity import LayerReport
 from leansort.compress.passes_api import FinetuneFunction, PassContext, read_step
 from leansort.compress.pipeline import runner
+from leansort.compress.pipeline.compress_result import CompressResult, StepBudget, StepLatency
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import bar, say
+from leansort.core.run_folder import CompressionFolder
 from leansort.core.seeds import Seeds
 from leansort.export import parity
 from leansort.export.layer_bundles import build_layer_bundle
@@ -32,6 +34,7 @@ from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
 from leansort.report import compression_page
 from leansort.runtime import engine as engines
+from leansort.runtime.engine import Pixels
 from leansort.workflows.compression import recipe_match
 from leansort.workflows.data.import_data import data_for
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
@@ -50,7 +53,7 @@ def compress(
     *,
     cache: Path | None = None,
     explain: bool = False,
-) -> dict[str, Any]:
+) -> CompressResult:
     """Compress a trained network as a recipe says.
 
     Args:
@@ -61,9 +64,6 @@ def compress(
         cache: folder of decoded crops; `cache` in `out` by default.
         explain: also report what each layer costs and how sensitive it is.
 
-    Returns:
-        What `compress.json` holds.
-
     Raises:
         UserError: a step is wrong, or the manifest has other classes.
         EngineError: the recipe's engine crashed, hung or failed when it was tried.
@@ -72,33 +72,31 @@ def compress(
     steps = read_steps(recipe)
     model.labels.require_same(manifest.labels, "the model", "the manifest")
     _require_engine(recipe, model)
-    model.save(out / "start.safetensors")
-    context = _context(recipe, model, manifest, cache or out / "cache", out)
+    folder = CompressionFolder(out)
+    model.save(folder.start)
+    context = _context(recipe, model, manifest, cache or folder.cache, folder)
     watch = LoadWatch()
     done = runner.run_pipeline(recipe.compress, steps, model, context, out)
-    bundle, result = calibrate_bundle(done.bundle, context.val, recipe.export.target_error)
-    say(f"compress: {calibration_sentence(result)}")
+    bundle, calibration = calibrate_bundle(done.bundle, context.val, recipe.export.target_error)
+    say(f"compress: {calibration_sentence(calibration)}")
     known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
     bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)
-    bundle.save(out / "model.leansort")
-    layers = []
+    bundle.save(folder.bundle)
+    layers: list[LayerReport] = []
     if explain:
         with bar("layers") as advance:
-            layers = [
-                report_layer.to_json() for report_layer in layer_sensitivity.report_layers(model, context, advance)
-            ]
+            layers = layer_sensitivity.report_layers(model, context, advance)
     if warning := watch.warning():
         say(f"warning: {warning}")
-    tree: dict[str, Any] = {
-        "version": runner.VERSION, "title": recipe.title or recipe.name, "steps": done.records,
-        "latency": _latencies(recipe, done.bundles), "layers": layers, "warning": warning,
-        "budget": recipe.compress.model_dump(mode="json", exclude={"steps"}) | _judge(recipe),
-        "calibration": result.to_json(),
-    }  # fmt: skip
-    atomic_io.write_json(out / "compress.json", tree)
-    atomic_io.write_text(out / "compress.md", compression_page.text(tree) + "\n")
-    atomic_io.write_text(out / "compress.html", compression_page.page(tree))
-    return tree
+    result = CompressResult(
+        title=recipe.title or recipe.name, steps=tuple(done.steps), latency=_latencies(recipe, done.bundles),
+        layers=tuple(layers), warning=warning, budget=_budget(recipe),
+        calibration=calibration,
+    )  # fmt: skip
+    folder.result.write(result)
+    folder.table.write(compression_page.text(result) + "\n")
+    folder.page.write(compression_page.page(result))
+    return result
 
 
 def open_data(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool) -> Manifest:
@@ -155,9 +153,13 @@ def _require_readable(recipe: Recipe, steps: runner.Steps) -> None:
         )
 
 
-def _judge(recipe: Recipe) -> dict[str, Any]:
-    """What judged and timed the steps."""
-    return {"engine": recipe.target.engine_spec, "threads": recipe.target.threads}
+def _budget(recipe: Recipe) -> StepBudget:
+    """What the steps may cost, and what judged and timed them."""
+    config = recipe.compress
+    return StepBudget(
+        max_f1_drop=config.max_f1_drop, max_class_drop=config.max_class_drop, sure=config.sure, retries=config.retries,
+        seconds=config.seconds, engine=recipe.target.engine_spec, threads=recipe.target.threads,
+    )  # fmt: skip
 
 
 def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
@@ -172,12 +174,14 @@ def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
         engine_trial.require(bundle, engine_for(bundle, engine), threads=recipe.target.threads)
 
 
-def _context(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path, out: Path) -> PassContext:
+def _context(
+    recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path, out: CompressionFolder
+) -> PassContext:
     val = load_crops(manifest, "val", model.preprocess, cache)
-    finetune: FinetuneFunction = Finetuning(recipe, manifest, cache, out / "start.safetensors")
+    finetune: FinetuneFunction = Finetuning(recipe, manifest, cache, out.start)
     return PassContext(
-        train=load_crops(manifest, "train", model.preprocess, cache), val=val, seeds=Seeds(recipe.seed), folder=out,
-        finetune=finetune, export=partial(_exported, val.pixels, recipe.name),
+        train=load_crops(manifest, "train", model.preprocess, cache), val=val, seeds=Seeds(recipe.seed),
+        folder=out.path, finetune=finetune, export=partial(_exported, val.pixels, recipe.name),
         time_bundles=partial(time_bundles, recipe), time_layers=partial(time_layers, recipe), say=say,
         engine=recipe.target.engine_spec, threads=recipe.target.threads,
         ground=atomic_io.digest([
@@ -187,7 +191,7 @@ def _context(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Pat
     )  # fmt: skip
 
 
-def _exported(pixels: Any, name: str, model: TrainedModel) -> Bundle:
+def _exported(pixels: Pixels, name: str, model: TrainedModel) -> Bundle:
     """A bundle that has passed the parity gate."""
     bundle = export_onnx(model, name=name)
     parity.check_parity(model, bundle, pixels)
@@ -222,7 +226,7 @@ def _alone(calls: Mapping[str, Call], config: CompressConfig) -> dict[str, Secon
         return latency.time_interleaved(calls, seconds=config.seconds, least=LEAST)
 
 
-def _latencies(recipe: Recipe, bundles: Mapping[str, Bundle]) -> list[dict[str, Any]]:
+def _latencies(recipe: Recipe, bundles: Mapping[str, Bundle]) -> tuple[StepLatency, ...]:
     """Every step's bundle on every installed engine that reads and bears it, all in turns."""
     target, threads = recipe.target, recipe.target.threads
     pairs = [
@@ -241,9 +245,11 @@ def _latencies(recipe: Recipe, bundles: Mapping[str, Bundle]) -> list[dict[str, 
     result = []
     for name, engine, bundle in pairs:
         title = f"{name} {engine}"
-        item = latency.summarize_latency(title, times[title], bundle=bundle.digest, engine=engine, threads=threads)
-        result.append({"step": name, **item.model_dump(mode="json")})
-    return result
+        item = latency.summarize_latency(
+            title, times[title], bundle=bundle.digest, engine=engine, threads=config.threads
+        )
+        result.append(StepLatency.model_validate({"step": name, **dict(item)}))
+    return tuple(result)
 
 
 def network_to_compress(recipe: Recipe, model: Path, *, explain: bool) -> TrainedModel:
