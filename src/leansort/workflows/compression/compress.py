@@ -245,9 +245,7 @@ def _latencies(recipe: Recipe, bundles: Mapping[str, Bundle]) -> tuple[StepLaten
     result = []
     for name, engine, bundle in pairs:
         title = f"{name} {engine}"
-        item = latency.summarize_latency(
-            title, times[title], bundle=bundle.digest, engine=engine, threads=config.threads
-        )
+        item = latency.summarize_latency(title, times[title], bundle=bundle.digest, engine=engine, threads=threads)
         result.append(StepLatency.model_validate({"step": name, **dict(item)}))
     return tuple(result)
 
