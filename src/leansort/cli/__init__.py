@@ -172,7 +172,7 @@ def predict(
 
     if "-" in inputs and not batch:
         threads, batch = threads or 1, 1
-    failed = predictions.predict_to(
+    result = predictions.predict_to(
         bundle,
         predictions.list_inputs(inputs, sys.stdin.buffer),
         out,
@@ -181,7 +181,7 @@ def predict(
         batch=batch,
         engine=engine,
     )
-    if failed:
+    if result.unreadable:
         raise typer.Exit(1)
 
 

@@ -27,8 +27,8 @@ def arch_list(size: Size = 224, classes: Classes = 6, as_json: Json = False) -> 
     """
     from leansort.workflows.arch import backbones_table, list_backbones
 
-    backbones = list_backbones(classes, size)
-    printed({"size": size, "backbones": backbones}, as_json, backbones_table(backbones))
+    result = list_backbones(classes, size)
+    printed(result, as_json, backbones_table(result))
 
 
 @arch_app.command("show")
@@ -49,15 +49,12 @@ def arch_show(
     \b
     Example: leansort arch show mobilenetv2 --size 128 --width 0.5 --svg mobilenetv2.svg
     """
-    from dataclasses import asdict
+    from leansort.workflows.arch import draw_svg, parts_table, show_architecture, spec_for
 
-    from leansort.workflows.arch import draw_svg, parts_table, show_architecture, spec_for, totals
-
-    taken = show_architecture(spec_for(base, classes=classes, width=width, depth=depth), size)
+    result = show_architecture(spec_for(base, classes=classes, width=width, depth=depth), size)
     if svg is not None:
-        draw_svg(taken, f"{base} at {size} px", svg)
-    listed = [asdict(part) for part in taken]
-    printed({"size": size, "parts": listed, "total": totals(taken)}, as_json, parts_table(taken))
+        draw_svg(result, f"{base} at {size} px", svg)
+    printed(result, as_json, parts_table(result))
 
 
 @arch_app.command("convert")

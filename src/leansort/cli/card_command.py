@@ -34,5 +34,5 @@ def card(
     from leansort.workflows.deploy.model_card import write_model_card as make
 
     result = make(run, manifests.load(manifest), out, name=name, notes=note or [])
-    size = f"{result['parameters']:,} parameters, {result['bytes'] / 1e6:.2f} MB"
-    printed(result, as_json, f"{out}: val macro-F1 {result['macro_f1']:.4f}, {size}")
+    size = f"{result.parameters:,} parameters, {result.bytes / 1e6:.2f} MB"
+    printed(result, as_json, f"{out}: val macro-F1 {result.macro_f1:.4f}, {size}")

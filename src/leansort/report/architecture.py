@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from leansort.report.templates import environment, writable
+
+if TYPE_CHECKING:
+    from leansort.arch.analysis.summary import Part, PartTotals
 
 LINE = 22  # pixels
 TOP = 78
@@ -13,24 +17,24 @@ BAR = 180
 COLUMNS = ("parameters", "macs", "memory")
 
 
-def draw_architecture(parts: Sequence[dict[str, Any]], totals: dict[str, int], title: str) -> str:
+def draw_architecture(parts: Sequence[Part], totals: PartTotals, title: str) -> str:
     """Draw a network.
 
     Args:
-        parts: what `leansort arch show --json` lists, in order.
+        parts: of the network, in the order they run.
         totals: sums of parameters and multiply-adds, and the most memory.
         title: above the picture.
 
     Returns:
         An SVG document, readable on light and dark ground.
     """
-    most = {key: max(1, *(part[key] for part in parts)) for key in COLUMNS}
+    most = {key: max(1, *(getattr(part, key) for part in parts)) for key in COLUMNS}
     lines = [
         {
-            **part,
+            **asdict(part),
             "y": TOP + number * LINE,
-            "shape": " × ".join(map(str, part["out"])),
-            "bars": [BAR * part[key] / most[key] for key in COLUMNS],
+            "shape": " × ".join(map(str, part.out)),
+            "bars": [BAR * getattr(part, key) / most[key] for key in COLUMNS],
         }
         for number, part in enumerate(parts)
     ]
@@ -45,12 +49,12 @@ def draw_architecture(parts: Sequence[dict[str, Any]], totals: dict[str, int], t
     return writable(text)
 
 
-def _arcs(parts: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
+def _arcs(parts: Sequence[Part]) -> list[dict[str, float]]:
     """What a part reads besides the one before it, as arcs on the left; longer ones reach further out."""
-    at = {"input": -1, **{part["name"]: number for number, part in enumerate(parts)}}
+    at = {"input": -1, **{part.name: number for number, part in enumerate(parts)}}
     arcs = []
     for number, part in enumerate(parts):
-        for name in part["reads"]:
+        for name in part.reads:
             if at[name] < number - 1:
                 reach = min(60.0, 10.0 + 4.0 * (number - at[name]))
                 arcs.append({"start": TOP + at[name] * LINE, "end": TOP + number * LINE, "reach": reach})

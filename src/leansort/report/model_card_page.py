@@ -4,12 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from leansort.core.preprocess import Preprocess
 from leansort.core.text.escaping import markdown_line, printable, printable_lines
 from leansort.measure.accuracy.metrics import ClassScore, Interval, coverage
 from leansort.measure.confidence import MeanInterval
 from leansort.report import markdown
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a network or bundle tells of itself.
+
+    Attributes:
+        base: the backbone, and its width where that is not 1.
+        parameters: weights of the network.
+        macs: multiply-adds for one picture.
+        preprocess: how pictures become its input.
+        labels: its classes, in order.
+        weights: size, precision and file.
+        data: digest of the manifest that it was trained on.
+        versions: of leansort and PyTorch.
+    """
+
+    base: str
+    parameters: int
+    macs: int
+    preprocess: Preprocess
+    labels: Sequence[str]
+    weights: str
+    data: str
+    versions: str
 
 
 @dataclass(frozen=True)
@@ -19,7 +44,7 @@ class ModelCard:
     Attributes:
         name: of the model.
         title: what it is, one line.
-        facts: further lines of the first table, by name.
+        facts: what the model tells of itself.
         split: that it was scored on.
         f1: macro-F1 with its bootstrap interval over the crops.
         crops: of that split.
@@ -31,7 +56,7 @@ class ModelCard:
 
     name: str
     title: str
-    facts: dict[str, str]
+    facts: ModelFacts
     split: str
     f1: Interval
     crops: int
@@ -52,7 +77,7 @@ def text(card: ModelCard) -> str:
     between = f"95 % bootstrap interval {card.f1.low:.4f} – {card.f1.high:.4f}"
     parts = [
         f"# {markdown_line(card.name)}\n\n{markdown_line(card.title)}",
-        markdown.table(["", ""], [[name, value] for name, value in card.facts.items()]),
+        markdown.table(["", ""], [[name, value] for name, value in facts(card.facts).items()]),
         f"## How well it sorts\n\nMacro-F1 {card.f1.value:.4f} on {card.crops} {card.split} crops, {over} "
         f"({between}).{missing} The best epoch was chosen on these crops, so the figure is a little too high.",
         *([_seeds(card.seeds)] if card.seeds else []),
@@ -73,16 +98,16 @@ def _seeds(mean_interval: MeanInterval) -> str:
     return f"The same recipe with {mean_interval.n} seeds: {mean}."
 
 
-def facts(model: dict[str, Any]) -> dict[str, str]:
-    """The lines of the first table from plain data: parameters, multiply-adds, input, classes, provenance."""
-    preprocess = model["preprocess"]
+def facts(model: ModelFacts) -> dict[str, str]:
+    """The lines of the first table: parameters, multiply-adds, input, classes, provenance."""
+    size = model.preprocess.size
     return {
-        "network": model["base"],
-        "parameters": f"{model['parameters']:,}",
-        "multiply-adds": f"{model['macs'] / 1e6:.1f} M",
-        "input": f"{preprocess['size']} x {preprocess['size']} RGB, fit: {preprocess['fit']}",
-        "classes": ", ".join(model["labels"]),
-        "weights": model["weights"],
-        "data": f"digest {model['data']}",
-        "trained with": model["versions"],
+        "network": model.base,
+        "parameters": f"{model.parameters:,}",
+        "multiply-adds": f"{model.macs / 1e6:.1f} M",
+        "input": f"{size} x {size} RGB, fit: {model.preprocess.fit}",
+        "classes": ", ".join(model.labels),
+        "weights": model.weights,
+        "data": f"digest {model.data}",
+        "trained with": model.versions,
     }

@@ -158,7 +158,7 @@ def slowest(latency: Sequence[Measurement]) -> dict[str, float]:
 
 
 def _host(measurement: Measurement) -> str:
-    return ", ".join(f"{key} {value}" for key, value in measurement.host.items())
+    return ", ".join(f"{key} {value}" for key, value in sorted(measurement.host.items()))
 
 
 def _groups(provenance: Mapping[str, object]) -> list[tuple[str, list[tuple[str, str]]]]:

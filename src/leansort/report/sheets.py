@@ -6,7 +6,7 @@ import importlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -132,7 +132,7 @@ def _uri(pixels: Image) -> str:
     return f"data:image/jpeg;base64,{templates.base64_of(data.tobytes())}" if done else ""
 
 
-def _pillow() -> tuple[Any, Any, Any]:
+def _pillow() -> tuple[ModuleType, ModuleType, ModuleType]:
     try:
         names = ("PIL.ImageDraw", "PIL.ImageFont", "PIL.Image")
         draw, fonts, images = (importlib.import_module(name) for name in names)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import importlib
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING
 
 from leansort.core.errors import MissingExtraError
 from leansort.core.text.escaping import printable_lines
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
-def environment() -> Any:
+
+def environment() -> Environment:
     """A Jinja2 environment of this folder's templates: whatever is put in is escaped, its control characters too.
 
     Raises:
@@ -22,11 +25,13 @@ def environment() -> Any:
     except ModuleNotFoundError:
         raise MissingExtraError("jinja2", "train") from None
     loader = jinja2.FunctionLoader(lambda name: resources.files("leansort.report").joinpath(name).read_text("utf-8"))
-    made = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader, finalize=shown)
+    made: Environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader, finalize=shown
+    )
     return made
 
 
-def shown(value: Any) -> Any:
+def shown(value: object) -> object:
     """Text as a page can show it; what is markup already, and what is no text, is passed on."""
     return printable_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 

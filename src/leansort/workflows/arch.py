@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from leansort.arch.analysis.summary import Part, summarize_parts
+from pydantic import JsonValue
+
+from leansort.arch.analysis.summary import Part, PartTotals, summarize_parts, total_parts
 from leansort.arch.build import build, macs, parameters
 from leansort.arch.model_files import list_grammar
 from leansort.arch.spec.spec import ArchSpec
@@ -15,6 +16,7 @@ from leansort.arch.timm_models import networks
 from leansort.core import plugins
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
+from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.text import yaml_config
 from leansort.core.text.escaping import printable
 from leansort.report.architecture import draw_architecture
@@ -22,7 +24,57 @@ from leansort.report.architecture import draw_architecture
 MODEL_FILES = (".yaml", ".yml")
 
 
-def spec_for(base: str, model: dict[str, Any] | None = None, **fields: Any) -> ArchSpec:
+@dataclass(frozen=True)
+class BackboneCost:
+    """What a backbone costs at an input size.
+
+    Attributes:
+        name: of the backbone.
+        parameters: weights.
+        macs: multiply-adds for one picture.
+    """
+
+    name: str
+    parameters: int
+    macs: int
+
+
+class BackbonesResult(TypedResult):
+    """What every backbone costs.
+
+    Attributes:
+        size: side of the input in pixels.
+        backbones: in alphabetical order.
+    """
+
+    size: int
+    backbones: tuple[BackboneCost, ...]
+
+    def headline(self) -> dict[str, str]:
+        """Return parameters and multiply-adds of each."""
+        return {item.name: f"{item.parameters:,} parameters, {item.macs:,} MACs" for item in self.backbones}
+
+
+class ArchitectureResult(TypedResult):
+    """What each part of a network puts out and costs, batch 1.
+
+    Attributes:
+        size: side of the input in pixels.
+        parts: in the order they run.
+        total: of the whole network.
+    """
+
+    size: int
+    parts: tuple[Part, ...]
+    total: PartTotals
+
+    def headline(self) -> dict[str, str]:
+        """Return the parts and the totals."""
+        parts = {part.name: f"{part.block}, {part.parameters:,} parameters, {part.macs:,} MACs" for part in self.parts}
+        return {**parts, "total": f"{self.total.parameters:,} parameters, {self.total.macs:,} MACs"}
+
+
+def spec_for(base: str, model: dict[str, JsonValue] | None = None, **fields: object) -> ArchSpec:
     """Make a spec of a backbone's name, or of a model file, whose rows it then holds itself.
 
     Args:
@@ -34,17 +86,21 @@ def spec_for(base: str, model: dict[str, Any] | None = None, **fields: Any) -> A
         UserError: no such backbone or file, or the file is wrong.
     """
     if model is not None:
-        return ArchSpec(base=base, model=_named(model, base), **fields)
+        return _spec(base, _named(model, base), fields)
     path = Path(base)
     if path.suffix.lower() not in MODEL_FILES:
         if not networks.is_timm(base):
             plugins.find("backbones", base)
-        return ArchSpec(base=base, **fields)
+        return _spec(base, None, fields)
     tree = yaml_config.read_yaml(path, "model file", "rows, or backbone")
-    return ArchSpec(base=path.stem, model=_named(tree, path.name), **fields)
+    return _spec(path.stem, _named(tree, path.name), fields)
 
 
-def _named(tree: dict[str, Any], name: str) -> dict[str, Any]:
+def _spec(base: str, model: JsonObject | None, fields: Mapping[str, object]) -> ArchSpec:
+    return ArchSpec.model_validate({"base": base, "model": model, **fields})
+
+
+def _named(tree: JsonObject, name: str) -> JsonObject:
     """A model file's content in named fields, in whichever grammar it is written."""
     return list_grammar.to_named_fields(tree, name)[0] if list_grammar.is_grammar(tree) else tree
 
@@ -55,8 +111,6 @@ def convert_model_file(path: Path, out: Path) -> int:
     Raises:
         UserError: the file is wrong, or is of named fields already, or `out` exists.
     """
-    import yaml
-
     tree = yaml_config.read_yaml(path, "model file", "backbone")
     if not list_grammar.is_grammar(tree):
         raise UserError(f"model file {path}: has no 'backbone'; it is in named fields already")
@@ -64,68 +118,67 @@ def convert_model_file(path: Path, out: Path) -> int:
         raise UserError(f"arch convert: {out} is there already; name another file")
     named, _ = list_grammar.to_named_fields(tree, path.name)
     build(ArchSpec(base=path.stem, model=tree, classes=2))  # what cannot be built is not written
-    rows = "".join(f"  - {_flow(row, yaml)}\n" for row in named["rows"])
+    rows = "".join(f"  - {_flow(row)}\n" for row in named["rows"])
     head = "".join(f"{key}: {value}\n" for key, value in named.items() if key != "rows")
     atomic_io.write_text(out, f"{head}rows:\n{rows}")
     return len(named["rows"])
 
 
-def _flow(row: dict[str, Any], yaml: Any) -> str:
+def _flow(row: JsonObject) -> str:
+    import yaml
+
     return str(yaml.safe_dump(row, default_flow_style=True, sort_keys=False, width=1000)).strip()
 
 
-def list_backbones(classes: int, size: int) -> list[dict[str, Any]]:
-    """Parameters and multiply-adds of every backbone at an input size."""
+def list_backbones(classes: int, size: int) -> BackbonesResult:
+    """Return parameters and multiply-adds of every backbone at an input size."""
     result = []
     for name in sorted(plugins.list_plugins("backbones")):
         network = build(ArchSpec(base=name, classes=classes))
-        result.append({"name": name, "parameters": parameters(network), "macs": macs(network, size)})
-    return result
+        result.append(BackboneCost(name, parameters(network), macs(network, size)))
+    return BackbonesResult(size=size, backbones=tuple(result))
 
 
-def show_architecture(spec: ArchSpec, size: int) -> list[Part]:
+def show_architecture(spec: ArchSpec, size: int) -> ArchitectureResult:
     """What each part of a network puts out and costs at an input size, batch 1.
 
     Raises:
         UserError: the input is too small for the network, or the network cannot be traced.
     """
-    return summarize_parts(build(networks.set_input_size(spec, size)), size)
+    parts = summarize_parts(build(networks.set_input_size(spec, size)), size)
+    return ArchitectureResult(size=size, parts=tuple(parts), total=total_parts(parts))
 
 
-def draw_svg(taken: Sequence[Part], title: str, path: Path) -> None:
+def draw_svg(result: ArchitectureResult, title: str, path: Path) -> None:
     """Write a picture of a network as SVG.
 
     Raises:
         UserError: the path cannot be written.
     """
-    atomic_io.write_text(path, draw_architecture([asdict(part) for part in taken], totals(taken), title))
+    atomic_io.write_text(path, draw_architecture(result.parts, result.total, title))
 
 
-def totals(taken: Sequence[Part]) -> dict[str, int]:
-    """Sums of parameters and multiply-adds, and the most memory of all parts."""
-    return {
-        "parameters": sum(part.parameters for part in taken),
-        "macs": sum(part.macs for part in taken),
-        "memory": max(part.memory for part in taken),
-    }
-
-
-def parts_table(taken: Sequence[Part]) -> str:
+def parts_table(result: ArchitectureResult) -> str:
     """Parts as text with a last line of totals."""
-    whole = totals(taken)
     lines = [["part", "block", "out", "down", "sees", "parameters", "macs", "peak KB"]]
-    for part in taken:
+    for part in result.parts:
         sees = "all" if part.receptive is None else str(part.receptive)
         down = "" if part.downsampling is None else f"{part.downsampling:g}"
-        costs = [f"{part.parameters:,}", f"{part.macs:,}", f"{part.memory / 1000:,.0f}"]
-        lines.append([part.name, part.block, "x".join(map(str, part.out)), down, sees, *costs])
-    sums = [f"{whole['parameters']:,}", f"{whole['macs']:,}", f"{whole['memory'] / 1000:,.0f}"]
-    return align_columns([*lines, ["total", "", "", "", "", *sums]], left=2)
+        shape = "x".join(map(str, part.out))
+        lines.append([part.name, part.block, shape, down, sees, *_costs(part.parameters, part.macs, part.memory)])
+    total = result.total
+    return align_columns(
+        [*lines, ["total", "", "", "", "", *_costs(total.parameters, total.macs, total.memory)]], left=2
+    )
 
 
-def backbones_table(values: Sequence[dict[str, Any]]) -> str:
+def _costs(parameters: int, macs: int, memory: int) -> list[str]:
+    return [f"{parameters:,}", f"{macs:,}", f"{memory / 1000:,.0f}"]
+
+
+def backbones_table(result: BackbonesResult) -> str:
     """Backbones as text."""
-    rows = [[value["name"], f"{value['parameters']:,}", f"{value['macs']:,}"] for value in values]
+    rows = [[item.name, f"{item.parameters:,}", f"{item.macs:,}"] for item in result.backbones]
     return align_columns([["name", "parameters", "macs"], *rows], left=1)
 
 

@@ -19,6 +19,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from leansort import cli
+from leansort.arch.analysis import summary
 from leansort.arch.pretrained import matching
 from leansort.cli.options import printed, told
 from leansort.compress.layer_sensitivity import LayerHarm, LayerReport
@@ -30,6 +31,7 @@ from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
+from leansort.core.preprocess import Preprocess
 from leansort.core.process import console
 from leansort.core.text import yaml_config
 from leansort.core.text.escaping import printable, printable_lines
@@ -143,27 +145,14 @@ def drawings(name: str) -> str:
     return plots.curve(name, [(1, 2), (2, 3)], axis=name) + scatter.scatter([scatter.Dot(1, 1, name)], name)
 
 
-def parts(name: str) -> list[dict[str, Any]]:
-    item = {"name": name, "block": name, "out": [1], "reads": ["input"], "downsampling": 1.0, "receptive": 1}
-    return [item | {"parameters": 1, "macs": 1, "memory": 1}]
-
-
 def network(name: str) -> str:
-    return architecture.draw_architecture(parts(name), {"parameters": 1, "macs": 1, "memory": 1}, name)
+    part = summary.Part(name, name, ["input"], [1], parameters=1, macs=1, memory=1, receptive=1, downsampling=1.0)
+    return architecture.draw_architecture([part], summary.total_parts([part]), name)
 
 
 def card_text(name: str) -> str:
     f1 = Interval(0.5, 0.4, 0.6)
-    preprocess = {"size": 1, "fit": name}
-    model = {
-        "preprocess": preprocess,
-        "base": name,
-        "parameters": 1,
-        "macs": 1,
-        "labels": (name, name),
-        "weights": name,
-    }
-    facts = model_card_page.facts({**model, "data": name, "versions": name})
+    facts = model_card_page.ModelFacts(name, 1, 1, Preprocess(), (name, name), name, name, name)
     rows = [ClassScore(name, 0.5, 0.5, 0.5, 3)]
     return model_card_page.text(
         model_card_page.ModelCard(name, name, facts, "val", f1, 3, rows, mean_interval([0.5, 0.6]), name, ())

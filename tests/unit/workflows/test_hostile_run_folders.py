@@ -215,7 +215,7 @@ def test_a_card_of_a_network_whose_origin_was_changed(run: Path, network: Any, m
     for what, tree in sample(list(mutated(meta["provenance"])), most):
         changed = json.dumps({**meta, "provenance": tree})
         with_header(run / "train" / "model.safetensors", {**header, "__metadata__": {"leansort": changed}}, body)
-        survived(lambda: facts(release_source.source_of_training(run / "train").plain), f"provenance: {what}")
+        survived(lambda: facts(release_source.source_of_training(run / "train").facts), f"provenance: {what}")
 
 
 @pytest.mark.parametrize("length", [0, 7, 2**63, 2**64 - 1, 1 << 25])

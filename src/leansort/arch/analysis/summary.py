@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,28 @@ class Part:
     memory: int = 0
     receptive: int | None = 1
     downsampling: float | None = None
+
+
+@dataclass(frozen=True)
+class PartTotals:
+    """What a whole network costs.
+
+    Attributes:
+        parameters: sum over its parts.
+        macs: multiply-adds, the sum over its parts.
+        memory: bytes of activations, of the part that takes most.
+    """
+
+    parameters: int
+    macs: int
+    memory: int
+
+
+def total_parts(parts: Sequence[Part]) -> PartTotals:
+    """Return the sums of parameters and multiply-adds, and the most memory of all parts."""
+    return PartTotals(
+        sum(part.parameters for part in parts), sum(part.macs for part in parts), max(part.memory for part in parts)
+    )
 
 
 def summarize_parts(model: nn.Module, size: int) -> list[Part]:

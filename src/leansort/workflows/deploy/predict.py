@@ -7,12 +7,13 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 
 from leansort.core import bundle as bundles
 from leansort.core.damage.watch import Watch, watch_images
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.files import atomic_io
+from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.folders.image_files import SHOWN, list_image_files
 from leansort.core.process.console import say
 from leansort.core.text.escaping import json_text, printable, printable_lines
@@ -81,16 +82,25 @@ def predict_images(
     yield from zip(again, classifier.predict_many(paths, batch=batch, threads=threads), strict=True)
 
 
+class PredictResult(TypedResult):
+    """What became of pictures whose lines were printed or written.
+
+    Attributes:
+        file: that holds the lines; None where they were printed.
+        unreadable: number of pictures that could not be classified.
+    """
+
+    file: Path | None
+    unreadable: int
+
+
 def predict_to(
     bundle: Path, pictures: Iterator[Path], out: Path | None, *, style: str, threads: int, batch: int, engine: str
-) -> int:
+) -> PredictResult:
     """Classify pictures and print the lines, or write them to a file that takes the place of `out` when all are done.
 
     An engine that leansort does not rest on itself works in a child process, so that a fault in its native code costs
     neither the lines that are done nor the word of what happened.
-
-    Returns:
-        How many pictures could not be read.
 
     Raises:
         UserError: there is no such format or picture.
@@ -116,7 +126,7 @@ def predict_to(
                     board.record_line()
         return failed[True]
 
-    return written(opened, board, work, out)
+    return PredictResult(file=out, unreadable=written(opened, board, work, out))
 
 
 def _listing(pictures: Iterable[Path], open_ones: deque[Path]) -> Iterator[Path]:
@@ -179,10 +189,10 @@ def _fields(path: Path, prediction: Prediction) -> list[str]:
     ]
 
 
-def _record(path: Path, prediction: Prediction, labels: Sequence[str]) -> dict[str, Any]:
+def _record(path: Path, prediction: Prediction, labels: Sequence[str]) -> JsonObject:
     if prediction.error:
         return {"image": str(path), "error": prediction.error}
-    probabilities = dict(zip(labels, (round(p, 6) for p in prediction.probabilities), strict=True))
+    probabilities: JsonObject = dict(zip(labels, (round(p, 6) for p in prediction.probabilities), strict=True))
     return {
         "image": str(path), "label": prediction.label, "probability": round(prediction.probability, 6),
         "accepted": prediction.accepted, "probabilities": probabilities,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import JsonValue
 
 from leansort.arch import trained_model
 from leansort.arch.build import macs, parameters
@@ -12,41 +14,53 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, UserError
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.files.typed_files import JsonFile
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.preprocess import Preprocess
+from leansort.core.run_folder import BestTrialFolder, CompressionFolder, GroupFolder, ModelFolder
 from leansort.measure.confidence import MeanInterval, mean_interval
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
-
-STEPS = "steps"  # folder of a compression that holds one for each step
+from leansort.report.model_card_page import ModelFacts
 
 
 @dataclass(frozen=True)
 class ReleaseSource:
-    """What is passed on: a network or bundle, the recipe and command it was made by, and that recipe's seeds."""
+    """What is passed on.
+
+    Attributes:
+        artifact: a network or bundle.
+        recipe: that it was made by.
+        recipe_tree: the same as it stands in the folder.
+        command: of leansort that makes it again.
+        seeds: validation macro-F1 of the recipe's seeds, where there are several.
+    """
 
     artifact: TrainedModel | Bundle
-    recipe: dict[str, Any]
+    recipe: Recipe
+    recipe_tree: JsonObject
     command: str
     seeds: MeanInterval | None
 
     @property
-    def plain(self) -> dict[str, Any]:
-        """Facts of the artifact as plain data."""
-        return _network(self.artifact) if isinstance(self.artifact, TrainedModel) else _bundle(self.artifact)
+    def facts(self) -> ModelFacts:
+        """What the artifact tells of itself."""
+        if isinstance(self.artifact, TrainedModel):
+            return _facts_of_network(self.artifact)
+        return _facts_of_bundle(self.artifact)
 
     @property
     def preprocess(self) -> Preprocess:
         """How pictures become its input."""
         return self.artifact.preprocess if isinstance(self.artifact, TrainedModel) else self.artifact.meta.preprocess
 
-    def save(self, out: Path) -> None:
+    def save(self, out: ModelFolder) -> None:
         """Write the artifact's files."""
         if isinstance(self.artifact, TrainedModel):
-            self.artifact.save(out / "model.safetensors")
-            atomic_io.write_json(out / "spec.json", self.artifact.spec.to_json())
+            self.artifact.save(out.model)
+            out.spec.write(self.artifact.spec)
         else:
-            self.artifact.save(out / "model.leansort")
+            self.artifact.save(out.bundle)
 
 
 def source_of_training(run: Path) -> ReleaseSource:
@@ -55,12 +69,13 @@ def source_of_training(run: Path) -> ReleaseSource:
     Raises:
         UserError: `run` holds none, or no recipe beside it or, of a step, in the compression's folder.
     """
-    model = trained_model.load(run)
-    if run.resolve().parent.name == STEPS and not (run / "recipe.json").exists():
-        tree, _ = _recipe(run.resolve().parent.parent)
-        return ReleaseSource(model, tree, "compress recipe.json NETWORK", None)
-    tree, _ = _recipe(run)
-    return ReleaseSource(model, tree, "train recipe.json", _spread(run.parent / "repeat.json", "runs", "val_macro_f1"))
+    model, compression = trained_model.load(run), CompressionFolder.of_step(run)
+    if compression and not ModelFolder(run).recipe.exists():
+        tree, recipe = _recipe(compression)
+        return ReleaseSource(model, recipe, tree, "compress recipe.json NETWORK", None)
+    tree, recipe = _recipe(ModelFolder(run))
+    seeds = _spread(GroupFolder(run.parent).repeats, "runs", "val_macro_f1")
+    return ReleaseSource(model, recipe, tree, "train recipe.json", seeds)
 
 
 def source_of_bundle(path: Path) -> ReleaseSource:
@@ -71,73 +86,81 @@ def source_of_bundle(path: Path) -> ReleaseSource:
         IntegrityError: the bundle is damaged.
     """
     bundle = bundles.load(path)
-    above = [folder for folder in path.resolve().parents if (folder / "recipe.json").exists()]
+    above = [folder for folder in map(ModelFolder, path.resolve().parents) if folder.recipe.exists()]
     if not above:
         raise UserError(f"card: no recipe.json lies in a folder above {path}; name a bundle within its run's folder")
     tree, recipe = _recipe(above[0])
     known = bundle.meta.provenance
     if recipe.digest == known.get("recipe"):
-        return ReleaseSource(
-            bundle, tree, "run recipe.json", _spread(above[0].parent / "best.json", "claims", "macro_f1")
-        )
+        seeds = _spread(BestTrialFolder(above[0].path.parent).best, "claims", "macro_f1")
+        return ReleaseSource(bundle, recipe, tree, "run recipe.json", seeds)
     if recipe.digest == _part(known, "compressed").get("recipe"):
-        return ReleaseSource(bundle, tree, "compress recipe.json NETWORK", None)
-    raise UserError(f"card: {path} was not made by the recipe in {above[0]}")
+        return ReleaseSource(bundle, recipe, tree, "compress recipe.json NETWORK", None)
+    raise UserError(f"card: {path} was not made by the recipe in {above[0].path}")
 
 
-def _recipe(folder: Path) -> tuple[dict[str, Any], Recipe]:
+def _recipe(folder: ModelFolder) -> tuple[JsonObject, Recipe]:
     """As it stands in a folder, and checked."""
-    tree = json_documents.read(folder / "recipe.json", dict[str, Any], "card")
-    return tree, validate_recipe(tree, f"in {folder}")
+    tree = folder.recipe.read(JsonObject, "card")
+    return tree, validate_recipe(tree, f"in {folder.path}")
 
 
-def _network(model: TrainedModel) -> dict[str, Any]:
+def _facts_of_network(model: TrainedModel) -> ModelFacts:
     network, size = model.network(), sum(tensor.nbytes for tensor in model.weights.values())
-    return {
-        **_origin(model.spec.to_json(), model.provenance),
-        "parameters": parameters(network), "macs": macs(network, model.preprocess.size), "labels": model.labels.names,
-        "preprocess": model.preprocess.model_dump(mode="json"),
-        "weights": f"{size / 1e6:.1f} MB, 32-bit, model.safetensors",
-    }  # fmt: skip
+    return ModelFacts(
+        base=_base(model.spec.to_json()), parameters=parameters(network), macs=macs(network, model.preprocess.size),
+        preprocess=model.preprocess, labels=model.labels.names,
+        weights=f"{size / 1e6:.1f} MB, 32-bit, {ModelFolder(Path()).model}", data=_data(model.provenance),
+        versions=_versions(model.provenance),
+    )  # fmt: skip
 
 
-def _bundle(bundle: Bundle) -> dict[str, Any]:
+def _facts_of_bundle(bundle: Bundle) -> ModelFacts:
     meta, size = bundle.meta, len(bundle.to_bytes())
     whole = _part(meta.provenance, "half").get("weights", "32-bit")
     kind = _part(meta.provenance, "quantized").get("weights", whole)
-    return {
-        **_origin(_part(meta.provenance, "spec"), meta.provenance),
-        "parameters": meta.parameters, "macs": meta.macs, "labels": meta.labels,
-        "preprocess": meta.preprocess.model_dump(mode="json"),
-        "weights": f"{size / 1e6:.1f} MB, {kind}, model.leansort ({bundle.format})",
-    }  # fmt: skip
+    return ModelFacts(
+        base=_base(_part(meta.provenance, "spec")), parameters=meta.parameters, macs=meta.macs,
+        preprocess=meta.preprocess, labels=meta.labels,
+        weights=f"{size / 1e6:.1f} MB, {kind}, {ModelFolder(Path()).bundle} ({bundle.format})",
+        data=_data(meta.provenance), versions=_versions(meta.provenance),
+    )  # fmt: skip
 
 
-def _origin(spec: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    listed, width = _part(known, "versions"), spec.get("width")
-    versions = {key: listed[key] for key in ("leansort", "torch") if key in listed}
-    return {
-        "base": str(spec.get("base", "unknown"))
-        + (f", width {width:g}" if isinstance(width, float) and width != 1 else ""),
-        "data": known.get("data", "unknown"),
-        "versions": ", ".join(f"{key} {value}" for key, value in versions.items()),
-    }
+def _base(spec: Mapping[str, object]) -> str:
+    width = spec.get("width")
+    tail = f", width {width:g}" if isinstance(width, float) and width != 1 else ""
+    return f"{spec.get('base', 'unknown')}{tail}"
 
 
-def _part(provenance: dict[str, Any], name: str) -> dict[str, Any]:
+def _data(provenance: Mapping[str, object]) -> str:
+    return str(provenance.get("data", "unknown"))
+
+
+def _versions(provenance: Mapping[str, object]) -> str:
+    listed = _part(provenance, "versions")
+    return ", ".join(f"{key} {listed[key]}" for key in ("leansort", "torch") if key in listed)
+
+
+def _part(provenance: Mapping[str, object], name: str) -> Mapping[str, object]:
     """An object in a provenance, where anything may stand; empty where there is none."""
     result = provenance.get(name)
     return result if isinstance(result, dict) else {}
 
 
-def _spread(path: Path, runs: str, score: str) -> MeanInterval | None:
+def _spread(file: JsonFile, runs: str, score: str) -> MeanInterval | None:
     """Of what several seeds left beside this one; folds are no seeds."""
-    if not path.exists():
-        return None
     try:
-        listed = json_documents.read(path, dict[str, Any], "card")[runs]
-        result = [item[score] for item in listed if item.get("fold") is None]
-    except (KeyError, TypeError, AttributeError, IntegrityError):  # some other file of that name
+        tree = file.read(JsonObject, "card") if file.exists() else {}
+    except IntegrityError:  # some other file of that name
         return None
-    plain = all(isinstance(item, float | int) and not isinstance(item, bool) for item in result)
-    return mean_interval(result) if result and plain else None
+    listed = tree.get(runs)
+    if not isinstance(listed, list):
+        return None
+    scores = [item.get(score) if isinstance(item, dict) else None for item in listed if not _is_fold(item)]
+    numbers = [float(item) for item in scores if isinstance(item, float | int) and not isinstance(item, bool)]
+    return mean_interval(numbers) if numbers and len(numbers) == len(scores) else None
+
+
+def _is_fold(run: JsonValue) -> bool:
+    return isinstance(run, dict) and run.get("fold") is not None

@@ -17,7 +17,8 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from types import FrameType
+from typing import TypedDict
 
 from leansort.core.errors import LeansortError, UserError
 from leansort.runtime.call_board import CallBoard, EngineRaisedError
@@ -27,6 +28,32 @@ _POLL_S = 0.5
 _GRACE_S = 5.0
 _PR_SET_PDEATHSIG = 1
 _watched = False
+Handler = Callable[[int, FrameType | None], object] | int | None
+
+
+class Told(TypedDict, total=False):
+    """What the child tells its parent: its exit status, its work's result, or what was raised.
+
+    Attributes:
+        exit: status of a child that ended by itself.
+        result: what the work gave.
+        error: message of a LeansortError, with its exit `code`.
+        raised: what the engine raised, in words.
+        errno: of an OSError, with its `text` and `file`.
+        missing: name of a module that is not there, with the `text` of the error.
+        trace: where an exception came from.
+    """
+
+    exit: int
+    result: int
+    error: str
+    code: int
+    raised: str
+    errno: int
+    file: str
+    missing: str
+    text: str
+    trace: str
 
 
 class Ended(Exception):
@@ -92,11 +119,11 @@ def run(work: Callable[[], int], board: CallBoard) -> int:
     return _given(json.loads(told))
 
 
-def _child(work: Callable[[], int], writer: int, handler: Any, parent: int) -> None:
+def _child(work: Callable[[], int], writer: int, handler: Handler, parent: int) -> None:
     """Work, tell the parent, end. Never returns, for what called this belongs to the parent."""
     global _watched
     _watched = True
-    told: dict[str, Any] = {"exit": 1}
+    told: Told = {"exit": 1}
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         signal.signal(signal.SIGTERM, handler)  # what the work begins it also clears away
@@ -116,7 +143,7 @@ def _child(work: Callable[[], int], writer: int, handler: Any, parent: int) -> N
         os._exit(0)
 
 
-def _done(work: Callable[[], int]) -> dict[str, Any]:
+def _done(work: Callable[[], int]) -> Told:
     try:
         result = work()
         sys.stdout.flush()
@@ -128,22 +155,22 @@ def _done(work: Callable[[], int]) -> dict[str, Any]:
     except OSError as error:
         return {
             "errno": error.errno or errno.EIO,
-            "said": error.strerror or str(error),
+            "text": error.strerror or str(error),
             "file": str(error.filename or ""),
         }
     except ModuleNotFoundError as error:
-        return {"missing": error.name or "", "said": str(error)}
+        return {"missing": error.name or "", "text": str(error)}
 
 
-def _given(told: dict[str, Any]) -> int:
+def _given(told: Told) -> int:
     if "exit" in told:
         raise SystemExit(told["exit"])  # it has said why itself, or was asked to end
     if "raised" in told:
         raise Ended(0, raised=told["raised"], trace=told["trace"])
     if "errno" in told:
-        raise OSError(told["errno"], told["said"], told["file"] or None)
+        raise OSError(told["errno"], told["text"], told["file"] or None)
     if "missing" in told:
-        raise ModuleNotFoundError(told["said"], name=told["missing"])
+        raise ModuleNotFoundError(told["text"], name=told["missing"])
     if "error" in told:
         error = (UserError if told["code"] == UserError.exit_code else LeansortError)(told["error"])
         error.add_note(told["trace"])  # for --debug
