@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from docs.generate import reference
+from docs.generate import list_commands, reference
 
 from leansort.core.packaged_configs import FOLDER as CONFIGS
 from leansort.recipe.load import load_recipe
@@ -20,6 +20,16 @@ def commands(page: str) -> list[list[str]]:
     blocks = re.findall(r"```bash\n(.*?)```", (ROOT / page).read_text(), re.S)
     lines = [line for block in blocks for line in block.splitlines() if line.startswith("leansort ")]
     return [shlex.split(line)[1:] for line in lines]
+
+
+def test_the_reference_lists_every_command(cli: Cli) -> None:
+    listed = list_commands()
+    assert {("run",), ("recipes", "copy"), ("tune", "run"), ("data", "import")} <= set(listed)
+    shown = cli("--help").stdout
+    assert {words[0] for words in listed} == set(re.findall(r"^  ([a-z]+)  ", shown.partition("Commands:")[2], re.M))
+    shown = cli("arch", "--help").stdout
+    inner = {words[1] for words in listed if words[0] == "arch"}
+    assert inner == set(re.findall(r"^  ([a-z]+)  ", shown.partition("Commands:")[2], re.M))
 
 
 def test_the_reference_is_up_to_date() -> None:
