@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 import torch
 
+from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.data.augmentation.affine import FILL, Pixels
-from leansort.data.augmentation.augment import augmentation, transforms
 from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.augmentation.batch import Augmentation
 from leansort.data.synthetic.scene import draw_scene
 
 CROPS, ENLARGED, SIZE, BATCH, ROUNDS = 256, 147, 128, 64, 9
@@ -39,7 +40,7 @@ def drawn() -> Pixels:
 
 def torchvision(config: AugmentConfig) -> Callable[[Pixels, int], object]:
     """The usual way; gives the same batches of (b, 3, SIZE, SIZE)."""
-    v2 = transforms()
+    v2 = import_torchvision("torchvision.transforms.v2")
     steps = [
         v2.RandomResizedCrop(SIZE, (config.min_scale, 1.0), (1 / config.ratio, config.ratio), antialias=True),
         v2.RandomHorizontalFlip(config.flip_horizontal),
@@ -55,7 +56,7 @@ def torchvision(config: AugmentConfig) -> Callable[[Pixels, int], object]:
 
 
 def ours(config: AugmentConfig) -> Callable[[Pixels, int], object]:
-    vary = augmentation(config, SIZE)
+    vary = Augmentation(config, SIZE)
     return lambda crops_bhwc, epoch: vary(crops_bhwc, [(epoch, index) for index in range(len(crops_bhwc))], Seeds(0))
 
 

@@ -28,8 +28,8 @@ from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
-from leansort.data.augmentation.augment import augmentation
 from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.augmentation.batch import Augmentation
 from leansort.data.importing.manifest_builder import build_manifest
 from leansort.data.loading.decoded_cache import load_decoded
 from leansort.data.loading.loader import AugmentedCrops, train_loader
@@ -102,7 +102,7 @@ def loaders(root: Path) -> dict[str, Callable[[], float]]:
     made: dict[str, Callable[[], float]] = {}
     for name, side, augment in (
         ("leansort, as cached", SIZE, None),
-        ("leansort, augmented", ENLARGED, augmentation(AugmentConfig(randaugment=2, erase=0.1), SIZE)),
+        ("leansort, augmented", ENLARGED, Augmentation(AugmentConfig(randaugment=2, erase=0.1), SIZE)),
     ):
         pixels = load_decoded(manifest, manifest.rows, Preprocess(size=side), root / "cache")
         ours, _ = train_loader(AugmentedCrops(pixels, labels, augment, seeds), BATCH, WORKERS, seeds)

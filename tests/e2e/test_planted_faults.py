@@ -280,7 +280,7 @@ def test_import_check_split_cache_and_sheets(drawn: Path, cli: Cli, tmp_path: Pa
 def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, tiny_recipe: Path) -> None:
     from leansort.core.damage.watch import watch_images
     from leansort.core.seeds import Seeds
-    from leansort.data.augmentation.augment import augmentation
+    from leansort.data.augmentation.batch import Augmentation
     from leansort.data.loading.decoded_cache import load_decoded
     from leansort.data.loading.loader import AugmentedCrops
     from leansort.recipe.load import load_recipe
@@ -289,7 +289,7 @@ def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, t
     recipe, manifest = load_recipe(tiny_recipe), manifests.load(tiny_run)
     rows = manifest.split("train")
     pixels = load_decoded(manifest, rows, recipe.train_preprocess, tiny_run / "cache")
-    augment = augmentation(recipe.augment, recipe.preprocess.size)
+    augment = Augmentation(recipe.augment, recipe.preprocess.size)
     fed = AugmentedCrops(pixels, [row.label for row in rows], augment, Seeds(recipe.seed).child("train"))
     with watch_images() as watch:
         shown = list(_augmented_view(recipe, manifest.rows, manifest.root, watch)(rows[5]))

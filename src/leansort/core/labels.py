@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leansort.core.errors import UserError, not_one_of
+from leansort.core.graphs import limits
 from leansort.core.text.escaping import printable
 
-LONGEST = 100  # characters of a class's name
 MOST = 10_000  # classes
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # blanks of no width; joiners, which scripts need, are kept
 
@@ -98,8 +98,8 @@ class LabelSet:
     """Class names in the order of the network's outputs.
 
     Attributes:
-        names: at least two distinct, non-empty names of at most `LONGEST` printable characters; a name's position is
-            its class index.
+        names: at least two distinct, non-empty names of at most `LABEL_CHARACTERS` printable characters; a name's
+            position is its class index.
 
     Raises:
         UserError: fewer than two names or more than `MOST`, a name that is empty, too long or not printable, or a
@@ -117,7 +117,7 @@ class LabelSet:
         if len(self.names) > MOST:
             raise UserError(f"labels: got {len(self.names)} names, at most {MOST} are allowed")
         for name in self.names:
-            require_printable(name, "labels", LONGEST)
+            require_printable(name, "labels", limits.LABEL_CHARACTERS)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -21,7 +21,6 @@ from leansort.arch.spec.memory_format import channels_last
 from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
 from leansort.arch.trained_model import TrainedModel
 from leansort.arch.workarounds.torchvision_import import import_torchvision
-from leansort.compress.pruning.channel_pruning import prune_channels
 from leansort.core.seeds import Seeds
 from leansort.export import parity
 from leansort.export.fast_export import export_for_timing
@@ -29,6 +28,7 @@ from leansort.export.layer_bundles import build_layer_bundle
 from leansort.export.onnx import export_onnx
 from leansort.runtime import engine as engines
 from tests.contract.test_backbones import CASES, model_of
+from tests.support.pruning import prune_channels
 
 NAME = "timm:tf_efficientnet_lite0"
 SHAPES = [*itertools.product((7, 8, 33), (8, 16)), (1, 1)]

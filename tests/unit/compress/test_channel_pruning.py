@@ -21,7 +21,7 @@ from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized, FuseBatchNorm, Resize
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.pruning.channel_groups import ChannelGroup, find_channel_groups
-from leansort.compress.pruning.channel_pruning import count_macs, count_parameters, prune_channels, prune_to_target
+from leansort.compress.pruning.channel_pruning import count_macs, count_parameters, prune_to_target
 from leansort.compress.pruning.channel_selection import select_channels
 from leansort.compress.pruning.importance import Importance
 from leansort.contest.classes import CONTEST_CLASSES
@@ -30,6 +30,7 @@ from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from tests.contract.test_backbones import model_of as contract_model_of
+from tests.support.pruning import prune_channels
 
 NAMES = (
     "tiny_s", "mnasnet", "mobilenetv3_small", "mobilenetv4_conv_small", "moga_a", "robnet-large", "robnet-free",

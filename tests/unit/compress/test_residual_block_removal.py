@@ -15,11 +15,11 @@ from leansort.arch.layers.blocks import Residual
 from leansort.arch.spec.batch_norm_folding import fold_batch_norms
 from leansort.arch.spec.spec import ArchSpec, Remove
 from leansort.arch.trained_model import TrainedModel
-from leansort.compress.pruning.channel_pruning import prune_channels
 from leansort.compress.pruning.residual_block_removal import find_removable_blocks, remove_blocks
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 from tests.contract.test_backbones import CASES
+from tests.support.pruning import prune_channels
 from tests.unit.compress.test_channel_pruning import model_of
 
 REMOVABLE = {

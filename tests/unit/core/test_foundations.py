@@ -12,7 +12,8 @@ from leansort.core import manifest as manifests
 from leansort.core import plugins
 from leansort.core.errors import IntegrityError, LeansortError, UserError, not_one_of
 from leansort.core.files import atomic_io
-from leansort.core.labels import LONGEST, LabelSet
+from leansort.core.graphs.limits import LABEL_CHARACTERS
+from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.core.seeds import Seeds
 
@@ -37,14 +38,18 @@ def test_a_seed_is_pinned_for_good() -> None:
 LETTERS = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"))
 
 
-@given(st.lists(st.text(LETTERS, min_size=1, max_size=LONGEST).filter(str.strip), min_size=2, max_size=6, unique=True))
+@given(
+    st.lists(
+        st.text(LETTERS, min_size=1, max_size=LABEL_CHARACTERS).filter(str.strip), min_size=2, max_size=6, unique=True
+    )
+)
 def test_labels_keep_their_order(names: list[str]) -> None:
     labels = LabelSet.of(names)
     assert [labels.index(name) for name in names] == list(range(len(names)))
     assert labels.digest != LabelSet.of(names[::-1]).digest
 
 
-ODD = ["a\nb", "a\tb", "\x1b[31ma", "a\u202eb", "a\ud800", "a\0", "\u2028a", "a" * (LONGEST + 1)]
+ODD = ["a\nb", "a\tb", "\x1b[31ma", "a\u202eb", "a\ud800", "a\0", "\u2028a", "a" * (LABEL_CHARACTERS + 1)]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.seeds import Seeds
 from leansort.data.augmentation.affine import (
     FILL,
@@ -28,8 +29,8 @@ from leansort.data.augmentation.affine import (
     shift_image,
     warp,
 )
-from leansort.data.augmentation.augment import augmentation, transforms
 from leansort.data.augmentation.augment_config import PAPER, AugmentConfig, Operator
+from leansort.data.augmentation.batch import Augmentation
 from leansort.data.augmentation.draws import AugmentationDraws, draw_augmentation
 from leansort.data.augmentation.operators import LEVELS, SIGNED, apply_step, compile_steps, strengths
 from leansort.data.augmentation.per_sample_rng import uniforms
@@ -57,7 +58,7 @@ def picture() -> Pixels:
 
 def usual(picture: Pixels, name: str, value: float) -> Pixels:
     """What torchvision's RandAugment makes of it, with bilinear interpolation."""
-    v2 = transforms()
+    v2 = import_torchvision("torchvision.transforms.v2")
     policy = v2.RandAugment(interpolation=v2.InterpolationMode.BILINEAR, fill=FILL)
     x_chw = torch.from_numpy(picture).permute(2, 0, 1).contiguous()
     made = policy._apply_image_or_video_transform(x_chw, name, value, policy.interpolation, policy._fill)
@@ -114,7 +115,7 @@ def test_solarize_add_lifts_the_dark_half() -> None:
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_strengths_are_torchvisions(wide: bool) -> None:
-    v2 = transforms()
+    v2 = import_torchvision("torchvision.transforms.v2")
     space = (v2.TrivialAugmentWide if wide else v2.RandAugment)._AUGMENTATION_SPACE
     assert set(space) == set(PAPER)
     for row, name in zip(strengths(PAPER, SIZE, wide), PAPER, strict=True):
@@ -155,7 +156,7 @@ def test_a_shift_is_a_warp_by_whole_pixels(right: int, down: int) -> None:
 
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True), (True, True)])
 def test_a_crop_flipped_turned_and_sheared_is_torchvisions_step_by_step(flips: tuple[bool, bool]) -> None:
-    F, crop = transforms().functional, cv2.GaussianBlur(crops(1, 120)[0], (0, 0), 2)
+    F, crop = import_torchvision("torchvision.transforms.v2").functional, cv2.GaussianBlur(crops(1, 120)[0], (0, 0), 2)
     x_chw = torch.from_numpy(np.asarray(crop)).permute(2, 0, 1)
     x_chw = F.resized_crop(x_chw, 10, 20, 90, 80, [SIZE, SIZE], antialias=True)
     x_chw = F.horizontal_flip(x_chw) if flips[0] else x_chw
@@ -184,10 +185,15 @@ def test_merged_steps_keep_the_order(levels: list[tuple[str, int]]) -> None:
 
 def test_a_config_that_varies_nothing_resizes() -> None:
     block = crops(3, 110)
-    made = augmentation(AugmentConfig(**STILL), SIZE)(block, [(0, 0), (0, 1), (4, 2)], Seeds(0))
+    made = Augmentation(AugmentConfig(**STILL), SIZE)(block, [(0, 0), (0, 1), (4, 2)], Seeds(0))
     assert (made == np.stack([cv2.resize(item, (SIZE, SIZE)) for item in block])).all()
     x_bchw = torch.from_numpy(block).permute(0, 3, 1, 2)
-    theirs = transforms().functional.resize(x_bchw, [SIZE, SIZE], antialias=True).permute(0, 2, 3, 1).numpy()
+    theirs = (
+        import_torchvision("torchvision.transforms.v2")
+        .functional.resize(x_bchw, [SIZE, SIZE], antialias=True)
+        .permute(0, 2, 3, 1)
+        .numpy()
+    )
     assert np.abs(made.astype(int) - theirs).mean() < 2.0  # theirs smooths a little
 
 
@@ -197,7 +203,7 @@ def test_what_shrinks_much_is_averaged() -> None:
     assert made.min() >= 127
     assert made.max() <= 128
     turning = AugmentConfig(**STILL, rotation=30.0)
-    turned = augmentation(turning, 32)(checks.astype(np.uint8)[None], [(0, 0)], Seeds(0))[0, 8:24, 8:24]
+    turned = Augmentation(turning, 32)(checks.astype(np.uint8)[None], [(0, 0)], Seeds(0))[0, 8:24, 8:24]
     assert turned.std() < 1.0
 
 
@@ -209,16 +215,16 @@ def test_shapes_and_the_input_is_left_alone(size: int, policy: dict[str, Any]) -
     config = AugmentConfig(**policy, rotation=20.0, cutout=0.4, erase=1.0, operators=get_args(Operator))
     block = crops(24, 74)
     block.flags.writeable = False
-    made = augmentation(config, size)(block, [(1, index) for index in range(24)], Seeds(0))
+    made = Augmentation(config, size)(block, [(1, index) for index in range(24)], Seeds(0))
     assert made.shape == (24, size, size, 3)
     assert made.dtype == np.uint8
     assert made.flags.c_contiguous
-    oblong = augmentation(config, size)(block[:, :, :60], [(1, index) for index in range(24)], Seeds(0))
+    oblong = Augmentation(config, size)(block[:, :, :60], [(1, index) for index in range(24)], Seeds(0))
     assert oblong.shape == made.shape
 
 
 def test_a_crop_is_varied_alike_in_any_batch_order_and_copy() -> None:
-    block, vary = crops(8, 74), augmentation(AugmentConfig(trivial=True, randaugment=0, cutout=0.2), 64)
+    block, vary = crops(8, 74), Augmentation(AugmentConfig(trivial=True, randaugment=0, cutout=0.2), 64)
     keys = [(epoch, index) for epoch in (0, 3) for index in range(4)]
     made = vary(block, keys, Seeds(5))
     for place in (6, 1, 3):
@@ -234,7 +240,7 @@ def test_any_number_of_workers_gives_the_same_batches(workers: int) -> None:
     block, labels = crops(40, 74), list(range(40))
 
     def batches(workers: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        dataset = AugmentedCrops(block, labels, augmentation(AugmentConfig(randaugment=2, erase=0.1), 64), Seeds(1))
+        dataset = AugmentedCrops(block, labels, Augmentation(AugmentConfig(randaugment=2, erase=0.1), 64), Seeds(1))
         loader, sampler = train_loader(dataset, 16, workers, Seeds(1))
         sampler.epoch = 2
         return list(loader)
@@ -283,7 +289,7 @@ def test_kept_boxes_are_as_large_and_as_oblong_as_torchvisions() -> None:
     boxes = many(AugmentConfig(min_scale=0.4, ratio=1.5)).kept
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        cut = transforms().RandomResizedCrop(128, (0.4, 1.0), (1 / 1.5, 1.5))
+        cut = import_torchvision("torchvision.transforms.v2").RandomResizedCrop(128, (0.4, 1.0), (1 / 1.5, 1.5))
         drawn = [cut.make_params([torch.empty(3, 147, 147)]) for _ in range(2000)]
     theirs = np.array([[item[key] for key in ("top", "left", "height", "width")] for item in drawn])
     for mine, reference in zip(_measures(boxes), _measures(theirs), strict=True):

@@ -42,11 +42,6 @@ class EvbmfResult:
     values: Array
     right: Array
 
-    def reconstruct(self) -> Array:
-        """The posterior mean (rows, columns) of the matrix without its noise."""
-        product: Array = (self.left * self.values) @ self.right
-        return product
-
 
 def evbmf(matrix: npt.NDArray[np.floating], noise: float | None = None) -> EvbmfResult:
     """Split a matrix into a low-rank part and noise.

@@ -17,39 +17,6 @@ from leansort.core.seeds import Seeds
 _EVALUATIONS = 8
 
 
-def prune_channels(
-    model: TrainedModel,
-    *,
-    amount: float,
-    importance: Importance,
-    scope: Scope,
-    round_to: int,
-    gradients: Gradients | None,
-    seeds: Seeds,
-    largest: float = 0.9,
-) -> TrainedModel:
-    """Remove about `amount` of the channels; what depends on them shrinks with them (arXiv:2301.12900).
-
-    Args:
-        model: not changed.
-        amount: fraction of the channels, 0 to 1. Rounding makes it approximate, and so do widths that cannot shrink.
-        importance: what decides which channels go.
-        scope: `local` takes the fraction from each width, `global` from all ranked together.
-        round_to: what is left of a width that shrinks is a multiple of it; widths below it stay.
-        gradients: leaves the gradients of the loss in `.grad` of a copy of the network; for `taylor`.
-        seeds: of the importance `random`.
-        largest: fraction of its channels that a width may lose in `global`, 0 to 1.
-
-    Returns:
-        The smaller model; the classes stay. It computes what the given one does when nothing reads the channels.
-
-    Raises:
-        UserError: the network cannot be pruned, or not by this importance.
-        ValueError: a number is out of range, or `taylor` is without gradients.
-    """
-    return _Cutter(model, importance, gradients, seeds).cut(amount, scope, round_to, largest)
-
-
 def prune_to_target(
     model: TrainedModel,
     *,
@@ -68,11 +35,11 @@ def prune_to_target(
         model: not changed.
         target: what must shrink: multiply-adds, parameters, a measured latency.
         fraction: of `target(model)` that may be left.
-        importance: as for `pruned`, and so are the rest.
-        scope: see there.
+        importance: what decides which channels go.
+        scope: see `ChannelPruner.prune`, as for `round_to` and `largest`.
         round_to: see there.
-        gradients: see there; called once.
-        seeds: see there.
+        gradients: leaves the gradients of the loss in `.grad` of a copy of the network; for `taylor`. Called once.
+        seeds: of the importance `random`.
         largest: see there.
 
     Returns:
@@ -85,16 +52,16 @@ def prune_to_target(
     """
     whole = target(model)
     wanted = fraction * whole
-    cutter = _Cutter(model, importance, gradients, seeds)
+    pruner = ChannelPruner(model, importance, gradients, seeds)
     if whole <= wanted:
         return model, 0.0
     least, most = 0.0, 1.0
-    best = cutter.cut(most, scope, round_to, largest)
+    best = pruner.prune(most, scope, round_to, largest)
     if target(best) > wanted:
         return best, most
     for _ in range(_EVALUATIONS - 1):
         amount = (least + most) / 2
-        tried = cutter.cut(amount, scope, round_to, largest)
+        tried = pruner.prune(amount, scope, round_to, largest)
         if target(tried) <= wanted:
             best, most = tried, amount
         else:
@@ -112,8 +79,19 @@ def count_parameters(model: TrainedModel) -> float:
     return float(build.parameters(model.network()))
 
 
-class _Cutter:
-    """One model with its channels' dependencies and scores, from which it is cut to any amount."""
+class ChannelPruner:
+    """One model with its channels' dependencies and scores, from which it is pruned to any amount.
+
+    Args:
+        model: not changed.
+        importance: what decides which channels go.
+        gradients: leaves the gradients of the loss in `.grad` of a copy of the network; for `taylor`.
+        seeds: of the importance `random`.
+
+    Raises:
+        UserError: the network cannot be pruned, or not by this importance.
+        ValueError: `taylor` is without gradients.
+    """
 
     def __init__(self, model: TrainedModel, importance: Importance, gradients: Gradients | None, seeds: Seeds) -> None:
         self.model, self.network = model, model.network()
@@ -130,8 +108,25 @@ class _Cutter:
             raise self._refused(error) from None
         self.scores = score_channels(self.network, self.sets, importance, seeds)
 
-    def cut(self, amount: float, scope: Scope, round_to: int, largest: float) -> TrainedModel:
-        """Cut a fraction of the channels; where that goes wrong, once more without the sets that go wrong alone."""
+    def prune(self, amount: float, scope: Scope, round_to: int, largest: float) -> TrainedModel:
+        """Remove about `amount` of the channels; what depends on them shrinks with them (arXiv:2301.12900).
+
+        Where that goes wrong, it is tried once more without the groups that go wrong alone.
+
+        Args:
+            amount: fraction of the channels, 0 to 1. Rounding makes it approximate, and so do widths that cannot
+                shrink.
+            scope: `local` takes the fraction from each width, `global` from all ranked together.
+            round_to: what is left of a width that shrinks is a multiple of it; widths below it stay.
+            largest: fraction of its channels that a width may lose in `global`, 0 to 1.
+
+        Returns:
+            The smaller model; the classes stay. It computes what the given one does when nothing reads the channels.
+
+        Raises:
+            UserError: the network cannot be pruned.
+            ValueError: a number is out of range.
+        """
         if not (0.0 <= amount <= 1.0 and 0.0 <= largest <= 1.0 and round_to >= 1):
             raise ValueError(f"need amount and largest in 0..1, round_to >= 1, got {amount}, {largest}, {round_to}")
         try:

@@ -112,13 +112,13 @@ class _Larger:
 
 def _augmented_view(recipe: Recipe, rows: Sequence[Row], root: Path, watch: Watch) -> View:
     """Training's own data set, asked for the first epochs of a crop."""
-    from leansort.data.augmentation.augment import augmentation
+    from leansort.data.augmentation.batch import Augmentation
     from leansort.data.loading.loader import AugmentedCrops
 
     train = [row for row in rows if row.split == "train"]
     numbers = {row.image: number for number, row in enumerate(train)}
     larger = _Larger([root / row.image for row in train], recipe.train_preprocess, watch)
-    augment = augmentation(recipe.augment, recipe.preprocess.size)
+    augment = Augmentation(recipe.augment, recipe.preprocess.size)
     crops = AugmentedCrops(larger, [row.label for row in train], augment, Seeds(recipe.seed).child("train"))
 
     def view(row: Row) -> Iterator[Tile]:
