@@ -25,7 +25,8 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
 telemetry.switch_off()  # before any library that would report is imported
 
 if TYPE_CHECKING:
-    from leansort.api import compare, load_recipe, predict
+    from leansort.api import bench, compare, export, load_recipe, predict, report, run, score, submit
+    from leansort.contest.score_result import ScoreResult
     from leansort.core.bundle import Bundle
     from leansort.core.errors import (
         EngineError,
@@ -40,13 +41,19 @@ if TYPE_CHECKING:
     from leansort.recipe.schema import Recipe
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
+    from leansort.workflows.contest.submit import SubmitResult
+    from leansort.workflows.deploy.bench import BenchResult
+    from leansort.workflows.deploy.export import ExportResult
+    from leansort.workflows.run import RunResult
 
 __version__ = "0.1.0"
 __all__ = [
+    "BenchResult",
     "Bundle",
     "Classifier",
     "ComparisonResult",
     "EngineError",
+    "ExportResult",
     "IntegrityError",
     "LeansortError",
     "MachineError",
@@ -54,18 +61,28 @@ __all__ = [
     "Prediction",
     "Predictions",
     "Recipe",
+    "RunResult",
+    "ScoreResult",
+    "SubmitResult",
     "UserError",
     "__version__",
+    "bench",
     "compare",
+    "export",
     "load_recipe",
     "predict",
+    "report",
+    "run",
+    "score",
     "silence_messages",
+    "submit",
 ]
 
 publish(
     __name__,
     {
-        "leansort.api": ("compare", "load_recipe", "predict"),
+        "leansort.api": ("bench", "compare", "export", "load_recipe", "predict", "report", "run", "score", "submit",),
+        "leansort.contest.score_result": ("ScoreResult",),
         "leansort.core.bundle": ("Bundle",),
         "leansort.core.errors": (
             "EngineError", "IntegrityError", "LeansortError", "MachineError", "MissingExtraError", "UserError",
@@ -74,6 +91,10 @@ publish(
         "leansort.measure.comparison.comparison_result": ("ComparisonResult",),
         "leansort.recipe.schema": ("Recipe",),
         "leansort.runtime.predictions": ("Predictions",),
-        "leansort.runtime.predictor": ("Classifier", "Prediction"),
+        "leansort.runtime.predictor": ("Classifier", "Prediction",),
+        "leansort.workflows.contest.submit": ("SubmitResult",),
+        "leansort.workflows.deploy.bench": ("BenchResult",),
+        "leansort.workflows.deploy.export": ("ExportResult",),
+        "leansort.workflows.run": ("RunResult",),
     },
 )  # fmt: skip

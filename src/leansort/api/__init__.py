@@ -4,7 +4,8 @@ They are `leansort`'s own attributes (`leansort.run`, `leansort.compare`), and a
 package loads no PyTorch. It may import every floor but the command line. Begin with `jobs`.
 """
 
-from leansort.api.bundles import compare, predict
-from leansort.api.jobs import load_recipe
+from leansort.api.bundles import bench, export, predict
+from leansort.api.jobs import load_recipe, report, run
+from leansort.api.scores import compare, score, submit
 
-__all__ = ["compare", "load_recipe", "predict"]
+__all__ = ["bench", "compare", "export", "load_recipe", "predict", "report", "run", "score", "submit"]

@@ -1,4 +1,4 @@
-"""Bundles: run, scored, timed and compared."""
+"""Bundles: made, run and timed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,106 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leansort.api.verbs import AnyPath, verb
+from leansort.api.verbs import AnyPath, several, verb
 
 if TYPE_CHECKING:
-    from leansort.measure.comparison.comparison_result import ComparisonResult
     from leansort.runtime.predictions import Predictions
+    from leansort.workflows.deploy.bench import BenchResult
+    from leansort.workflows.deploy.export import ExportResult
+
+
+@verb(target_error=(0, 1))
+def export(
+    model: AnyPath,
+    *,
+    manifest: AnyPath,
+    out: AnyPath = "model.leansort",
+    name: str = "",
+    format: str = "onnx",
+    target_error: float | None = None,
+) -> ExportResult:
+    """Export a trained network to a bundle that is proved to say the same, its confidences calibrated on val.
+
+    >>> import leansort
+    >>> result = leansort.export("runs/first/train", manifest="runs/first", out="exported.leansort", target_error=0.05)
+    >>> result.parity.agreement
+    1.0
+
+    Args:
+        model: path of `model.safetensors`, or of the folder that holds it.
+        manifest: a manifest, or its folder, whose val crops prove that the bundle is right.
+        out: path of the bundle to write.
+        name: of the model, for people.
+        format: of the graph: `onnx`, `openvino` or `torch`.
+        target_error: accept only predictions so sure that at most this fraction of labels is wrong, 0 to 1; None
+            accepts all.
+
+    Returns:
+        Where the bundle is, its size, how close it comes to the network, and its calibration.
+
+    Raises:
+        UserError: there is no such file or format, or the labels of network and manifest differ.
+        LeansortError: the bundle differs from the network; nothing is written.
+    """
+    from leansort.arch import trained_model
+    from leansort.core import manifest as manifests
+    from leansort.workflows.deploy.export import export_bundle
+
+    return export_bundle(
+        trained_model.load(Path(model)), manifests.load(Path(manifest)), Path(out), name=name, graph_format=format,
+        target_error=target_error,
+    )  # fmt: skip
+
+
+@verb(seconds=0.1, queries=1, threads=1, starts=0)
+def bench(
+    bundles: AnyPath | Sequence[AnyPath],
+    *,
+    images: AnyPath,
+    baseline: AnyPath | None = None,
+    seconds: float = 3.0,
+    queries: int = 1000,
+    threads: int = 1,
+    engine: str = "",
+    profile: bool = False,
+    starts: int = 5,
+) -> BenchResult:
+    """Time bundles in turns: the network alone, decoding alone, both; images/s on all cores; cold start; memory.
+
+    >>> import leansort
+    >>> result = leansort.bench(
+    ...     "runs/first/model.leansort", images="runs/first/data/crops/test", seconds=0.1, queries=10, starts=0
+    ... )
+    >>> [item.unit for item in result.measurements]
+    ['ms', 'ms', 'ms', 'images/s']
+
+    Args:
+        bundles: path of a bundle, or of several that are compared.
+        images: a picture, or a folder of pictures, to decode.
+        baseline: a bundle that the others are compared with, among them or not.
+        seconds: least time for each figure, at least 0.1.
+        queries: fewest calls for each latency, at least 1; of fewer than a thousand, p99 is little more than the worst.
+        threads: compute threads of the engine, at least 1.
+        engine: what runs the graphs, as for `predict`.
+        profile: also time every layer.
+        starts: how often a whole program is started, for its cold start and memory; 0 leaves both out.
+
+    Returns:
+        Every figure with its interval, the machine, and a warning where other work disturbed the measurement.
+
+    Raises:
+        UserError: there is no such bundle, engine or baseline, or no picture that can be read.
+        IntegrityError: a bundle is damaged.
+        EngineError: an engine crashed, hung or failed when it was tried.
+    """
+    from leansort.workflows.deploy import bench as workflow
+    from leansort.workflows.deploy.predict import list_inputs
+
+    settings = workflow.BenchSettings(
+        seconds=seconds, queries=queries, threads=threads, engine=engine, profile=profile, starts=starts,
+        baseline=None if baseline is None else Path(baseline),
+    )  # fmt: skip
+    return workflow.bench(several(bundles), list(list_inputs([str(images)])), settings)
 
 
 @verb(threads=0, batch=0)
@@ -59,65 +154,3 @@ def predict(
             bundle=classifier.bundle.digest,
             engine=classifier.engine_name,
         )
-
-
-@verb(threads=1, seconds=0, queries=1, seed=0)
-def compare(
-    a: AnyPath,
-    b: AnyPath,
-    ground_truth: AnyPath,
-    *,
-    split: str = "val",
-    engine: str = "",
-    engine_b: str | None = None,
-    threads: int = 1,
-    seconds: float = 3.0,
-    queries: int = 1000,
-    seed: int = 0,
-) -> ComparisonResult:
-    """Compare two bundles, or two files of answers, on the same crops: accuracy, size, latency, and a verdict.
-
-    >>> import leansort
-    >>> bundles = "runs/first/model.leansort", "runs/second/model.leansort"
-    >>> result = leansort.compare(*bundles, ground_truth="runs/first", seconds=0)  # times nothing
-    >>> "crops" in result.verdict
-    True
-    >>> result.difference.low <= result.difference.value <= result.difference.high
-    True
-    >>> 0 <= result.counts.p_value <= 1
-    True
-
-    Args:
-        a: a bundle, a submission file (JSON), or predictions (CSV with the columns image and label).
-        b: likewise; it is compared with `a`.
-        ground_truth: a manifest, a folder of class folders, or a CSV file `image,label`.
-        split: which split of a manifest, or of class folders with splits.
-        engine: what runs the graphs, as for `predict`.
-        engine_b: what runs `b`, where it is another engine than that of `a`.
-        threads: compute threads of the engines, at least 1.
-        seconds: least time for each latency; 0 times nothing.
-        queries: fewest calls for each latency, at least 1.
-        seed: of the bootstrap, at least 0.
-
-    Returns:
-        Both macro-F1 and their difference with intervals, McNemar's exact test, class by class, sizes, latencies that
-        were measured in turns, and `verdict`, one sentence.
-
-    Raises:
-        UserError: both are the same, have different classes, or have no crop in common.
-        IntegrityError: a bundle is damaged.
-        EngineError: an engine crashed, hung or failed when it was tried.
-    """
-    from leansort.workflows.comparison.compare import compare as workflow
-
-    return workflow(
-        Path(a), Path(b), Path(ground_truth), split=split, engine=engine, engine_b=engine_b, threads=threads,
-        seconds=seconds, queries=queries, seed=seed,
-    )  # fmt: skip
-
-
-def several(paths: AnyPath | Sequence[AnyPath]) -> list[Path]:
-    """Return one path, or several, as a list of paths."""
-    if isinstance(paths, str) or not isinstance(paths, Sequence):
-        return [Path(paths)]
-    return [Path(path) for path in paths]

@@ -10,6 +10,7 @@ from leansort.api.verbs import AnyPath, verb
 
 if TYPE_CHECKING:
     from leansort.recipe.schema import Recipe
+    from leansort.workflows.run import RunResult
 
 
 @verb()
@@ -44,3 +45,69 @@ def load_recipe(recipe: AnyPath | Recipe, overrides: Sequence[str] = (), *, data
     if path is not None:
         tree["data"] = with_path(tree["data"], path, COMMON)
     return load.validate_recipe(tree, "given")
+
+
+@verb()
+def run(
+    recipe: AnyPath | Recipe,
+    overrides: Sequence[str] = (),
+    *,
+    data: AnyPath | None = None,
+    out: AnyPath | None = None,
+    resume: bool = False,
+) -> RunResult:
+    """Do a recipe's whole job: data, training, compression, export, measurement, score, report.
+
+    >>> import leansort
+    >>> quick = ["data.train=8", "data.val=4", "data.test=4", "preprocess.size=32", "arch.base=tiny_s"]
+    >>> quick += ["train.epochs=1", "bench.seconds=0.1", "bench.queries=10", "bench.starts=0"]
+    >>> result = leansort.run("sample", quick, out="runs/first")
+    >>> result.split, result.bundle.as_posix()
+    ('test', 'runs/first/model.leansort')
+
+    Args:
+        recipe: as for `load_recipe`.
+        overrides: changes such as `train.epochs=3`; values are YAML.
+        data: replaces the recipe's `data.path`.
+        out: folder for the results; `runs/NAME` by default, with the recipe's name.
+        resume: go on with an interrupted run in `out`.
+
+    Returns:
+        The headline figures, and where bundle, submission and report are.
+
+    Raises:
+        UserError: the recipe is wrong, the data cannot be used, or `out` holds another run.
+    """
+    resolved = load_recipe(recipe, overrides, data=data)
+    from leansort.workflows.run import run as workflow  # after the check: this one loads PyTorch
+
+    return workflow(resolved, run_folder(resolved, out), resume=resume)
+
+
+@verb()
+def report(run: AnyPath, *, out: AnyPath | None = None) -> Path:
+    """Lay out a run's results as one page.
+
+    >>> import leansort
+    >>> page = leansort.report("runs/first", out="report.html")
+    >>> "macro-F1" in page.read_text()
+    True
+
+    Args:
+        run: path of the run folder.
+        out: path of the page; `report.html` in the run folder by default.
+
+    Returns:
+        Where the page is.
+
+    Raises:
+        UserError: the folder is no finished run.
+    """
+    from leansort.workflows.deploy.run_report import write_run_report
+
+    return write_run_report(Path(run), None if out is None else Path(out))
+
+
+def run_folder(recipe: Recipe, out: AnyPath | None, suffix: str = "") -> Path:
+    """Return the folder for results: the one that was named, or `runs/NAME` with the recipe's name and a suffix."""
+    return Path("runs") / f"{recipe.name}{suffix}" if out is None else Path(out)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ParamSpec, TypeAlias, TypeVar
 
 from leansort.core.errors import UserError
@@ -47,6 +48,13 @@ def verb(**ranges: float | Range) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return checked
 
     return decorate
+
+
+def several(paths: AnyPath | Sequence[AnyPath]) -> list[Path]:
+    """Return one path, or several, as a list of paths."""
+    if isinstance(paths, str) or not isinstance(paths, Sequence):
+        return [Path(paths)]
+    return [Path(path) for path in paths]
 
 
 def _require_within(where: str, value: object, allowed: float | Range) -> None:

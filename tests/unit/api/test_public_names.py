@@ -60,6 +60,20 @@ def test_every_function_says_its_types_and_explains_each_argument(function: Call
     assert "\nRaises:" in text
 
 
+FLOORS = {"export": "export_failure", "report": "markdown"}
+
+
+@pytest.mark.parametrize("first", ["floor", "verb"])
+def test_a_floor_that_is_called_like_a_verb_is_both(first: str) -> None:
+    """Whichever is asked for first, the module is found, and what is called has the function's parameters."""
+    lines = ["import inspect, leansort, leansort.api"]
+    for floor, module in FLOORS.items():
+        as_verb = f"assert inspect.signature(leansort.{floor}) == inspect.signature(leansort.api.{floor})"
+        as_floor = f"import leansort.{floor}.{module}; assert leansort.{floor}.{module}.__name__.endswith('{module}')"
+        lines += [as_floor, as_verb] if first == "floor" else [as_verb, as_floor, as_verb]
+    in_a_process("\n".join(lines))
+
+
 def test_a_number_out_of_its_range_is_one_line_before_anything_is_read() -> None:
     with pytest.raises(leansort.UserError, match=r"^predict: batch: got -1, allowed: 0 or more$"):
         leansort.predict("not there", "not there", batch=-1)

@@ -1,0 +1,163 @@
+"""Answers: written for the contest, scored, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leansort.api.verbs import AnyPath, several, verb
+
+if TYPE_CHECKING:
+    from leansort.contest.score_result import ScoreResult
+    from leansort.measure.comparison.comparison_result import ComparisonResult
+    from leansort.workflows.contest.submit import SubmitResult
+
+
+@verb(threads=0)
+def submit(
+    bundle: AnyPath,
+    inputs: AnyPath | Sequence[AnyPath],
+    *,
+    out: AnyPath = "output.csv",
+    threads: int = 0,
+    engine: str = "",
+    predictions: AnyPath | None = None,
+) -> SubmitResult:
+    """Classify pictures and write the contest's submission file; its times begin with this process.
+
+    >>> import leansort
+    >>> result = leansort.submit("runs/first/model.leansort", "runs/first/data/crops/test", out="answers.csv")
+    >>> result.faults
+    ()
+
+    Args:
+        bundle: path of the bundle.
+        inputs: a picture or a folder of pictures, or several of them.
+        out: path of the submission file to write.
+        threads: that decode and run; 0 takes every core.
+        engine: what runs the graph, as for `predict`.
+        predictions: path of a file that also gets all probabilities, one JSON object a line.
+
+    Returns:
+        Where the file is, how many pictures it has, and a line for each that could not be read.
+
+    Raises:
+        UserError: there is no such bundle, picture or engine, or a picture is named twice.
+        IntegrityError: the bundle is damaged.
+    """
+    from leansort.workflows.contest.submit import submit as workflow
+    from leansort.workflows.deploy.predict import list_inputs
+
+    pictures = list(list_inputs([str(path) for path in several(inputs)]))
+    return workflow(
+        Path(bundle), pictures, Path(out), threads=threads, engine=engine,
+        predictions=None if predictions is None else Path(predictions),
+    )  # fmt: skip
+
+
+@verb(seconds=0)
+def score(
+    answers: AnyPath,
+    *,
+    ground_truth: AnyPath,
+    split: str = "test",
+    public: AnyPath | None = None,
+    private: AnyPath | None = None,
+    seconds: float | None = None,
+    base_f1: float = 0.70,
+    base_seconds: float = 43.16,
+    base_macs_f1: float = 0.8342,
+    base_macs: int = 13_863_553,
+    engine: str = "",
+) -> ScoreResult:
+    """Score answers: macro-F1 with its interval, the table of classes, and the contest's scores in both editions.
+
+    >>> import leansort
+    >>> result = leansort.score("runs/first/model.leansort", ground_truth="runs/first", split="val")
+    >>> result.all.macro_f1.low <= result.all.macro_f1.value <= result.all.macro_f1.high
+    True
+
+    Args:
+        answers: a submission file (JSON), or a bundle, which is run first.
+        ground_truth: a manifest, a folder of class folders, or a CSV file `image,label`.
+        split: which split of a manifest, or of class folders with splits.
+        public: file with the names of the public list, one a line; scored apart.
+        private: likewise for the private list.
+        seconds: replaces the time that the submission states, at least 0.
+        base_f1: baseline of macro-F1 in the contest's time edition.
+        base_seconds: baseline of seconds in the time edition.
+        base_macs_f1: baseline of macro-F1 in the contest's MACs edition.
+        base_macs: baseline of multiply-adds in the MACs edition.
+        engine: what runs a bundle, as for `predict`.
+
+    Returns:
+        The scores of all pictures and of each list, and notes on labels and pictures that were passed over.
+
+    Raises:
+        UserError: pictures have no answer, or classes are unknown or differ.
+        IntegrityError: the bundle is damaged.
+    """
+    from leansort.workflows.contest import score as workflow
+
+    base = workflow.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
+    lists = {"public": public, "private": private}
+    return workflow.score(
+        Path(answers), Path(ground_truth), split=split, seconds=seconds, base=base, engine=engine,
+        **{name: Path(path) for name, path in lists.items() if path is not None},
+    )  # fmt: skip
+
+
+@verb(threads=1, seconds=0, queries=1, seed=0)
+def compare(
+    a: AnyPath,
+    b: AnyPath,
+    ground_truth: AnyPath,
+    *,
+    split: str = "val",
+    engine: str = "",
+    engine_b: str | None = None,
+    threads: int = 1,
+    seconds: float = 3.0,
+    queries: int = 1000,
+    seed: int = 0,
+) -> ComparisonResult:
+    """Compare two bundles, or two files of answers, on the same crops: accuracy, size, latency, and a verdict.
+
+    >>> import leansort
+    >>> bundles = "runs/first/model.leansort", "runs/second/model.leansort"
+    >>> result = leansort.compare(*bundles, ground_truth="runs/first", seconds=0)  # times nothing
+    >>> "crops" in result.verdict
+    True
+    >>> result.difference.low <= result.difference.value <= result.difference.high
+    True
+    >>> 0 <= result.counts.p_value <= 1
+    True
+
+    Args:
+        a: a bundle, a submission file (JSON), or predictions (CSV with the columns image and label).
+        b: likewise; it is compared with `a`.
+        ground_truth: a manifest, a folder of class folders, or a CSV file `image,label`.
+        split: which split of a manifest, or of class folders with splits.
+        engine: what runs the graphs, as for `predict`.
+        engine_b: what runs `b`, where it is another engine than that of `a`.
+        threads: compute threads of the engines, at least 1.
+        seconds: least time for each latency; 0 times nothing.
+        queries: fewest calls for each latency, at least 1.
+        seed: of the bootstrap, at least 0.
+
+    Returns:
+        Both macro-F1 and their difference with intervals, McNemar's exact test, class by class, sizes, latencies that
+        were measured in turns, and `verdict`, one sentence.
+
+    Raises:
+        UserError: both are the same, have different classes, or have no crop in common.
+        IntegrityError: a bundle is damaged.
+        EngineError: an engine crashed, hung or failed when it was tried.
+    """
+    from leansort.workflows.comparison.compare import compare as workflow
+
+    return workflow(
+        Path(a), Path(b), Path(ground_truth), split=split, engine=engine, engine_b=engine_b, threads=threads,
+        seconds=seconds, queries=queries, seed=seed,
+    )  # fmt: skip
