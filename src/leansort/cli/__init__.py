@@ -1,6 +1,6 @@
-"""The command line: parse, call a workflow, print.
+"""The command line: parse, call a public function of `leansort.api`, print.
 
-Workflows are imported inside the commands, so that `--help` and a user's typo answer at once.
+What these need is imported inside them, so that `--help` and a user's typo answer at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from leansort import __version__
+from leansort import __version__, api
 from leansort.cli import card_command as cards
 from leansort.cli import compare_command as comparison
 from leansort.cli import compress_command as compression
@@ -105,13 +105,8 @@ def export(
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
     """
-    from leansort.arch import trained_model
-    from leansort.core import manifest as manifests
-    from leansort.workflows.deploy.export import export_bundle
-
-    result = export_bundle(
-        trained_model.load(model), manifests.load(manifest), out, name=name, graph_format=graph_format,
-        target_error=target_error,
+    result = api.export(
+        model, manifest=manifest, out=out, name=name, format=graph_format, target_error=target_error
     )  # fmt: skip
     told(f"{out}: {result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters, digest {result.digest}")
 
@@ -136,16 +131,11 @@ def bench(
     Example: leansort bench small.leansort --baseline model.leansort --images photos/ --profile
     """
     from leansort.workflows.deploy import bench as benches
-    from leansort.workflows.deploy.known_target import engine_of_recipe
-    from leansort.workflows.deploy.predict import list_inputs
 
-    engine = engine or engine_of_recipe(bundles, threads)
-
-    config = benches.BenchSettings(
-        seconds=seconds, queries=queries, threads=threads or 1, engine=engine, baseline=baseline, profile=profile,
-        starts=starts,
+    result = api.bench(
+        bundles, images=images, baseline=baseline, seconds=seconds, queries=queries, threads=threads, engine=engine,
+        profile=profile, starts=starts,
     )  # fmt: skip
-    result = benches.bench(bundles, list(list_inputs([str(images)])), config)
     if result.warning:
         told(f"warning: {result.warning}", to_error=True)
     printed(result, as_json, benches.text(result))
@@ -236,13 +226,11 @@ def score(
     Example: leansort score output.csv --ground-truth runs/sample --public public.txt --private private.txt
     """
     from leansort.workflows.contest import score as scores
-    from leansort.workflows.deploy.known_target import engine_of_recipe
 
-    engine = engine or engine_of_recipe([answers])
-    base = scores.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
-    scored = scores.score(
-        answers, ground_truth, split=split, public=public, private=private, seconds=seconds, base=base, engine=engine
-    )
+    scored = api.score(
+        answers, ground_truth=ground_truth, split=split, public=public, private=private, seconds=seconds,
+        base_f1=base_f1, base_seconds=base_seconds, base_macs_f1=base_macs_f1, base_macs=base_macs, engine=engine,
+    )  # fmt: skip
     for line in scored.faults:
         told(f"unreadable {line}", to_error=True)
     printed(scored, as_json, scores.score_table(scored))
@@ -262,9 +250,7 @@ def report(
     \b
     Example: leansort report runs/sample
     """
-    from leansort.workflows.deploy.run_report import write_run_report as write
-
-    told(str(write(run, out)))
+    told(str(api.report(run, out=out)))
 
 
 @app.command()
@@ -282,13 +268,10 @@ def run(
     \b
     Example: leansort run trashnet --data photos/ --out runs/trashnet
     """
-    from leansort.recipe.load import load_recipe
+    result = api.run(recipe, overrides or [], data=data, out=out, engine=engine, resume=resume)
+    from leansort.workflows.run import run_summary
 
-    resolved = load_recipe(recipe, overrides or [], data, engine)
-    from leansort.workflows import run as runs  # after the check: this one loads PyTorch
-
-    result = runs.run(resolved, out or Path("runs") / resolved.name, resume=resume)
-    printed(result, as_json, runs.run_summary(result))
+    printed(result, as_json, run_summary(result))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

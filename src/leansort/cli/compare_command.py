@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from leansort import api
 from leansort.cli.options import Engine, Json, printed, told
 
 
@@ -39,9 +40,8 @@ def compare(
     Example: leansort compare first.csv second.csv --ground-truth photos/ --split test --json
     """
     from leansort.report.comparison_table import comparison_text
-    from leansort.workflows.comparison.compare import compare as workflow
 
-    result = workflow(
+    result = api.compare(
         a, b, ground_truth, split=split, engine=engine, engine_b=engine_b, threads=threads, seconds=seconds,
         queries=queries, seed=seed,
     )  # fmt: skip
