@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 @verb()
-def load_recipe(recipe: AnyPath | Recipe, overrides: Sequence[str] = (), *, data: AnyPath | None = None) -> Recipe:
+def load_recipe(
+    recipe: AnyPath | Recipe, overrides: Sequence[str] = (), *, data: AnyPath | None = None, engine: str = ""
+) -> Recipe:
     """Read a recipe, apply overrides, and check every key.
 
     >>> import leansort
@@ -26,6 +28,7 @@ def load_recipe(recipe: AnyPath | Recipe, overrides: Sequence[str] = (), *, data
         recipe: the name of a recipe in the package, such as `sample`; the path of a YAML file; or a recipe.
         overrides: changes such as `train.epochs=3`; values are YAML.
         data: replaces the recipe's `data.path`.
+        engine: replaces the recipe's `target.engine` and its settings, such as `openvino:precision=bf16`.
 
     Returns:
         The resolved recipe, a frozen pydantic model.
@@ -33,18 +36,7 @@ def load_recipe(recipe: AnyPath | Recipe, overrides: Sequence[str] = (), *, data
     Raises:
         UserError: there is no such recipe, or it is wrong in any place; the message lists every fault.
     """
-    from leansort.recipe import load
-    from leansort.recipe.data_override import with_path
-    from leansort.recipe.data_section import COMMON
-    from leansort.recipe.schema import Recipe
-
-    path = None if data is None else Path(data)
-    if not isinstance(recipe, Recipe):
-        return load.load_recipe(Path(recipe), overrides, path)
-    tree = load.override_recipe(recipe.to_json(), overrides, "given").to_json()
-    if path is not None:
-        tree["data"] = with_path(tree["data"], path, COMMON)
-    return load.validate_recipe(tree, "given")
+    return resolve(recipe, overrides, data, engine)
 
 
 @verb()
@@ -54,6 +46,7 @@ def run(
     *,
     data: AnyPath | None = None,
     out: AnyPath | None = None,
+    engine: str = "",
     resume: bool = False,
 ) -> RunResult:
     """Do a recipe's whole job: data, training, compression, export, measurement, score, report.
@@ -70,6 +63,7 @@ def run(
         overrides: changes such as `train.epochs=3`; values are YAML.
         data: replaces the recipe's `data.path`.
         out: folder for the results; `runs/NAME` by default, with the recipe's name.
+        engine: as for `load_recipe`.
         resume: go on with an interrupted run in `out`.
 
     Returns:
@@ -78,7 +72,7 @@ def run(
     Raises:
         UserError: the recipe is wrong, the data cannot be used, or `out` holds another run.
     """
-    resolved = load_recipe(recipe, overrides, data=data)
+    resolved = resolve(recipe, overrides, data, engine)
     from leansort.workflows.run import run as workflow  # after the check: this one loads PyTorch
 
     return workflow(resolved, run_folder(resolved, out), resume=resume)
@@ -106,6 +100,26 @@ def report(run: AnyPath, *, out: AnyPath | None = None) -> Path:
     from leansort.workflows.deploy.run_report import write_run_report
 
     return write_run_report(Path(run), None if out is None else Path(out))
+
+
+def resolve(
+    recipe: AnyPath | Recipe,
+    overrides: Sequence[str],
+    data: AnyPath | None,
+    engine: str = "",
+    *,
+    compression: bool = False,
+) -> Recipe:
+    """Return the recipe that an argument stands for; where so told, a name is first one of the compressions."""
+    from leansort.core.packaged_configs import COMPRESSION_RECIPE, find_config
+    from leansort.recipe import load
+    from leansort.recipe.schema import Recipe
+
+    path = None if data is None else Path(data)
+    if isinstance(recipe, Recipe):
+        return load.change_recipe(recipe, overrides, path, engine)
+    place = find_config(Path(recipe), COMPRESSION_RECIPE) if compression else Path(recipe)
+    return load.load_recipe(place, overrides, path, engine)
 
 
 def run_folder(recipe: Recipe, out: AnyPath | None, suffix: str = "") -> Path:

@@ -33,6 +33,19 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), data: Path | No
     """
     path = packaged_configs.find_config(path, packaged_configs.RECIPE)
     tree = yaml_config.read_yaml(path, "recipe", "name, data, train")
+    return validate_recipe(_with_statistics(_changed(tree, overrides, data, engine)), str(path))
+
+
+def change_recipe(recipe: Recipe, overrides: Sequence[str] = (), data: Path | None = None, engine: str = "") -> Recipe:
+    """Return a recipe with changes, which are those of `load_recipe`.
+
+    Raises:
+        UserError: wrong in any place; the message lists every fault.
+    """
+    return validate_recipe(_changed(recipe.to_json(), overrides, data, engine), f"{recipe.name!r}")
+
+
+def _changed(tree: dict[str, Any], overrides: Sequence[str], data: Path | None, engine: str) -> dict[str, Any]:
     for text in overrides:
         _override(tree, text)
     if data is not None:
@@ -42,7 +55,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), data: Path | No
     if engine:
         target = tree.get("target")
         tree["target"] = {**(target if isinstance(target, dict) else {}), **read_engine_option(engine)}
-    return validate_recipe(_with_statistics(tree), str(path))
+    return tree
 
 
 def override_recipe(recipe: Mapping[str, Any], overrides: Sequence[str], where: str) -> Recipe:
