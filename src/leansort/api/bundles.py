@@ -65,7 +65,7 @@ def bench(
     baseline: AnyPath | None = None,
     seconds: float = 3.0,
     queries: int = 1000,
-    threads: int = 1,
+    threads: int | None = None,
     engine: str = "",
     profile: bool = False,
     starts: int = 5,
@@ -85,8 +85,8 @@ def bench(
         baseline: a bundle that the others are compared with, among them or not.
         seconds: least time for each figure, at least 0.1.
         queries: fewest calls for each latency, at least 1; of fewer than a thousand, p99 is little more than the worst.
-        threads: compute threads of the engine, at least 1.
-        engine: what runs the graphs, as for `predict`.
+        threads: compute threads of the engine, at least 1, which None stands for.
+        engine: what runs the graphs, as for `predict`; where empty, a target that lies beside them goes first.
         profile: also time every layer.
         starts: how often a whole program is started, for its cold start and memory; 0 leaves both out.
 
@@ -99,13 +99,16 @@ def bench(
         EngineError: an engine crashed, hung or failed when it was tried.
     """
     from leansort.workflows.deploy import bench as workflow
+    from leansort.workflows.deploy.known_target import engine_of_recipe
     from leansort.workflows.deploy.predict import list_inputs
 
+    paths = several(bundles)
+    engine = engine or engine_of_recipe(paths, threads)
     settings = workflow.BenchSettings(
-        seconds=seconds, queries=queries, threads=threads, engine=engine, profile=profile, starts=starts,
+        seconds=seconds, queries=queries, threads=threads or 1, engine=engine, profile=profile, starts=starts,
         baseline=None if baseline is None else Path(baseline),
     )  # fmt: skip
-    return workflow.bench(several(bundles), list(list_inputs([str(images)])), settings)
+    return workflow.bench(paths, list(list_inputs([str(images)])), settings)
 
 
 @verb(threads=0, batch=0)

@@ -36,7 +36,7 @@ def submit(
         inputs: a picture or a folder of pictures, or several of them.
         out: path of the submission file to write.
         threads: that decode and run; 0 takes every core.
-        engine: what runs the graph, as for `predict`.
+        engine: what runs the graph, as for `predict`; where empty, the target of a recipe beside the bundle goes first.
         predictions: path of a file that also gets all probabilities, one JSON object a line.
 
     Returns:
@@ -47,8 +47,10 @@ def submit(
         IntegrityError: the bundle is damaged.
     """
     from leansort.workflows.contest.submit import submit as workflow
+    from leansort.workflows.deploy.known_target import engine_of_recipe
     from leansort.workflows.deploy.predict import list_inputs
 
+    engine = engine or engine_of_recipe([Path(bundle)])
     pictures = list(list_inputs([str(path) for path in several(inputs)]))
     return workflow(
         Path(bundle), pictures, Path(out), threads=threads, engine=engine,
@@ -89,7 +91,7 @@ def score(
         base_seconds: baseline of seconds in the time edition.
         base_macs_f1: baseline of macro-F1 in the contest's MACs edition.
         base_macs: baseline of multiply-adds in the MACs edition.
-        engine: what runs a bundle, as for `predict`.
+        engine: what runs a bundle, as for `submit`.
 
     Returns:
         The scores of all pictures and of each list, and notes on labels and pictures that were passed over.
@@ -99,7 +101,9 @@ def score(
         IntegrityError: the bundle is damaged.
     """
     from leansort.workflows.contest import score as workflow
+    from leansort.workflows.deploy.known_target import engine_of_recipe
 
+    engine = engine or engine_of_recipe([Path(answers)])
     base = workflow.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     lists = {"public": public, "private": private}
     return workflow.score(
@@ -117,7 +121,7 @@ def compare(
     split: str = "val",
     engine: str = "",
     engine_b: str | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     seconds: float = 3.0,
     queries: int = 1000,
     seed: int = 0,
@@ -139,9 +143,9 @@ def compare(
         b: likewise; it is compared with `a`.
         ground_truth: a manifest, a folder of class folders, or a CSV file `image,label`.
         split: which split of a manifest, or of class folders with splits.
-        engine: what runs the graphs, as for `predict`.
+        engine: what runs the graphs, as for `bench`.
         engine_b: what runs `b`, where it is another engine than that of `a`.
-        threads: compute threads of the engines, at least 1.
+        threads: compute threads of the engines, at least 1, which None stands for.
         seconds: least time for each latency; 0 times nothing.
         queries: fewest calls for each latency, at least 1.
         seed: of the bootstrap, at least 0.
@@ -156,8 +160,11 @@ def compare(
         EngineError: an engine crashed, hung or failed when it was tried.
     """
     from leansort.workflows.comparison.compare import compare as workflow
+    from leansort.workflows.deploy.known_target import engine_of_recipe
 
+    if not engine and engine_b is None:
+        engine = engine_of_recipe([Path(a), Path(b)], threads)
     return workflow(
-        Path(a), Path(b), Path(ground_truth), split=split, engine=engine, engine_b=engine_b, threads=threads,
+        Path(a), Path(b), Path(ground_truth), split=split, engine=engine, engine_b=engine_b, threads=threads or 1,
         seconds=seconds, queries=queries, seed=seed,
     )  # fmt: skip

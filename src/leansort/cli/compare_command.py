@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leansort import api
-from leansort.cli.options import Engine, Json, printed, told
+from leansort.cli.options import BundleEngine, Json, printed, told
 
 
 def register(app: typer.Typer) -> None:
@@ -23,11 +23,11 @@ def compare(
         Path, typer.Option("--ground-truth", "--data", help="Manifest, folder of class folders, or CSV image,label.")
     ],
     split: Annotated[str, typer.Option(help="Which split of a manifest, or of class folders with splits.")] = "val",
-    engine: Engine = "",
+    engine: BundleEngine = "",
     engine_b: Annotated[
         str | None, typer.Option(help="What runs B, where it is another engine than A's.", show_default=False)
     ] = None,
-    threads: Annotated[int, typer.Option(help="Compute threads of the engines.", min=1)] = 1,
+    threads: Annotated[int | None, typer.Option(help="Compute threads of the engines; 1 by default.", min=1)] = None,
     seconds: Annotated[float, typer.Option(help="Least time for each latency; 0 times nothing.", min=0)] = 3.0,
     queries: Annotated[int, typer.Option(help="Fewest calls for each latency.", min=1)] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,

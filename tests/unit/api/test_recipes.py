@@ -12,11 +12,12 @@ from tests.conftest import draw
 
 def test_a_loaded_recipe_is_changed_as_a_named_one_is(tmp_path: Path) -> None:
     draw(tmp_path / "photos" / "train" / "a" / "1.jpg", 0, seed=0)
-    overrides, more = ["train.epochs=3", "seed=5"], {"data": tmp_path / "photos", "engine": "onnxruntime"}
-    named = leansort.load_recipe("trashnet", overrides, **more)
-    assert leansort.load_recipe(leansort.load_recipe("trashnet"), overrides, **more) == named
+    overrides, photos = ["train.epochs=3", "seed=5"], tmp_path / "photos"
+    named = leansort.load_recipe("trashnet", overrides, data=photos, engine="onnxruntime")
+    loaded = leansort.load_recipe("trashnet")
+    assert leansort.load_recipe(loaded, overrides, data=photos, engine="onnxruntime") == named
     assert (named.train.epochs, named.seed, named.target.engine) == (3, 5, "onnxruntime")
-    assert str(named.data["path"]) == str(tmp_path / "photos")
+    assert str(named.data["path"]) == str(photos)
 
 
 def test_a_fault_in_a_change_names_the_recipe_and_is_one_line() -> None:
