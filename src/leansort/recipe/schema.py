@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from leansort.arch.spec.spec import Init, Norm
 from leansort.compress.compress_config import CompressConfig
 from leansort.contest.formulas import Baselines
 from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
+from leansort.core.strict_model import StrictModel
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.recipe.target import Target
 from leansort.train.train_config import DistillConfig, TrainConfig
 
 
-class ArchConfig(BaseModel):
+class ArchConfig(StrictModel):
     """Which network: the fields of an ArchSpec that a recipe sets; the classes come from the data.
 
     Attributes:
@@ -34,8 +35,6 @@ class ArchConfig(BaseModel):
         pretrained: pretrained weights to begin with: a `.safetensors` file, `timm:NAME` or `hf:OWNER/NAME`.
         pretrained_key_map: YAML or JSON file that maps the names of pretrained tensors, or their beginnings, to ours.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     base: str = "mnasnet"
     model: dict[str, Any] | None = None
@@ -60,7 +59,7 @@ class ArchConfig(BaseModel):
         return self.model_dump(exclude={"pretrained", "pretrained_key_map"})
 
 
-class ExportConfig(BaseModel):
+class ExportConfig(StrictModel):
     """What a bundle's graph is written as, and how sure the bundle has to be.
 
     Attributes:
@@ -70,13 +69,11 @@ class ExportConfig(BaseModel):
             it, and what is less sure is not accepted. None accepts everything.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     format: Literal["onnx", "openvino", "torch"] = "onnx"
     target_error: float | None = Field(default=None, ge=0.0, lt=1.0)
 
 
-class BenchConfig(BaseModel):
+class BenchConfig(StrictModel):
     """How the bundle is timed.
 
     Attributes:
@@ -85,14 +82,12 @@ class BenchConfig(BaseModel):
         starts: how often the whole program is started, for its cold start and memory; 0 leaves both out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     seconds: float = Field(default=3.0, gt=0.0, le=600.0)
     queries: int = Field(default=1000, ge=1, le=1_000_000)
     starts: int = Field(default=5, ge=0, le=100)
 
 
-class Recipe(BaseModel):
+class Recipe(StrictModel):
     """A whole job, from data to report.
 
     Attributes:
@@ -112,8 +107,6 @@ class Recipe(BaseModel):
         bench: how it is timed.
         contest: baselines of the contest score.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""

@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import stdev
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from leansort.core.strict_model import StrictModel
 
 
-class HalvingConfig(BaseModel):
+class HalvingConfig(StrictModel):
     """When a trial that is behind is stopped.
 
     Attributes:
@@ -26,8 +28,6 @@ class HalvingConfig(BaseModel):
         margin: how many standard deviations of the difference of two gains a lead has to exceed.
         least: finished trials before any is stopped.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rungs: int = Field(default=2, ge=0, le=8)
     eta: float = Field(default=3.0, gt=1.0, le=100.0)

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SkipValidation, ValidationError, field_validator
+from pydantic import Field, JsonValue, SkipValidation, ValidationError, field_validator
 
 from leansort.contest.formulas import Baselines
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.packaged_configs import RECIPE, SEARCH, find_config
+from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
 from leansort.search import space as spaces
 from leansort.search import space_parser
@@ -20,7 +21,7 @@ from leansort.search.objectives import F1, Objectives
 from leansort.search.pareto_pruner import HalvingConfig
 
 
-class SamplerConfig(BaseModel):
+class SamplerConfig(StrictModel):
     """What proposes candidates.
 
     Attributes:
@@ -30,14 +31,12 @@ class SamplerConfig(BaseModel):
         population: of each generation of nsga2 and nsga3.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     kind: Literal["tpe", "nsga2", "nsga3", "gp", "random", "grid"] = "tpe"
     startup: int = Field(default=10, ge=1, le=10_000)
     population: int = Field(default=20, ge=2, le=10_000)
 
 
-class SearchConfig(BaseModel):
+class SearchConfig(StrictModel):
     """A search.
 
     Attributes:
@@ -55,8 +54,6 @@ class SearchConfig(BaseModel):
         seconds: least time of each latency.
         seed: of the sampler.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     recipe: Path

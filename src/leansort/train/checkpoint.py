@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from leansort.arch.trained_model import load_tensors, save_tensors
-from leansort.core.errors import IntegrityError, UserError
+from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.files import json_documents
 from leansort.train.callbacks import EpochRecord
 from leansort.train.ema import WeightAverage
@@ -133,7 +133,7 @@ def resume(path: Path, state: TrainingState, identity: str, ranks: int = 1) -> T
         IndexError,
         AttributeError,
     ) as error:  # whatever PyTorch says
-        raise IntegrityError(f"checkpoint: {path} does not fit the run: {' '.join(str(error).split())[:160]}") from None
+        raise IntegrityError(f"checkpoint: {path} does not fit the run: {one_line(error)}") from None
     return progress
 
 

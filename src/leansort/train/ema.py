@@ -1,4 +1,9 @@
-"""A moving average of weights and batch-norm statistics, which generalizes better than the last step's."""
+"""A moving average of weights and batch-norm statistics, which generalizes better than the last step's.
+
+Neither library's average gives the same numbers, so seeded results would change: `torch.optim.swa_utils.AveragedModel`
+begins with a copy of the weights after the first step, where this one moves nine tenths of the way to them; the warm-up
+of timm's `ModelEmaV3` follows another curve.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,10 @@ Servers stall, drip, lie about lengths, and answer with a page instead of a pict
 on silence and one on its whole time (a timer that cuts the wire: a socket's own timeout starts anew with each
 byte), lengths are compared, and the caller's check decides. What a broken attempt brought stays in a `.part` file
 named after the URL too: another URL's bytes must never be continued.
+
+urllib3's `Retry` repeats a request until its headers are there. Most of what goes wrong here comes later: a body that
+breaks off, drips, is continued from the bytes on disk, or is no picture. So the loop over attempts is this module's,
+and of `Retry` only the reading of `Retry-After` is taken.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leansort.core.errors import LeansortError, UserError
+from leansort.core.errors import LeansortError, UserError, one_line
 from leansort.train.callbacks import EpochRecord, Tracker
 from leansort.train.trackers import library, read_run_id, write_run_id
 
@@ -66,4 +66,4 @@ def flat(tree: dict[str, Any], above: str = "") -> dict[str, str]:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return one_line(error, 200)
