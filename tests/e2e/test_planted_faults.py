@@ -284,7 +284,7 @@ def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, t
     from leansort.data.loading.decoded_cache import load_decoded
     from leansort.data.loading.loader import AugmentedCrops
     from leansort.recipe.load import load_recipe
-    from leansort.workflows.data.contact_sheet import _augmented_view
+    from leansort.workflows.data.contact_sheet import augmented_view
 
     recipe, manifest = load_recipe(tiny_recipe), manifests.load(tiny_run)
     rows = manifest.split("train")
@@ -292,7 +292,7 @@ def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, t
     augment = Augmentation(recipe.augment, recipe.preprocess.size)
     fed = AugmentedCrops(pixels, [row.label for row in rows], augment, Seeds(recipe.seed).child("train"))
     with watch_images() as watch:
-        shown = list(_augmented_view(recipe, manifest.rows, manifest.root, watch)(rows[5]))
+        shown = list(augmented_view(recipe, manifest.rows, manifest.root, watch)(rows[5]))
     for epoch, tile in enumerate(shown):
         assert tile.pixels is not None
         assert np.array_equal(tile.pixels.transpose(2, 0, 1), fed[epoch, 5][0].numpy())

@@ -110,10 +110,10 @@ def damaged(whole: bytes) -> dict[str, bytes]:
     more = BundleMeta.model_validate(meta | {"labels": names, "labels_digest": LabelSet.of(names).digest})
     return {
         "cut": whole[: len(whole) // 2],
-        "swapped": bundles._zipped(members | {"graph.onnx": b"another graph"}),
+        "swapped": bundles.zip_members(members | {"graph.onnx": b"another graph"}),
         "bomb": buffer.getvalue(),
-        "outside": bundles._zipped({name.replace("graph", "../out"): data for name, data in members.items()}),
-        "schema": bundles._zipped(members | {"bundle.json": json.dumps(meta | {"bundle_schema": 99}).encode()}),
+        "outside": bundles.zip_members({name.replace("graph", "../out"): data for name, data in members.items()}),
+        "schema": bundles.zip_members(members | {"bundle.json": json.dumps(meta | {"bundle_schema": 99}).encode()}),
         "labels": Bundle(more, {"graph.onnx": members["graph.onnx"]}).to_bytes(),
         "no bundle": b"not a bundle",
         "empty": b"",

@@ -99,7 +99,7 @@ def case(result: Mapping[str, Bundle], seed: int, number: int) -> tuple[str, byt
 def _zipped(bundle: Bundle, files: Mapping[str, bytes], text: bytes = b"") -> bytes:
     meta = text or atomic_io.canonical_json(bundle.meta.model_dump(mode="json"), indent=1).encode()
     members = {**bundle.files, **files, "bundle.json": meta}
-    return bundles._zipped(members | {"hashes.json": bundles._hashes(members)})
+    return bundles.zip_members(members | {"hashes.json": bundles.hash_members(members)})
 
 
 def _with_values(bundle: Bundle, rng: Random) -> bytes:

@@ -107,7 +107,7 @@ class Bundle:
         """The file's content: equal bundles give equal bytes."""
         meta = atomic_io.canonical_json(self.meta.model_dump(mode="json"), indent=1).encode()
         members = {**self.files, _META: meta}
-        return _zipped(members | {_HASHES: _hashes(members)})
+        return zip_members(members | {_HASHES: hash_members(members)})
 
     def save(self, path: Path) -> None:
         """Write the bundle atomically, if it would open again.
@@ -134,7 +134,7 @@ def load(path: Path) -> Bundle:
     data = path.read_bytes()
     members = _members(data, path)
     _verify_hashes(members, path)
-    if _zipped(members) != data:
+    if zip_members(members) != data:
         raise IntegrityError(f"bundle: {path} was changed after it was written (its container differs)")
     files = {name: content for name, content in members.items() if name not in (_META, _HASHES)}
     bundle = Bundle(_meta(members[_META], path), files)
@@ -164,7 +164,8 @@ def _not_a_graph(names: Iterable[str]) -> str:
     return f"{sorted(names)[:5]} is no graph; known are {known}"
 
 
-def _zipped(members: dict[str, bytes]) -> bytes:
+def zip_members(members: dict[str, bytes]) -> bytes:
+    """Return a zip archive of these files by name, sorted and uncompressed: the same files give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):
@@ -174,7 +175,8 @@ def _zipped(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _hashes(members: dict[str, bytes]) -> bytes:
+def hash_members(members: dict[str, bytes]) -> bytes:
+    """Return the JSON of `hashes.json`: SHA-256 and size in bytes of each file, by name."""
     listed = {name: {"sha256": atomic_io.sha256(data), "size": len(data)} for name, data in members.items()}
     return atomic_io.canonical_json(listed, indent=1).encode()
 

@@ -155,7 +155,7 @@ def _same(pair: tuple[InputFile, InputFile]) -> bool:
         return False
     if (old.modified, old.changed) == (item.modified, item.changed) or old.size == _GONE:
         return True
-    return bool(old.hash) and _hash(item.path) == old.hash
+    return bool(old.hash) and hash_file(item.path) == old.hash
 
 
 def _seen(kinds: Mapping[Path, str]) -> list[InputFile]:
@@ -174,10 +174,11 @@ def _stat(named: tuple[str, str]) -> InputFile:
 
 def _read(pair: tuple[InputFile, str]) -> InputFile:
     item, known = pair
-    return replace(item, hash=known or (_hash(item.path) if item.size != _GONE else ""))
+    return replace(item, hash=known or (hash_file(item.path) if item.size != _GONE else ""))
 
 
-def _hash(path: str) -> str:
+def hash_file(path: str) -> str:
+    """Return the first 32 hex digits of the SHA-256 of a file; empty where it cannot be read."""
     try:
         return hashlib.sha256(atomic_io.read_file(Path(path))).hexdigest()[:32]
     except OSError:

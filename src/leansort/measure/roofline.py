@@ -68,7 +68,7 @@ def peaks(*, threads: int = 1, seconds: float = 0.3) -> list[EnginePeak]:
     """
     x_bhwc = np.full((ROWS, SIDE, SIDE, 3), 7, np.uint8)
     wanted = {
-        (name, kind): (_bundle(graph), name + settings)
+        (name, kind): (peak_bundle(graph), name + settings)
         for name in engines.installed_engines()
         for kind, (graph, settings) in KINDS.get(name, {}).items()
     }
@@ -101,7 +101,8 @@ def peak_fraction(bundle: Bundle, engine: str, seconds: float, engine_peaks: lis
     return PeakFraction(bundle.meta.macs / seconds / 1e9 / peak if peak else 0.0, kind)
 
 
-def _bundle(kind: str) -> Bundle:
+def peak_bundle(kind: str) -> Bundle:
+    """Return a bundle of one large matrix product; `kind` is its arithmetic, `f32` or `int8`."""
     meta = BundleMeta(
         name=f"gemm {kind}", preprocess=Preprocess(size=SIDE), labels=_LABELS.names, labels_digest=_LABELS.digest,
         parameters=WIDTH * WIDTH, macs=WIDTH * WIDTH,

@@ -80,7 +80,7 @@ def train(
     """
     fabric = devices(job.config)
     speaks = fabric.is_global_zero
-    run = _Run(job, fabric, network or build(job.spec, job.seeds), teachers)
+    run = TrainingRun(job, fabric, network or build(job.spec, job.seeds), teachers)
     last = folder / "last.safetensors"
     progress = run.resume(last) if resume else TrainingProgress(ranks=fabric.world_size)
     with opened(callbacks if speaks else ()) as followers:
@@ -127,7 +127,7 @@ def _is_spent(progress: TrainingProgress, job: TrainingJob) -> bool:
     return bool(patience) and progress.epoch - progress.best_epoch >= patience
 
 
-class _Run:
+class TrainingRun:
     """The moving parts of one training."""
 
     def __init__(self, job: TrainingJob, fabric: Fabric, network: nn.Module, teachers: Sequence[Teacher]) -> None:
@@ -176,7 +176,7 @@ class _Run:
         batches, waited, seen, text = iter(self.loader), 0.0, 0, started
         before = sum(len(keys) for keys in order[: progress.batch])
         self.student.train(number >= config.freeze)
-        self._freeze(number < config.freeze)
+        self.freeze_body(number < config.freeze)
         summed = progress.losses[self.fabric.global_rank] if progress.losses else 0.0
         total = torch.tensor(summed, device=self.fabric.device)
         for keys in order[progress.batch :]:
@@ -210,7 +210,7 @@ class _Run:
             drawn = self._seeds(f"mix/{epoch}/{index}").numpy()
             x_bchw, target = mix_batch(x_bchw, target, len(self.job.labels), self.job.augment, drawn)
         with self.fabric.no_backward_sync(self.model, enabled=not self._ends(index)):
-            loss = self._loss(x_bchw, target, None if mixes else self._names(keys, epoch))
+            loss = self._loss(x_bchw, target, None if mixes else self.crop_names(keys, epoch))
             self.fabric.backward(loss * self._share(len(keys), index))
         if self._ends(index):
             self._update(epoch, index)
@@ -241,7 +241,7 @@ class _Run:
         self.optimizer.zero_grad()
         self.ema.update(self.network, self._steps(epoch, index)[0])
 
-    def _freeze(self, frozen: bool) -> None:
+    def freeze_body(self, frozen: bool) -> None:
         """Compute no gradients of what is not trained; of several processes, which swap them all, each computes all."""
         if self.fabric.world_size == 1:
             for parameter in self.student.parameters():
@@ -283,7 +283,7 @@ class _Run:
         start = index - index % self.job.config.accumulate
         return crops * self.fabric.world_size / sum(self.sampler.sizes[start : start + self.job.config.accumulate])
 
-    def _names(self, keys: Sequence[Key], epoch: int) -> list[Key] | None:
+    def crop_names(self, keys: Sequence[Key], epoch: int) -> list[Key] | None:
         """A name for each crop and the way it is varied; None where no crop comes back."""
         views = self.job.augment.views
         if not views or self.job.distill.hints:

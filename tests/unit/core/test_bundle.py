@@ -115,7 +115,7 @@ def test_swapped_graph_is_refused(tmp_path: Path, name: str) -> None:
     graph_format = next(key for key, files in FORMATS.items() if name in files)
     with zipfile.ZipFile(io.BytesIO(made(graph_format).to_bytes())) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    (tmp_path / "m").write_bytes(bundles._zipped(members | {name: b"another"}))
+    (tmp_path / "m").write_bytes(bundles.zip_members(members | {name: b"another"}))
     with pytest.raises(IntegrityError, match=f"{name} does not match".replace(".", r"\.")):
         bundles.load(tmp_path / "m")
 

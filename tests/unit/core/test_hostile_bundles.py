@@ -67,7 +67,7 @@ META: dict[str, tuple[str, dict[str, Any]]] = {
 def with_meta(text: str) -> bytes:
     good = colour_bundle()
     members = {**good.files, "bundle.json": text.encode("utf-8", "surrogatepass")}
-    return bundles._zipped(members | {"hashes.json": bundles._hashes(members)})
+    return bundles.zip_members(members | {"hashes.json": bundles.hash_members(members)})
 
 
 @pytest.mark.parametrize("case", META)

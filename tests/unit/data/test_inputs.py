@@ -199,5 +199,5 @@ def test_a_file_of_the_same_size_and_times_is_not_read_again(tmp_path: Path, mon
     item = tmp_path / "a.jpg"
     item.write_bytes(b"a")
     before = inputs.describe_files({item: "photo"})
-    monkeypatch.setattr(inputs, "_hash", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr(inputs, "hash_file", lambda path: pytest.fail(f"read {path}"))
     assert inputs.differences(before, {item: "photo"}) == ""

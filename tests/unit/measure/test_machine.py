@@ -21,8 +21,8 @@ SPIN = "import time; end = time.perf_counter() + 1\nwhile time.perf_counter() < 
 
 def test_own_work_is_no_other_work(monkeypatch: pytest.MonkeyPatch) -> None:
     everything, own = iter([100.0, 103.0, 103.0]), iter([7.0, 10.0, 7.0])
-    monkeypatch.setattr(machine, "_busy_seconds", lambda: next(everything))
-    monkeypatch.setattr(machine, "_own_seconds", lambda: next(own))
+    monkeypatch.setattr(machine, "busy_seconds", lambda: next(everything))
+    monkeypatch.setattr(machine, "own_seconds", lambda: next(own))
     watch = LoadWatch()
     time.sleep(0.2)
     assert watch.others() == 0.0
@@ -31,15 +31,15 @@ def test_own_work_is_no_other_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_other_work_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = LoadWatch()
-    own = machine._own_seconds()
-    monkeypatch.setattr(machine, "_own_seconds", lambda: own)  # as if the child below were another's
+    own = machine.own_seconds()
+    monkeypatch.setattr(machine, "own_seconds", lambda: own)  # as if the child below were another's
     subprocess.run([sys.executable, "-c", SPIN], check=True)
     assert watch.others() > 0.3
     assert "measure alone" in watch.warning()
 
 
 def test_a_system_that_tells_nothing_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_text", lambda path: "")
+    monkeypatch.setattr(machine, "read_proc", lambda path: "")
     assert LoadWatch().warning() == ""
     assert {"governor", "mhz", "celsius"}.isdisjoint(machine.machine_state())
     assert machine.machine_state()["extensions"] == []
@@ -76,7 +76,7 @@ def test_shipped_graphs_are_those_that_the_script_makes(kind: str) -> None:
     steps = 0.5 * sums if kind == "f32" else 5 * np.clip(np.rint(sums * 0.01 * 0.03 / 5), 0, 255)
     for name in engines.installed_engines():
         if name in roofline.KINDS:
-            text = engines.load_engine(roofline._bundle(kind), name).run(pixels)
+            text = engines.load_engine(roofline.peak_bundle(kind), name).run(pixels)
             np.testing.assert_allclose(text, np.stack([steps, steps], 1), rtol=1e-5)
 
 
@@ -85,7 +85,7 @@ def test_peaks_and_shares() -> None:
     assert {("onnxruntime", "f32"), ("onnxruntime", "int8")} <= {(item.engine, item.kind) for item in result}
     assert all(1 < item.gmacs < 1e5 for item in result)
     peak = next(item.gmacs for item in result if (item.engine, item.kind) == ("onnxruntime", "int8"))
-    bundle = roofline._bundle("int8")
+    bundle = roofline.peak_bundle("int8")
     reached = roofline.peak_fraction(bundle, "onnxruntime", bundle.meta.macs / (peak / 2 * 1e9), result)
     assert (round(reached.fraction, 3), reached.kind) == (0.5, "int8")
     assert roofline.peak_fraction(bundle, "some other", 1.0, result) == roofline.PeakFraction(0.0, "int8")

@@ -184,7 +184,7 @@ def test_what_is_kept_gives_the_loss_of_asking_every_time(tmp_path: Path, monkey
     item = job(PLAIN, epochs=4, augment=AugmentConfig(views=2), distill=DistillConfig(), lr=0.03)
     cached, asked = Greener(), Greener()
     _, ours = trained(item, tmp_path / "cached", teachers=[cached])
-    monkeypatch.setattr(loop._Run, "_names", lambda *_: None)
+    monkeypatch.setattr(loop.TrainingRun, "crop_names", lambda *_: None)
     _, theirs = trained(item, tmp_path / "asked", teachers=[asked])
     assert (len(cached.shown), len(asked.shown)) == (2 * 60, 4 * 60)
     # Probabilities are kept in 16 bits: 3 digits.

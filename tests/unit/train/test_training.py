@@ -211,10 +211,10 @@ def test_freezing_leaves_the_body_and_its_norms_untouched(tmp_path: Path) -> Non
 
 def test_while_it_is_frozen_the_body_has_no_gradients(tmp_path: Path) -> None:
     item = job(epochs=2, freeze=1)
-    run = loop._Run(item, devices(item.config), build(item.spec, item.seeds), [])
-    run._freeze(True)
+    run = loop.TrainingRun(item, devices(item.config), build(item.spec, item.seeds), [])
+    run.freeze_body(True)
     assert [name for name, p in run.network.named_parameters() if p.requires_grad] == ["5.weight", "5.bias"]
-    run._freeze(False)
+    run.freeze_body(False)
     assert all(p.requires_grad for p in run.student.parameters())
 
 
@@ -638,7 +638,7 @@ def test_compiling_is_measured_decided_said_and_kept(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(loop, "say", texts.append)
     monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
     fabric = devices(item.config)
-    run = loop._Run(item, fabric, build(item.spec), [])
+    run = loop.TrainingRun(item, fabric, build(item.spec), [])
     on_cpu = TrainingProgress()
     run.compile(on_cpu)
     assert (on_cpu.compiled, asked, texts) == (False, [], [])  # there it is not worth the wait

@@ -58,7 +58,7 @@ TWO_FACED = "x = x * 2 if torch.compiler.is_exporting() else x"
 
 @pytest.fixture(autouse=True)
 def _anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(export_check, "_proven", set())
+    monkeypatch.setattr(export_check, "proven_networks", set())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -119,7 +119,7 @@ def test_it_is_asked_once_for_an_architecture(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_known_of_timms_is_kept_for_the_next_process(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("huggingface_hub", reason="timm is not installed")
     exportable(recipe("timm:test_resnet"))
-    monkeypatch.setattr(export_check, "_proven", set())
+    monkeypatch.setattr(export_check, "proven_networks", set())
     monkeypatch.setattr(export_check, "provisional", None)  # as in a process of another time: not called
     exportable(recipe("timm:test_resnet"))
     with pytest.raises(TypeError):

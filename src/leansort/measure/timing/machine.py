@@ -23,12 +23,12 @@ class LoadWatch:
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
-        self._used, self._own = _busy_seconds(), _own_seconds()
+        self._used, self._own = busy_seconds(), own_seconds()
 
     def others(self) -> float:
         """Cores that other work has kept busy since, on average; 0 where the system does not tell."""
         spent = time.perf_counter() - self._started
-        other = _busy_seconds() - self._used - (_own_seconds() - self._own)
+        other = busy_seconds() - self._used - (own_seconds() - self._own)
         return max(0.0, other / spent) if spent > 0 else 0.0
 
     def warning(self) -> str:
@@ -45,7 +45,7 @@ def machine_state() -> dict[str, Any]:
     result = {
         "extensions": [name for name in EXTENSIONS if name in flags],
         "pixels": pixels.default_backend(),
-        "governor": _text(_CPU / "scaling_governor"),
+        "governor": read_proc(_CPU / "scaling_governor"),
         "mhz": _mhz(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "celsius": _celsius(),
@@ -54,39 +54,41 @@ def machine_state() -> dict[str, Any]:
 
 
 def _flags() -> list[str]:
-    lines = _text(Path("/proc/cpuinfo")).splitlines()
+    lines = read_proc(Path("/proc/cpuinfo")).splitlines()
     return next((line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features"))), [])
 
 
 def _mhz() -> float | None:
-    khz = _text(_CPU / "scaling_cur_freq")
+    khz = read_proc(_CPU / "scaling_cur_freq")
     if khz.isdigit():
         return round(int(khz) / 1e3)
-    lines = _text(Path("/proc/cpuinfo")).splitlines()
+    lines = read_proc(Path("/proc/cpuinfo")).splitlines()
     result = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
     return round(max(result)) if result else None
 
 
 def _celsius() -> float | None:
-    texts = [_text(path) for path in sorted(Path("/sys/class/thermal").glob("thermal_zone*/temp"))]
+    texts = [read_proc(path) for path in sorted(Path("/sys/class/thermal").glob("thermal_zone*/temp"))]
     result = [int(text) / 1e3 for text in texts if text.lstrip("-").isdigit()]
     return max(result) if result else None
 
 
-def _text(path: Path) -> str:
+def read_proc(path: Path) -> str:
+    """Return the text of a file of the kernel; empty where it cannot be read."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:
         return ""
 
 
-def _busy_seconds() -> float:
+def busy_seconds() -> float:
     """Processor seconds used by everything since the machine was started."""
-    first = _text(Path("/proc/stat")).split("\n", 1)[0].split()[1:9]
+    first = read_proc(Path("/proc/stat")).split("\n", 1)[0].split()[1:9]
     values = [int(value) for value in first]
     return (sum(values) - sum(values[3:5])) / os.sysconf("SC_CLK_TCK") if values else 0.0  # less idle and disk
 
 
-def _own_seconds() -> float:
+def own_seconds() -> float:
+    """Return the processor seconds that this process and its ended children have used."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system

@@ -63,7 +63,7 @@ def write_contact_sheet(
         if split in (None, name)
     ]
     with watch_images() as watch:
-        view = _augmented_view(recipe, rows, root, watch) if augmented and recipe else _plain_view(recipe, root, watch)
+        view = augmented_view(recipe, rows, root, watch) if augmented and recipe else _plain_view(recipe, root, watch)
         sections = [
             Section(f"{name or 'no split'}: {label}", _tiles(members, per_class, seed, view), f"{len(members):,} crops")
             for name, label, members in groups
@@ -110,7 +110,7 @@ class _Larger:
             return self.preprocess(self.pictures[index])
 
 
-def _augmented_view(recipe: Recipe, rows: Sequence[Row], root: Path, watch: Watch) -> View:
+def augmented_view(recipe: Recipe, rows: Sequence[Row], root: Path, watch: Watch) -> View:
     """Training's own data set, asked for the first epochs of a crop."""
     from leansort.data.augmentation.batch import Augmentation
     from leansort.data.loading.loader import AugmentedCrops

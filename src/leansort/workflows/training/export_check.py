@@ -30,7 +30,7 @@ from leansort.runtime.engine import Pixels
 from leansort.workflows.training.untrained_network import CLASSES, noise, untrained
 
 KIND = "exportable"
-_proven: set[str] = set()  # in this process
+proven_networks: set[str] = set()  # in this process
 
 
 def require_exportable(spec: ArchSpec, recipe: Recipe) -> None:
@@ -47,12 +47,12 @@ def require_exportable(spec: ArchSpec, recipe: Recipe) -> None:
     size, graph_format = recipe.preprocess.size, _format(recipe)
     name = _name(spec, size, graph_format)
     of_timm = is_timm(spec.base)  # which its version describes; a backbone in a file may change
-    if name in _proven or (of_timm and measurement_cache.read(KIND, _key(name))):
+    if name in proven_networks or (of_timm and measurement_cache.read(KIND, _key(name))):
         return
     if not uses_own_blocks(spec):
         say(f"{spec.base}: making sure that it exports before it is trained")
     proof(spec, recipe)
-    _proven.add(name)
+    proven_networks.add(name)
     if of_timm:
         measurement_cache.write(KIND, _key(name), {"exports": True})
 
@@ -88,7 +88,7 @@ def require_exact(model: TrainedModel, graph_format: str, pixels: Pixels) -> Non
     Raises:
         LeansortError: the export fails, or the graph differs.
     """
-    if _name(model.spec, model.preprocess.size, graph_format) in _proven:
+    if _name(model.spec, model.preprocess.size, graph_format) in proven_networks:
         return
     parity.check_parity(model, provisional(model, graph_format, quick=uses_own_blocks(model.spec)), pixels)
     proven(model, graph_format)
@@ -96,7 +96,7 @@ def require_exact(model: TrainedModel, graph_format: str, pixels: Pixels) -> Non
 
 def proven(model: TrainedModel, graph_format: str) -> None:
     """Note that a network's export has been compared with it."""
-    _proven.add(_name(model.spec, model.preprocess.size, graph_format))
+    proven_networks.add(_name(model.spec, model.preprocess.size, graph_format))
 
 
 def provisional(model: TrainedModel, graph_format: str, *, quick: bool) -> Bundle:
