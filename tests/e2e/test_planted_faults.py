@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,10 @@ import pytest
 from PIL import Image
 
 from leansort.core import manifest as manifests
+from leansort.core.pixels import Image as Pixels
+from leansort.core.preprocess import Preprocess
 from leansort.data.coco.plan import CROWD
+from leansort.recipe.load import load_recipe
 from tests.conftest import Cli, draw
 
 Tree = dict[str, Any]
@@ -239,6 +243,15 @@ def test_faults_of_pictures_are_found_by_a_check(cli: Cli, tmp_path: Path) -> No
     assert "train/a/2.jpg  val/a/leak.jpg ACROSS SPLITS" in text.stdout
 
 
+def tiles_of(sheet: Path, side: int) -> list[list[Pixels]]:
+    """The images of a contact sheet by section, each of which has one row of them."""
+    page = np.asarray(Image.open(sheet))
+    tops = range(2 * 34 + 34, page.shape[0] - side, 34 + side + 8 + 18)
+    lefts = range(8, page.shape[1] - side, side + 8)
+    cells = [[page[top : top + side, left : left + side] for left in lefts] for top in tops]
+    return [[cell for cell in row if (cell != 255).any()] for row in cells]
+
+
 def test_import_check_split_cache_and_sheets(drawn: Path, cli: Cli, tmp_path: Path, tiny_recipe: Path) -> None:
     crops = tmp_path / "crops"
     done = cli("data", "import", "coco", drawn / "annotations.json", "--out", crops, "--margin", "0.1")
@@ -265,14 +278,31 @@ def test_import_check_split_cache_and_sheets(drawn: Path, cli: Cli, tmp_path: Pa
     sizes = sum(of["bytes"] + 128 for of in json.loads(cached.stdout).values())
     assert sum(path.stat().st_size for path in (tmp_path / "cache").glob("*.npy")) == sizes
 
+    preprocess = Preprocess(size=96)
     sheets: list[tuple[str, list[Any]]] = [
-        ("sheet.png", []), ("sheet.html", ["--split", "val"]),
+        ("sheet.png", ["--per-class", "2"]), ("sheet.html", ["--split", "val"]),
         ("augmented.png", ["--augmented", "--recipe", tiny_recipe, "--per-class", "2"]),
     ]  # fmt: skip
     for sheet, more in sheets:
         shown = cli("data", "show", tmp_path / "split", "--out", tmp_path / sheet, *more)
         assert shown.returncode == 0, shown.stderr
-        assert (tmp_path / sheet).stat().st_size > 5000
+    groups = [
+        [preprocess(manifest.path(row)).tobytes() for row in manifest.split(split) if row.label == label]
+        for split in ("train", "val", "test")
+        for label in range(len(manifest.labels))
+    ]
+    sections = [group for group in groups if group]
+    for tiles, group in zip(tiles_of(tmp_path / "sheet.png", preprocess.size), sections, strict=True):
+        assert len(tiles) == min(2, len(group))
+        assert {tile.tobytes() for tile in tiles} <= set(group)
+    augmented = tiles_of(tmp_path / "augmented.png", load_recipe(tiny_recipe).preprocess.size)
+    train = [count for count in manifest.counts("train") if count]
+    assert [len(tiles) for tiles in augmented] == [6 * min(2, count) for count in train]  # six epochs of each crop
+    page, val = (tmp_path / "sheet.html").read_text(), manifest.counts("val")
+    assert re.findall(r"<h2>val: (.+?)</h2>", page) == [
+        name for name, count in zip(manifest.labels.names, val, strict=True) if count
+    ]
+    assert page.count("data:image/jpeg;base64,") == sum(min(12, count) for count in val)
     assert cli("data", "show", crops, "--out", tmp_path / "x.gif").returncode == 2
     assert cli("data", "show", crops, "--out", tmp_path / "x.png", "--augmented").returncode == 2
 
@@ -283,7 +313,6 @@ def test_a_sheet_of_augmented_crops_shows_what_training_is_fed(tiny_run: Path, t
     from leansort.data.augmentation.batch import Augmentation
     from leansort.data.loading.decoded_cache import load_decoded
     from leansort.data.loading.loader import AugmentedCrops
-    from leansort.recipe.load import load_recipe
     from leansort.workflows.data.contact_sheet import augmented_view
 
     recipe, manifest = load_recipe(tiny_recipe), manifests.load(tiny_run)
