@@ -153,9 +153,11 @@ class TrainingRun:
 
     @property
     def state(self) -> TrainingState:
+        """The tensors of a checkpoint: network, averaged weights, optimizer."""
         return TrainingState(self.student, self.ema, self.optimizer.optimizer)
 
     def resume(self, path: Path) -> TrainingProgress:
+        """Load a checkpoint, where there is one, and return where training stands."""
         progress = checkpoint.resume(path, self.state, self.job.identity, self.fabric.world_size)
         scales = scaler(self.fabric)
         if progress.scaler and scales:  # a device that does bf16 may go on with what one of fp16 began
