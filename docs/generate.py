@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from leansort.cli import app
 from leansort.compress.compress_config import Step
+from leansort.compress.passes_api import CompressionPass
 from leansort.core import plugins
 from leansort.recipe.schema import Recipe
 from leansort.search.search_config import SearchConfig
@@ -47,9 +48,9 @@ def reference() -> str:
         parts += [f"### data, source: {name}", "", *_table(plugins.load_module("sources", name).Config, "data.")]
     parts += ["### compress.steps, every pass", "", *_table(Step, "", leave_out=("name", "settings"))]
     for name in sorted(plugins.list_plugins("passes")):
-        module = plugins.load_module("passes", name)
-        first = " ".join((module.__doc__ or "").split("\n\n")[0].split())
-        parts += [f"### compress.steps, pass: {name}", "", first, "", *_table(module.Config, "")]
+        kind = plugins.load("passes", name, CompressionPass)
+        first = " ".join((sys.modules[kind.__module__].__doc__ or "").split("\n\n")[0].split())
+        parts += [f"### compress.steps, pass: {name}", "", first, "", *_table(kind.Config, "")]
     parts += ["## Search", "", *_table(SearchConfig, "")]
     return "\n".join(parts).rstrip() + "\n"
 

@@ -21,7 +21,7 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.compress import passes_api
 from leansort.compress.compress_config import FinetuneConfig
 from leansort.compress.evaluation import artifact_logits, predict_classes
-from leansort.compress.passes_api import Pass, PassContext, PassOutcome, Prepare
+from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome, Prepare
 from leansort.compress.pipeline import artifact_store
 from leansort.compress.pipeline.accuracy_budget import Budget, judge
 from leansort.compress.pipeline.step_search import StepSearch
@@ -49,7 +49,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of passes that need some; the others 
     "quantize": {"crops": 8},
 }
 PASSES = sorted(plugins.list_plugins("passes"))
-MODEL_PASSES = [name for name in PASSES if plugins.load_module("passes", name).STAGE == "model"]
+MODEL_PASSES = [name for name in PASSES if plugins.load("passes", name, CompressionPass).stage == "model"]
 GRAPH_PASSES = [name for name in PASSES if name not in MODEL_PASSES]
 FEW = ("mnasnet", "mobilenetv3_small", "tiny_s", "timm:lcnet_050")
 QUICK = validate_recipe({"name": "quick", "data": {"source": "sample"}, "compress": {"seconds": 0.02}}, "quick")
@@ -82,7 +82,7 @@ def context(folder: Path) -> PassContext:
     )  # fmt: skip
 
 
-def load(name: str) -> Pass:
+def load(name: str) -> CompressionPass:
     return passes_api.load(name, SETTINGS.get(name, {}))
 
 
@@ -125,7 +125,7 @@ def test_a_network_that_a_pass_made_is_rebuilt_from_its_file(name: str, backbone
     text = load(name)
     if "measured" in type(text.config).model_fields:  # here it is the splitting that is tried, not the clock
         text = replace(text, config=text.config.model_copy(update={"measured": False}))
-    outcome = text.apply(model, context(tmp_path))
+    outcome = text.run(model, context(tmp_path))
     assert unchanged(before, model), "the given network was changed"
     assert isinstance(outcome.artifact, TrainedModel)
     assert outcome.left_alone == "" or outcome.artifact is model
@@ -147,7 +147,7 @@ def weight_bytes(bundle: Bundle) -> int:
 def test_a_graph_that_a_pass_made_is_read_again(name: str, backbone: str, tmp_path: Path) -> None:
     bundle = bundle_of(backbone)
     before = bundle.to_bytes()
-    outcome = load(name).apply(bundle, context(tmp_path))
+    outcome = load(name).run(bundle, context(tmp_path))
     assert bundle.to_bytes() == before
     assert isinstance(outcome.artifact, Bundle)
     assert outcome.artifact.labels == bundle.labels
@@ -159,16 +159,16 @@ def test_a_graph_that_a_pass_made_is_read_again(name: str, backbone: str, tmp_pa
 
 @pytest.mark.parametrize("name", PASSES)
 def test_settings_are_strict_and_documented(name: str) -> None:
-    module = plugins.load_module("passes", name)
+    kind = plugins.load("passes", name, CompressionPass)
     with pytest.raises(UserError, match=r"steps\.1\.no_such_key: unknown key"):
         passes_api.load(name, {**SETTINGS.get(name, {}), "no_such_key": 1}, "steps.1.")
-    text = module.Config.__doc__ or ""
-    assert module.__doc__
-    own = set(module.Config.model_fields) - set(FinetuneConfig.model_fields)
+    text = kind.Config.__doc__ or ""
+    assert kind.__doc__
+    own = set(kind.Config.model_fields) - set(FinetuneConfig.model_fields)
     assert [field for field in own if f"{field}:" not in text] == []
 
 
-@pytest.mark.parametrize("name", [name for name in PASSES if hasattr(plugins.load_module("passes", name), "weaker")])
+@pytest.mark.parametrize("name", [name for name in PASSES if load(name).weaker(1.0)])
 def test_weaker_settings_are_settings_and_full_strength_is_no_change(name: str) -> None:
     item = load(name)
     assert item.weaker(1.0) == item
@@ -217,7 +217,7 @@ def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) ->
 def test_given_ranks_are_at_most_what_a_layer_can_have(name: str, ranks: list[int], tmp_path: Path) -> None:
     """A stem that reads three channels has no rank of eight."""
     item = passes_api.load(name, {"ranks": ranks, "measured": False})
-    outcome = item.apply(model_of("tiny_s"), context(tmp_path))
+    outcome = item.run(model_of("tiny_s"), context(tmp_path))
     assert bool(outcome.left_alone) == (ranks == [100_000])
     require_rebuilt(outcome, tmp_path / "made")
 
@@ -227,7 +227,7 @@ def test_reset_draws_from_the_seed_of_the_step_alone(tmp_path: Path) -> None:
     first = next(key for key in model.weights if model.weights[key].ndim == 4)
 
     def drawn(seed: int) -> torch.Tensor:
-        made = load("reset").apply(model, replace(tools, seeds=Seeds(seed))).artifact
+        made = load("reset").run(model, replace(tools, seeds=Seeds(seed))).artifact
         assert isinstance(made, TrainedModel)
         assert made.spec == model.spec
         return made.weights[first]

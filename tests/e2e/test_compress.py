@@ -99,13 +99,13 @@ def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path,
     plugins = tmp_path / "plugins" / "passes"
     plugins.mkdir(parents=True)
     (plugins / "sleep.py").write_text(
-        "import time\nfrom pathlib import Path\nfrom pydantic import BaseModel\n"
-        "from leansort.compress.passes_api import Outcome\nSTAGE = 'model'\n"
-        "class Config(BaseModel):\n    '''None.'''\n"
-        "def apply(model, config, context):\n"
-        f"    here = Path({str(tmp_path / 'here')!r})\n"
-        "    if not here.exists():\n        here.touch()\n        time.sleep(600)\n"
-        "    return Outcome(model)\n"
+        "import time\nfrom pathlib import Path\nfrom leansort.core.strict_model import StrictModel\n"
+        "from leansort.compress.passes_api import CompressionPass, PassOutcome\n"
+        "class SleepPass(CompressionPass):\n    Config = StrictModel\n    stage = 'model'\n"
+        "    def apply(self, model, context):\n"
+        f"        here = Path({str(tmp_path / 'here')!r})\n"
+        "        if not here.exists():\n            here.touch()\n            time.sleep(600)\n"
+        "        return PassOutcome(model)\n"
     )
     steps = "[{pass: fuse}, {pass: prune, macs: 0.8, round_to: 2, faster: false}, {pass: sleep}, {pass: sparsify}]"
     given = [recipe, tiny_run / "train", f"compress.steps={steps}", "--manifest", tiny_run, "--out", tmp_path / "out"]

@@ -1,25 +1,16 @@
-"""What a compression pass is: one file in `passes/` with `Config`, `STAGE` and `apply`.
-
-A pass of the stage `model` turns a TrainedModel into one, a pass of the stage `graph` a Bundle. It may also have
-
-- `FASTER = True`: it promises speed; where none is measured its result is thrown away and the step says so;
-- `weaker(config, fraction)`: its Config at a fraction (0-1) of its strength, so that a step that breaks the budget can
-  be tried again weaker;
-- `NOTE`: what it does not bring, said in the log;
-- `LOST_BY_TRAINING = True`: training behind it would undo it, so none may follow;
-- `LAST = True`: no pass may follow.
-"""
+"""What a compression pass is: a class derived from `CompressionPass`, found by the name of its file or entry point."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self
 
 from pydantic import BaseModel, ValidationError
 from torch import nn
+from typing_extensions import TypeVar
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import FinetuneConfig, Step
@@ -33,6 +24,8 @@ from leansort.measure.timing.latency import Seconds
 
 Stage = Literal["model", "graph"]
 Artifact = TrainedModel | Bundle
+ConfigT = TypeVar("ConfigT", bound=BaseModel, default=Any)
+ArtifactT = TypeVar("ArtifactT", bound=Artifact, default=Any)
 _COMMON = {"pass", *Step.model_fields} - {"name", "settings"}
 Prepare = Callable[[nn.Module], nn.Module]
 
@@ -96,91 +89,93 @@ class PassOutcome:
 
 
 @dataclass(frozen=True)
-class Pass:
-    """A pass with its checked settings.
+class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
+    """One kind of compression with its checked settings.
+
+    A pass keeps the type: of the stage `model` it turns a TrainedModel into one, of the stage `graph` a Bundle. What it
+    is given it leaves as it is. Its randomness comes from the context's seeds, so that the same step gives the same.
 
     Attributes:
-        name: of its file.
-        module: that file.
-        config: its settings.
+        Config: the settings, a pydantic model.
+        stage: what it works on.
+        faster: whether it promises speed; where none is measured its result is thrown away and the step says so.
+        note: what it does not bring, said in the log.
+        lost_by_training: whether training behind it would undo it, so that none may follow.
+        last: whether no pass may follow.
+        config: a `Config`.
+        name: by which it was found.
     """
 
-    name: str
-    module: ModuleType
-    config: BaseModel
+    Config: ClassVar[type[BaseModel]]
+    stage: ClassVar[Stage]
+    faster: ClassVar[bool] = False
+    note: ClassVar[str] = ""
+    lost_by_training: ClassVar[bool] = False
+    last: ClassVar[bool] = False
 
-    @property
-    def stage(self) -> Stage:
-        """What it works on."""
-        stage: Stage = self.module.STAGE
-        return stage
+    config: ConfigT
+    name: str = ""
 
-    @property
-    def faster(self) -> bool:
-        """Whether it promises speed."""
-        return bool(getattr(self.module, "FASTER", False))
+    @abstractmethod
+    def apply(self, artifact: ArtifactT, context: PassContext) -> PassOutcome:
+        """Compress.
 
-    @property
-    def lost_by_training(self) -> bool:
-        """Whether training behind it undoes it."""
-        return bool(getattr(self.module, "LOST_BY_TRAINING", False))
+        Args:
+            artifact: a TrainedModel or a Bundle, as `stage` says.
+            context: data, tools and seeds.
 
-    @property
-    def last(self) -> bool:
-        """Whether no pass may follow."""
-        return bool(getattr(self.module, "LAST", False))
+        Raises:
+            LeansortError: it cannot be done to this artifact.
+        """
+
+    def weaker(self, fraction: float) -> Self | None:
+        """Return the same pass at a fraction (0 to 1) of its strength; None where it knows only all or nothing.
+
+        A step that breaks the budget is tried again weaker.
+        """
+        return None
+
+    def changed(self, **settings: Any) -> Self:
+        """Return the same pass with some settings changed; they are not checked again."""
+        return type(self)(self.config.model_copy(update=settings), self.name)
+
+    def run(self, artifact: ArtifactT, context: PassContext) -> PassOutcome:
+        """Apply the pass and hold what it gives to its type.
+
+        Raises:
+            LeansortError: it cannot be done to this artifact, or gave something else.
+        """
+        outcome = self.apply(artifact, context)
+        if not isinstance(outcome, PassOutcome) or type(outcome.artifact) is not type(artifact):
+            got = type(getattr(outcome, "artifact", outcome)).__name__
+            raise LeansortError(f"pass {self.name}: apply gave {got}, need a PassOutcome of {type(artifact).__name__}")
+        return outcome
 
     def trainings(self, step: Step) -> list[FinetuneConfig]:
         """Every training that a step with this pass describes: its own, and those among the pass's settings."""
         described = (step.finetune, self.config, *vars(self.config).values())
         return [item for item in described if isinstance(item, FinetuneConfig)]
 
-    @property
-    def note(self) -> str:
-        """What it does not bring."""
-        return str(getattr(self.module, "NOTE", ""))
 
-    def weaker(self, fraction: float) -> Pass | None:
-        """The same at a fraction of its strength; None where it knows only all or nothing."""
-        weaken = getattr(self.module, "weaker", None)
-        return Pass(self.name, self.module, weaken(self.config, fraction)) if weaken else None
-
-    def apply(self, artifact: Artifact, context: PassContext) -> PassOutcome:
-        """Do it.
-
-        Raises:
-            LeansortError: it cannot be done to this artifact.
-        """
-        outcome = self.module.apply(artifact, self.config, context)
-        if not isinstance(outcome, PassOutcome) or type(outcome.artifact) is not type(artifact):
-            raise LeansortError(
-                f"pass {self.name}: apply gave {type(outcome).__name__}, need Outcome of what it was given"
-            )
-        return outcome
-
-
-def load(name: str, settings: Mapping[str, Any], where: str = "") -> Pass:
+def load(name: str, settings: Mapping[str, Any], where: str = "") -> CompressionPass:
     """Find a pass and check its settings.
 
     Args:
-        name: of a file in `passes/`.
+        name: of a file in `passes/`, or of an entry point.
         settings: its own keys.
         where: put before each key in errors.
 
     Raises:
         UserError: there is no such pass, its file lacks a part, or a setting is wrong; all faults at once.
     """
-    module = plugins.load_module("passes", name)
-    lacking = [part for part in ("Config", "STAGE", "apply") if not hasattr(module, part)]
-    if lacking or module.STAGE not in ("model", "graph"):
-        raise UserError(f"pass {name!r}: {lacking[0] if lacking else 'STAGE'} is missing or wrong in {module.__file__}")
+    kind = plugins.load("passes", name, CompressionPass)
     try:
-        return Pass(name, module, module.Config(**settings))
+        return kind(kind.Config(**settings), name)
     except ValidationError as error:
-        raise UserError("; ".join(yaml_config.validation_faults(error, module.Config, where))) from None
+        raise UserError("; ".join(yaml_config.validation_faults(error, kind.Config, where))) from None
 
 
-def read_step(tree: Mapping[str, Any], where: str) -> tuple[Step, Pass]:
+def read_step(tree: Mapping[str, Any], where: str) -> tuple[Step, CompressionPass]:
     """Read one step of a recipe.
 
     Raises:

@@ -28,40 +28,41 @@ from tests.support import jobs
 HURT = '''
 from dataclasses import replace
 from pathlib import Path
-from pydantic import BaseModel
-from leansort.compress.passes_api import PassOutcome
+from leansort.compress.passes_api import CompressionPass, PassOutcome
 from leansort.core.errors import LeansortError
+from leansort.core.strict_model import StrictModel
 
-STAGE = "model"
-
-class Config(BaseModel, extra="forbid", frozen=True):
-    """Turns the classifier around: not at all at 0, altogether at 1."""
+class HurtConfig(StrictModel):
     amount: float = 1.0
     fails_without: str = ""
 
-def weaker(config, fraction):
-    return config.model_copy(update={"amount": fraction * config.amount})
+class HurtPass(CompressionPass):
+    """Turns the classifier around: not at all at 0, altogether at 1."""
+    Config = HurtConfig
+    stage = "model"
 
-def apply(model, config, context):
-    with Path(LOG).open("a") as log:
-        log.write(f"{config.amount:g} ")
-    if config.fails_without and not Path(config.fails_without).exists():
-        raise LeansortError("out of luck")
-    last = [name for name in model.weights if name.endswith("weight")][-1]
-    turned = {last: model.weights[last] * (1 - 2 * config.amount)}
-    return PassOutcome(replace(model, weights={**model.weights, **turned}), {"amount": config.amount})
+    def weaker(self, fraction):
+        return self.changed(amount=fraction * self.config.amount)
+
+    def apply(self, model, context):
+        with Path(LOG).open("a") as log:
+            log.write(f"{self.config.amount:g} ")
+        if self.config.fails_without and not Path(self.config.fails_without).exists():
+            raise LeansortError("out of luck")
+        last = [name for name in model.weights if name.endswith("weight")][-1]
+        turned = {last: model.weights[last] * (1 - 2 * self.config.amount)}
+        return PassOutcome(replace(model, weights={**model.weights, **turned}), {"amount": self.config.amount})
 '''
 GRAPH = """
-from pydantic import BaseModel
-from leansort.compress.passes_api import PassOutcome
+from leansort.compress.passes_api import CompressionPass, PassOutcome
+from leansort.core.strict_model import StrictModel
 
-STAGE = "graph"
+class CopyPass(CompressionPass):
+    Config = StrictModel
+    stage = "graph"
 
-class Config(BaseModel, extra="forbid", frozen=True):
-    pass
-
-def apply(bundle, config, context):
-    return PassOutcome(bundle)
+    def apply(self, bundle, context):
+        return PassOutcome(bundle)
 """
 
 

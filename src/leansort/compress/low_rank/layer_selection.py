@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatch
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 import torch
 from pydantic import Field
@@ -20,7 +20,7 @@ from leansort.compress.low_rank.decomposition import (
     ranks_by_evbmf,
     reconstruction_error,
 )
-from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.core.strict_model import StrictModel
 from leansort.measure.timing import latency
 
@@ -51,43 +51,59 @@ class FactorizeConfig(StrictModel):
     measured: bool = True
 
 
-def weaker(config: FactorizeConfig, fraction: float) -> FactorizeConfig:
-    """Cut the ranks less; given ones are halfway raised by dividing them by the fraction."""
-    if config.ranks == "energy":
-        return config.model_copy(update={"energy": 1 - fraction * (1 - config.energy)})
-    if config.ranks == "evbmf":
-        return config.model_copy(update={"strength": fraction * config.strength})
-    return config.model_copy(update={"ranks": tuple(max(1, round(rank / fraction)) for rank in config.ranks)})
+class FactorizationPass(CompressionPass[FactorizeConfig, TrainedModel]):
+    """Splits the layers that get faster by it into chains of smaller ones.
 
-
-def apply(model: TrainedModel, config: FactorizeConfig, context: PassContext, wanted: Method) -> PassOutcome:
-    """Factorize the layers for which it pays.
-
-    Returns:
-        The network; `notes["layers"]` says of each layer what was found: method, ranks, relative reconstruction error,
-        milliseconds before and after, and whether it was taken.
+    Attributes:
+        method: how convolutions with larger kernels are split.
     """
-    network = model.network()
-    chosen: dict[str, Factorized] = {}
-    notes: dict[str, dict[str, Any]] = {}
-    for name, layer, shape in list_layers(network, model.preprocess.size):
-        how = _ranks(layer, wanted, config) if any(fnmatch(name, pattern) for pattern in config.layers) else None
-        if how is None:
-            continue
-        chain = factorize_layer(layer, how)
-        notes[name] = {"method": how.method, "ranks": list(how.ranks), "error": reconstruction_error(layer, chain)}
-        notes[name] |= _gain(layer, chain, shape, config.measured, context)
-        if notes[name]["taken"]:
-            chosen[name] = how
-            network.set_submodule(name, chain)
-    if not chosen:
-        return PassOutcome(
-            model, {"layers": notes}, f"no layer gets faster by it (of {len(notes)} that could be split)"
-        )
-    spec = model.spec.edited(Factorize(layers=chosen))
-    made = TrainedModel(spec, network.state_dict(), model.preprocess, model.labels, model.provenance)
-    made.network()  # a strict rebuild
-    return PassOutcome(made, {"layers": notes})
+
+    Config = FactorizeConfig
+    stage = "model"
+    faster = True
+    method: ClassVar[Method]
+
+    def weaker(self, fraction: float) -> Self:
+        """Cut the ranks less; given ones are halfway raised by dividing them by the fraction."""
+        config = self.config
+        if config.ranks == "energy":
+            return self.changed(energy=1 - fraction * (1 - config.energy))
+        if config.ranks == "evbmf":
+            return self.changed(strength=fraction * config.strength)
+        return self.changed(ranks=tuple(max(1, round(rank / fraction)) for rank in config.ranks))
+
+    def apply(self, model: TrainedModel, context: PassContext) -> PassOutcome:
+        """Factorize the layers for which it pays.
+
+        Returns:
+            The network; `notes["layers"]` says of each layer what was found: method, ranks, relative reconstruction
+            error, milliseconds before and after, and whether it was taken.
+        """
+        network = model.network()
+        chosen: dict[str, Factorized] = {}
+        notes: dict[str, dict[str, Any]] = {}
+        for name, layer, shape in list_layers(network, model.preprocess.size):
+            how = (
+                _ranks(layer, self.method, self.config)
+                if any(fnmatch(name, pattern) for pattern in self.config.layers)
+                else None
+            )
+            if how is None:
+                continue
+            chain = factorize_layer(layer, how)
+            notes[name] = {"method": how.method, "ranks": list(how.ranks), "error": reconstruction_error(layer, chain)}
+            notes[name] |= _gain(layer, chain, shape, self.config.measured, context)
+            if notes[name]["taken"]:
+                chosen[name] = how
+                network.set_submodule(name, chain)
+        if not chosen:
+            return PassOutcome(
+                model, {"layers": notes}, f"no layer gets faster by it (of {len(notes)} that could be split)"
+            )
+        spec = model.spec.edited(Factorize(layers=chosen))
+        made = TrainedModel(spec, network.state_dict(), model.preprocess, model.labels, model.provenance)
+        made.network()  # a strict rebuild
+        return PassOutcome(made, {"layers": notes})
 
 
 def list_layers(network: nn.Module, size: int) -> Iterator[tuple[str, Layer, tuple[int, int, int]]]:

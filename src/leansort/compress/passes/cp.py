@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from leansort.arch.trained_model import TrainedModel
-from leansort.compress.low_rank import layer_selection
-from leansort.compress.low_rank.layer_selection import FactorizeConfig, weaker
-from leansort.compress.passes_api import PassContext, PassOutcome
-
-__all__ = ["FASTER", "STAGE", "Config", "apply", "weaker"]
-
-STAGE = "model"
-FASTER = True
-Config = FactorizeConfig
+from leansort.compress.low_rank.layer_selection import FactorizationPass
 
 
-def apply(model: TrainedModel, config: FactorizeConfig, context: PassContext) -> PassOutcome:
-    """Split the layers that get faster by it; see `FactorizeConfig`."""
-    return layer_selection.apply(model, config, context, "cp")
+class CpPass(FactorizationPass):
+    """Splits convolutions by CP, 1x1 ones and linear layers by SVD."""
+
+    method = "cp"

@@ -6,12 +6,10 @@ from pydantic import Field
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import FinetuneConfig
-from leansort.compress.passes_api import PassContext, PassOutcome
-
-STAGE = "model"
+from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 
 
-class Config(FinetuneConfig):
+class FinetunePassConfig(FinetuneConfig):
     """As `finetune`, without a teacher unless one is named.
 
     Attributes:
@@ -23,7 +21,13 @@ class Config(FinetuneConfig):
     teachers: tuple[str, ...] = ()
 
 
-def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
-    """Train; an interrupted training goes on where it stopped."""
-    tuned = context.finetune(model, config, context.folder / "train")
-    return PassOutcome(tuned, {"epoch": tuned.provenance.get("epoch")})
+class FinetunePass(CompressionPass[FinetunePassConfig, TrainedModel]):
+    """Trains the network on."""
+
+    Config = FinetunePassConfig
+    stage = "model"
+
+    def apply(self, model: TrainedModel, context: PassContext) -> PassOutcome:
+        """Train; an interrupted training goes on where it stopped."""
+        tuned = context.finetune(model, self.config, context.folder / "train")
+        return PassOutcome(tuned, {"epoch": tuned.provenance.get("epoch")})

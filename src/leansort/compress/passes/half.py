@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.compress.quantization.half_precision import Half, half_weights
 from leansort.core.bundle import Bundle
 from leansort.core.strict_model import StrictModel
 
-STAGE = "graph"
-LAST = True  # quantizing reads 32-bit weights
-NOTE = "16-bit weights bring size, no speed: the engine computes in what it did before"
 
-
-class Config(StrictModel):
+class HalfConfig(StrictModel):
     """Which 16 bits.
 
     Attributes:
@@ -22,10 +18,18 @@ class Config(StrictModel):
     kind: Half = "fp16"
 
 
-def apply(bundle: Bundle, config: Config, context: PassContext) -> PassOutcome:
-    """Store them so."""
-    made, before = half_weights(bundle, config.kind), len(bundle.to_bytes())
-    notes = {"bytes": len(made.to_bytes()), "before": before}
-    return (
-        PassOutcome(made, notes) if notes["bytes"] < before else PassOutcome(bundle, notes, "there is nothing to halve")
-    )
+class HalfPass(CompressionPass[HalfConfig, Bundle]):
+    """Stores weights in 16 bits."""
+
+    Config = HalfConfig
+    stage = "graph"
+    note = "16-bit weights bring size, no speed: the engine computes in what it did before"
+    last = True  # quantizing reads 32-bit weights
+
+    def apply(self, bundle: Bundle, context: PassContext) -> PassOutcome:
+        """Store them so."""
+        made, before = half_weights(bundle, self.config.kind), len(bundle.to_bytes())
+        notes = {"bytes": len(made.to_bytes()), "before": before}
+        if notes["bytes"] >= before:
+            return PassOutcome(bundle, notes, "there is nothing to halve")
+        return PassOutcome(made, notes)

@@ -13,18 +13,16 @@ from torch.nn import functional
 
 from leansort.arch.trained_model import TrainedModel, normalize
 from leansort.compress.compress_config import FinetuneConfig
-from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.compress.pruning.channel_pruning import count_macs, count_parameters, prune_to_target
 from leansort.compress.pruning.importance import Importance
 from leansort.core.strict_model import StrictModel
 from leansort.data.loading.loader import eval_batches
 
-STAGE = "model"
-FASTER = True
 CROPS = 256  # that Taylor importance looks at
 
 
-class Config(StrictModel):
+class PruneConfig(StrictModel):
     """Exactly one of `macs`, `parameters` and `latency` says what is to remain.
 
     Attributes:
@@ -51,7 +49,7 @@ class Config(StrictModel):
     finetune_between: FinetuneConfig = FinetuneConfig()
 
     @model_validator(mode="after")
-    def _one_target(self) -> Config:
+    def _one_target(self) -> PruneConfig:
         if len(self.targets) != 1:
             raise ValueError(f"needs exactly one of macs, parameters and latency, got {len(self.targets)}")
         return self
@@ -63,35 +61,42 @@ class Config(StrictModel):
         return {kind: fraction for kind, fraction in kinds.items() if fraction is not None}
 
 
-def weaker(config: Config, fraction: float) -> Config:
-    """Remove only `fraction` of what was to be removed."""
-    ((kind, left),) = config.targets.items()
-    return config.model_copy(update={kind: 1 - fraction * (1 - left)})
+class PrunePass(CompressionPass[PruneConfig, TrainedModel]):
+    """Removes channels."""
 
+    Config = PruneConfig
+    stage = "model"
+    faster = True
 
-def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
-    """Prune.
+    def weaker(self, fraction: float) -> PrunePass:
+        """Remove only `fraction` of what was to be removed."""
+        ((kind, left),) = self.config.targets.items()
+        return self.changed(**{kind: 1 - fraction * (1 - left)})
 
-    Raises:
-        UserError: the network's channels cannot be followed, or it has no batch norms that `bn_scale` could read.
-    """
-    ((kind, left),) = config.targets.items()
-    cost, now = _cost(kind, model, context), model
-    amounts = []
-    for number in range(1, config.iterations + 1):
-        fraction = left ** (number / config.iterations) * cost(model) / cost(now)
-        now, amount = prune_to_target(
-            now, target=cost, fraction=min(fraction, 1.0), importance=config.importance, scope=config.scope,
-            round_to=config.round_to, largest=config.largest, gradients=_gradients(model, context),
-            seeds=context.seeds.child(f"cut-{number}"),
-        )  # fmt: skip
-        amounts.append(amount)
-        if config.finetune_between.epochs and number < config.iterations:
-            now = context.finetune(now, config.finetune_between, context.folder / f"between-{number}")
-    notes: dict[str, Any] = {"kind": kind, "asked": left, "reached": cost(now) / cost(model), "amounts": amounts}
-    if now.spec == model.spec:
-        return PassOutcome(model, notes, "no channel can go at these settings")
-    return PassOutcome(now, notes)
+    def apply(self, model: TrainedModel, context: PassContext) -> PassOutcome:
+        """Prune.
+
+        Raises:
+            UserError: the network's channels cannot be followed, or it has no batch norms that `bn_scale` could read.
+        """
+        ((kind, left),) = self.config.targets.items()
+        cost, now = _cost(kind, model, context), model
+        amounts = []
+        for number in range(1, self.config.iterations + 1):
+            fraction = left ** (number / self.config.iterations) * cost(model) / cost(now)
+            now, amount = prune_to_target(
+                now, target=cost, fraction=min(fraction, 1.0),
+                importance=self.config.importance, scope=self.config.scope, round_to=self.config.round_to,
+                largest=self.config.largest, gradients=_gradients(model, context),
+                seeds=context.seeds.child(f"cut-{number}"),
+            )  # fmt: skip
+            amounts.append(amount)
+            if self.config.finetune_between.epochs and number < self.config.iterations:
+                now = context.finetune(now, self.config.finetune_between, context.folder / f"between-{number}")
+        notes: dict[str, Any] = {"kind": kind, "asked": left, "reached": cost(now) / cost(model), "amounts": amounts}
+        if now.spec == model.spec:
+            return PassOutcome(model, notes, "no channel can go at these settings")
+        return PassOutcome(now, notes)
 
 
 def _cost(kind: str, start: TrainedModel, context: PassContext) -> Callable[[TrainedModel], float]:

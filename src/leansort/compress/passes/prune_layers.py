@@ -9,16 +9,13 @@ from torch.nn import functional
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.evaluation import artifact_logits
-from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.compress.pruning.residual_block_removal import find_removable_blocks, remove_blocks
 from leansort.core.strict_model import StrictModel
 from leansort.data.loading.crops import Crops
 
-STAGE = "model"
-FASTER = True
 
-
-class Config(StrictModel):
+class PruneLayersConfig(StrictModel):
     """How many blocks go.
 
     Attributes:
@@ -30,25 +27,31 @@ class Config(StrictModel):
     crops: int = Field(default=512, ge=1)
 
 
-def weaker(config: Config, fraction: float) -> Config:
-    """Drop fewer."""
-    return config.model_copy(update={"blocks": int(fraction * config.blocks)})
+class PruneLayersPass(CompressionPass[PruneLayersConfig, TrainedModel]):
+    """Removes residual blocks."""
 
+    Config = PruneLayersConfig
+    stage = "model"
+    faster = True
 
-def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
-    """Drop blocks one after another, each time the one without which the loss is lowest."""
-    order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: config.crops])
-    crops = Crops(np.asarray(context.train.pixels)[order], np.asarray(context.train.labels)[order].tolist())
-    now, gone = model, list[str]()
-    for _ in range(config.blocks):
-        candidates = {name: remove_blocks(now, [name]) for name in find_removable_blocks(now)}
-        if not candidates:
-            break
-        name = min(candidates, key=lambda candidate: _loss(candidates[candidate], crops))
-        now = candidates[name]
-        gone.append(name)
-    notes = {"removed": gone, "asked": config.blocks}
-    return PassOutcome(now, notes) if gone else PassOutcome(model, notes, "there is no residual block to drop")
+    def weaker(self, fraction: float) -> PruneLayersPass:
+        """Drop fewer."""
+        return self.changed(blocks=int(fraction * self.config.blocks))
+
+    def apply(self, model: TrainedModel, context: PassContext) -> PassOutcome:
+        """Drop blocks one after another, each time the one without which the loss is lowest."""
+        order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: self.config.crops])
+        crops = Crops(np.asarray(context.train.pixels)[order], np.asarray(context.train.labels)[order].tolist())
+        now, gone = model, list[str]()
+        for _ in range(self.config.blocks):
+            candidates = {name: remove_blocks(now, [name]) for name in find_removable_blocks(now)}
+            if not candidates:
+                break
+            name = min(candidates, key=lambda candidate: _loss(candidates[candidate], crops))
+            now = candidates[name]
+            gone.append(name)
+        notes = {"removed": gone, "asked": self.config.blocks}
+        return PassOutcome(now, notes) if gone else PassOutcome(model, notes, "there is no residual block to drop")
 
 
 def _loss(model: TrainedModel, crops: Crops) -> float:

@@ -11,15 +11,12 @@ from pydantic import Field
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import START, FinetuneConfig
-from leansort.compress.passes import fuse
-from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.passes.fuse import FuseConfig, FusePass
+from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.compress.quantization.fake_quantize import insert_fake_quantize, remove_fake_quantize
 
-STAGE = "model"
-NOTE = "the network is float still; quantize makes the graph int8"
 
-
-class Config(FinetuneConfig):
+class QatConfig(FinetuneConfig):
     """As `finetune`.
 
     Attributes:
@@ -31,11 +28,18 @@ class Config(FinetuneConfig):
     teachers: tuple[str, ...] = (START,)
 
 
-def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
-    """Fold batch norms and train; an interrupted training goes on where it stopped."""
-    folded = fuse.apply(model, fuse.Config(), context).artifact
-    assert isinstance(folded, TrainedModel)
-    tuned = context.finetune(folded, config, context.folder / "train", insert_fake_quantize)
-    return PassOutcome(
-        replace(tuned, weights=remove_fake_quantize(tuned.weights)), {"epoch": tuned.provenance.get("epoch")}
-    )
+class QatPass(CompressionPass[QatConfig, TrainedModel]):
+    """Trains the network on while int8 is imitated."""
+
+    Config = QatConfig
+    stage = "model"
+    note = "the network is float still; quantize makes the graph int8"
+
+    def apply(self, model: TrainedModel, context: PassContext) -> PassOutcome:
+        """Fold batch norms and train; an interrupted training goes on where it stopped."""
+        folded = FusePass(FuseConfig()).apply(model, context).artifact
+        assert isinstance(folded, TrainedModel)
+        tuned = context.finetune(folded, self.config, context.folder / "train", insert_fake_quantize)
+        return PassOutcome(
+            replace(tuned, weights=remove_fake_quantize(tuned.weights)), {"epoch": tuned.provenance.get("epoch")}
+        )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import (
     quantizable_layers,
@@ -19,11 +19,8 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.strict_model import StrictModel
 
-STAGE = "graph"
-FASTER = True
 
-
-class Config(StrictModel):
+class QuantizeConfig(StrictModel):
     """For which engine, and which layers stay in float.
 
     Attributes:
@@ -46,40 +43,48 @@ class Config(StrictModel):
     fraction: float = Field(default=1.0, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
-    def _no_setting_of_the_other_engine(self) -> Config:
+    def _no_setting_of_the_other_engine(self) -> QuantizeConfig:
         idle = "method" if self.engine == "openvino" else "preset"
         if idle in self.model_fields_set:
             raise ValueError(f"{idle} has no effect with engine {self.engine}; leave it out")
         return self
 
 
-def weaker(config: Config, fraction: float) -> Config:
-    """Leave the worst layers in float."""
-    return config.model_copy(update={"fraction": fraction * config.fraction})
+class QuantizePass(CompressionPass[QuantizeConfig, Bundle]):
+    """Makes a graph int8."""
 
+    Config = QuantizeConfig
+    stage = "graph"
+    faster = True
 
-def apply(bundle: Bundle, config: Config, context: PassContext) -> PassOutcome:
-    """Quantize.
+    def weaker(self, fraction: float) -> QuantizePass:
+        """Leave the worst layers in float."""
+        return self.changed(fraction=fraction * self.config.fraction)
 
-    Raises:
-        UserError: the graph is none that can be quantized, or has no node of a name in `ignored_layers`.
-    """
-    nodes = quantizable_layers(bundle)
-    unknown = sorted(set(config.ignored_layers) - set(nodes))
-    if unknown:
-        raise UserError(f"quantize.ignored_layers: no node {unknown[0]!r}; there are {', '.join(nodes[:5])}, …")
-    order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: config.crops])
-    pixels = np.ascontiguousarray(np.asarray(context.train.pixels)[order])
-    pixels = pixels[select_typical(bundle, pixels, config.outliers)]
-    kept, notes = list(config.ignored_layers), dict[str, Any]()
-    if config.fraction < 1.0:
-        result = sorted(quantization_sensitivity(bundle, pixels, method=config.method), key=lambda pair: -pair[1])
-        spared = round((1 - config.fraction) * len(nodes))
-        kept += [name for name, _ in result if name not in kept][:spared]
-        notes["sensitivity"] = dict(result)
-    notes |= {"kept_float": kept, "layers": len(nodes), "crops": len(pixels), "outliers": len(order) - len(pixels)}
-    if len(set(kept)) >= len(nodes):
-        return PassOutcome(bundle, notes, "every layer would stay in float")
-    if config.engine == "openvino":
-        return PassOutcome(quantize_openvino(bundle, pixels, preset=config.preset, ignored_layers=kept), notes)
-    return PassOutcome(quantize_onnx(bundle, pixels, method=config.method, ignored_layers=kept), notes)
+    def apply(self, bundle: Bundle, context: PassContext) -> PassOutcome:
+        """Quantize.
+
+        Raises:
+            UserError: the graph is none that can be quantized, or has no node of a name in `ignored_layers`.
+        """
+        nodes = quantizable_layers(bundle)
+        unknown = sorted(set(self.config.ignored_layers) - set(nodes))
+        if unknown:
+            raise UserError(f"quantize.ignored_layers: no node {unknown[0]!r}; there are {', '.join(nodes[:5])}, …")
+        order = np.sort(context.seeds.numpy().permutation(len(context.train.labels))[: self.config.crops])
+        pixels = np.ascontiguousarray(np.asarray(context.train.pixels)[order])
+        pixels = pixels[select_typical(bundle, pixels, self.config.outliers)]
+        kept, notes = list(self.config.ignored_layers), dict[str, Any]()
+        if self.config.fraction < 1.0:
+            result = sorted(
+                quantization_sensitivity(bundle, pixels, method=self.config.method), key=lambda pair: -pair[1]
+            )
+            spared = round((1 - self.config.fraction) * len(nodes))
+            kept += [name for name, _ in result if name not in kept][:spared]
+            notes["sensitivity"] = dict(result)
+        notes |= {"kept_float": kept, "layers": len(nodes), "crops": len(pixels), "outliers": len(order) - len(pixels)}
+        if len(set(kept)) >= len(nodes):
+            return PassOutcome(bundle, notes, "every layer would stay in float")
+        if self.config.engine == "openvino":
+            return PassOutcome(quantize_openvino(bundle, pixels, preset=self.config.preset, ignored_layers=kept), notes)
+        return PassOutcome(quantize_onnx(bundle, pixels, method=self.config.method, ignored_layers=kept), notes)

@@ -7,16 +7,12 @@ from typing import Literal
 from pydantic import Field
 
 from leansort.arch.trained_model import TrainedModel
-from leansort.compress.passes_api import PassContext, PassOutcome
+from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.compress.pruning.unstructured import compressed_bytes, zero_smallest_weights
 from leansort.core.strict_model import StrictModel
 
-STAGE = "model"
-LOST_BY_TRAINING = True
-NOTE = "zeros bring no speed: no engine here skips them; only the compressed file is smaller"
 
-
-class Config(StrictModel):
+class SparsifyConfig(StrictModel):
     """How many weights go.
 
     Attributes:
@@ -28,13 +24,20 @@ class Config(StrictModel):
     scope: Literal["local", "global"] = "global"
 
 
-def weaker(config: Config, fraction: float) -> Config:
-    """Zero fewer."""
-    return config.model_copy(update={"amount": fraction * config.amount})
+class SparsifyPass(CompressionPass[SparsifyConfig, TrainedModel]):
+    """Zeroes the smallest weights."""
 
+    Config = SparsifyConfig
+    stage = "model"
+    note = "zeros bring no speed: no engine here skips them; only the compressed file is smaller"
+    lost_by_training = True
 
-def apply(model: TrainedModel, config: Config, context: PassContext) -> PassOutcome:
-    """Zero them."""
-    sparse, zeros = zero_smallest_weights(model, config.amount, config.scope)
-    notes = {"zeros": zeros, "compressed_bytes": compressed_bytes(sparse), "before": compressed_bytes(model)}
-    return PassOutcome(sparse, notes)
+    def weaker(self, fraction: float) -> SparsifyPass:
+        """Zero fewer."""
+        return self.changed(amount=fraction * self.config.amount)
+
+    def apply(self, model: TrainedModel, context: PassContext) -> PassOutcome:
+        """Zero them."""
+        sparse, zeros = zero_smallest_weights(model, self.config.amount, self.config.scope)
+        notes = {"zeros": zeros, "compressed_bytes": compressed_bytes(sparse), "before": compressed_bytes(model)}
+        return PassOutcome(sparse, notes)

@@ -11,7 +11,7 @@ import numpy as np
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import CompressConfig, Step
 from leansort.compress.evaluation import predict_classes
-from leansort.compress.passes_api import Artifact, Pass, PassContext
+from leansort.compress.passes_api import Artifact, CompressionPass, PassContext
 from leansort.compress.pipeline import artifact_store
 from leansort.compress.pipeline.accuracy_budget import Budget, BudgetVerdict, judge
 from leansort.compress.pipeline.compress_result import START, PipelineSize, PipelineStep
@@ -22,7 +22,7 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.files import atomic_io
 from leansort.core.run_folder import CompressionFolder, StepFolder
 
-Steps = Sequence[tuple[Step, Pass]]
+Steps = Sequence[tuple[Step, CompressionPass]]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class PipelineState:
         first = self._verdict(model, Budget(1.0, 1.0, sure=False))
         self.steps = [PipelineStep(name=START, state="start", verdict=first, **self._size())]
 
-    def step(self, name: str, step: Step, item: Pass) -> None:
+    def step(self, name: str, step: Step, item: CompressionPass) -> None:
         """Do one step, or take it from its folder where it is finished."""
         budget = self._budget(step)
         retries = self.config.retries if step.retries is None else step.retries
@@ -146,7 +146,7 @@ class PipelineState:
         self.steps.append(PipelineStep.of_record(record, self._size()))
 
     def _search(
-        self, name: str, step: Step, item: Pass, budget: Budget, retries: int, folder: StepFolder
+        self, name: str, step: Step, item: CompressionPass, budget: Budget, retries: int, folder: StepFolder
     ) -> StepRecord:
         self.context.say(f"step {name}:")
         search = StepSearch(

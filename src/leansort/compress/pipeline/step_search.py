@@ -10,7 +10,7 @@ from pathlib import Path
 from leansort.arch import trained_model
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import FinetuneConfig
-from leansort.compress.passes_api import Artifact, Pass, PassContext, PassOutcome
+from leansort.compress.passes_api import Artifact, CompressionPass, PassContext, PassOutcome
 from leansort.compress.pipeline import artifact_store
 from leansort.compress.pipeline.accuracy_budget import BudgetVerdict
 from leansort.compress.pipeline.step_record import CutNote, StepRecord, StepState, StepTry
@@ -54,7 +54,7 @@ class StepSearch:
     name: str
     given: Artifact
     bundle: Bundle
-    step_pass: Pass
+    step_pass: CompressionPass
     finetune: FinetuneConfig
     faster: bool
     retries: int
@@ -70,7 +70,7 @@ class StepSearch:
         tries: list[_Attempt] = []
         best: _Attempt | None = None
         low, high, fraction = 0.0, 1.0, 1.0
-        item: Pass | None = self.step_pass
+        item: CompressionPass | None = self.step_pass
         while item is not None and len(tries) <= self.retries:
             tried = self._try(item, fraction)
             tries.append(tried)
@@ -91,7 +91,7 @@ class StepSearch:
             self._keep(chosen)
         return self._record(chosen, tries)
 
-    def _try(self, item: Pass, fraction: float) -> _Attempt:
+    def _try(self, item: CompressionPass, fraction: float) -> _Attempt:
         folder = StepFolder(self.context.folder).attempt(fraction)
         outcome = self._cut(item, folder)
         left_alone = _Attempt(fraction, folder, "left alone", f"left alone: {outcome.left_alone}", outcome.notes)
@@ -105,12 +105,12 @@ class StepSearch:
         state: StepState = "accepted" if verdict.accepted else "refused"
         return replace(left_alone, state=state, reason=verdict.reason, speed=speed, verdict=verdict)
 
-    def _cut(self, item: Pass, folder: StepFolder) -> PassOutcome:
+    def _cut(self, item: CompressionPass, folder: StepFolder) -> PassOutcome:
         """What the pass makes; kept, since it may rest on measured times, and training goes on from the same."""
         if kept := folder.cut_note.read_if_there(CutNote, "step"):
             artifact = self.given if kept.left_alone else artifact_store.load(folder.cut, item.stage)
             return PassOutcome(artifact, kept.notes, kept.left_alone)
-        outcome = item.apply(self.given, replace(self.context, folder=folder.path))
+        outcome = item.run(self.given, replace(self.context, folder=folder.path))
         if not outcome.left_alone:
             artifact_store.save(outcome.artifact, folder.cut)
         notes: JsonObject = json.loads(atomic_io.canonical_json(outcome.notes))  # a pass may note tuples
