@@ -30,7 +30,7 @@ print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru
 """
 JOBS = {
     "leansort": "from leansort.data.sources import coco\n"
-    "surveyed = coco.survey(coco.Config(path=Path(sys.argv[1])))\n"
+    "surveyed = coco.CocoSource(coco.CocoConfig(path=Path(sys.argv[1]))).survey()\n"
     "kept = sum(surveyed['classes'].values()) + sum(surveyed['dropped boxes'].values())\n"
     "assert kept == surveyed['annotations'] == 1_000_000",
     "json.load and a loop": "import json, collections\n"

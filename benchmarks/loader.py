@@ -96,7 +96,7 @@ def training() -> Callable[[], float]:
 
 
 def loaders(root: Path) -> dict[str, Callable[[], float]]:
-    manifest, _ = build_manifest(folder.items(folder.Config(path=root)))
+    manifest, _ = build_manifest(folder.FolderSource(folder.FolderConfig(path=root)).items())
     labels = [row.label for row in manifest.rows]
     seeds = Seeds(0)
     made: dict[str, Callable[[], float]] = {}

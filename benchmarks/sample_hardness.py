@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with atomic_io.scratch() as folder:
-        manifest, _ = build_manifest(sample.items(sample.Config(path=folder, seed=arguments.seed)))
+        manifest, _ = build_manifest(sample.SampleSource(sample.SampleConfig(path=folder, seed=arguments.seed)).items())
         train, test = (split(manifest, name, folder) for name in ("train", "test"))
     scores = {f"linear, {name}": linear(name, train, test) for name in ("joint RGB", "RGB and HSV channels")}
     scores["small network"] = network(train, test, Seeds(arguments.seed).child("hardness"))

@@ -138,7 +138,7 @@ def serve(pipe: Any, make: Callable[[Path, str], Epoch], root: Path, base: str, 
 
 
 def compare(root: Path, base: str) -> dict[str, list[float]]:
-    manifest, _ = build_manifest(folder.items(folder.Config(path=root)))
+    manifest, _ = build_manifest(folder.FolderSource(folder.FolderConfig(path=root)).items())
     started = time.perf_counter()
     pixels = load_decoded(manifest, manifest.rows, Preprocess(size=147), root / "cache")
     print(f"decoding {len(manifest.rows)} photos once: {time.perf_counter() - started:.1f} s")

@@ -17,6 +17,7 @@ from leansort.cli import app
 from leansort.compress.compress_config import Step
 from leansort.compress.passes_api import CompressionPass
 from leansort.core import plugins
+from leansort.data.importing.data_source import DataSource
 from leansort.recipe.schema import Recipe
 from leansort.search.search_config import SearchConfig
 
@@ -45,7 +46,7 @@ def reference() -> str:
         parts += [f"### leansort {' '.join(command)}", "", "```text", done.stdout.rstrip(), "```", ""]
     parts += ["## Recipe", "", *_table(Recipe, "")]
     for name in sorted(plugins.list_plugins("sources")):
-        parts += [f"### data, source: {name}", "", *_table(plugins.load_module("sources", name).Config, "data.")]
+        parts += [f"### data, source: {name}", "", *_table(plugins.load("sources", name, DataSource).Config, "data.")]
     parts += ["### compress.steps, every pass", "", *_table(Step, "", leave_out=("name", "settings"))]
     for name in sorted(plugins.list_plugins("passes")):
         kind = plugins.load("passes", name, CompressionPass)

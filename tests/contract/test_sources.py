@@ -19,6 +19,7 @@ from leansort.core import plugins
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import decode
+from leansort.data.importing.data_source import DataSource
 from leansort.data.importing.manifest_builder import build_manifest
 from tests.conftest import draw
 
@@ -103,9 +104,8 @@ def test_every_source_is_held_to_the_contract() -> None:
 
 @pytest.mark.parametrize(("source", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
 def test_source_contract(source: str, maker: Callable[[Path], dict[str, Any]], tmp_path: Path) -> None:
-    module = plugins.load_module("sources", source)
-    config = module.Config(**maker(tmp_path / "data"))
-    result = module.items(config)
+    kind = plugins.load("sources", source, DataSource)
+    result = kind(kind.Config(**maker(tmp_path / "data"))).items()
     assert isinstance(result.labels, LabelSet)
     assert len(result.items) >= 8
     assert {item.label for item in result.items} <= set(result.labels.names)
@@ -124,23 +124,23 @@ def test_source_contract(source: str, maker: Callable[[Path], dict[str, Any]], t
 
 @pytest.mark.parametrize(("source", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
 def test_equal_data_give_equal_manifests(source: str, maker: Callable[[Path], dict[str, Any]], tmp_path: Path) -> None:
-    module = plugins.load_module("sources", source)
-    item, two = (build_manifest(module.items(module.Config(**maker(tmp_path / name))))[0] for name in "ab")
+    kind = plugins.load("sources", source, DataSource)
+    item, two = (build_manifest(kind(kind.Config(**maker(tmp_path / name))).items())[0] for name in "ab")
     assert item.digest == two.digest
     assert [row.image for row in item.rows] == [row.image for row in two.rows]
 
 
 @pytest.mark.parametrize("source", [name for name in CASES if name != "sample"])
 def test_what_is_not_there_is_one_clear_line(source: str, tmp_path: Path) -> None:
-    module = plugins.load_module("sources", source)
+    kind = plugins.load("sources", source, DataSource)
     with pytest.raises(UserError, match="nowhere") as caught:
-        module.items(module.Config(path=tmp_path / "nowhere"))
+        kind(kind.Config(path=tmp_path / "nowhere")).items()
     assert "\n" not in str(caught.value)
 
 
 def test_a_cifar_picture_is_what_the_archive_holds(tmp_path: Path) -> None:
-    module = plugins.load_module("sources", "cifar")
-    result = module.items(module.Config(**of_cifar(tmp_path)))
+    kind = plugins.load("sources", "cifar", DataSource)
+    result = kind(kind.Config(**of_cifar(tmp_path))).items()
     with tarfile.open(tmp_path / "cifar-10-binary.tar.gz") as archive:
         data = archive.extractfile("cifar-10-batches-bin/test_batch.bin").read()  # type: ignore[union-attr]
     planes = np.frombuffer(data[1:3073], np.uint8).reshape(3, 32, 32)
@@ -153,9 +153,9 @@ def test_the_pickled_cifar_is_refused_and_the_other_one_named(tmp_path: Path) ->
     with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as archive:
         member = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
         archive.addfile(member, io.BytesIO(b""))
-    module = plugins.load_module("sources", "cifar")
+    kind = plugins.load("sources", "cifar", DataSource)
     with pytest.raises(UserError, match=r"never read; take the binary version, cifar-10-binary\.tar\.gz"):
-        module.items(module.Config(path=tmp_path / "cifar-10-python.tar.gz"))
+        kind(kind.Config(path=tmp_path / "cifar-10-python.tar.gz")).items()
 
 
 @pytest.mark.parametrize(
@@ -171,6 +171,6 @@ def test_the_pickled_cifar_is_refused_and_the_other_one_named(tmp_path: Path) ->
 )
 def test_tables_that_cannot_be_used(text: str, part: str, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(text)
-    module = plugins.load_module("sources", "table")
+    kind = plugins.load("sources", "table", DataSource)
     with pytest.raises(UserError, match=part):
-        module.items(module.Config(path=tmp_path / "list.csv"))
+        kind(kind.Config(path=tmp_path / "list.csv")).items()

@@ -156,18 +156,6 @@ def load_class(plugin: Plugin, base: type[T]) -> type[T]:
     return cast("type[T]", found)  # which `fault` has seen
 
 
-def path_of(group: str, name: str) -> Path:
-    """Return the file of one kind; see `find`."""
-    path = find(group, name).path
-    assert path is not None
-    return path
-
-
-def load_module(group: str, name: str) -> ModuleType:
-    """Import the module of one kind; see `find`."""
-    return _module(find(group, name))
-
-
 def load_all(group: str, base: type[T]) -> dict[str, type[T]]:
     """Return the class of every kind of a group; those that cannot be used are left out, which is said once."""
     classes: dict[str, type[T]] = {}
@@ -177,6 +165,12 @@ def load_all(group: str, base: type[T]) -> dict[str, type[T]]:
         except LeansortError as error:
             _say_once(f"warning: left out: {error}")
     return classes
+
+
+def forget() -> None:
+    """Look through installed distributions anew, and give warnings again; for programs that install while they run."""
+    _entry_points.cache_clear()
+    _said.clear()
 
 
 def _all_found(group: str) -> Iterator[Plugin]:

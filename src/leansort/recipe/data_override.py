@@ -9,6 +9,7 @@ from typing import Any
 from leansort.core import plugins
 from leansort.core.process.console import say
 from leansort.data.coco import layouts
+from leansort.data.importing.data_source import DataSource
 
 # A source of COCO's layouts stands in for these two alone: any other one may know better what its folder is.
 STAND_IN, FOR = "coco", ("folder", "sample")
@@ -33,7 +34,7 @@ def with_path(section: dict[str, Any], path: Path, common: Collection[str]) -> d
     layout = layouts.recognize_layout(path) if source in FOR and path.is_dir() else None
     if layout is None or (source == "folder" and layout.kind == layouts.SINGLE):
         return made
-    known = {*plugins.load_module("sources", STAND_IN).Config.model_fields, *common}
+    known = {*plugins.load("sources", STAND_IN, DataSource).Config.model_fields, *common}
     left = [key for key in section if key not in known]
     note = f"; left out, as they are of {source} alone: {', '.join(left)}" if left else ""
     say(f"data: {path} is {layout.kind}, read by the source {STAND_IN} in place of the recipe's {source}{note}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,22 @@ from pydantic import TypeAdapter, ValidationError
 from leansort.core import plugins
 from leansort.core.errors import LeansortError
 from leansort.core.text import yaml_config
+from leansort.data.importing.data_source import DataSource
 from leansort.data.splits import SplitConfig
 
 COMMON = ("source", "split", "keep_classes")  # keys of a `data` section that belong to no source
 
 
-def source_config(data: dict[str, Any], **more: Any) -> tuple[types.ModuleType, Any]:
-    """Return the module and the checked Config of a recipe's `data` section; `more` fills what is not set.
+def data_source(data: dict[str, Any], **more: Any) -> DataSource:
+    """Return the source of a recipe's `data` section with its checked settings; `more` fills what is not set.
 
     Raises:
         UserError: no such source, or a key is wrong.
     """
-    module = plugins.load_module("sources", str(data["source"]))
-    settings = {key: value for key, value in more.items() if key in module.Config.model_fields}
+    kind = plugins.load("sources", str(data["source"]), DataSource)
+    settings = {key: value for key, value in more.items() if key in kind.Config.model_fields}
     own = {key: value for key, value in data.items() if key not in COMMON}
-    return module, module.Config.model_validate(settings | own)
+    return kind(kind.Config.model_validate(settings | own))
 
 
 def split_config(data: dict[str, Any]) -> SplitConfig:
@@ -46,11 +46,10 @@ def data_faults(data: Any, out: Path = Path()) -> list[str]:
         return [f"data.source: missing; allowed: {', '.join(plugins.list_plugins('sources'))}"]
     faults = []
     try:
-        source_config(data, path=out, out=out)
+        data_source(data, path=out, out=out)
     except ValidationError as error:
-        faults += yaml_config.validation_faults(
-            error, plugins.load_module("sources", str(data["source"])).Config, "data."
-        )
+        kind = plugins.load("sources", str(data["source"]), DataSource)
+        faults += yaml_config.validation_faults(error, kind.Config, "data.")
     except LeansortError as error:
         faults.append(f"data.{error}")
     try:

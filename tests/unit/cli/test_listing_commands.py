@@ -45,7 +45,7 @@ def test_import_predict_score_and_check_take_the_same_files(tmp_path: Path, caps
     assert f"{root}: passed over 6 files: 4 left by a tool" in line
     assert "1 link to what is there already: paper/again" in line
     assert "1 no picture (.txt 1): paper/notes.txt" in line
-    assert [item.image for item in source.items(source.Config(path=root)).items] == paths
+    assert [item.image for item in source.FolderSource(source.FolderConfig(path=root)).items().items] == paths
     assert [root / row.image for row in open_dataset(root)[0]] == paths
     assert list(ground_truth.read_ground_truth(root).files.values()) == paths
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leansort.core import manifest as manifests
-from leansort.core import plugins
 from leansort.core.errors import IntegrityError, LeansortError, UserError, not_one_of
 from leansort.core.files import atomic_io
 from leansort.core.graphs.limits import LABEL_CHARACTERS
@@ -90,17 +89,6 @@ def test_json_is_strict(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         atomic_io.write_json(tmp_path / "f", {"a": float("inf")})
     assert not (tmp_path / "f").exists()
-
-
-def test_plugins_are_found_by_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "mnasnet" in plugins.list_plugins("backbones")
-    assert {"folder", "coco", "sample"} <= set(plugins.list_plugins("sources"))
-    (tmp_path / "engines").mkdir()
-    (tmp_path / "engines" / "mine.py").write_text("VALUE = 7\n")
-    monkeypatch.setenv("LEANSORT_PLUGINS", str(tmp_path))
-    assert plugins.load_module("engines", "mine").VALUE == 7
-    with pytest.raises(UserError, match=r"engine: got 'mien'.*did you mean 'mine'"):
-        plugins.load_module("engines", "mien")
 
 
 def manifest(root: Path, labels: str = "ab") -> Manifest:

@@ -71,7 +71,7 @@ def test_an_unknown_map_is_a_fault_of_the_recipe(tmp_path: Path) -> None:
 
 
 def test_a_source_takes_the_name_of_a_map(tmp_path: Path) -> None:
-    config = folder_source.Config.model_validate({"path": tmp_path, "map": "trashnet6"})
+    config = folder_source.FolderConfig.model_validate({"path": tmp_path, "map": "trashnet6"})
     assert config.map == FOLDER / "data" / "trashnet6.yaml"
     assert category_map.load("trashnet6").labels == category_map.load(config.map).labels
 

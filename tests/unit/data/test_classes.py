@@ -84,7 +84,7 @@ def test_a_class_whose_pictures_all_cannot_be_read_is_left_out_too(tmp_path: Pat
             draw(tmp_path / name / f"{number}.png", 0, number, (16, 16))
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "x.png").write_bytes(b"no picture")
-    manifest, faults = build_manifest(folder.items(folder.Config(path=tmp_path)), tolerate=0.1)
+    manifest, faults = build_manifest(folder.FolderSource(folder.FolderConfig(path=tmp_path)).items(), tolerate=0.1)
     assert manifest.labels.names == ("a", "b")
     assert faults.examples[classes.EMPTY] == ["c"]
 
@@ -139,7 +139,7 @@ def written(root: Path, names: list[str]) -> Path:
 def test_class_folders_in_two_spellings_are_one_class(tmp_path: Path) -> None:
     root = written(tmp_path, ["plastic", "paper"])
     draw(root / "train" / "plastic " / "more.png", 0, 9, (16, 16))
-    manifest, faults = build_manifest(folder.items(folder.Config(path=root)))
+    manifest, faults = build_manifest(folder.FolderSource(folder.FolderConfig(path=root)).items())
     assert manifest.labels.names == ("paper", "plastic")
     assert sum(manifest.counts(split)[1] for split in ALL) == 11
     assert faults.examples[classes.RESPELLED] == ["'plastic ' taken as 'plastic', 1 crop"]
@@ -150,7 +150,7 @@ def test_class_folders_that_differ_in_case_are_refused(labels: tuple[str, ...] |
     root = written(tmp_path, ["plastic", "paper"])
     draw(root / "train" / "Plastic" / "more.png", 0, 9, (16, 16))
     with pytest.raises(UserError, match="in case or Unicode form only") as caught:
-        folder.items(folder.Config(path=root, labels=labels))
+        folder.FolderSource(folder.FolderConfig(path=root, labels=labels)).items()
     assert ("'plastic'" in str(caught.value), "'Plastic'" in str(caught.value)) == (True, True)
 
 
@@ -159,7 +159,7 @@ def test_a_category_map_is_the_way_out_and_takes_spellings_as_data_do(tmp_path: 
     draw(root / "train" / "Plastic" / "more.png", 0, 9, (16, 16))
     path = tmp_path / "map.yaml"
     path.write_text("labels: [Plastic, Paper]\nmap: {Plastic: ['plastic ', Plastic], ' Paper': [paper]}\n")
-    result = folder.items(folder.Config(path=root, map=path))
+    result = folder.FolderSource(folder.FolderConfig(path=root, map=path)).items()
     assert result.labels.names == ("Plastic", "Paper")
     assert sum(item.label == "Plastic" for item in result.items) == 11
     path.write_text("labels: [Plastic, Paper]\nmap: {Plastic: [plastic, Plastic], Paper: [paper, 'plastic ']}\n")
@@ -175,7 +175,7 @@ def test_a_map_keeps_its_order_and_loses_the_class_that_nothing_shows(tmp_path: 
     (root / "train" / "battery").mkdir()
     path = tmp_path / "map.yaml"
     path.write_text("labels: [Metal, Battery, Bag]\nmap: {Metal: [can], Battery: [battery], Bag: [bag]}\ndrop: [cup]\n")
-    result = folder.items(folder.Config(path=root, map=path))
+    result = folder.FolderSource(folder.FolderConfig(path=root, map=path)).items()
     manifest, faults = build_manifest(result)
     assert (manifest.labels.names, faults.examples[classes.EMPTY]) == (("Metal", "Bag"), ["Battery"])
     assert build_manifest(result, keep=["Battery"])[0].labels.names == ("Metal", "Battery", "Bag")
@@ -189,11 +189,11 @@ def test_labels_of_a_table_in_either_unicode_form_are_one_class(tmp_path: Path) 
         split = "train" if number < 10 else "val"
         lines.append(f"{number}.png,{('plástico', NFD, 'paper')[number % 3]},{split}")
     (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    manifest, faults = build_manifest(table.items(table.Config(path=tmp_path / "list.csv")))
+    manifest, faults = build_manifest(table.TableSource(table.TableConfig(path=tmp_path / "list.csv")).items())
     assert manifest.labels.names == ("paper", "plástico")
     assert [r"('pla\u0301stico') taken as" in line for line in faults.examples[classes.RESPELLED]] == [True]
-    unused = table.Config(path=tmp_path / "list.csv", labels=("plástico", "glass", "paper"))
-    assert build_manifest(table.items(unused))[0].labels.names == ("plástico", "paper")
+    unused = table.TableConfig(path=tmp_path / "list.csv", labels=("plástico", "glass", "paper"))
+    assert build_manifest(table.TableSource(unused).items())[0].labels.names == ("plástico", "paper")
     assert json.dumps(manifest.notes)
 
 
@@ -213,18 +213,20 @@ def coco(root: Path, categories: list[str], boxes: list[int]) -> Path:
 
 def test_a_category_that_only_groups_the_others_is_no_class(tmp_path: Path) -> None:
     """As Roboflow writes it: category 0 has the project's name, and may be spelled as a class is."""
-    config = coco_source.Config(path=coco(tmp_path, ["plastic", "Plastic", "paper"], [1, 2] * 10), out=tmp_path)
-    assert coco_source.survey(config)["classes without a crop"] == ["plastic"]
-    manifest, faults = build_manifest(coco_source.items(config))
+    config = coco_source.CocoConfig(path=coco(tmp_path, ["plastic", "Plastic", "paper"], [1, 2] * 10), out=tmp_path)
+    assert coco_source.CocoSource(config).survey()["classes without a crop"] == ["plastic"]
+    manifest, faults = build_manifest(coco_source.CocoSource(config).items())
     assert (manifest.labels.names, faults.examples[classes.EMPTY]) == (("Plastic", "paper"), ["plastic"])
 
 
 def test_categories_in_several_spellings(tmp_path: Path) -> None:
     path = coco(tmp_path, ["plastic", "paper", "plastic "], [0, 1, 2, 1] * 5)
-    config = coco_source.Config(path=path, out=tmp_path)
-    manifest, faults = build_manifest(coco_source.items(config))
+    config = coco_source.CocoConfig(path=path, out=tmp_path)
+    manifest, faults = build_manifest(coco_source.CocoSource(config).items())
     assert manifest.labels.names == ("plastic", "paper")
     assert faults.examples[classes.RESPELLED] == ["'plastic ' taken as 'plastic', 5 boxes"]
-    assert sum(coco_source.survey(config)["classes"].values()) == 20
+    assert sum(coco_source.CocoSource(config).survey()["classes"].values()) == 20
     with pytest.raises(UserError, match="'Plastic' and 'plastic' differ in case"):
-        coco_source.items(coco_source.Config(path=coco(tmp_path, ["plastic", "Plastic"], [0, 1] * 10), out=tmp_path))
+        coco_source.CocoSource(
+            coco_source.CocoConfig(path=coco(tmp_path, ["plastic", "Plastic"], [0, 1] * 10), out=tmp_path)
+        ).items()

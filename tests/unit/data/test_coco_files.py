@@ -20,7 +20,7 @@ from tests.support.coco_files import BOX, label_studio, photos, put, tree, world
 
 
 def cut(out: Path, path: Any, **more: Any) -> Items:
-    return coco.items(coco.Config(path=path, out=out, **more))
+    return coco.CocoSource(coco.CocoConfig(path=path, out=out, **more)).items()
 
 
 def whole(items: Items, base: Path, folders: tuple[str, str]) -> bool:
@@ -72,14 +72,14 @@ def test_a_folder_of_photos_for_each_file(tmp_path: Path, keys: str) -> None:
     result = cut(tmp_path / "out", path, images=dict(zip(named, where, strict=True)))
     assert whole(result, tmp_path / "photos", ("one", "two"))
     with pytest.raises(UserError, match=r"'tran' is no split or annotation file of this import"):
-        coco.survey(coco.Config(path=path, images={"tran": where[0]}))
+        coco.CocoSource(coco.CocoConfig(path=path, images={"tran": where[0]})).survey()
 
 
 def test_photos_that_are_not_there_leak_nothing(tmp_path: Path) -> None:
     """Two files of one folder, whose photos are elsewhere, may well mean different photos by one name."""
     names = ["frame_0.jpg", "frame_1.jpg"]
     path = {split: put(tmp_path / f"{split}.json", tree(names)) for split in ("train", "val")}
-    surveyed = coco.survey(coco.Config(path=path))
+    surveyed = coco.CocoSource(coco.CocoConfig(path=path)).survey()
     assert (surveyed["photos"], surveyed["photos that are not there"], surveyed["classes"]) == (
         4, 4, {"glass": 2, "paper": 2},
     )  # fmt: skip
@@ -129,7 +129,7 @@ def test_the_same_file_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "d" / "other.json").symlink_to(path)
     for given in ((path, path), {"train": path, "val": path}, (path, tmp_path / "d" / "other.json")):
         with pytest.raises(UserError, match=r"is given twice.*give every file once"):
-            coco.survey(coco.Config(path=given))
+            coco.CocoSource(coco.CocoConfig(path=given)).survey()
 
 
 def test_a_record_of_another_size_loses_its_boxes_by_name(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_file_without_annotations_is_named(tmp_path: Path) -> None:
     path = world(tmp_path / "d", 8)
     empty = tree([])
     second = put(tmp_path / "d" / "val.json", empty)
-    surveyed = coco.survey(coco.Config(path={"train": path, "val": second}))
+    surveyed = coco.CocoSource(coco.CocoConfig(path={"train": path, "val": second})).survey()
     assert surveyed["annotation files without annotations"] == [str(second)]
     assert cut(tmp_path / "out", {"train": path, "val": second}).notes["annotation files without annotations"]
 
@@ -181,7 +181,7 @@ def test_a_file_that_lacks_a_part_says_which(tmp_path: Path, part: str) -> None:
     made = tree(["a.jpg"])
     del made[part]
     with pytest.raises(UserError, match=f"is not COCO .the file lacks {part}"):
-        coco.survey(coco.Config(path=put(tmp_path / "a.json", made)))
+        coco.CocoSource(coco.CocoConfig(path=put(tmp_path / "a.json", made))).survey()
 
 
 def brush(path: Path) -> Path:
@@ -209,7 +209,7 @@ def test_a_grouping_category_of_a_classs_name_is_no_second_class(tmp_path: Path)
     path = world(tmp_path / "d", 8)
     made = json.loads(path.read_text())
     made["categories"].insert(0, {"id": 0, "name": "glass", "supercategory": "none"})
-    surveyed = coco.survey(coco.Config(path=put(path, made)))
+    surveyed = coco.CocoSource(coco.CocoConfig(path=put(path, made))).survey()
     assert surveyed["classes"] == {"glass": 4, "paper": 4}
     assert surveyed["categories of one name, taken as one"] == {"glass": "id 0, id 1"}
 
@@ -238,12 +238,12 @@ def twins(folder: Path) -> Path:
 def test_categories_of_one_name_are_merged_by_a_map_alone(tmp_path: Path) -> None:
     path = twins(tmp_path / "d")
     with pytest.raises(UserError, match=r"ids 1, 9 are all called 'glass'; .* a category map \(--map\)"):
-        coco.survey(coco.Config(path=path))
+        coco.CocoSource(coco.CocoConfig(path=path)).survey()
     mapping = tmp_path / "map.yaml"
     mapping.write_text("labels: [bottle, paper]\nmap: {bottle: [glass], paper: [paper]}\n")
-    surveyed = coco.survey(coco.Config(path=path, map=mapping))
+    surveyed = coco.CocoSource(coco.CocoConfig(path=path, map=mapping)).survey()
     assert sum(surveyed["classes"].values()) == 8
     assert surveyed["categories of one name, taken as one"] == {"glass": "id 1, id 9"}
     mapping.write_text("labels: [bottle, paper]\nmap: {bottle: [glas], paper: [paper]}\n")
     with pytest.raises(UserError, match="'glass' is neither mapped nor dropped; did you mean 'glas'"):
-        coco.survey(coco.Config(path=path, map=mapping))
+        coco.CocoSource(coco.CocoConfig(path=path, map=mapping)).survey()

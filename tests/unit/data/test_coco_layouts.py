@@ -15,14 +15,14 @@ from tests.support.coco_files import cvat, label_studio, own, put, roboflow, tre
 
 
 def counts(tmp_path: Path, path: Any, **more: Any) -> dict[str, int]:
-    manifest, faults = build_manifest(coco.items(coco.Config(path=path, out=tmp_path / "out", **more)))
+    manifest, faults = build_manifest(coco.CocoSource(coco.CocoConfig(path=path, out=tmp_path / "out", **more)).items())
     assert not [kind for kind in faults.counts if "photo" in kind or "box" in kind]
     result = {split: sum(manifest.counts(split)) for split in ("train", "val", "test")}
     return {split: count for split, count in result.items() if count}
 
 
 def line(path: Any, **more: Any) -> str:
-    [told] = coco.recognized(coco.Config(path=path, **more))
+    [told] = coco.CocoSource(coco.CocoConfig(path=path, **more)).recognized()
     return told
 
 
@@ -33,7 +33,7 @@ def test_roboflow(tmp_path: Path) -> None:
         "valid/_annotations.coco.json (val, photos beside it); test/_annotations.coco.json (test, photos beside it)"
     )
     assert counts(tmp_path, root) == {"train": 8, "val": 4, "test": 4}
-    manifest, faults = build_manifest(coco.items(coco.Config(path=root, out=tmp_path / "again")))
+    manifest, faults = build_manifest(coco.CocoSource(coco.CocoConfig(path=root, out=tmp_path / "again")).items())
     assert manifest.labels.names == ("glass", "paper")
     assert [places for kind, places in faults.examples.items() if "class without a crop" in kind] == [["trash"]]
 
@@ -93,7 +93,7 @@ def test_label_studio(tmp_path: Path) -> None:
 
 def test_several_folders_and_a_folder_of_ones_own_photos(tmp_path: Path) -> None:
     both = (cvat(tmp_path / "a"), label_studio(tmp_path / "b"))
-    assert len(coco.recognized(coco.Config(path=both))) == 2
+    assert len(coco.CocoSource(coco.CocoConfig(path=both)).recognized()) == 2
     assert sum(counts(tmp_path, both).values()) == 14
     shutil.move(both[0] / "images", tmp_path / "photos")
     with pytest.raises(UserError, match=r"photos: .*a/images is no folder; give it with --images"):
@@ -121,26 +121,26 @@ def test_an_archive_is_named_with_what_to_do(tmp_path: Path) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "export"), "zip", label_studio(tmp_path / "x")))
     packed = packed.rename(tmp_path / "export.json")  # whatever it is called
     with pytest.raises(UserError, match=r"export.json is a zip archive; unpack it \(unzip export.json -d FOLDER\)"):
-        coco.survey(coco.Config(path=packed))
+        coco.CocoSource(coco.CocoConfig(path=packed)).survey()
     with pytest.raises(UserError, match=r"data folder: .*export.json is a zip archive; unpack it"):
-        folder.items(folder.Config(path=packed))
+        folder.FolderSource(folder.FolderConfig(path=packed)).items()
 
 
 def test_a_folder_of_no_known_layout(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"looked for train\|valid\|test/_annotations.coco.json .*there: none$"):
-        coco.survey(coco.Config(path=tmp_path))
+        coco.CocoSource(coco.CocoConfig(path=tmp_path)).survey()
     put(tmp_path / "labels" / "all.json", tree(["a.jpg"]))
     with pytest.raises(UserError, match=r"JSON files there: labels/all.json; give one of them with --images FOLDER$"):
-        coco.survey(coco.Config(path=tmp_path))
+        coco.CocoSource(coco.CocoConfig(path=tmp_path)).survey()
     for number in range(20):
         put(tmp_path / "labels" / f"{number:02}.json", {})
     cvat(tmp_path / "export")
     with pytest.raises(UserError, match=r"labels/06.json and 14 more; did you mean .*/export\?$") as caught:
-        coco.survey(coco.Config(path=tmp_path))
+        coco.CocoSource(coco.CocoConfig(path=tmp_path)).survey()
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("make", [roboflow, own, cvat, label_studio])
 def test_class_folders_are_told_from_coco_files(tmp_path: Path, make: Any) -> None:
     with pytest.raises(UserError, match="not class folders; read it with the source coco"):
-        folder.items(folder.Config(path=make(tmp_path / "x")))
+        folder.FolderSource(folder.FolderConfig(path=make(tmp_path / "x"))).items()

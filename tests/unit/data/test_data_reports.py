@@ -44,7 +44,7 @@ def boxes(form: Callable[[Box, int], Any]) -> Callable[[dict[str, Any]], None]:
 
 
 def cut(path: Path, **more: Any) -> Items:
-    return coco.items(coco.Config(path=path, out=path.parent / "out", **more))
+    return coco.CocoSource(coco.CocoConfig(path=path, out=path.parent / "out", **more)).items()
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def cut(path: Path, **more: Any) -> Items:
         (lambda b, k: [5, 5, 40, 30] if k % 2 else [40, 40, 90, 70], "leave their photos, first: annotation 1 "),
     ],
 )
-@pytest.mark.parametrize("read", [coco.survey, coco.items])
+@pytest.mark.parametrize("read", [coco.CocoSource.survey, coco.CocoSource.items])
 def test_boxes_of_another_form_are_refused_with_what_they_seem(
-    form: Callable[[Box, int], Any], part: str, read: Callable[[coco.Config], Any], tmp_path: Path
+    form: Callable[[Box, int], Any], part: str, read: Callable[[coco.CocoSource], Any], tmp_path: Path
 ) -> None:
     path = changed(tmp_path, boxes(form))
     with pytest.raises(UserError, match=part) as error:
-        read(coco.Config(path=path, out=tmp_path / "out"))
+        read(coco.CocoSource(coco.CocoConfig(path=path, out=tmp_path / "out")))
     assert str(path) in str(error.value)
 
 
@@ -77,7 +77,7 @@ def test_boxes_of_another_form_are_refused_with_what_they_seem(
     ],
 )
 def test_boxes_in_pixels_are_left_alone(form: Callable[[Box, int], Any], tmp_path: Path) -> None:
-    assert coco.survey(coco.Config(path=changed(tmp_path, boxes(form))))["annotations"] == 8
+    assert coco.CocoSource(coco.CocoConfig(path=changed(tmp_path, boxes(form)))).survey()["annotations"] == 8
 
 
 @pytest.mark.parametrize("name", ["a b {}.jpg", "größe {}.jpg", "deep/a&b {}.jpg"])
@@ -167,7 +167,7 @@ def test_category_0_with_boxes_is_a_class(ids: tuple[int, int], supercategory: s
         for mark in made["annotations"]:
             mark["category_id"] = ids[mark["category_id"] - 1]
 
-    surveyed = coco.survey(coco.Config(path=changed(tmp_path, change)))
+    surveyed = coco.CocoSource(coco.CocoConfig(path=changed(tmp_path, change))).survey()
     assert surveyed["classes"] == {"glass": 4, "paper": 4}
 
 
@@ -191,7 +191,7 @@ def test_a_list_of_labels_without_a_header_says_what_to_do(head: str, part: str,
     path = tmp_path / "val_annotations.txt"
     path.write_text(f"{head}\n")
     with pytest.raises(UserError, match=part):
-        table.items(table.Config(path=path))
+        table.TableSource(table.TableConfig(path=path)).items()
     with pytest.raises(UserError, match=r"give a \.csv or \.tsv whose first row is image,label"):
         ground_truth.read_ground_truth(path)
 
@@ -200,7 +200,7 @@ def test_the_advice_on_a_list_without_a_header_works(tmp_path: Path) -> None:
     path = tmp_path / "val_annotations.txt"
     rows = [f"val_{k}.JPEG\tn0{k % 2}\t0\t32" for k in range(4)]
     path.write_text("\n".join(["image\tlabel\t\t", *rows]))
-    assert table.items(table.Config(path=path)).labels.names == ("n00", "n01")
+    assert table.TableSource(table.TableConfig(path=path)).items().labels.names == ("n00", "n01")
 
 
 @pytest.mark.parametrize("inner", ["", "images"])
@@ -208,13 +208,13 @@ def test_a_folder_of_photos_beside_their_list_names_the_source_for_lists(inner: 
     draw(tmp_path / inner / "val_0.jpg", 0, 1)
     (tmp_path / "val_annotations.txt").write_text("val_0.jpg\tn01\n")
     with pytest.raises(UserError, match="read by: leansort data import table LIST --images FOLDER"):
-        folder.items(folder.Config(path=tmp_path))
+        folder.FolderSource(folder.FolderConfig(path=tmp_path)).items()
 
 
 def test_numeric_class_folders_keep_their_names_whatever_their_order(tmp_path: Path) -> None:
     for kind, name in enumerate(("1", "2", "10", "100")):
         draw(tmp_path / name / f"{name}.jpg", kind % 3, kind)
-    result = folder.items(folder.Config(path=tmp_path))
+    result = folder.FolderSource(folder.FolderConfig(path=tmp_path)).items()
     assert {item.image.stem: item.label for item in result.items} == {n: n for n in ("1", "2", "10", "100")}
     read = ground_truth.read_ground_truth(tmp_path, labels=LabelSet.of(["1", "2", "10", "100"]))
     assert {name: read.labels.names[at] for name, at in read.index.items()} == {

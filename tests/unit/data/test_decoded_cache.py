@@ -36,7 +36,7 @@ print("built" if built else "found", int(pixels.sum()))
 
 @pytest.fixture
 def imported(folders: Path, tmp_path: Path) -> Path:
-    manifest, _ = build_manifest(folder.items(folder.Config(path=folders)))
+    manifest, _ = build_manifest(folder.FolderSource(folder.FolderConfig(path=folders)).items())
     manifest.save(tmp_path / "manifest.parquet")
     return tmp_path / "manifest.parquet"
 

@@ -137,7 +137,7 @@ def check(files: list[tuple[str, str, bytes | None]], links: list[tuple[str, str
         try:
             sorted_out = find_class_folders(root)
             assert len(sorted_out.images) + len(sorted_out.passed_over) == everything
-            result = source.items(source.Config(path=root))
+            result = source.FolderSource(source.FolderConfig(path=root)).items()
         except UserError as error:
             require_one_line(error)
             outcomes["refused: " + next((part for part in REASONS if part in str(error)), "other")] += 1

@@ -50,7 +50,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_import_and_score_read_a_list_alike(name: str, photos: Path) -> None:
     (photos / name).write_bytes(SPELLINGS[name])
-    result = table.items(table.Config(path=photos / name))
+    result = table.TableSource(table.TableConfig(path=photos / name)).items()
     assert {str(item.image.relative_to(photos)): item.label for item in result.items} == PICTURES
     known = ground_truth.read_ground_truth(photos / name)
     labelled = {str(known.files[key].relative_to(photos)): known.labels.names[at] for key, at in known.index.items()}
@@ -59,7 +59,10 @@ def test_import_and_score_read_a_list_alike(name: str, photos: Path) -> None:
 
 def test_what_a_list_has_besides_is_told(photos: Path) -> None:
     (photos / "l.csv").write_text("image,label,Width\na.jpg,Metal,3\n\nb/c.jpg,Paper,4\n")
-    assert table.items(table.Config(path=photos / "l.csv")).notes == {"blank rows": 1, "columns not used": ["Width"]}
+    assert table.TableSource(table.TableConfig(path=photos / "l.csv")).items().notes == {
+        "blank rows": 1,
+        "columns not used": ["Width"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_what_a_list_has_besides_is_told(photos: Path) -> None:
 def test_import_and_score_name_the_same_row(text: str | bytes, reason: str, photos: Path) -> None:
     (photos / "l.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match=f"^table: .*{reason}"):
-        table.items(table.Config(path=photos / "l.csv"))
+        table.TableSource(table.TableConfig(path=photos / "l.csv")).items()
     with pytest.raises(UserError, match=f"^truth: .*{reason}"):
         ground_truth.read_ground_truth(photos / "l.csv")
 
@@ -84,22 +87,22 @@ def test_import_and_score_name_the_same_row(text: str | bytes, reason: str, phot
 def test_a_backslash_in_a_files_name_stays(photos: Path) -> None:
     draw(photos / "e\\f.jpg", 0, 0)
     (photos / "l.csv").write_text("image,label\ne\\f.jpg,Metal\na.jpg,Paper\n")
-    assert table.items(table.Config(path=photos / "l.csv")).items[0].image == photos / "e\\f.jpg"
+    assert table.TableSource(table.TableConfig(path=photos / "l.csv")).items().items[0].image == photos / "e\\f.jpg"
     (photos / "l.csv").write_text("image,label\n..\\f.jpg,Metal\na.jpg,Paper\n")
     with pytest.raises(UserError, match=r"row 2: file name .* leaves"):
-        table.items(table.Config(path=photos / "l.csv"))
+        table.TableSource(table.TableConfig(path=photos / "l.csv")).items()
 
 
 def test_a_parquet_list_is_held_to_the_same(photos: Path) -> None:
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     columns = {" Image": ["a.jpg", "b\\c.jpg"], "LABEL": ["Metal", " Paper "], "width": [1, 2]}
     parquet.write_table(arrow.table(columns), photos / "l.PARQUET")
-    result = table.items(table.Config(path=photos / "l.PARQUET"))
+    result = table.TableSource(table.TableConfig(path=photos / "l.PARQUET")).items()
     assert [item.image for item in result.items] == [photos / "a.jpg", photos / "b/c.jpg"]
     assert result.notes == {"columns not used": ["width"]}
     parquet.write_table(arrow.table({"image": ["a.jpg", None], "label": ["x", "y"]}), photos / "l.parquet")
     with pytest.raises(UserError, match="row 2 has no image"):
-        table.items(table.Config(path=photos / "l.parquet"))
+        table.TableSource(table.TableConfig(path=photos / "l.parquet")).items()
 
 
 def test_public_and_private_lists_are_read_in_any_form(photos: Path) -> None:

@@ -1,4 +1,4 @@
 """One file a pass; the file's name is what a recipe's step names. May import every room but `pipeline`.
 
-See `leansort.compress.passes_api` for what a file must have.
+Each has a class derived from `leansort.compress.passes_api.CompressionPass`.
 """

@@ -47,7 +47,7 @@ class Items:
         notes: what was counted on the way (clipped, dropped, skipped …).
         faults: the same by name.
         inputs: the files that were read, each with what it is, which a resumed run compares; None where the source does
-            not say. A source that does also has `inputs(config)`, which lists them without importing anything.
+            not say. A source that does also has `inputs()`, which lists them without importing anything.
     """
 
     items: Sequence[Item]

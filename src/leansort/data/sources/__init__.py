@@ -1,4 +1,4 @@
 """One file a data source; the file's name is what `data.source` names. May import every other room.
 
-Each has `Config` and `items(config)`; begin with `folder`.
+Each has a class derived from `DataSource`; begin with `folder`.
 """

@@ -23,6 +23,7 @@ from leansort.core.strict_model import StrictModel
 from leansort.core.text.encodings import decode_text
 from leansort.core.text.text_files import split_lines
 from leansort.data.importing import category_map
+from leansort.data.importing.data_source import DataSource, ProgressCallback
 from leansort.data.importing.items import MAP, WITHOUT, Item, Items
 from leansort.data.importing.safe_paths import file_name_for
 
@@ -31,7 +32,7 @@ PIXELS = 3 * SIDE * SIDE
 CifarRecord = tuple[str, int, bytes]
 
 
-class Config(StrictModel):
+class CifarConfig(StrictModel):
     """Which archive.
 
     Attributes:
@@ -47,55 +48,60 @@ class Config(StrictModel):
     map: category_map.CategoryMapPath | None = None
 
 
-def items(config: Config) -> Items:
-    """Write the archive's pictures as PNG.
+class CifarSource(DataSource[CifarConfig]):
+    """Takes CIFAR-10 or CIFAR-100 from its binary archive."""
 
-    Raises:
-        UserError: not one of the two binary archives, or it is cut short.
-        LeansortError: a picture cannot be written.
-    """
-    labels, listed = _labels(config), []
-    kept = dict.fromkeys(labels.names, True)
-    if config.map:
-        chosen = category_map.load(config.map).resolve(labels.names, str(config.map))
-        kept = {name: index != category_map.DROPPED for name, index in chosen.items()}
-    for number, (split, label, pixels) in enumerate(_records(config, labels)):
-        if not kept[labels.names[label]]:
-            continue
-        path = config.out / "crops" / split / f"{number:05d}_{file_name_for(labels.names[label])}.png"
-        image = np.frombuffer(pixels, np.uint8).reshape(3, SIDE, SIDE)[::-1].transpose(1, 2, 0)  # planes R, G, B
-        _write(path, cv2.imencode(".png", np.ascontiguousarray(image))[1].tobytes())
-        listed.append(Item(path, labels.names[label], split, group=path.name, source=path.name))
-    result = category_map.apply_category_map(Items(listed, labels, config.out), config.map)
-    return replace(result, inputs=inputs(config))
+    Config = CifarConfig
 
+    def items(self, advance: ProgressCallback | None = None) -> Items:
+        """Write the archive's pictures as PNG.
 
-def inputs(config: Config) -> dict[Path, str]:
-    """The files that an import reads."""
-    return {config.path: "archive", **({config.map: MAP} if config.map else {})}
+        Raises:
+            UserError: not one of the two binary archives, or it is cut short.
+            LeansortError: a picture cannot be written.
+        """
+        config = self.config
+        labels, listed = _labels(config), []
+        kept = dict.fromkeys(labels.names, True)
+        if config.map:
+            chosen = category_map.load(config.map).resolve(labels.names, str(config.map))
+            kept = {name: index != category_map.DROPPED for name, index in chosen.items()}
+        for number, (split, label, pixels) in enumerate(_records(config, labels)):
+            if not kept[labels.names[label]]:
+                continue
+            path = config.out / "crops" / split / f"{number:05d}_{file_name_for(labels.names[label])}.png"
+            image = np.frombuffer(pixels, np.uint8).reshape(3, SIDE, SIDE)[::-1].transpose(1, 2, 0)  # planes R, G, B
+            _write(path, cv2.imencode(".png", np.ascontiguousarray(image))[1].tobytes())
+            listed.append(Item(path, labels.names[label], split, group=path.name, source=path.name))
+        result = category_map.apply_category_map(Items(listed, labels, config.out), config.map)
+        return replace(result, inputs=self.inputs())
 
+    def inputs(self) -> dict[Path, str]:
+        """The files that an import reads."""
+        return {self.config.path: "archive", **({self.config.map: MAP} if self.config.map else {})}
 
-def survey(config: Config) -> dict[str, Any]:
-    """Counts per split and class, nothing written.
+    def survey(self) -> dict[str, Any]:
+        """Counts per split and class, nothing written.
 
-    Raises:
-        UserError: as `items` does.
-    """
-    labels = _labels(config)
-    counts = Counter((split, label) for split, label, _ in _records(config, labels))
-    names: tuple[str, ...] = labels.names
-    if config.map:
-        chosen = category_map.load(config.map)
-        index = chosen.resolve(labels.names, str(config.map))
-        mapped: Counter[tuple[str, int]] = Counter()
-        for (split, label), count in counts.items():
-            mapped[split, index[labels.names[label]]] += count
-        counts, names = mapped, chosen.labels
-    per_split = {split: {name: counts[split, k] for k, name in enumerate(names)} for split in ("train", "test")}
-    empty = [name for name in names if not any(of[name] for of in per_split.values())]
-    dropped = sum(count for (_, label), count in counts.items() if label == category_map.DROPPED)
-    without = {WITHOUT: empty} if empty else {}
-    return {**per_split, **without, **({"dropped": dropped} if config.map else {})}
+        Raises:
+            UserError: as `items` does.
+        """
+        config = self.config
+        labels = _labels(config)
+        counts = Counter((split, label) for split, label, _ in _records(config, labels))
+        names: tuple[str, ...] = labels.names
+        if config.map:
+            chosen = category_map.load(config.map)
+            index = chosen.resolve(labels.names, str(config.map))
+            mapped: Counter[tuple[str, int]] = Counter()
+            for (split, label), count in counts.items():
+                mapped[split, index[labels.names[label]]] += count
+            counts, names = mapped, chosen.labels
+        per_split = {split: {name: counts[split, k] for k, name in enumerate(names)} for split in ("train", "test")}
+        empty = [name for name in names if not any(of[name] for of in per_split.values())]
+        dropped = sum(count for (_, label), count in counts.items() if label == category_map.DROPPED)
+        without = {WITHOUT: empty} if empty else {}
+        return {**per_split, **without, **({"dropped": dropped} if config.map else {})}
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -106,7 +112,7 @@ def _write(path: Path, data: bytes) -> None:
         raise LeansortError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _labels(config: Config) -> LabelSet:
+def _labels(config: CifarConfig) -> LabelSet:
     wanted = ("batches.meta.txt", f"{config.level}_label_names.txt")
     for name, data in _members(config.path):
         if name in wanted:
@@ -115,7 +121,7 @@ def _labels(config: Config) -> LabelSet:
     raise UserError(f"cifar: {config.path} holds no list of class names")
 
 
-def _records(config: Config, labels: LabelSet) -> Iterator[CifarRecord]:
+def _records(config: CifarConfig, labels: LabelSet) -> Iterator[CifarRecord]:
     """Yield (split, label, 3072 bytes); a CIFAR-100 record starts with the coarse and then the fine label."""
     for name, data in _members(config.path):
         if not name.endswith(".bin"):

@@ -16,16 +16,17 @@ from pydantic import Field
 from leansort.core.errors import UserError
 from leansort.core.strict_model import StrictModel
 from leansort.data.coco.annotation_files import AnnotationFile
-from leansort.data.coco.cut import CutConfig, ProgressCallback, cut_crops
+from leansort.data.coco.cut import CutConfig, cut_crops
 from leansort.data.coco.layouts import gather_files
 from leansort.data.coco.plan import CropPlan, Reading, plan_crops
 from leansort.data.coco.survey import survey as survey_plan
 from leansort.data.importing import category_map
 from leansort.data.importing.classes import RESPELLED
+from leansort.data.importing.data_source import DataSource, ProgressCallback
 from leansort.data.importing.items import MAP, PHOTO, Items
 
 
-class Config(StrictModel):
+class CocoConfig(StrictModel):
     """Where the annotations and photos are.
 
     Attributes:
@@ -54,75 +55,82 @@ class Config(StrictModel):
     tolerate: float = Field(default=0.01, ge=0.0, le=1.0)
 
 
-def recognized(config: Config) -> list[str]:
-    """A line on each folder of a known layout: its files, their splits, and where the photos are.
+class CocoSource(DataSource[CocoConfig]):
+    """Cuts the boxes of COCO annotations out of their photos."""
 
-    Raises:
-        UserError: a folder is of no known layout, or a path cannot be meant.
-    """
-    return gather_files(config.path, config.images)[1]
+    Config = CocoConfig
+    progress = "cutting crops, photos"
+
+    def recognized(self) -> list[str]:
+        """A line on each folder of a known layout: its files, their splits, and where the photos are.
+
+        Raises:
+            UserError: a folder is of no known layout, or a path cannot be meant.
+        """
+        return gather_files(self.config.path, self.config.images)[1]
+
+    def items(self, advance: ProgressCallback | None = None) -> Items:
+        """Cut out all boxes.
+
+        An image record may carry `split`; without it the import splits by photo.
+
+        Args:
+            advance: called with (done, all) photos.
+
+        Raises:
+            UserError: the files are not COCO, ids are doubled or dangling, the map does not fit, a file name leaves the
+                folder of the photos, a photo is in two splits, or too many photos are missing or unreadable.
+            LeansortError: a crop cannot be written.
+        """
+        config = self.config
+        files = gather_files(config.path, config.images)[0]
+        planned = _planned(config, files)
+        for file in files:
+            if not file.images.is_dir():
+                raise UserError(
+                    f"photos: {file.images} is no folder; give it with --images, or count boxes with --dry-run"
+                )
+        how = CutConfig(config.out, config.margin, config.min_size)
+        made, faults, lost = cut_crops(planned, how, advance)
+        photos = len(planned.photos)
+        faults.merge(planned.faults)
+        for told in planned.notes.get(RESPELLED, ()):
+            faults.add(RESPELLED, told)
+        if len(lost) > config.tolerate * photos:
+            raise UserError(
+                f"photos: {len(lost)} of {photos} cannot be used, at most {100 * config.tolerate:g} % are left out "
+                f"(--tolerate); first: {lost[0]}; looked in {_folders(files)} (--images)" + _bare(files, planned)
+            )
+        notes: dict[str, Any] = {"photos": photos, "annotations": planned.annotations, **faults.counts, **planned.notes}
+        if planned.dropped:
+            notes["dropped categories"] = dict(planned.dropped.most_common())
+        return Items(made, planned.labels, config.out, notes, faults, _inputs(config, files, planned))
+
+    def inputs(self) -> dict[Path, str]:
+        """The files that an import reads.
+
+        Raises:
+            UserError: as `items` does for the annotations.
+        """
+        config = self.config
+        files = gather_files(config.path, config.images)[0]
+        return _inputs(config, files, _planned(config, files))
+
+    def survey(self) -> dict[str, Any]:
+        """Counts and histograms from the annotations alone; no photo is opened.
+
+        Raises:
+            UserError: as `items` does for the annotations.
+        """
+        config = self.config
+        planned = _planned(config, gather_files(config.path, config.images)[0])
+        return survey_plan(planned, config.margin, config.min_size)
 
 
-def items(config: Config, progress: ProgressCallback | None = None) -> Items:
-    """Cut out all boxes.
-
-    An image record may carry `split`; without it the import splits by photo.
-
-    Args:
-        config: what to read and how to cut.
-        progress: called with (done, all) photos.
-
-    Raises:
-        UserError: the files are not COCO, ids are doubled or dangling, the map does not fit, a file name leaves the
-            folder of the photos, a photo is in two splits, or too many photos are missing or unreadable.
-        LeansortError: a crop cannot be written.
-    """
-    files = gather_files(config.path, config.images)[0]
-    planned = _planned(config, files)
-    for file in files:
-        if not file.images.is_dir():
-            raise UserError(f"photos: {file.images} is no folder; give it with --images, or count boxes with --dry-run")
-    how = CutConfig(config.out, config.margin, config.min_size)
-    made, faults, lost = cut_crops(planned, how, progress)
-    photos = len(planned.photos)
-    faults.merge(planned.faults)
-    for told in planned.notes.get(RESPELLED, ()):
-        faults.add(RESPELLED, told)
-    if len(lost) > config.tolerate * photos:
-        raise UserError(
-            f"photos: {len(lost)} of {photos} cannot be used, at most {100 * config.tolerate:g} % are left out "
-            f"(--tolerate); first: {lost[0]}; looked in {_folders(files)} (--images)" + _bare(files, planned)
-        )
-    notes: dict[str, Any] = {"photos": photos, "annotations": planned.annotations, **faults.counts, **planned.notes}
-    if planned.dropped:
-        notes["dropped categories"] = dict(planned.dropped.most_common())
-    return Items(made, planned.labels, config.out, notes, faults, _inputs(config, files, planned))
-
-
-def inputs(config: Config) -> dict[Path, str]:
-    """The files that an import reads.
-
-    Raises:
-        UserError: as `items` does for the annotations.
-    """
-    files = gather_files(config.path, config.images)[0]
-    return _inputs(config, files, _planned(config, files))
-
-
-def _inputs(config: Config, files: Sequence[AnnotationFile], planned: CropPlan) -> dict[Path, str]:
+def _inputs(config: CocoConfig, files: Sequence[AnnotationFile], planned: CropPlan) -> dict[Path, str]:
     """The annotations, the map, and the photos that have a box."""
     photos = {Path(planned.photos[number].path): PHOTO for number in np.unique(planned.photo).tolist()}
     return {**photos, **{file.path: "annotation file" for file in files}, **({config.map: MAP} if config.map else {})}
-
-
-def survey(config: Config) -> dict[str, Any]:
-    """Counts and histograms from the annotations alone; no photo is opened.
-
-    Raises:
-        UserError: as `items` does for the annotations.
-    """
-    planned = _planned(config, gather_files(config.path, config.images)[0])
-    return survey_plan(planned, config.margin, config.min_size)
 
 
 def _folders(files: Sequence[AnnotationFile], most: int = 3) -> str:
@@ -137,7 +145,7 @@ def _bare(files: Sequence[AnnotationFile], planned: CropPlan) -> str:
     return f"; {there[0]} is there: --bare-names takes the last part of every name" if there else ""
 
 
-def _planned(config: Config, files: Sequence[AnnotationFile]) -> CropPlan:
+def _planned(config: CocoConfig, files: Sequence[AnnotationFile]) -> CropPlan:
     chosen = category_map.load(config.map) if config.map else None
     reading = Reading(polygons=config.polygons, crowds=config.crowds, bare_names=config.bare_names)
     return plan_crops(files, chosen, str(config.map), reading)

@@ -8,12 +8,13 @@ from pathlib import Path
 from pydantic import Field
 
 from leansort.core.strict_model import StrictModel
+from leansort.data.importing.data_source import DataSource, ProgressCallback
 from leansort.data.importing.items import Items
-from leansort.data.sources import coco
+from leansort.data.sources.coco import CocoConfig, CocoSource
 from leansort.data.synthetic.dataset import draw_dataset
 
 
-class Config(StrictModel):
+class SampleConfig(StrictModel):
     """What to draw.
 
     Attributes:
@@ -31,12 +32,22 @@ class Config(StrictModel):
     test: int = Field(default=250, ge=1)
 
 
-def items(config: Config) -> Items:
-    """Draw the scenes and cut out their boxes.
+class SampleSource(DataSource[SampleConfig]):
+    """Draws a data set of trash scenes."""
 
-    Raises:
-        LeansortError: the folder cannot be written.
-    """
-    draw_dataset(config.path, seed=config.seed, scenes={"train": config.train, "val": config.val, "test": config.test})
-    result = coco.items(coco.Config(path=config.path / "annotations.json", out=config.path))
-    return replace(result, inputs=None)  # they are drawn by the seed, and lie in the folder of the run
+    Config = SampleConfig
+
+    def items(self, advance: ProgressCallback | None = None) -> Items:
+        """Draw the scenes and cut out their boxes.
+
+        Raises:
+            LeansortError: the folder cannot be written.
+        """
+        config = self.config
+        draw_dataset(
+            config.path,
+            seed=config.seed,
+            scenes={"train": config.train, "val": config.val, "test": config.test},
+        )
+        result = CocoSource(CocoConfig(path=config.path / "annotations.json", out=config.path)).items(advance)
+        return replace(result, inputs=None)  # they are drawn by the seed, and lie in the folder of the run

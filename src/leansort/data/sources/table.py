@@ -18,13 +18,14 @@ from leansort.core.strict_model import StrictModel
 from leansort.core.text.name_lists import file_name
 from leansort.core.text.table_files import Table, find_columns, read_csv, require_values
 from leansort.data.importing.category_map import CategoryMapPath, apply_category_map
+from leansort.data.importing.data_source import DataSource, ProgressCallback
 from leansort.data.importing.items import MAP, Item, Items, count_items
 from leansort.data.importing.safe_paths import safe_name
 
 NEEDED, OPTIONAL = ("image", "label"), ("split", "group")
 
 
-class Config(StrictModel):
+class TableConfig(StrictModel):
     """Where the list and the pictures are.
 
     Attributes:
@@ -42,46 +43,51 @@ class Config(StrictModel):
     tolerate: float = Field(default=0.01, ge=0.0, le=1.0)
 
 
-def items(config: Config) -> Items:
-    """Read the list.
+class TableSource(DataSource[TableConfig]):
+    """Takes pictures from a list in CSV or Parquet."""
 
-    Raises:
-        UserError: it cannot be read, lacks a column, or a row has other fields than the header, an unknown label or
-            split, or a name that leaves the folder of the pictures.
-        MissingExtraError: the list is Parquet and pyarrow is not installed.
-    """
-    root = config.images or config.path.parent
-    if not config.path.is_file():
-        raise UserError(f"table: {config.path} is not there")
-    table = (_parquet if config.path.suffix.lower() == ".parquet" else _csv)(config.path)
-    written = sorted({normalize_name(row["label"]) for _, row in table.rows})
-    labels = LabelSet.of(
-        map(normalize_name, config.labels) if config.labels else written, f"table: labels of {config.path}"
-    )
-    files = NamedFiles(root)
-    listed = [_item(row, f"{table.where} row {number}", labels, files) for number, row in table.rows]
-    notes: dict[str, Any] = {"blank rows": table.blank} if table.blank else {}
-    notes |= {"columns not used": table.unused} if table.unused else {}
-    result = apply_category_map(Items(listed, labels, root, notes), config.map)
-    return result.having_read({config.path: "list", config.map: MAP})
+    Config = TableConfig
 
+    def items(self, advance: ProgressCallback | None = None) -> Items:
+        """Read the list.
 
-def inputs(config: Config) -> Mapping[Path, str]:
-    """The files that an import reads.
+        Raises:
+            UserError: it cannot be read, lacks a column, or a row has other fields than the header, an unknown label or
+                split, or a name that leaves the folder of the pictures.
+            MissingExtraError: the list is Parquet and pyarrow is not installed.
+        """
+        config = self.config
+        root = config.images or config.path.parent
+        if not config.path.is_file():
+            raise UserError(f"table: {config.path} is not there")
+        table = (_parquet if config.path.suffix.lower() == ".parquet" else _csv)(config.path)
+        written = sorted({normalize_name(row["label"]) for _, row in table.rows})
+        labels = LabelSet.of(
+            map(normalize_name, config.labels) if config.labels else written,
+            f"table: labels of {config.path}",
+        )
+        files = NamedFiles(root)
+        listed = [_item(row, f"{table.where} row {number}", labels, files) for number, row in table.rows]
+        notes: dict[str, Any] = {"blank rows": table.blank} if table.blank else {}
+        notes |= {"columns not used": table.unused} if table.unused else {}
+        result = apply_category_map(Items(listed, labels, root, notes), config.map)
+        return result.having_read({config.path: "list", config.map: MAP})
 
-    Raises:
-        UserError: as `items` does.
-    """
-    return items(config).inputs or {}
+    def inputs(self) -> Mapping[Path, str]:
+        """The files that an import reads.
 
+        Raises:
+            UserError: as `items` does.
+        """
+        return self.items().inputs or {}
 
-def survey(config: Config) -> dict[str, Any]:
-    """Counts from the list alone; no picture is opened.
+    def survey(self) -> dict[str, Any]:
+        """Counts from the list alone; no picture is opened.
 
-    Raises:
-        UserError: as `items` does.
-    """
-    return count_items(items(config))
+        Raises:
+            UserError: as `items` does.
+        """
+        return count_items(self.items())
 
 
 def _csv(path: Path) -> Table:

@@ -47,7 +47,7 @@ def open_dataset(path: Path) -> tuple[Sequence[Row], LabelSet, Path, Issues]:
     if path.is_file() or (path / "manifest.parquet").is_file():
         manifest = manifests.load(path)
         return manifest.rows, manifest.labels, manifest.root, Issues()
-    result = folder.items(folder.Config(path=path))
+    result = folder.FolderSource(folder.FolderConfig(path=path)).items()
     names = [item.image.relative_to(result.root).as_posix() for item in result.items]
     rows = [
         Row(name, result.labels.index(item.label), item.split or "", item.group, "", item.source)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
@@ -14,9 +13,10 @@ from leansort.core.manifest import SPLITS, Manifest
 from leansort.core.process.console import bar, say
 from leansort.core.text.escaping import printable
 from leansort.data.importing.classes import scarce_class_warnings
+from leansort.data.importing.data_source import DataSource
 from leansort.data.importing.items import Items
 from leansort.data.importing.manifest_builder import MAX_UNREADABLE, build_manifest
-from leansort.recipe.data_section import data_faults, keep_classes, source_config, split_config
+from leansort.recipe.data_section import data_faults, data_source, keep_classes, split_config
 from leansort.recipe.schema import Recipe
 from leansort.workflows.data.resume_check import keep_import, require_own, require_same_import, same_manifest
 
@@ -45,14 +45,14 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     Raises:
         UserError: the data set cannot be used, or too many of its pictures cannot be read.
     """
-    module, config = source_config(data, out=out, path=out / "data")
-    say(f"data: reading {data['source']} {describe_source(config)}")
-    _say_recognized(module, config)
-    result = _items(module, config)
+    source = data_source(data, out=out, path=out / "data")
+    say(f"data: reading {data['source']} {describe_source(source.config)}")
+    _say_recognized(source)
+    result = _items(source)
     with bar("checking pictures") as advance:
         manifest, faults = build_manifest(
             result, seed=seed, split=split_config(data), progress=advance,
-            tolerate=getattr(config, "tolerate", MAX_UNREADABLE), keep=keep_classes(data),
+            tolerate=getattr(source.config, "tolerate", MAX_UNREADABLE), keep=keep_classes(data),
         )  # fmt: skip
     for line in faults.lines():
         say(f"found {line}")
@@ -139,11 +139,11 @@ def _plain(value: Any, *, path: bool) -> Any:
     return [_plain(item, path=path) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _items(module: Any, config: Any) -> Items:
-    if "progress" not in inspect.signature(module.items).parameters:
-        return cast(Items, module.items(config))
-    with bar("cutting crops, photos") as advance:
-        return cast(Items, module.items(config, advance))
+def _items(source: DataSource) -> Items:
+    if not source.progress:
+        return source.items()
+    with bar(source.progress) as advance:
+        return source.items(advance)
 
 
 def describe_source(config: Any) -> str:
@@ -153,9 +153,9 @@ def describe_source(config: Any) -> str:
     return ", ".join(f"{key}={path}" if key else str(path) for key, paths in several for path in paths)
 
 
-def _say_recognized(module: Any, config: Any) -> None:
+def _say_recognized(source: DataSource) -> None:
     """Name what a source took a folder for, where it recognizes folders."""
-    for line in module.recognized(config) if hasattr(module, "recognized") else []:
+    for line in source.recognized():
         say(f"data: {line}")
 
 
@@ -165,11 +165,12 @@ def survey(data: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: the data set cannot be used, or its source cannot be counted without importing.
     """
-    module, config = source_config(data)
-    if not hasattr(module, "survey"):
-        raise UserError(f"--dry-run: source {data['source']!r} has nothing to count before it is imported")
-    _say_recognized(module, config)
-    return cast(dict[str, Any], module.survey(config))
+    source = data_source(data)
+    if type(source).survey is not DataSource.survey:
+        _say_recognized(source)
+        if (surveyed := source.survey()) is not None:
+            return surveyed
+    raise UserError(f"--dry-run: source {data['source']!r} has nothing to count before it is imported")
 
 
 def survey_table(surveyed: dict[str, Any]) -> str:

@@ -11,9 +11,10 @@ from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_first_process
 from leansort.data import inputs
+from leansort.data.importing.data_source import DataSource
 from leansort.data.importing.items import Items
 from leansort.data.inputs import InputFiles
-from leansort.recipe.data_section import source_config
+from leansort.recipe.data_section import data_source
 
 FILE = "inputs.parquet"
 WAY_OUT = "start anew with another --out, or put the data back"
@@ -34,13 +35,13 @@ def require_same_import(data: dict[str, Any], out: Path) -> None:
     Raises:
         UserError: with what was added, removed and changed.
     """
-    module, config = source_config(data, out=out, path=out / "data")
-    if not hasattr(module, "inputs"):
+    source = data_source(data, out=out, path=out / "data")
+    if type(source).inputs is DataSource.inputs:
         return
     if not (out / FILE).exists():
         say(f"resume: {out} does not tell which files its import read; whether they changed is not checked")
         return
-    _refuse(inputs.differences(inputs.load(out / FILE).files, module.inputs(config)), out)
+    _refuse(inputs.differences(inputs.load(out / FILE).files, source.inputs() or {}), out)
 
 
 def same_manifest(path: Path, out: Path, *, resume: bool) -> Manifest:
