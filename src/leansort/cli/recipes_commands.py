@@ -25,10 +25,10 @@ def recipes_list(as_json: Json = False) -> None:
     Example: leansort recipes list
     """
     from leansort.core.packaged_configs import describe_config, list_configs
+    from leansort.core.text.columns import align_columns
 
     described = {name: describe_config(path) for name, path in list_configs().items()}
-    width = max(map(len, described))
-    printed(described, as_json, "\n".join(f"{name:<{width}}  {text}" for name, text in described.items()))
+    printed(described, as_json, align_columns(list(described.items()), left=2))
 
 
 @recipes_app.command("show")

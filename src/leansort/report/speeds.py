@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from pydantic import JsonValue
 
+from leansort.core.text.columns import align_columns
 from leansort.core.text.escaping import printable
 from leansort.measure.measurement import Measurement
 from leansort.measure.roofline import EnginePeak, PeakFraction
@@ -17,28 +17,21 @@ MOST_LAYERS = 12
 
 def table(measurements: Sequence[Measurement]) -> str:
     """Every figure with its interval; latencies with their percentiles too."""
-    measurements = [
-        measurement.model_copy(update={"name": printable(measurement.name)}) for measurement in measurements
-    ]
-    wide = max(len(measurement.name) for measurement in measurements)
-    timed = [measurement for measurement in measurements if measurement.percentiles]
-    other = [measurement for measurement in measurements if not measurement.percentiles]
-    head = f"{'':{wide}}     p50     p90     p99   {'95 % of p50':>15}   calls   ms"
-    lines = [head, *(_latency(item, wide) for item in timed)]
-    if other:
-        lines += ["", f"{'':{wide}}   value   {'95 %':>19}", *(_value(item, wide) for item in other)]
-    return "\n".join(lines)
+    timed = [_latency(item) for item in measurements if item.percentiles]
+    other = [_value(item) for item in measurements if not item.percentiles]
+    tables = [align_columns([["latency in ms", "p50", "p90", "p99", "95 % of p50", "calls"], *timed], left=1)]
+    tables += [align_columns([["", "value", "unit", "95 %"], *other], left=1)] if other else []
+    return "\n\n".join(tables)
 
 
-def _latency(measurement: Measurement, wide: int) -> str:
-    p50, p90, p99 = (measurement.percentiles[key] for key in ("p50", "p90", "p99"))
-    interval = f"{measurement.low:6.3f} – {measurement.high:6.3f} {measurement.count:7d}"
-    return f"{measurement.name:{wide}} {p50:7.3f} {p90:7.3f} {p99:7.3f}   {interval}"
+def _latency(measurement: Measurement) -> list[str]:
+    percentiles = [f"{measurement.percentiles[key]:.3f}" for key in ("p50", "p90", "p99")]
+    return [measurement.name, *percentiles, f"{measurement.low:.3f} – {measurement.high:.3f}", str(measurement.count)]
 
 
-def _value(measurement: Measurement, wide: int) -> str:
-    between = f"{measurement.low:8.2f} – {measurement.high:8.2f}" if measurement.low != measurement.high else ""
-    return f"{measurement.name:{wide}} {measurement.value:8.2f}   {between:19}   {measurement.unit}"
+def _value(measurement: Measurement) -> list[str]:
+    between = f"{measurement.low:.2f} – {measurement.high:.2f}" if measurement.low != measurement.high else ""
+    return [measurement.name, f"{measurement.value:.2f}", measurement.unit, between]
 
 
 def reached(fractions: Mapping[str, PeakFraction], peaks: Sequence[EnginePeak]) -> str:
@@ -60,17 +53,16 @@ def reached(fractions: Mapping[str, PeakFraction], peaks: Sequence[EnginePeak]) 
 
 def layers(name: str, layer_times: Sequence[LayerTime]) -> str:
     """The layers that take longest."""
-    name, layer_times = printable(name), [replace(item, name=printable(item.name)) for item in layer_times]
+    name = printable(name)
     if not layer_times:
         return f"{name}: its engine does not tell what each layer takes"
     whole = sum(item.ms for item in layer_times)
-    wide = max(len(item.name) for item in layer_times)
     lines = [f"{name}: {len(layer_times)} layers, {whole:.3f} ms with the clocks between them; the longest:"]
-    for layer_time in sorted(layer_times, key=lambda item: -item.ms)[:MOST_LAYERS]:
-        speed = f"{layer_time.macs / layer_time.ms / 1e6:6.1f} GMAC/s" if layer_time.macs and layer_time.ms else ""
-        figures = f"{layer_time.ms:7.3f} ms {layer_time.ms / whole:5.1%} {speed:14}"
-        lines.append(f"  {layer_time.name:{wide}} {figures} {layer_time.kind}".rstrip())
-    return "\n".join(lines)
+    rows = [["layer", "kind", "ms", "fraction", "GMAC/s"]]
+    for item in sorted(layer_times, key=lambda item: -item.ms)[:MOST_LAYERS]:
+        speed = f"{item.macs / item.ms / 1e6:.1f}" if item.macs and item.ms else ""
+        rows.append([item.name, item.kind, f"{item.ms:.3f}", f"{item.ms / whole:.1%}", speed])
+    return "\n".join([*lines, align_columns(rows, left=2)])
 
 
 def state(machine: Mapping[str, JsonValue]) -> str:

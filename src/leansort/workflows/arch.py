@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.text import yaml_config
-from leansort.core.text.escaping import printable
+from leansort.core.text.columns import align_columns
 from leansort.report.architecture import draw_architecture
 
 MODEL_FILES = (".yaml", ".yml")
@@ -180,15 +180,3 @@ def backbones_table(result: BackbonesResult) -> str:
     """Backbones as text."""
     rows = [[item.name, f"{item.parameters:,}", f"{item.macs:,}"] for item in result.backbones]
     return align_columns([["name", "parameters", "macs"], *rows], left=1)
-
-
-def align_columns(lines: Sequence[Sequence[str]], left: int) -> str:
-    """Columns of equal width; the first `left` begin at the left, the others end at the right."""
-    lines = [list(map(printable, line)) for line in lines]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            text.ljust(w) if k < left else text.rjust(w) for k, (text, w) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )

@@ -34,6 +34,7 @@ from leansort.core.manifest import Manifest, Row
 from leansort.core.preprocess import Preprocess
 from leansort.core.process import console
 from leansort.core.text import yaml_config
+from leansort.core.text.columns import align_columns
 from leansort.core.text.escaping import printable, printable_lines
 from leansort.data.quality import dataset_check
 from leansort.data.quality.issues import Issues
@@ -50,7 +51,6 @@ from leansort.search.objectives import Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.search.trial_outcome import TrialOutcome
 from leansort.search.trial_records import TrialRecord
-from leansort.workflows import arch as arches
 from leansort.workflows.contest import score
 from leansort.workflows.data import check, contact_sheet, import_data
 from leansort.workflows.deploy import predict
@@ -246,7 +246,7 @@ TEXTS: dict[str, Make] = {
     "predict": predicted,
     "faults": faults,
     "survey": lambda name: import_data.survey_table({"classes": {name: 1}, "split": 1}),
-    "arch": lambda name: arches.align_columns([[name, name], ["x", name]], left=1),
+    "arch": lambda name: align_columns([[name, name], ["x", name]], left=1),
 }
 
 

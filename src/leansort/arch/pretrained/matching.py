@@ -11,7 +11,7 @@ from torch import Tensor
 from leansort.arch.pretrained import key_map, layer_pairs
 from leansort.arch.pretrained.layer_pairs import COUNTER, Shape
 from leansort.core.errors import UserError
-from leansort.core.text.escaping import printable
+from leansort.core.text.columns import align_columns
 
 LEAST = 0.5  # fraction of the parameters below which a match is more likely chance than design
 Chosen = dict[str, tuple[str, str]]  # by own tensor: their tensor, and how it was found
@@ -167,12 +167,7 @@ def match_table(weight_match: WeightMatch) -> str:
     rows += [("unmatched", "", name, "-") for name in weight_match.unmatched_own]
     rows += [("unused", "", "-", name) for name in weight_match.unmatched_theirs]
     head = ("how", "shape", "here", "there")
-    rows = [(how, shape, printable(own), printable(their)) for how, shape, own, their in rows]
-    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(3)]
-    text = [
-        "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]) for row in (head, *rows)
-    ]
-    return "\n".join([*text, match_summary(weight_match)])
+    return f"{align_columns([head, *rows], left=len(head))}\n{match_summary(weight_match)}"
 
 
 def match_summary(weight_match: WeightMatch) -> str:

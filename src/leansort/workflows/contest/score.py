@@ -17,6 +17,7 @@ from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
 from leansort.core.folders.image_files import KnownNames
 from leansort.core.labels import count_respelled
+from leansort.core.text.columns import align_columns
 from leansort.core.text.escaping import printable
 from leansort.core.text.name_lists import read_names
 from leansort.measure.accuracy import metrics
@@ -165,10 +166,11 @@ def score_table(scored: ScoreResult) -> str:
             f"accuracy {part.accuracy:.4f}, {part.crops} crops"
         )
         lines += [over.note] if over.note else []
-    lines.append(f"{'class':20} precision  recall      F1  support")
+    rows = [["class", "precision", "recall", "F1", "support"]]
     for row in scored.all.classes:
         recall, f1_text = (f"{value:.4f}" if row.support else "–" for value in (row.recall, row.f1))
-        lines.append(f"{printable(row.name):20} {row.precision:9.4f} {recall:>7} {f1_text:>7} {row.support:8d}")
+        rows.append([row.name, f"{row.precision:.4f}", recall, f1_text, str(row.support)])
+    lines.append(align_columns(rows, left=1))
     lines += map(printable, scored.notes)
     lines += [
         f"contest, {row.edition} edition, {row.list}: {row.score:.4f} ({row.cost:,.4g} {row.unit})"
