@@ -184,13 +184,13 @@ def test_all_good_and_a_second_call_fetches_nothing(server: Server, tmp_path: Pa
     photos = [server.give(f"batch_{n % 3}/{n:06}.jpg", sends(photo(seed=n))) for n in range(12)]
     steps: list[tuple[int, int]] = []
     assert fetch(photos, tmp_path, progress=lambda done, total: steps.append((done, total))) == DownloadResult(
-        12, 0, []
+        done=12, already=0, failed=()
     )
     assert steps == [(n, 12) for n in range(1, 13)]
     for n, item in enumerate(photos):
         assert (tmp_path / item.name).read_bytes() == photo(seed=n)
     before = server.asked.total()
-    assert fetch(photos, tmp_path) == DownloadResult(0, 12, [])
+    assert fetch(photos, tmp_path) == DownloadResult(done=0, already=12, failed=())
     assert server.asked.total() == before == 12
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [f"{n:06}.jpg" for n in range(12)]
 
@@ -200,7 +200,7 @@ def test_only_broken_and_wrong_photos_are_fetched_again(server: Server, tmp_path
     fetch(photos, tmp_path)
     (tmp_path / "0.jpg").write_bytes(PHOTO[:-1000])
     (tmp_path / "1.jpg").write_bytes(photo(64, 48))
-    assert fetch(photos, tmp_path) == DownloadResult(2, 1, [])
+    assert fetch(photos, tmp_path) == DownloadResult(done=2, already=1, failed=())
     assert {(tmp_path / f"{n}.jpg").read_bytes() for n in range(3)} == {PHOTO}
 
 
@@ -208,7 +208,8 @@ def test_a_missing_photo_is_named_and_the_rest_arrives(server: Server, tmp_path:
     photos = [server.give(f"{n}.jpg", status(code) if code else sends(PHOTO)) for n, code in enumerate((404, 0, 410))]
     got = fetch(photos, tmp_path)
     assert (got.done, got.already) == (1, 0)
-    assert got.failed == [f"{n}.jpg: HTTP {code} ({server.url(f'/{n}.jpg')})" for n, code in ((0, 404), (2, 410))]
+    lines = [f"{n}.jpg: HTTP {code} ({server.url(f'/{n}.jpg')})" for n, code in ((0, 404), (2, 410))]
+    assert list(got.failed) == lines
     assert server.asked == {"/0.jpg": 1, "/1.jpg": 1, "/2.jpg": 1}
     assert not parts(tmp_path)
 
@@ -216,7 +217,7 @@ def test_a_missing_photo_is_named_and_the_rest_arrives(server: Server, tmp_path:
 def test_the_next_url_is_tried(server: Server, tmp_path: Path) -> None:
     server.give("b.jpg", sends(PHOTO))
     both = PhotoRequest("a.jpg", (server.url("/gone.jpg"), server.url("/b.jpg")), WIDTH, HEIGHT)
-    assert fetch([both], tmp_path) == DownloadResult(1, 0, [])
+    assert fetch([both], tmp_path) == DownloadResult(done=1, already=0, failed=())
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_the_next_url_is_tried(server: Server, tmp_path: Path) -> None:
 )
 def test_passing_trouble_is_waited_out(trouble: list[Answer], server: Server, tmp_path: Path) -> None:
     item = server.give("a.jpg", *trouble, sends(PHOTO))
-    assert fetch([item], tmp_path) == DownloadResult(1, 0, [])
+    assert fetch([item], tmp_path) == DownloadResult(done=1, already=0, failed=())
     assert (tmp_path / "a.jpg").read_bytes() == PHOTO
     assert server.asked["/a.jpg"] == len(trouble) + 1
     assert not parts(tmp_path)
@@ -311,7 +312,7 @@ def test_a_broken_transfer_goes_on_where_it_broke(server: Server, tmp_path: Path
     assert fetch([item], tmp_path, retries=0).done == 0
     assert [part.read_bytes() for part in parts(tmp_path)] == [PHOTO[:9000]]
     assert not (tmp_path / "a.jpg").exists()
-    assert fetch([item], tmp_path, retries=0) == DownloadResult(1, 0, [])
+    assert fetch([item], tmp_path, retries=0) == DownloadResult(done=1, already=0, failed=())
     assert (tmp_path / "a.jpg").read_bytes() == PHOTO
     assert server.ranges == ["", f"bytes={9000 - fetcher.OVERLAP}-"]
     assert not parts(tmp_path)
@@ -336,7 +337,7 @@ def test_whatever_is_kept_the_photo_comes_out_right(
 ) -> None:
     item = server.give("b/a.jpg", answer)
     leave_part(tmp_path, item, kept)
-    assert fetch([item], tmp_path, retries=0) == DownloadResult(1, 0, [])
+    assert fetch([item], tmp_path, retries=0) == DownloadResult(done=1, already=0, failed=())
     assert (tmp_path / "b" / "a.jpg").read_bytes() == PHOTO
     assert not parts(tmp_path)
 
@@ -345,7 +346,7 @@ def test_redirects_are_followed(server: Server, tmp_path: Path) -> None:
     server.give("there.jpg", sends(PHOTO))
     item = server.give("a.jpg", status(302, Location="/b.jpg"))
     server.give("b.jpg", status(308, Location=server.url("/there.jpg")))
-    assert fetch([item], tmp_path) == DownloadResult(1, 0, [])
+    assert fetch([item], tmp_path) == DownloadResult(done=1, already=0, failed=())
 
 
 @pytest.mark.parametrize(

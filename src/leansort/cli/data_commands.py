@@ -36,7 +36,7 @@ def data_sample(
     from leansort.workflows.data.import_data import draw_sample
 
     drawn = draw_sample(new_folder(out, "data sample"), seed=seed, train=train, val=val, test=test)
-    printed(drawn, as_json, f"{drawn['boxes']} boxes in {sum(drawn['scenes'].values())} scenes: {drawn['annotations']}")
+    printed(drawn, as_json, f"{drawn.boxes} boxes in {sum(drawn.scenes.values())} scenes: {drawn.annotations}")
 
 
 @data_app.command("download")
@@ -64,7 +64,7 @@ def data_download(
         raise not_one_of("--size", size, ["original", "640"])
     done = download_taco(annotations, out, size=size, jobs=jobs, retries=retries, timeout_s=timeout)
     lines = [*done.failed, f"{out}: {done.done} fetched, {done.already} there already, {len(done.failed)} failed"]
-    printed({"done": done.done, "already": done.already, "failed": done.failed}, as_json, "\n".join(lines))
+    printed(done, as_json, "\n".join(lines))
     if done.failed:
         raise typer.Exit(1)
 
@@ -110,8 +110,8 @@ def data_split(
         manifest, out, config=shares(ratios or RATIOS, by), seed=seed, by_duplicates=near_duplicates,
         fold=None if folds is None or fold is None else (fold, folds), lists=given or None, keep=keep,
     )  # fmt: skip
-    lines = [f"{name}: {sum(of.values())} crops  {of}" for name, of in done["splits"].items()]
-    lines.append(f"{done['groups']} groups, {done['moved']} crops changed sides: {out / 'manifest.parquet'}")
+    lines = [f"{name}: {sum(of.values())} crops  {of}" for name, of in done.splits.items()]
+    lines.append(f"{done.groups} groups, {done.moved} crops changed sides: {out / 'manifest.parquet'}")
     printed(done, as_json, "\n".join(lines))
 
 
@@ -133,12 +133,12 @@ def data_check(
     Example: leansort data check sample-crops --html check.html --strict
     """
     from leansort.core.files import atomic_io
-    from leansort.workflows.data.check import check_data, page, table
+    from leansort.workflows.data.check import check_data, page, summarize_check, table
 
     checked, root = check_data(path, radius)
     if html:
         atomic_io.write_text(html, page(checked, root, f"Check of {path.resolve().name}"))
-    printed(checked.to_json(), as_json, table(checked) + (f"\npage: {html}" if html else ""))
+    printed(summarize_check(checked), as_json, table(checked) + (f"\npage: {html}" if html else ""))
     if strict and (checked.leaks or checked.unusable):
         raise typer.Exit(1)
 
@@ -185,5 +185,5 @@ def data_cache(
     from leansort.workflows.data.cache import build_cache
 
     built = build_cache(load_recipe(recipe), manifests.load(manifest), out)
-    lines = [f"{split}: {of['crops']:,} crops, {of['bytes'] / 1e6:,.1f} MB" for split, of in built.items()]
+    lines = [f"{split}: {of.crops:,} crops, {of.bytes / 1e6:,.1f} MB" for split, of in built.splits.items()]
     printed(built, as_json, "\n".join([*lines, str(out)]))

@@ -85,8 +85,8 @@ def data_import(
         raise UserError("data import: --out is missing; name a folder, or count only with --dry-run")
     with stage_folder(out, "data import") as folder:
         counted = import_data.counts(import_data.import_data(checked, folder, seed=seed))
-    lines = [f"{name}: {sum(by.values())} crops  {by}" for name, by in counted["splits"].items()]
-    notes = [printable(f"{name}: {value}") for name, value in counted["notes"].items()]
+    lines = [f"{name}: {sum(by.values())} crops  {by}" for name, by in counted.splits.items()]
+    notes = [printable(f"{name}: {value}") for name, value in counted.notes.items()]
     printed(counted, as_json, "\n".join([*lines, *notes, f"manifest: {out / 'manifest.parquet'}"]))
 
 

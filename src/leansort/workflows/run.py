@@ -81,7 +81,7 @@ class RunResult(TypedResult):
         row = next((row for row in self.contest if (row.edition, row.list) == ("time", "all")), None)
         return {
             f"{self.split} macro-F1": f"{self.macro_f1} {self.macro_f1_classes}",
-            **{name: f"p50 {ms['p50']:.2f} ms, p99 {ms['p99']:.2f} ms" for name, ms in self.latency_ms.items()},
+            **{name: ", ".join(f"{p} {ms:.2f} ms" for p, ms in of.items()) for name, of in self.latency_ms.items()},
             "bundle": f"{self.bytes / 1e6:.2f} MB, {self.parameters:,} parameters: {self.bundle}",
             **({"contest score": f"{row.score:.4f} (time edition, {row.cost:.2f} s)"} if row else {}),
             "report": str(self.report),

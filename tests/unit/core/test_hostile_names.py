@@ -53,6 +53,7 @@ from leansort.search.trial_outcome import TrialOutcome
 from leansort.search.trial_records import TrialRecord
 from leansort.workflows.contest import score
 from leansort.workflows.data import check, contact_sheet, import_data
+from leansort.workflows.data.data_results import SurveyResult
 from leansort.workflows.deploy import predict
 from leansort.workflows.training import ablation
 from tests.unit.report import test_compression_page, test_report_page
@@ -245,7 +246,7 @@ TEXTS: dict[str, Make] = {
     "bench": benched,
     "predict": predicted,
     "faults": faults,
-    "survey": lambda name: import_data.survey_table({"classes": {name: 1}, "split": 1}),
+    "survey": lambda name: import_data.survey_table(SurveyResult(parts={"classes": {name: 1}, "split": 1})),
     "arch": lambda name: align_columns([[name, name], ["x", name]], left=1),
 }
 

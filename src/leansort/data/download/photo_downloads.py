@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from leansort.core.errors import MissingExtraError, UserError, not_one_of
 from leansort.core.files import atomic_io
+from leansort.core.files.typed_result import TypedResult
 from leansort.core.manifest import duplicates
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.core.text import text_files
@@ -54,8 +55,7 @@ class PhotoRequest:
     exact: bool = True
 
 
-@dataclass(frozen=True)
-class DownloadResult:
+class DownloadResult(TypedResult):
     """What came of a download.
 
     Attributes:
@@ -66,7 +66,7 @@ class DownloadResult:
 
     done: int
     already: int
-    failed: list[str]
+    failed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def download(
         fetcher.stop()
         threads.end(_JOIN_S)
     already, failed = sum(o.already for o in outcomes), [o.fault for o in outcomes if o.fault]
-    return DownloadResult(len(wanted) - already - len(failed), already, failed)
+    return DownloadResult(done=len(wanted) - already - len(failed), already=already, failed=tuple(failed))
 
 
 class _Threads:

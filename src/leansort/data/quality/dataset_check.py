@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -57,14 +56,20 @@ class DatasetCheck:
         labels: their classes.
         pairs: exact and near duplicates, across splits first.
         faults: findings about single pictures and groups, by kind.
-        tables: counts and histograms by title.
+        counts: pictures by split and class.
+        imbalance: crops of the most frequent class over those of the rarest, by split.
+        longer_sides: histogram of the longer side in pixels.
+        aspects: histogram of width over height.
     """
 
     rows: tuple[Row, ...]
     labels: LabelSet
     pairs: list[DuplicatePair]
     faults: Issues
-    tables: dict[str, dict[str, Any]]
+    counts: dict[str, dict[str, int]]
+    imbalance: dict[str, float]
+    longer_sides: dict[str, int]
+    aspects: dict[str, int]
 
     @property
     def leaks(self) -> int:
@@ -75,16 +80,6 @@ class DatasetCheck:
     def unusable(self) -> int:
         """Pictures that cannot be read, or are damaged."""
         return self.faults.counts[UNREADABLE] + self.faults.counts[DAMAGED]
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it as plain data."""
-        pairs = [
-            {"first": self.rows[p.first].image, "second": self.rows[p.second].image, "kind": p.kind,
-             "likeness": round(p.likeness, 4), "across": p.across, "conflict": p.conflict}
-            for p in self.pairs
-        ]  # fmt: skip
-        json = self.faults.to_json()
-        return {"pictures": len(self.rows), "leaks": self.leaks, "pairs": pairs, "findings": json, **self.tables}
 
 
 def check_dataset(
@@ -118,7 +113,7 @@ def check_dataset(
         faults.add(TORN, group)
     pairs = [_pair(rows, looks, first, second, like) for first, second, like in _same(rows, looks, root, radius)]
     pairs.sort(key=lambda pair: (not pair.across, not pair.conflict, -pair.likeness, pair.first, pair.second))
-    return DatasetCheck(tuple(rows), labels, pairs, faults, _tables(rows, labels, looks))
+    return DatasetCheck(tuple(rows), labels, pairs, faults, *_tables(rows, labels, looks))
 
 
 def _looks(rows: Sequence[Row], root: Path, progress: ProgressCallback | None) -> list[ImageInspection]:
@@ -156,17 +151,15 @@ def _pair(rows: Sequence[Row], looks: list[ImageInspection], first: int, second:
     return DuplicatePair(first, second, kind, like, a.split != b.split, a.label != b.label)
 
 
-def _tables(rows: Sequence[Row], labels: LabelSet, looks: list[ImageInspection]) -> dict[str, dict[str, Any]]:
-    counts: dict[str, Any] = {}
+def _tables(
+    rows: Sequence[Row], labels: LabelSet, looks: list[ImageInspection]
+) -> tuple[dict[str, dict[str, int]], dict[str, float], dict[str, int], dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
     for split in dict.fromkeys([*SPLITS, *(row.split for row in rows)]):
         of_split = np.bincount([row.label for row in rows if row.split == split], minlength=len(labels))
         if of_split.any():
             counts[split] = dict(zip(labels.names, of_split.tolist(), strict=True))
     sizes = np.array([(look.width, look.height) for look in looks if look.width], np.float64).reshape(-1, 2)
     imbalance = {split: round(max(of.values()) / max(1, min(of.values())), 2) for split, of in counts.items()}
-    return {
-        "counts": counts,
-        "imbalance": imbalance,
-        "longer side, px": histogram(sizes.max(axis=1, initial=0), SIDES),
-        "aspect": histogram(sizes[:, 0] / np.maximum(1, sizes[:, 1]), ASPECTS),
-    }
+    longer_sides = histogram(sizes.max(axis=1, initial=0), SIDES)
+    return counts, imbalance, longer_sides, histogram(sizes[:, 0] / np.maximum(1, sizes[:, 1]), ASPECTS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from leansort.core.process.console import bar, say
 from leansort.core.text.escaping import printable
 from leansort.data.loading.decoded_cache import load_decoded, size_bytes
 from leansort.recipe.schema import Recipe
+from leansort.workflows.data.data_results import CachedSplit, CacheResult
 
 
 def decoded_crops(
@@ -35,13 +35,13 @@ def decoded_crops(
     return crops
 
 
-def build_cache(recipe: Recipe, manifest: Manifest, folder: Path) -> dict[str, Any]:
+def build_cache(recipe: Recipe, manifest: Manifest, folder: Path) -> CacheResult:
     """Build what a training with this recipe reads: train crops enlarged, the others as the network takes them."""
-    built = {}
+    built: dict[str, CachedSplit] = {}
     for split in SPLITS:
         rows = [row for row in manifest.rows if row.split == split]
         if rows:
             preprocess = recipe.train_preprocess if split == "train" else recipe.preprocess
             decoded_crops(manifest, rows, preprocess, folder, split)
-            built[split] = {"crops": len(rows), "size": preprocess.size, "bytes": size_bytes(len(rows), preprocess)}
-    return built
+            built[split] = CachedSplit(len(rows), preprocess.size, size_bytes(len(rows), preprocess))
+    return CacheResult(train=built.get("train"), val=built.get("val"), test=built.get("test"))

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
+import numpy as np
 
 from leansort.core import manifest as manifests
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Row
+from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.core.process.console import bar
+from leansort.core.run_folder import DataFolder
 from leansort.core.text.escaping import printable
 from leansort.data.quality.dataset_check import DatasetCheck, DuplicatePair, check_dataset
 from leansort.data.quality.issues import Issues
 from leansort.data.sources import folder
 from leansort.report.sheets import Section, Sheet, Tile, to_html
+from leansort.workflows.data.data_results import CheckResult, DuplicateImages
+from leansort.workflows.data.import_data import issue_counts
 
 MOST_PAIRS = 200
 PICTURE = 200  # px, longer side of a picture on a page
@@ -44,7 +48,7 @@ def open_dataset(path: Path) -> tuple[Sequence[Row], LabelSet, Path, Issues]:
 
     Rows without a split carry an empty one.
     """
-    if path.is_file() or (path / "manifest.parquet").is_file():
+    if path.is_file() or DataFolder(path).manifest.is_file():
         manifest = manifests.load(path)
         return manifest.rows, manifest.labels, manifest.root, Issues()
     result = folder.FolderSource(folder.FolderConfig(path=path)).items()
@@ -56,15 +60,31 @@ def open_dataset(path: Path) -> tuple[Sequence[Row], LabelSet, Path, Issues]:
     return rows, result.labels, result.root, result.faults
 
 
+def summarize_check(checked: DatasetCheck) -> CheckResult:
+    """The check as a result, with the pictures' names in the place of their numbers."""
+    pairs = tuple(
+        DuplicateImages(
+            checked.rows[pair.first].image, checked.rows[pair.second].image, pair.kind, round(pair.likeness, 4),
+            pair.across, pair.conflict,
+        )
+        for pair in checked.pairs
+    )  # fmt: skip
+    return CheckResult(
+        pictures=len(checked.rows), leaks=checked.leaks, unusable=checked.unusable, pairs=pairs,
+        findings=issue_counts(checked.faults), counts=checked.counts, imbalance=checked.imbalance,
+        longer_sides=checked.longer_sides, aspects=checked.aspects,
+    )  # fmt: skip
+
+
 def table(checked: DatasetCheck) -> str:
     """What was found, as text: counts, findings, and one line a pair."""
-    splits = ", ".join(f"{name or 'no split'} {sum(of.values()):,}" for name, of in checked.tables["counts"].items())
+    splits = ", ".join(f"{name or 'no split'} {sum(of.values()):,}" for name, of in checked.counts.items())
     lines = [f"pictures: {len(checked.rows):,} ({splits})"]
-    for split, of in checked.tables["counts"].items():
-        ratio = checked.tables["imbalance"][split]
+    for split, of in checked.counts.items():
+        ratio = checked.imbalance[split]
         lines.append(f"  {split or 'no split'}: {of}  most to fewest {ratio:g}")
-    for title in ("longer side, px", "aspect"):
-        lines.append(f"{title}: " + ", ".join(f"{k}: {n:,}" for k, n in checked.tables[title].items() if n))
+    for title, histogram in _histograms(checked).items():
+        lines.append(f"{title}: " + ", ".join(f"{k}: {n:,}" for k, n in histogram.items() if n))
     lines += [printable(f"{kind}: {count:,}") for kind, count in checked.faults.counts.items()]
     lines += [f"  {line}" for line in checked.faults.lines()]
     lines += [_line(checked, pair) for pair in checked.pairs]
@@ -101,8 +121,12 @@ def page(checked: DatasetCheck, root: Path, title: str) -> str:
         ("unreadable or damaged", str(checked.unusable), "left out by an import"),
     ]
     result = [(kind, count, checked.faults.examples[kind]) for kind, count in counts.most_common()]
-    bars = {name: checked.tables[name] for name in ("longer side, px", "aspect")}
-    return to_html(Sheet(title, _summary(checked) + ".", sections, cards, result, checked.tables["counts"], bars))
+    sheet = Sheet(title, _summary(checked) + ".", sections, cards, result, checked.counts, _histograms(checked))
+    return to_html(sheet)
+
+
+def _histograms(checked: DatasetCheck) -> dict[str, dict[str, int]]:
+    return {"longer side, px": checked.longer_sides, "aspect": checked.aspects}
 
 
 def _pairs(checked: DatasetCheck, root: Path, title: str, pairs: Sequence[DuplicatePair]) -> Section:
@@ -118,11 +142,12 @@ def _pairs(checked: DatasetCheck, root: Path, title: str, pairs: Sequence[Duplic
     return Section(title, tiles, hint, across=2, notes=notes)
 
 
-def _small(path: Path) -> Any:
+def _small(path: Path) -> Image | None:
     try:
         bgr = decode(path.read_bytes(), PICTURE)
     except (OSError, UnreadableImage):
         return None
     scale = min(1.0, PICTURE / max(bgr.shape[:2]))
     size = (max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale)))
-    return cv2.cvtColor(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+    small = cv2.cvtColor(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+    return np.asarray(small, np.uint8)

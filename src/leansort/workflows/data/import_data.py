@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
+
+from pydantic import BaseModel, JsonValue
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.manifest import SPLITS, Manifest
 from leansort.core.process.console import bar, say
+from leansort.core.run_folder import DataFolder
 from leansort.core.text.escaping import printable
 from leansort.data.importing.classes import scarce_class_warnings
 from leansort.data.importing.data_source import DataSource
 from leansort.data.importing.items import Items
 from leansort.data.importing.manifest_builder import MAX_UNREADABLE, build_manifest
+from leansort.data.quality.issues import Issues
 from leansort.recipe.data_section import data_faults, data_source, keep_classes, split_config
 from leansort.recipe.schema import Recipe
+from leansort.workflows.data.data_results import (
+    ImportRecord,
+    ImportResult,
+    IssueCount,
+    SampleResult,
+    SurveyResult,
+)
 from leansort.workflows.data.resume_check import keep_import, require_own, require_same_import, same_manifest
 
 if TYPE_CHECKING:
     from leansort.data.download.photo_downloads import DownloadResult
 
 
-def draw_sample(out: Path, *, seed: int, train: int, val: int, test: int) -> dict[str, Any]:
-    """Draw the sample data set: `annotations.json` and `images/` in `out`; return its counts."""
+def draw_sample(out: Path, *, seed: int, train: int, val: int, test: int) -> SampleResult:
+    """Draw the sample data set: `annotations.json` and `images/` in `out`."""
     from leansort.data.synthetic.dataset import draw_dataset
 
     with bar("drawing scenes") as advance:
         scenes = {"train": train, "val": val, "test": test}
         tree = draw_dataset(out, seed=seed, scenes=scenes, progress=advance)
-    return {"annotations": str(out / "annotations.json"), "scenes": scenes, "boxes": len(tree["annotations"])}
+    return SampleResult(annotations=out / "annotations.json", scenes=scenes, boxes=len(tree["annotations"]))
 
 
-def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
+def import_data(data: dict[str, object], out: Path, *, seed: int = 0) -> Manifest:
     """Import a data set; write `manifest.parquet`, and `import.json` with all that was found wrong, into `out`.
 
     Args:
@@ -45,7 +56,8 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     Raises:
         UserError: the data set cannot be used, or too many of its pictures cannot be read.
     """
-    source = data_source(data, out=out, path=out / "data")
+    folder = DataFolder(out)
+    source = data_source(data, out=out, path=folder.imported)
     say(f"data: reading {data['source']} {describe_source(source.config)}")
     _say_recognized(source)
     result = _items(source)
@@ -57,16 +69,14 @@ def import_data(data: dict[str, Any], out: Path, *, seed: int = 0) -> Manifest:
     for line in faults.lines():
         say(f"found {line}")
     warn(manifest)
-    tree = {
-        **counts(manifest),
-        "faults": faults.to_json(),
-        "warnings": scarce_class_warnings(manifest),
-        "data": _named(data),
-        "seed": seed,
-    }
+    counted = counts(manifest)
+    record = ImportRecord(
+        splits=counted.splits, notes=counted.notes, faults=issue_counts(faults),
+        warnings=tuple(scarce_class_warnings(manifest)), data=_named(data), seed=seed,
+    )  # fmt: skip
     keep_import(result, manifest, out)
-    atomic_io.write_json(out / "import.json", tree)
-    manifest.save(out / "manifest.parquet")  # last: where it lies the import is whole
+    folder.import_record.write(record)
+    manifest.save(folder.manifest)  # last: where it lies the import is whole
     return manifest
 
 
@@ -108,17 +118,18 @@ def data_for(
     return import_into(recipe, out)
 
 
-def _kept(data: dict[str, Any], out: Path, *, seed: int) -> Manifest | None:
+def _kept(data: dict[str, object], out: Path, *, seed: int) -> Manifest | None:
     """What an earlier import of the same data left in `out`; None where there is nothing.
 
     Raises:
         UserError: other data were imported there, or their files changed since.
     """
-    if not (out / "manifest.parquet").exists():
+    folder, now = DataFolder(out), _named(data)
+    if not folder.manifest.exists():
         return None
-    path = out / "import.json"
-    tree = json_documents.read(path, dict[str, Any], "resume") if path.exists() else {}
-    if (tree.get("data", _named(data)), tree.get("seed", seed)) != (_named(data), seed):
+    record = folder.import_record.read_if_there(ImportRecord, "resume")
+    then = (record and record.data, record and record.seed)
+    if then[0] not in (None, now) or then[1] not in (None, seed):
         raise UserError(f"resume: {out} holds other data than the recipe names now; start anew with another --out")
     require_same_import(data, out)
     kept = manifests.load(out)
@@ -126,40 +137,43 @@ def _kept(data: dict[str, Any], out: Path, *, seed: int) -> Manifest | None:
     return kept
 
 
-def _named(data: dict[str, Any]) -> dict[str, Any]:
+def _named(data: Mapping[str, object]) -> JsonObject:
     """A `data` section as plain data, its paths as they are called from anywhere."""
     return {key: _plain(value, path=key == "path") for key, value in data.items()}
 
 
-def _plain(value: Any, *, path: bool) -> Any:
+def _plain(value: object, *, path: bool) -> JsonValue:
     if isinstance(value, Path) or (path and isinstance(value, str)):
         return str(Path(value).resolve())
     if isinstance(value, dict):
         return {str(key): _plain(item, path=path) for key, item in value.items()}
-    return [_plain(item, path=path) for item in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_plain(item, path=path) for item in value]
+    return cast(JsonValue, value)
 
 
-def _items(source: DataSource) -> Items:
+def _items(source: DataSource[BaseModel]) -> Items:
     if not source.progress:
         return source.items()
     with bar(source.progress) as advance:
         return source.items(advance)
 
 
-def describe_source(config: Any) -> str:
+def describe_source(config: BaseModel) -> str:
     """The path or paths of a source, for people."""
-    keyed = config.path.items() if isinstance(config.path, dict) else [("", config.path)]
+    named: object = config.path  # type: ignore[attr-defined]  # every source has one
+    keyed = named.items() if isinstance(named, dict) else [("", named)]
     several = [(key, path if isinstance(path, tuple) else (path,)) for key, path in keyed]
     return ", ".join(f"{key}={path}" if key else str(path) for key, paths in several for path in paths)
 
 
-def _say_recognized(source: DataSource) -> None:
+def _say_recognized(source: DataSource[BaseModel]) -> None:
     """Name what a source took a folder for, where it recognizes folders."""
     for line in source.recognized():
         say(f"data: {line}")
 
 
-def survey(data: dict[str, Any]) -> dict[str, Any]:
+def survey(data: dict[str, object]) -> SurveyResult:
     """Count what an import would give, without opening a photo or writing anything.
 
     Raises:
@@ -169,26 +183,28 @@ def survey(data: dict[str, Any]) -> dict[str, Any]:
     if type(source).survey is not DataSource.survey:
         _say_recognized(source)
         if (surveyed := source.survey()) is not None:
-            return surveyed
+            return SurveyResult(parts=surveyed)
     raise UserError(f"--dry-run: source {data['source']!r} has nothing to count before it is imported")
 
 
-def survey_table(surveyed: dict[str, Any]) -> str:
+def survey_table(surveyed: SurveyResult) -> str:
     """Lay a survey out as text: one block a part, and for COCO the sum that must equal the annotations."""
     lines: list[str] = []
-    for part, value in surveyed.items():
+    for part, value in surveyed.parts.items():
         if isinstance(value, dict):
             lines += [f"{part}:", *(f"  {printable(name):<32} {_cell(count)}" for name, count in value.items())]
         else:
             lines.append(f"{part:<34} {_cell(value)}")
-    parts = ("classes", "dropped categories", "dropped boxes")
-    if all(part in surveyed for part in parts):
-        sums = [sum(surveyed[part].values()) for part in parts]
-        lines.append(f"sum: {' + '.join(f'{n:,}' for n in sums)} = {sum(sums):,} of {surveyed['annotations']:,}")
+    named = [surveyed.parts.get(part) for part in ("classes", "dropped categories", "dropped boxes")]
+    counted = [list(part.values()) for part in named if isinstance(part, dict)]
+    if len(counted) == len(named):
+        sums = [sum(n for n in part if isinstance(n, int)) for part in counted]
+        total = surveyed.parts["annotations"]
+        lines.append(f"sum: {' + '.join(f'{n:,}' for n in sums)} = {sum(sums):,} of {total:,}")
     return "\n".join(lines)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: JsonValue) -> str:
     return f"{value:>9,}" if isinstance(value, int) else str(value)
 
 
@@ -208,13 +224,20 @@ def download_taco(
         return download(listed, out, jobs=jobs, retries=retries, timeout_s=timeout_s, progress=advance)
 
 
-def counts(manifest: Manifest) -> dict[str, Any]:
+def issue_counts(issues: Issues) -> dict[str, IssueCount]:
+    """What was found wrong, by kind."""
+    return {
+        kind: IssueCount(count, tuple(issues.examples.get(kind, ()))) for kind, count in issues.counts.items()
+    }  # fmt: skip
+
+
+def counts(manifest: Manifest) -> ImportResult:
     """Crops by split and class, and what the import counted."""
     by_split = {split: dict(zip(manifest.labels.names, manifest.counts(split), strict=True)) for split in SPLITS}
-    return {"splits": {k: v for k, v in by_split.items() if any(v.values())}, "notes": manifest.notes}
+    return ImportResult(splits={k: v for k, v in by_split.items() if any(v.values())}, notes=manifest.notes)
 
 
-def check_source(settings: dict[str, Any], out: Path) -> dict[str, Any]:
+def check_source(settings: dict[str, object], out: Path) -> dict[str, object]:
     """Check what the command line said of a source, before anything is made.
 
     Raises:

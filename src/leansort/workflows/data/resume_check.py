@@ -3,45 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_first_process
+from leansort.core.run_folder import DataFolder
 from leansort.data import inputs
 from leansort.data.importing.data_source import DataSource
 from leansort.data.importing.items import Items
 from leansort.data.inputs import InputFiles
 from leansort.recipe.data_section import data_source
 
-FILE = "inputs.parquet"
 WAY_OUT = "start anew with another --out, or put the data back"
 
 
 def keep_import(items: Items, manifest: Manifest, out: Path) -> None:
     """Write down the files that an import read, where its source says which they are."""
     if items.inputs is None:
-        (out / FILE).unlink(missing_ok=True)
+        DataFolder(out).inputs.unlink(missing_ok=True)
         return
     hashes = {item.path: item.hash for item in inputs.describe_manifest(manifest)}
-    InputFiles(inputs.describe_files(items.inputs, hashes)).save(out / FILE)
+    InputFiles(inputs.describe_files(items.inputs, hashes)).save(DataFolder(out).inputs)
 
 
-def require_same_import(data: dict[str, Any], out: Path) -> None:
+def require_same_import(data: dict[str, object], out: Path) -> None:
     """Refuse to go on where the files that the import in `out` read are others now.
 
     Raises:
         UserError: with what was added, removed and changed.
     """
-    source = data_source(data, out=out, path=out / "data")
+    source = data_source(data, out=out, path=DataFolder(out).imported)
     if type(source).inputs is DataSource.inputs:
         return
-    if not (out / FILE).exists():
+    if not DataFolder(out).inputs.exists():
         say(f"resume: {out} does not tell which files its import read; whether they changed is not checked")
         return
-    _refuse(inputs.differences(inputs.load(out / FILE).files, source.inputs() or {}), out)
+    _refuse(inputs.differences(inputs.load(DataFolder(out).inputs).files, source.inputs() or {}), out)
 
 
 def same_manifest(path: Path, out: Path, *, resume: bool) -> Manifest:
@@ -52,8 +51,8 @@ def same_manifest(path: Path, out: Path, *, resume: bool) -> Manifest:
             with data of its own.
     """
     given = manifests.load(path)
-    now, known = inputs.describe_manifest(given), out / FILE
-    if resume and (out / "manifest.parquet").exists():
+    now, known = inputs.describe_manifest(given), DataFolder(out).inputs
+    if resume and DataFolder(out).manifest.exists():
         if manifests.load(out).digest != given.digest:
             raise UserError(f"resume: {out} was begun with data of its own, {path} holds others; {WAY_OUT}")
     elif resume and known.exists():
@@ -69,7 +68,7 @@ def require_own(out: Path) -> None:
     Raises:
         UserError: with that manifest.
     """
-    if (out / FILE).exists() and (begun := inputs.load(out / FILE).manifest):
+    if DataFolder(out).inputs.exists() and (begun := inputs.load(DataFolder(out).inputs).manifest):
         raise UserError(f"resume: {out} was begun with --manifest {begun}; name it again")
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
 from leansort.core.files import atomic_io
 from leansort.core.manifest import SPLITS, Manifest, Row
 from leansort.core.process.console import bar
+from leansort.core.run_folder import DataFolder
 from leansort.core.text.name_lists import read_names
 from leansort.data.quality import near_duplicates
 from leansort.data.quality.dataset_check import check_dataset
 from leansort.data.splits import SplitConfig, assign_folds, assign_splits, split_by_lists
+from leansort.workflows.data.data_results import SplitResult
 from leansort.workflows.data.import_data import warn
 
 
@@ -70,7 +71,7 @@ def split_manifest(
     fold: tuple[int, int] | None = None,
     lists: dict[str, Path] | None = None,
     keep: Path | None = None,
-) -> dict[str, Any]:
+) -> SplitResult:
     """Split a manifest anew and write it to `out`; the old one stays.
 
     Args:
@@ -83,9 +84,6 @@ def split_manifest(
         lists: names of each split, one a line.
         keep: a manifest whose groups stay in the splits that they have there.
 
-    Returns:
-        Crops by split and class, and how many crops changed sides.
-
     Raises:
         UserError: the fractions, fold or lists cannot be used.
     """
@@ -95,14 +93,14 @@ def split_manifest(
     manifest = group_duplicates(manifest) if by_duplicates else manifest
     rows = _rows(manifest.rows, config, seed, fold, lists, keep)
     made = replace(manifest, rows=rows)
-    made.save(out / "manifest.parquet")
+    made.save(DataFolder(out).manifest)
     warn(made)
     counts = {name: dict(zip(made.labels.names, made.counts(name), strict=True)) for name in SPLITS}
-    return {
-        "splits": {name: of for name, of in counts.items() if any(of.values())},
-        "groups": len({row.group for row in rows}),
-        "moved": sum(before[row.image] != row.split for row in rows),
-    }
+    return SplitResult(
+        splits={name: of for name, of in counts.items() if any(of.values())},
+        groups=len({row.group for row in rows}),
+        moved=sum(before[row.image] != row.split for row in rows),
+    )
 
 
 def _rows(
