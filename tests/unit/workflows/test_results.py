@@ -41,6 +41,7 @@ def _all_results() -> list[type[TypedResult]]:
 
 
 RESULTS = _all_results()
+PERCENTILES = {"p50": 1.0, "p90": 2.0, "p99": 3.0}
 SCORED = ListScore(
     2, Interval(0.5, 0.25, 0.75), DescribedCoverage(("a",), (), "over 1 classes"), 0.5, 0.5,
     (ClassScore("a", 0.5, 0.5, 0.5, 2),), ((2,),),
@@ -80,8 +81,8 @@ def filled(kind: Any) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         return kind(**{field.name: example(hints[field.name]) for field in fields(kind) if field.init})
     assert issubclass(kind, BaseModel), kind
-    given = {name: example(hints[name]) for name in kind.model_fields if name != "percentiles"}
-    return kind(**given)
+    given = {name: example(hints[name]) for name in kind.model_fields}
+    return kind(**{**given, **({"percentiles": PERCENTILES} if "percentiles" in given else {})})
 
 
 def test_there_are_results_of_every_command() -> None:
