@@ -51,6 +51,26 @@ def test_run_leaves_everything_and_the_page(tiny_run: Path) -> None:
     assert not list(tiny_run.rglob("*.part"))
 
 
+def test_the_target_is_obeyed_and_its_limits_are_judged(tiny_recipe: Path, tmp_path: Path, cli: Cli) -> None:
+    given = ["train.epochs=1", "target.limits={size_mb: 100, macro_f1: 0.999}", "--engine", "openvino:threads=2"]
+    done = cli("run", tiny_recipe, *given, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert (recipe["target"]["engine"], recipe["target"]["threads"]) == ("openvino", 2)
+    latencies = json.loads((tmp_path / "run" / "bench.json").read_text())["measurements"]
+    model = [item for item in latencies if item["name"].endswith("model alone")]
+    assert [(item["engine"], item["threads"]) for item in model] == [("openvino", 2)]
+    page = (tmp_path / "run" / "report.html").read_text()
+    for line in ("at most 100: met", "at least 0.999: not met"):
+        assert line in done.stdout
+        assert line in page
+    bundle = tmp_path / "run" / "model.leansort"
+    scored = cli("score", bundle, "--ground-truth", tmp_path / "run", "--split", "val")
+    assert "engine openvino:threads=2, the target of " in scored.stderr
+    other = cli("score", bundle, "--ground-truth", tmp_path / "run", "--split", "val", "--engine", "onnxruntime")
+    assert (other.returncode, "the target of" in other.stderr) == (0, False), other.stderr
+
+
 def test_submission_is_strict_json_with_every_picture(tiny_run: Path) -> None:
     tree = strict((tiny_run / "output.csv").read_text())
     names = {Path(row.image).name for row in manifests.load(tiny_run).split("val")}

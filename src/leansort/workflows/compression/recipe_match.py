@@ -34,8 +34,8 @@ def mismatches(recipe: Recipe, model: TrainedModel) -> list[str]:
     teachers = [content_digest(str(teacher)) for teacher in recipe.distill.teachers]
     if teachers and teachers != model.provenance.get("teachers"):
         faults.append(
-            "distill.teachers: it was not trained by these, and compression does not read them; "
-            "name teachers in the steps"
+            "distill.teachers: the network does not say that it learned from these, and compression reads none; "
+            "leave them out, or name teachers in the steps"
         )
     return faults
 

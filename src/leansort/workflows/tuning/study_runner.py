@@ -90,8 +90,7 @@ def tune(
     """
     storages.quiet()
     _require_known_keys(config, recipe)
-    limits = {**recipe.target.limits, **config.constraints}  # kept with the study
-    config = config.model_copy(update={"constraints": limits})
+    config = with_target_limits(config, recipe)  # kept with the study, for all who join it
     atomic_io.new_folder(where.out, "tune", reuse=resume)
     with storages.closing(storages.open_storage(where.storage)) as storage:
         rows = data_for(recipe, where.out, manifest, resume=True)
@@ -99,6 +98,11 @@ def tune(
         study_setup.create(storage, config, recipe.to_json(), rows.labels.names, rows.digest, objectives)
         with _others(where, manifest or where.out, workers - 1):
             return _work(storage, config, recipe, rows, where.out)
+
+
+def with_target_limits(config: SearchConfig, recipe: Recipe) -> SearchConfig:
+    """A search that also keeps to the limits of its recipe's target, where its own constraints say nothing else."""
+    return config.model_copy(update={"constraints": {**recipe.target.limits, **config.constraints}})
 
 
 def _require_known_keys(config: SearchConfig, recipe: Recipe) -> None:
