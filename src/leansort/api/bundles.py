@@ -52,9 +52,13 @@ def export(
     from leansort.workflows.deploy.export import export_bundle
 
     return export_bundle(
-        trained_model.load(Path(model)), manifests.load(Path(manifest)), Path(out), name=name, graph_format=format,
+        trained_model.load(Path(model)),
+        manifests.load(Path(manifest)),
+        Path(out),
+        name=name,
+        graph_format=format,
         target_error=target_error,
-    )  # fmt: skip
+    )
 
 
 @verb(seconds=0.1, queries=1, threads=1, starts=0)
@@ -105,9 +109,14 @@ def bench(
     paths = several(bundles)
     engine = engine or engine_of_recipe(paths, threads)
     settings = workflow.BenchSettings(
-        seconds=seconds, queries=queries, threads=threads or 1, engine=engine, profile=profile, starts=starts,
+        seconds=seconds,
+        queries=queries,
+        threads=threads or 1,
+        engine=engine,
+        profile=profile,
+        starts=starts,
         baseline=None if baseline is None else Path(baseline),
-    )  # fmt: skip
+    )
     return workflow.bench(paths, list(list_inputs([str(images)])), settings)
 
 

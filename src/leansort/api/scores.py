@@ -53,9 +53,13 @@ def submit(
     engine = engine or engine_of_recipe([Path(bundle)])
     pictures = list(list_inputs([str(path) for path in several(inputs)]))
     return workflow(
-        Path(bundle), pictures, Path(out), threads=threads, engine=engine,
+        Path(bundle),
+        pictures,
+        Path(out),
+        threads=threads,
+        engine=engine,
         predictions=None if predictions is None else Path(predictions),
-    )  # fmt: skip
+    )
 
 
 @verb(seconds=0)
@@ -107,9 +111,14 @@ def score(
     base = workflow.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     lists = {"public": public, "private": private}
     return workflow.score(
-        Path(answers), Path(ground_truth), split=split, seconds=seconds, base=base, engine=engine,
+        Path(answers),
+        Path(ground_truth),
+        split=split,
+        seconds=seconds,
+        base=base,
+        engine=engine,
         **{name: Path(path) for name, path in lists.items() if path is not None},
-    )  # fmt: skip
+    )
 
 
 @verb(threads=1, seconds=0, queries=1, seed=0)
@@ -165,6 +174,14 @@ def compare(
     if not engine and engine_b is None:
         engine = engine_of_recipe([Path(a), Path(b)], threads)
     return workflow(
-        Path(a), Path(b), Path(ground_truth), split=split, engine=engine, engine_b=engine_b, threads=threads or 1,
-        seconds=seconds, queries=queries, seed=seed,
-    )  # fmt: skip
+        Path(a),
+        Path(b),
+        Path(ground_truth),
+        split=split,
+        engine=engine,
+        engine_b=engine_b,
+        threads=threads or 1,
+        seconds=seconds,
+        queries=queries,
+        seed=seed,
+    )

@@ -105,9 +105,7 @@ def export(
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
     """
-    result = api.export(
-        model, manifest=manifest, out=out, name=name, format=graph_format, target_error=target_error
-    )  # fmt: skip
+    result = api.export(model, manifest=manifest, out=out, name=name, format=graph_format, target_error=target_error)
     told(f"{out}: {result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters, digest {result.digest}")
 
 
@@ -133,9 +131,16 @@ def bench(
     from leansort.workflows.deploy import bench as benches
 
     result = api.bench(
-        bundles, images=images, baseline=baseline, seconds=seconds, queries=queries, threads=threads, engine=engine,
-        profile=profile, starts=starts,
-    )  # fmt: skip
+        bundles,
+        images=images,
+        baseline=baseline,
+        seconds=seconds,
+        queries=queries,
+        threads=threads,
+        engine=engine,
+        profile=profile,
+        starts=starts,
+    )
     if result.warning:
         told(f"warning: {result.warning}", to_error=True)
     printed(result, as_json, benches.text(result))
@@ -228,9 +233,18 @@ def score(
     from leansort.workflows.contest import score as scores
 
     scored = api.score(
-        answers, ground_truth=ground_truth, split=split, public=public, private=private, seconds=seconds,
-        base_f1=base_f1, base_seconds=base_seconds, base_macs_f1=base_macs_f1, base_macs=base_macs, engine=engine,
-    )  # fmt: skip
+        answers,
+        ground_truth=ground_truth,
+        split=split,
+        public=public,
+        private=private,
+        seconds=seconds,
+        base_f1=base_f1,
+        base_seconds=base_seconds,
+        base_macs_f1=base_macs_f1,
+        base_macs=base_macs,
+        engine=engine,
+    )
     for line in scored.faults:
         told(f"unreadable {line}", to_error=True)
     printed(scored, as_json, scores.score_table(scored))

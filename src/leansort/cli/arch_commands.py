@@ -12,7 +12,7 @@ from leansort.cli.options import Json, printed, told
 
 arch_app = typer.Typer(
     help="List, show and convert network architectures.", no_args_is_help=True, rich_markup_mode=None
-)  # fmt: skip
+)
 pretrained_commands.register(arch_app)
 Size = Annotated[int, typer.Option(help="Side of the input in pixels.", min=16, max=1024)]
 Classes = Annotated[int, typer.Option(help="Outputs of the classifier.", min=2)]

@@ -42,9 +42,17 @@ def compare(
     from leansort.report.comparison_table import comparison_text
 
     result = api.compare(
-        a, b, ground_truth, split=split, engine=engine, engine_b=engine_b, threads=threads, seconds=seconds,
-        queries=queries, seed=seed,
-    )  # fmt: skip
+        a,
+        b,
+        ground_truth,
+        split=split,
+        engine=engine,
+        engine_b=engine_b,
+        threads=threads,
+        seconds=seconds,
+        queries=queries,
+        seed=seed,
+    )
     if result.warning:
         told(f"warning: {result.warning}", to_error=True)
     printed(result.to_json(), as_json, comparison_text(result))

@@ -107,9 +107,15 @@ def data_split(
     if ratios is not None and (folds is not None or given):
         raise UserError("data split: --ratios means nothing with --folds or lists, which decide the shares")
     done = split_manifest(
-        manifest, out, config=shares(ratios or RATIOS, by), seed=seed, by_duplicates=near_duplicates,
-        fold=None if folds is None or fold is None else (fold, folds), lists=given or None, keep=keep,
-    )  # fmt: skip
+        manifest,
+        out,
+        config=shares(ratios or RATIOS, by),
+        seed=seed,
+        by_duplicates=near_duplicates,
+        fold=None if folds is None or fold is None else (fold, folds),
+        lists=given or None,
+        keep=keep,
+    )
     lines = [f"{name}: {sum(of.values())} crops  {of}" for name, of in done.splits.items()]
     lines.append(f"{done.groups} groups, {done.moved} crops changed sides: {out / 'manifest.parquet'}")
     printed(done, as_json, "\n".join(lines))

@@ -82,14 +82,19 @@ def report_layers(model: TrainedModel, context: PassContext, advance: Callable[[
     clock, reports = _Clock(context), []
     for number, (name, layer, shape) in enumerate(layers, 1):
         out = layer(torch.zeros(1, *shape).flatten(1) if isinstance(layer, nn.Linear) else torch.zeros(1, *shape))
-        reports.append(LayerReport(
-            name, _kind(layer), shape, parameters(layer),
-            macs=layer.weight.numel() * (out[0, 0].numel() if out.ndim == 4 else 1),
-            ms=clock.ms(layer, shape),
-            prune=judge.of(name, _halved),
-            rank=judge.of(name, _half_rank) if method_for(layer, "tucker") else None,
-            int8=judge.int8(name, context.train),
-        ))  # fmt: skip
+        reports.append(
+            LayerReport(
+                name,
+                _kind(layer),
+                shape,
+                parameters(layer),
+                macs=layer.weight.numel() * (out[0, 0].numel() if out.ndim == 4 else 1),
+                ms=clock.ms(layer, shape),
+                prune=judge.of(name, _halved),
+                rank=judge.of(name, _half_rank) if method_for(layer, "tucker") else None,
+                int8=judge.int8(name, context.train),
+            )
+        )
         advance(number, len(layers))
     return reports
 

@@ -9,9 +9,16 @@ _TRAIN = (
     "tensorboard", "torch", "torchvision", "urllib3", "yaml",
 )  # fmt: skip
 EXTRAS = dict.fromkeys(_TRAIN, "train") | {
-    "huggingface_hub": "timm", "nncf": "compress", "openvino": "openvino", "optuna": "tune", "psycopg": "postgresql",
-    "sqlalchemy": "tune", "tensorly": "compress", "timm": "timm", "torch_pruning": "compress",
-}  # fmt: skip
+    "huggingface_hub": "timm",
+    "nncf": "compress",
+    "openvino": "openvino",
+    "optuna": "tune",
+    "psycopg": "postgresql",
+    "sqlalchemy": "tune",
+    "tensorly": "compress",
+    "timm": "timm",
+    "torch_pruning": "compress",
+}
 WITH_MORE = ("tune", "compress")  # verbs whose extra of the same name brings all that they need
 
 

@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import Any
 
 LIBRARIES = (
-    "numpy", "opencv-python-headless", "onnxruntime", "openvino", "onnx", "torch", "torchvision", "lightning-fabric",
-)  # fmt: skip
+    "numpy",
+    "opencv-python-headless",
+    "onnxruntime",
+    "openvino",
+    "onnx",
+    "torch",
+    "torchvision",
+    "lightning-fabric",
+)
 
 
 def versions() -> dict[str, str]:

@@ -29,9 +29,13 @@ def export_for_timing(model: TrainedModel) -> Bundle:
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of its own age
         torch.onnx.export(
-            InferenceModule(network, model.preprocess).eval(), (torch.zeros((2, size, size, 3), dtype=torch.uint8),),
+            InferenceModule(network, model.preprocess).eval(),
+            (torch.zeros((2, size, size, 3), dtype=torch.uint8),),
             buffer,  # type: ignore[arg-type]
-            dynamo=False, opset_version=OPSET, input_names=["image"], output_names=["logits"],
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["image"],
+            output_names=["logits"],
             dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}},
-        )  # fmt: skip
+        )
     return Bundle(meta, {"graph.onnx": buffer.getvalue()})

@@ -58,9 +58,13 @@ def build_layer_bundle(layers: Sequence[nn.Conv2d | nn.Linear], shape_chw: Shape
     parameters = sum(p.numel() for layer in layers for p in layer.parameters())
     labels = LabelSet(tuple(f"class {k}" for k in range(1, OUTPUTS + 1)))
     meta = BundleMeta(
-        name="layers", preprocess=Preprocess(size=SIZE), labels=labels.names, labels_digest=labels.digest,
-        parameters=parameters, macs=macs,
-    )  # fmt: skip
+        name="layers",
+        preprocess=Preprocess(size=SIZE),
+        labels=labels.names,
+        labels_digest=labels.digest,
+        parameters=parameters,
+        macs=macs,
+    )
     return Bundle(meta, {"graph.onnx": graph.to_bytes()})
 
 
@@ -90,9 +94,15 @@ class _Graph:
             return self.add("Gemm", self.add("Flatten", value), *weights, transB=1), after
         top, left, bottom, right = _pads(layer, shape)
         return self.add(
-            "Conv", value, *weights, kernel_shape=layer.kernel_size, strides=layer.stride, dilations=layer.dilation,
-            group=layer.groups, pads=(top, left, bottom, right),
-        ), after  # fmt: skip
+            "Conv",
+            value,
+            *weights,
+            kernel_shape=layer.kernel_size,
+            strides=layer.stride,
+            dilations=layer.dilation,
+            group=layer.groups,
+            pads=(top, left, bottom, right),
+        ), after
 
     def to_bytes(self) -> bytes:
         """Serialize: equal layers give equal bytes."""

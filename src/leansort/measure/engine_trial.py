@@ -118,9 +118,14 @@ def _run_trials(pairs: Sequence[Pair], how: _TrialSettings) -> list[str]:
         command = [sys.executable, "-m", engine_trial_child.__name__]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         done = subprocess.run(
-            command, input=json.dumps(jobs), capture_output=True, text=True, errors="replace", check=False,
+            command,
+            input=json.dumps(jobs),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
             env=environment,
-        )  # fmt: skip
+        )
     steps = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"job":')]
     texts: list[str] = []
     for number, (bundle, engine) in enumerate(pairs):

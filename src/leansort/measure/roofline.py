@@ -104,7 +104,11 @@ def peak_fraction(bundle: Bundle, engine: str, seconds: float, engine_peaks: lis
 def peak_bundle(kind: str) -> Bundle:
     """Return a bundle of one large matrix product; `kind` is its arithmetic, `f32` or `int8`."""
     meta = BundleMeta(
-        name=f"gemm {kind}", preprocess=Preprocess(size=SIDE), labels=_LABELS.names, labels_digest=_LABELS.digest,
-        parameters=WIDTH * WIDTH, macs=WIDTH * WIDTH,
-    )  # fmt: skip
+        name=f"gemm {kind}",
+        preprocess=Preprocess(size=SIDE),
+        labels=_LABELS.names,
+        labels_digest=_LABELS.digest,
+        parameters=WIDTH * WIDTH,
+        macs=WIDTH * WIDTH,
+    )
     return Bundle(meta, {"graph.onnx": (FOLDER / f"gemm_{kind}.onnx").read_bytes()})

@@ -42,10 +42,16 @@ def draw_architecture(parts: Sequence[Part], totals: PartTotals, title: str) -> 
         environment()
         .get_template("architecture.svg.j2")
         .render(
-            lines=lines, arcs=_arcs(parts), totals=totals, title=title, bar=BAR, line=LINE,
-            height=TOP + len(parts) * LINE + 46, bottom=TOP + len(parts) * LINE,
+            lines=lines,
+            arcs=_arcs(parts),
+            totals=totals,
+            title=title,
+            bar=BAR,
+            line=LINE,
+            height=TOP + len(parts) * LINE + 46,
+            bottom=TOP + len(parts) * LINE,
         )
-    )  # fmt: skip
+    )
     return writable(text)
 
 

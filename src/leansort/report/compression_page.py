@@ -50,10 +50,13 @@ def _step(step: PipelineStep, result: CompressResult, engines: Sequence[str]) ->
     size = [f"{step.parameters:,}", f"{step.macs / 1e6:.1f}", f"{step.bytes / 1e6:.2f}"]
     ms = {item.engine: _ms(item) for item in result.latency if item.step == step.name}
     return [
-        step.name, step.state,
-        f"{_f1(step):.4f}" if step.verdict else "", _drop(step.verdict) if step.pass_name else "",
-        *(size if step.is_held else [""] * 3), *(ms.get(engine, "") if step.is_held else "" for engine in engines),
-    ]  # fmt: skip
+        step.name,
+        step.state,
+        f"{_f1(step):.4f}" if step.verdict else "",
+        _drop(step.verdict) if step.pass_name else "",
+        *(size if step.is_held else [""] * 3),
+        *(ms.get(engine, "") if step.is_held else "" for engine in engines),
+    ]
 
 
 def _f1(step: PipelineStep) -> float:
@@ -76,10 +79,7 @@ def _classes(result: CompressResult) -> Table:
 
 
 def _tries(result: CompressResult) -> Table:
-    rows = [
-        [step.name, f"{100 * tried.fraction:.0f} %", tried.reason]
-        for step in result.steps for tried in step.tries
-    ]  # fmt: skip
+    rows = [[step.name, f"{100 * tried.fraction:.0f} %", tried.reason] for step in result.steps for tried in step.tries]
     return Table(
         "Tries", "What was said of each try, and how strong it was.", ["step", "strength", "verdict"], rows, (2,)
     )
@@ -91,11 +91,18 @@ def _layers(result: CompressResult) -> Table:
     rows = []
     for layer in result.layers:
         harms = (layer.prune, layer.rank, layer.int8)
-        rows.append([
-            layer.name, layer.kind, "x".join(map(str, layer.shape)), f"{layer.parameters:,}",
-            f"{layer.macs / 1e3:,.0f}", f"{layer.ms:.3f}",
-            *("" if harm is None else f"{harm.loss:+.3f}" for harm in harms), *map(_points, harms),
-        ])  # fmt: skip
+        rows.append(
+            [
+                layer.name,
+                layer.kind,
+                "x".join(map(str, layer.shape)),
+                f"{layer.parameters:,}",
+                f"{layer.macs / 1e3:,.0f}",
+                f"{layer.ms:.3f}",
+                *("" if harm is None else f"{harm.loss:+.3f}" for harm in harms),
+                *map(_points, harms),
+            ]
+        )
     hint = (
         "One layer changed at a time, nothing fine-tuned: the rise of the mean cross-entropy on val, and how far "
         "macro-F1 moves."

@@ -71,7 +71,7 @@ def text(card: ModelCard) -> str:
     rows = [
         [item.name, *(f"{value:.3f}" for value in (item.precision, item.recall, item.f1)), str(item.support)]
         for item in card.classes
-    ]  # fmt: skip
+    ]
     over = coverage([item.name for item in card.classes], [item.support for item in card.classes])
     missing = f" {over.sentence(card.split)}." if over.left_out else ""
     between = f"95 % bootstrap interval {card.f1.low:.4f} – {card.f1.high:.4f}"

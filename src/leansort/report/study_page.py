@@ -89,10 +89,13 @@ def page(search_report: SearchReport) -> str:
     cards = [
         ("best macro-F1 on val", f"{front[0].outcome.f1:.4f}" if front else "–", "of one seed: no claim yet"),
         ("trials", str(len(search_report.records)), f"{_counts(search_report)['trained']} trained to their end"),
-        ("not trained", str(sum(_counts(search_report)[kind] for kind in ("over budget", "unfit", "duplicate"))),
-         "over budget, unfit or done before"),
+        (
+            "not trained",
+            str(sum(_counts(search_report)[kind] for kind in ("over budget", "unfit", "duplicate"))),
+            "over budget, unfit or done before",
+        ),
         ("on the front", str(len(front)), "beaten by no other in everything"),
-    ]  # fmt: skip
+    ]
     limits = ", ".join(
         f"{name} {'≥' if name == F1 else '≤'} {limit:g}" for name, limit in search_report.objectives.limits.items()
     )
@@ -134,20 +137,27 @@ def _dot(record: TrialRecord, cost: str, on_front: bool) -> Dot:
     style = "front" if on_front else "trained" if record.counts else "stopped"
     x = _scaled(cost, outcome.costs[cost])
     return Dot(
-        x, outcome.f1, f"trial {record.number}: macro-F1 {outcome.f1:.4f}, {_named(cost)} {x:.4g}, {outcome.kind}",
-        style, timed.get(cost), outcome.f1_interval,
-    )  # fmt: skip
+        x,
+        outcome.f1,
+        f"trial {record.number}: macro-F1 {outcome.f1:.4f}, {_named(cost)} {x:.4g}, {outcome.kind}",
+        style,
+        timed.get(cost),
+        outcome.f1_interval,
+    )
 
 
 def _front(search_report: SearchReport) -> Table:
     costs = _costs(search_report)
     rows = [
         [
-            f"trial {record.number}", f"{record.outcome.f1:.4f}", _interval(record.outcome.f1_interval),
+            f"trial {record.number}",
+            f"{record.outcome.f1:.4f}",
+            _interval(record.outcome.f1_interval),
             *(f"{_scaled(name, record.outcome.costs[name]):.4g}" for name in costs),
             ", ".join(f"{name}={_short(value)}" for name, value in record.params.items()),
-        ] for record in search_report.front
-    ]  # fmt: skip
+        ]
+        for record in search_report.front
+    ]
     hint = "What no other result beats in everything. One seed each: train the winner anew by leansort tune best."
     head = ["", "macro-F1", "95 %", *(_named(name) for name in costs), "parameters"]
     return Table("The front", hint, head, rows, words=(len(head) - 1,))
@@ -177,11 +187,16 @@ def _trials(search_report: SearchReport) -> Table:
     costs = search_report.objectives.costs
     rows = [
         [
-            str(record.number), record.outcome.kind, f"{record.outcome.f1:.4f}" if record.outcome.epochs else "",
+            str(record.number),
+            record.outcome.kind,
+            f"{record.outcome.f1:.4f}" if record.outcome.epochs else "",
             *(f"{_scaled(n, record.outcome.costs[n]):.4g}" if n in record.outcome.costs else "" for n in costs),
-            str(record.outcome.epochs or ""), f"{record.outcome.seconds:.1f}", record.outcome.note,
-        ] for record in search_report.records[-MOST_TRIALS:]
-    ]  # fmt: skip
+            str(record.outcome.epochs or ""),
+            f"{record.outcome.seconds:.1f}",
+            record.outcome.note,
+        ]
+        for record in search_report.records[-MOST_TRIALS:]
+    ]
     head = ["trial", "outcome", "macro-F1", *(_named(name) for name in costs), "epochs", "s", "note"]
     return Table(
         "Trials",

@@ -56,7 +56,9 @@ def render_page(
         drawings: name and SVG of each, between both.
         warning: for whoever trusts the figures.
     """
-    page: str = environment().get_template("tables.html.j2").render(
-        over=over, title=title, lead=lead, cards=cards, tables=tables, drawings=drawings, warning=warning
-    )  # fmt: skip
+    page: str = (
+        environment()
+        .get_template("tables.html.j2")
+        .render(over=over, title=title, lead=lead, cards=cards, tables=tables, drawings=drawings, warning=warning)
+    )
     return writable(page)

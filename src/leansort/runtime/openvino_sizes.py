@@ -61,9 +61,10 @@ class _Sizes:
     def __init__(self, operators: Sequence[Any], pictures: int, weights: int) -> None:
         self._operators = operators
         self._most = {
-            "numbers held at once": pictures * NUMBERS, "multiply-adds": pictures * WORK,
+            "numbers held at once": pictures * NUMBERS,
+            "multiply-adds": pictures * WORK,
             "numbers made of constants": NUMBERS + FOLDED * weights,
-        }  # fmt: skip
+        }
         self._reads = [[value.get_node().get_friendly_name() for value in node.input_values()] for node in operators]
         self._last = {name: at for at, names in enumerate(self._reads) for name in names}
         self._made: dict[str, int] = {}  # numbers that each node makes; 0 of what is made of constants

@@ -48,9 +48,12 @@ class Predictions(TypedResult):
         counted = ", ".join(f"{label} {count:,}" for label, count in self.counts.items())
         accepted = sum(item.accepted for item in self.predictions)
         return {
-            "pictures": f"{len(self.images):,}", "labels": counted or "none", "accepted": f"{accepted:,}",
-            "unreadable": f"{len(self.unreadable):,}", "engine": self.engine,
-        }  # fmt: skip
+            "pictures": f"{len(self.images):,}",
+            "labels": counted or "none",
+            "accepted": f"{accepted:,}",
+            "unreadable": f"{len(self.unreadable):,}",
+            "engine": self.engine,
+        }
 
     def _repr_html_(self) -> str:
         """Return a row a picture, of the first ones, below the counts; notebooks show it in place of the object."""

@@ -172,9 +172,10 @@ class Study:
         """Another trial of the same recipe, with its result; waits for an earlier one that another worker has."""
         while True:
             same = [
-                other for other in self._read()
+                other
+                for other in self._read()
                 if other.number != trial.number and other.state != "WAITING" and other.attributes.digest == digest
-            ]  # fmt: skip
+            ]
             if finished := finished_records(same):
                 return finished[0]
             if not any(other.state == "RUNNING" and other.number < trial.number for other in same):

@@ -93,9 +93,12 @@ def create(
     import optuna
 
     definition = StudyDefinition(
-        version=VERSION, digest=(config.digest, data, recipe_digest(recipe)), recipe=recipe, labels=tuple(labels),
+        version=VERSION,
+        digest=(config.digest, data, recipe_digest(recipe)),
+        recipe=recipe,
+        labels=tuple(labels),
         search=config,
-    )  # fmt: skip
+    )
     _require_same(storage, config.name, definition)
     node = space_parser.parse_space(config.space)
     grid = samplers.grid(node, Seeds(config.seed)) if config.sampler.kind == "grid" else []

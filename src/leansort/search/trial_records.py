@@ -82,10 +82,15 @@ def _record(trial: StoredTrial, first: datetime | None) -> TrialRecord:
         raise IntegrityError(f"{trial.name}: it is finished, but has no time")
     assert attributes.outcome is not None
     return TrialRecord(
-        number=trial.number, params=trial.params, recipe=attributes.recipe, digest=attributes.digest,
-        outcome=attributes.outcome, values=trial.values, feasible=trial.feasible,
+        number=trial.number,
+        params=trial.params,
+        recipe=attributes.recipe,
+        digest=attributes.digest,
+        outcome=attributes.outcome,
+        values=trial.values,
+        feasible=trial.feasible,
         ended_s=(ended - first).total_seconds(),
-    )  # fmt: skip
+    )
 
 
 def pareto_front(records: Sequence[TrialRecord], objectives: Objectives) -> list[TrialRecord]:

@@ -141,9 +141,14 @@ class TrainingRun:
         self.ema = WeightAverage(network.to(fabric.device), job.config.ema)
         self.dataset = AugmentedCrops(job.train.pixels, job.train.labels, _augmentation(job), job.seeds.child("train"))
         self.loader, self.sampler = train_loader(
-            self.dataset, job.config.batch, job.config.workers, job.seeds.child("train"), _draw_weights(job),
-            rank=fabric.global_rank, ranks=fabric.world_size,
-        )  # fmt: skip
+            self.dataset,
+            job.config.batch,
+            job.config.workers,
+            job.seeds.child("train"),
+            _draw_weights(job),
+            rank=fabric.global_rank,
+            ranks=fabric.world_size,
+        )
         if job.config.sync_norms and fabric.world_size > 1:
             self.student = synchronize_batch_norms(self.student, fabric.device)
         self.model, self.optimizer = fabric.setup(self.student, build_optimizer(self.student, job.config))
@@ -197,11 +202,14 @@ class TrainingRun:
         trained = time.perf_counter() - started
         progress.scaler = self._scaler()
         return {
-            "epoch": number + 1, "loss": sum(self._losses(total, number)) / len(self.job.train.labels),
-            "lr": self._lr(number, len(self.sampler) - 1), **self._scores(),
-            "images_per_s": seen * self.fabric.world_size / trained, "waited": waited / trained,
+            "epoch": number + 1,
+            "loss": sum(self._losses(total, number)) / len(self.job.train.labels),
+            "lr": self._lr(number, len(self.sampler) - 1),
+            **self._scores(),
+            "images_per_s": seen * self.fabric.world_size / trained,
+            "waited": waited / trained,
             "seconds": time.perf_counter() - started,
-        }  # fmt: skip
+        }
 
     def _step(self, x_bchw: Tensor, target: Tensor, keys: Sequence[Key], epoch: int, index: int) -> Tensor:
         """Forward, backward and, where an accumulated step ends, the optimizer; returns the batch's mean loss."""

@@ -100,5 +100,8 @@ def _constant(done: float, _: TrainConfig) -> float:
 
 
 _SCHEDULES: dict[str, Callable[[float, TrainConfig], float]] = {
-    "cosine": _cosine, "one_cycle": _one_cycle, "restarts": _restarts, "constant": _constant,
-}  # fmt: skip
+    "cosine": _cosine,
+    "one_cycle": _one_cycle,
+    "restarts": _restarts,
+    "constant": _constant,
+}

@@ -108,9 +108,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
         exportable(recipe)
     folder = RunFolder(out)
     manifest = _manifest(recipe, folder, resume)
-    model = train_model(
-        recipe, manifest, folder.training.path, resume=resume and folder.training.checkpoint.exists()
-    )  # fmt: skip
+    model = train_model(recipe, manifest, folder.training.path, resume=resume and folder.training.checkpoint.exists())
     bundle, calibration = _deployed(recipe, model, manifest, folder)
     split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
     pictures = [manifest.path(row) for row in manifest.split(split)]
@@ -137,16 +135,25 @@ def _result(
 ) -> RunResult:
     part = scored.all
     return RunResult(
-        macro_f1=part.macro_f1, macro_f1_classes=part.macro_f1_classes, accuracy=part.accuracy, crops=part.crops,
-        split=scored.split, contest=scored.contest, parameters=bundle.meta.parameters,
+        macro_f1=part.macro_f1,
+        macro_f1_classes=part.macro_f1_classes,
+        accuracy=part.accuracy,
+        crops=part.crops,
+        split=scored.split,
+        contest=scored.contest,
+        parameters=bundle.meta.parameters,
         bytes=folder.bundle.stat().st_size,
         latency_ms={
             measurement.name.rpartition(": ")[2]: measurement.percentiles
             for measurement in timed.measurements
             if measurement.percentiles
         },
-        limits=limits, warning=timed.warning, bundle=folder.bundle, submission=folder.submission, report=page,
-    )  # fmt: skip
+        limits=limits,
+        warning=timed.warning,
+        bundle=folder.bundle,
+        submission=folder.submission,
+        report=page,
+    )
 
 
 def _manifest(recipe: Recipe, folder: RunFolder, resume: bool) -> Manifest:
@@ -172,9 +179,13 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, folder: R
         bundle.save(folder.bundle)
     else:
         result = export_bundle(
-            model, manifest, folder.bundle, name=recipe.name, graph_format=recipe.export.format,
+            model,
+            manifest,
+            folder.bundle,
+            name=recipe.name,
+            graph_format=recipe.export.format,
             target_error=recipe.export.target_error,
-        )  # fmt: skip
+        )
         bundle, calibration = bundles.load(folder.bundle), result.calibration
         folder.parity.write(result.parity)
     folder.calibration.write(calibration)
@@ -214,9 +225,13 @@ def _score(recipe: Recipe, manifest: Manifest, split: str, folder: RunFolder) ->
     for half, path in paths.items():
         write_names(path, lines[half])
     return score(
-        folder.submission, folder.manifest, split=split, public=paths.get("public"), private=paths.get("private"),
+        folder.submission,
+        folder.manifest,
+        split=split,
+        public=paths.get("public"),
+        private=paths.get("private"),
         base=recipe.contest,
-    )  # fmt: skip
+    )
 
 
 def run_summary(result: RunResult) -> str:

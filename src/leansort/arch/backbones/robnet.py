@@ -100,6 +100,10 @@ class RobNetBackbone(Backbone[RobNetConfig]):
             raise UserError(f"robnet: depth: got {spec.depth}, need 1.0; options.layers sets the number of cells")
         options = self.options
         return RobNet(
-            classes=spec.classes, channels=max(2, int(options.channels * spec.width)), layers=options.layers,
-            genotype=options.cells(), stem=options.stem, dropout=spec.dropout or 0.0,
-        )  # fmt: skip
+            classes=spec.classes,
+            channels=max(2, int(options.channels * spec.width)),
+            layers=options.layers,
+            genotype=options.cells(),
+            stem=options.stem,
+            dropout=spec.dropout or 0.0,
+        )

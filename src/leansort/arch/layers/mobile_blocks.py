@@ -96,9 +96,7 @@ class SeparableBlock(nn.Sequential):
     """Depthwise kxk with activation, then 1x1 without (arXiv:1704.04861); never added to its input."""
 
     def __init__(self, cin: int, out: int, kernel: int = 3, stride: int = 1, act: str = "relu") -> None:
-        super().__init__(
-            ConvBlock(cin, cin, kernel, stride, groups=cin, act=act), ConvBlock(cin, out, 1, act="none")
-        )  # fmt: skip
+        super().__init__(ConvBlock(cin, cin, kernel, stride, groups=cin, act=act), ConvBlock(cin, out, 1, act="none"))
 
 
 class Bottleneck(Residual):

@@ -21,22 +21,39 @@ SIGNATURES: dict[str, dict[str, Any]] = {
     "Bottleneck": {"out": NEEDED, "shortcut": True, "groups": 1, "expansion": 0.5, "activation": "ReLU"},
     "InvertedResidualv2": {"out": NEEDED, "expand": NEEDED, "stride": NEEDED},
     "InvertedResidualv3": {
-        "kernel": NEEDED, "expand": NEEDED, "out": NEEDED, "se": NEEDED, "hs": NEEDED, "stride": NEEDED
+        "kernel": NEEDED,
+        "expand": NEEDED,
+        "out": NEEDED,
+        "se": NEEDED,
+        "hs": NEEDED,
+        "stride": NEEDED,
     },
     "MBConv": {"expand": NEEDED, "out": NEEDED, "stride": NEEDED, "kernel": NEEDED},
     "MaxPool": {"kernel_size": NEEDED, "stride": None, "padding": 0},
     "AvgPool": {"kernel_size": NEEDED, "stride": None, "padding": 0},
-    "GlobalAvgPool": {}, "Flatten": {}, "Pass": {}, "Concat": {"dimension": 1}, "Add": {},
+    "GlobalAvgPool": {},
+    "Flatten": {},
+    "Pass": {},
+    "Concat": {"dimension": 1},
+    "Add": {},
     "Linear": {"out": NEEDED, "activation": None},
-}  # fmt: skip
+}
 MERGES = ("Concat", "Add")
 _SIMPLE: dict[str, Row] = {
-    "GlobalAvgPool": {"block": "pool", "keep": True}, "Flatten": {"block": "flatten"},
-    "Concat": {"block": "concat"}, "Add": {"block": "add"},
-}  # fmt: skip
+    "GlobalAvgPool": {"block": "pool", "keep": True},
+    "Flatten": {"block": "flatten"},
+    "Concat": {"block": "concat"},
+    "Add": {"block": "add"},
+}
 KEYS = (
-    "input_channel", "depth_multiple", "width_multiple", "backbone", "input_size", "channel_divisor", "head",
-)  # fmt: skip
+    "input_channel",
+    "depth_multiple",
+    "width_multiple",
+    "backbone",
+    "input_size",
+    "channel_divisor",
+    "head",
+)
 
 
 def is_grammar(tree: dict[str, Any]) -> bool:

@@ -39,19 +39,31 @@ BLOCKS: dict[str, Callable[..., nn.Module]] = {
 MERGES = ("concat", "add")
 _WINDOW = ("kernel", "stride", "padding")
 PLAIN = {
-    "pool": ("keep",), "dropout": ("p",), "linear": (), "flatten": (), "max_pool": _WINDOW, "avg_pool": _WINDOW,
+    "pool": ("keep",),
+    "dropout": ("p",),
+    "linear": (),
+    "flatten": (),
+    "max_pool": _WINDOW,
+    "avg_pool": _WINDOW,
     **dict.fromkeys(MERGES, ()),
-}  # fmt: skip
+}
 _REPEATED = ("repeat", "stride_last", "out_last")
 _CONTROL = ("block", "name", "from", "grow_only", "fixed", *_REPEATED)
 NEEDED = {"dropout": ("p",), "max_pool": ("kernel",), "avg_pool": ("kernel",), "concat": ("from",), "add": ("from",)}
 CHOICES: dict[str, Collection[str]] = {"act": blocks.ACTIVATIONS, "style": get_args(mobile_blocks.Style)}
 FLAGS = ("se", "shortcut", "keep", "fixed", "grow_only", "bias", "stride_last", "out_last")
 RANGES = {  # least, most, whole numbers only
-    "out": (1, 65_536, True), "groups": (1, 65_536, True), "expand": (0.01, 64, False), "repeat": (1, 1000, True),
-    "kernel": (1, 63, True), "start": (0, 63, True), "middle": (0, 63, True), "stride": (1, 16, True),
-    "padding": (0, 31, True), "p": (0, 0.999, False),
-}  # fmt: skip
+    "out": (1, 65_536, True),
+    "groups": (1, 65_536, True),
+    "expand": (0.01, 64, False),
+    "repeat": (1, 1000, True),
+    "kernel": (1, 63, True),
+    "start": (0, 63, True),
+    "middle": (0, 63, True),
+    "stride": (1, 16, True),
+    "padding": (0, 31, True),
+    "p": (0, 0.999, False),
+}
 _FILE_RANGES = {"divisor": (1, 1024, True), "width": (0.01, 16, False), "depth": (0.01, 16, False)}
 _KEYS = ("rows", "norm", "paper", *_FILE_RANGES)
 INPUT = "input"

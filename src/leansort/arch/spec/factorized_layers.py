@@ -19,9 +19,13 @@ def convolution_like(layer: nn.Conv2d, cin: int, out: int, *, bias: bool, **chan
     """A convolution with other counts, and whatever else is given, that is otherwise like this one."""
     kind = SameConv2d if isinstance(layer, SameConv2d) else nn.Conv2d
     fields = {
-        "kernel_size": layer.kernel_size, "stride": layer.stride, "padding": layer.padding,
-        "dilation": layer.dilation, "groups": 1, "padding_mode": layer.padding_mode,
-    } | change  # fmt: skip
+        "kernel_size": layer.kernel_size,
+        "stride": layer.stride,
+        "padding": layer.padding,
+        "dilation": layer.dilation,
+        "groups": 1,
+        "padding_mode": layer.padding_mode,
+    } | change
     return kind(cin, out, bias=bias, **fields)
 
 
@@ -73,8 +77,12 @@ def _cp(layer: nn.Conv2d, ranks: tuple[int, ...]) -> list[nn.Module]:
     (kh, kw), (sh, sw), (dh, dw) = layer.kernel_size, layer.stride, layer.dilation
     # A padding in words ("same") means the right thing for each axis alone.
     ph, pw = (layer.padding,) * 2 if isinstance(layer.padding, str) else ((layer.padding[0], 0), (0, layer.padding[1]))
-    high = convolution_like(layer, width, width, bias=False, kernel_size=(kh, 1), stride=(sh, 1), padding=ph, dilation=(dh, 1), groups=width)  # fmt: skip  # noqa: E501
-    wide = convolution_like(layer, width, width, bias=False, kernel_size=(1, kw), stride=(1, sw), padding=pw, dilation=(1, dw), groups=width)  # fmt: skip  # noqa: E501
+    high = convolution_like(
+        layer, width, width, bias=False, kernel_size=(kh, 1), stride=(sh, 1), padding=ph, dilation=(dh, 1), groups=width
+    )
+    wide = convolution_like(
+        layer, width, width, bias=False, kernel_size=(1, kw), stride=(1, sw), padding=pw, dilation=(1, dw), groups=width
+    )
     return [_first(layer, ranks[0]), high, wide, _last(layer, ranks[0])]
 
 
@@ -86,5 +94,7 @@ def _svd(layer: nn.Conv2d, ranks: tuple[int, ...]) -> list[nn.Module]:
 
 
 _CONVOLUTIONS: dict[str, Callable[[nn.Conv2d, tuple[int, ...]], list[nn.Module]]] = {
-    "tucker": _tucker, "cp": _cp, "svd": _svd,
-}  # fmt: skip
+    "tucker": _tucker,
+    "cp": _cp,
+    "svd": _svd,
+}

@@ -14,9 +14,15 @@ from leansort.core.errors import UserError, one_line
 
 # What Python code, anybody's, raises where it is given a symbol in the place of a tensor.
 _FAULTS = (
-    fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AssertionError, AttributeError, LookupError,
+    fx.proxy.TraceError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    AssertionError,
+    AttributeError,
+    LookupError,
     NotImplementedError,
-)  # fmt: skip
+)
 _WHOLE = (_BatchNorm, *same_padding.LAYERS)
 
 

@@ -161,9 +161,11 @@ def _with_own_padding(network: nn.Module) -> nn.Module:
     from timm.layers.pool2d_same import AvgPool2dSame, MaxPool2dSame
 
     kinds: dict[type[nn.Module], type[nn.Module]] = {
-        Conv2dSame: SameConv2d, Conv2dSameExport: SameConv2d,
-        MaxPool2dSame: SameMaxPool2d, AvgPool2dSame: SameAvgPool2d,
-    }  # fmt: skip
+        Conv2dSame: SameConv2d,
+        Conv2dSameExport: SameConv2d,
+        MaxPool2dSame: SameMaxPool2d,
+        AvgPool2dSame: SameAvgPool2d,
+    }
     return replace_layers(network, kinds)
 
 

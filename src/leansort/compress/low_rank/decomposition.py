@@ -236,9 +236,14 @@ def _least_squares(w_oihw: Array, rank: int) -> list[Array]:
 
         def sweep(start: list[Array], sweeps: int) -> tuple[float, list[Array]]:
             (_, factors), errors = decomposition.parafac(
-                w_oihw / norm, rank, n_iter_max=sweeps, init=(None, start), tol=_TOLERANCE, l2_reg=_RIDGE,
+                w_oihw / norm,
+                rank,
+                n_iter_max=sweeps,
+                init=(None, start),
+                tol=_TOLERANCE,
+                l2_reg=_RIDGE,
                 return_errors=True,
-            )  # fmt: skip
+            )
             return errors[-1], factors
 
         # Starts are made here: those that tensorly makes fail where one mode is larger than all others together.

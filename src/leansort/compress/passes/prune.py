@@ -85,11 +85,16 @@ class PrunePass(CompressionPass[PruneConfig, TrainedModel]):
         for number in range(1, self.config.iterations + 1):
             fraction = left ** (number / self.config.iterations) * cost(model) / cost(now)
             now, amount = prune_to_target(
-                now, target=cost, fraction=min(fraction, 1.0),
-                importance=self.config.importance, scope=self.config.scope, round_to=self.config.round_to,
-                largest=self.config.largest, gradients=_gradients(model, context),
+                now,
+                target=cost,
+                fraction=min(fraction, 1.0),
+                importance=self.config.importance,
+                scope=self.config.scope,
+                round_to=self.config.round_to,
+                largest=self.config.largest,
+                gradients=_gradients(model, context),
                 seeds=context.seeds.child(f"cut-{number}"),
-            )  # fmt: skip
+            )
             amounts.append(amount)
             if self.config.finetune_between.epochs and number < self.config.iterations:
                 now = context.finetune(now, self.config.finetune_between, context.folder / f"between-{number}")

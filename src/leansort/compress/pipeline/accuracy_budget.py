@@ -74,9 +74,13 @@ def judge(truth: Ints, start: Ints, now: Ints, names: tuple[str, ...], budget: B
         text += f"; {worst} lost {100 * drops[worst]:.1f} points, at most {100 * budget.one_class:.1f}"
     accepted = not (over or class_over)
     return BudgetVerdict(
-        macro_f1_interval(truth, now, len(names)), drop, after, drops, accepted,
+        macro_f1_interval(truth, now, len(names)),
+        drop,
+        after,
+        drops,
+        accepted,
         f"{text}: {'accepted' if accepted else 'refused'}",
-    )  # fmt: skip
+    )
 
 
 def format_points(value: float, low: float, high: float) -> str:

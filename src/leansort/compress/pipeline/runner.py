@@ -150,11 +150,16 @@ class PipelineState:
     ) -> StepRecord:
         self.context.say(f"step {name}:")
         search = StepSearch(
-            name=name, given=self.artifact, bundle=self.bundle, step_pass=item, finetune=step.finetune,
-            faster=item.faster if step.faster is None else step.faster, retries=retries,
+            name=name,
+            given=self.artifact,
+            bundle=self.bundle,
+            step_pass=item,
+            finetune=step.finetune,
+            faster=item.faster if step.faster is None else step.faster,
+            retries=retries,
             judge=lambda artifact: self._verdict(artifact, budget),
             context=replace(self.context, folder=folder.path, seeds=self.context.seeds.child(f"compress/{name}")),
-        )  # fmt: skip
+        )
         try:
             return search.run()
         except LeansortError as error:

@@ -143,8 +143,15 @@ class StepSearch:
 
     def _record(self, chosen: _Attempt, tries: Sequence[_Attempt]) -> StepRecord:
         return StepRecord(
-            name=self.name, pass_name=self.step_pass.name, settings=self.step_pass.config.model_dump(mode="json"),
-            state=chosen.state, reason=chosen.reason, fraction=chosen.fraction, notes=chosen.notes,
-            note=self.step_pass.note, speed=chosen.speed, verdict=chosen.verdict,
+            name=self.name,
+            pass_name=self.step_pass.name,
+            settings=self.step_pass.config.model_dump(mode="json"),
+            state=chosen.state,
+            reason=chosen.reason,
+            fraction=chosen.fraction,
+            notes=chosen.notes,
+            note=self.step_pass.note,
+            speed=chosen.speed,
+            verdict=chosen.verdict,
             tries=tuple(StepTry(fraction=tried.fraction, state=tried.state, reason=tried.reason) for tried in tries),
-        )  # fmt: skip
+        )

@@ -114,10 +114,14 @@ class DependencyGraph:
     def _follow(self, layer: nn.Module, channels: Collection[int]) -> list[Side]:
         prune = self._graph.get_pruner_of_module(layer).prune_out_channels
         return [
-            Side(item.dep.target.module, item.dep.target.type.name, self._side(item.dep.handler),
-                 dict(zip(item.idxs, item.root_idxs, strict=True)))
+            Side(
+                item.dep.target.module,
+                item.dep.target.type.name,
+                self._side(item.dep.handler),
+                dict(zip(item.idxs, item.root_idxs, strict=True)),
+            )
             for item in self._graph.get_pruning_group(layer, prune, channels).items
-        ]  # fmt: skip
+        ]
 
     def _side(self, handler: Any) -> Literal["in", "out", "both"]:
         if not self._graph.is_out_channel_pruning_fn(handler):

@@ -93,6 +93,4 @@ def calibrate_ranges(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module
 def remove_fake_quantize(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights of a prepared network under their own names, not rounded, without ranges."""
     mark = ".parametrizations.weight.original"
-    return {
-        name.replace(mark, ".weight"): value for name, value in weights.items() if ".int8_input." not in name
-    }  # fmt: skip
+    return {name.replace(mark, ".weight"): value for name, value in weights.items() if ".int8_input." not in name}

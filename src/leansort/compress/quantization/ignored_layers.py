@@ -36,9 +36,11 @@ def select_ignored_layers(nodes: Sequence[GraphNode], layers: Collection[str], i
     after = _nearest([(node.name, readers[node.name]) for node in reversed(nodes)], layers)
     chosen = set(int8)
     return [
-        node.name for node in nodes if node.name not in layers
+        node.name
+        for node in nodes
+        if node.name not in layers
         and (not before[node.name] & chosen or (len(node.reads) > 1 and not after[node.name] & chosen))
-    ]  # fmt: skip
+    ]
 
 
 def _nearest(edges: Sequence[tuple[str, Collection[str]]], layers: Collection[str]) -> dict[str, set[str]]:

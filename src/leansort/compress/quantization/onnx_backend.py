@@ -83,9 +83,17 @@ class CalibratedGraph:
         types = list({**QLinearOpsRegistry, **QDQRegistry})  # what `quantize_static` takes
         with silence():
             quantizer = QDQQuantizer(
-                deepcopy(self.model), True, False, QuantType.QInt8, QuantType.QUInt8, deepcopy(self.ranges), wanted,
-                kept, types, {},
-            )  # fmt: skip
+                deepcopy(self.model),
+                True,
+                False,
+                QuantType.QInt8,
+                QuantType.QUInt8,
+                deepcopy(self.ranges),
+                wanted,
+                kept,
+                types,
+                {},
+            )
             quantizer.quantize_model()
         model = quantizer.model.model
         _keep_output_float(model.graph)

@@ -130,8 +130,11 @@ def _start_judge() -> subprocess.Popen[bytes]:
     path = os.pathsep.join(item for item in sys.path if item)
     return subprocess.Popen(
         [sys.executable, "-m", "leansort.core.damage.judge"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": path},
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": path},
+    )
 
 
 class _Capture:

@@ -7,9 +7,14 @@ from collections.abc import Iterable
 
 Parts = tuple[str, ...]
 _SPLITS = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
     "testing": "test",
-}  # fmt: skip
+}
 
 
 def split_of(name: str) -> str | None:

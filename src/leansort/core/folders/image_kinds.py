@@ -19,14 +19,26 @@ _STARTS = (
     (b"version https://git-lfs", "Git LFS pointer"),
 )  # fmt: skip
 _BRANDS = {
-    b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC",
-    b"hevc": "HEIC", b"hevx": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"crx ": "camera raw",
-}  # fmt: skip
+    b"avif": "AVIF",
+    b"avis": "AVIF",
+    b"heic": "HEIC",
+    b"heix": "HEIC",
+    b"heim": "HEIC",
+    b"heis": "HEIC",
+    b"hevc": "HEIC",
+    b"hevx": "HEIC",
+    b"mif1": "HEIC",
+    b"msf1": "HEIC",
+    b"crx ": "camera raw",
+}
 _PHRASES = {
-    "HTML page": "an HTML page (a failed download?)", "XML or HTML text": "XML or HTML text (a failed download?)",
-    "Git LFS pointer": "a Git LFS pointer; run: git lfs pull", "zip archive": "a zip archive", "PDF": "a PDF",
+    "HTML page": "an HTML page (a failed download?)",
+    "XML or HTML text": "XML or HTML text (a failed download?)",
+    "Git LFS pointer": "a Git LFS pointer; run: git lfs pull",
+    "zip archive": "a zip archive",
+    "PDF": "a PDF",
     "gzip archive": "a gzip archive",
-}  # fmt: skip
+}
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # lengths; the letters BM alone may begin a text
 _HTML = re.compile(rb"\s*(<!--.*?-->\s*)?<(!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 

@@ -195,8 +195,10 @@ def _node(data: bytes, span: Span) -> Node:
         wire.text(data, node["domain"]) if "domain" in node else "",
         [wire.text(data, entry) for entry in node.get("inputs", ())],
         [wire.text(data, entry) for entry in node.get("outputs", ())],
-        data, node, attributes,
-    )  # fmt: skip
+        data,
+        node,
+        attributes,
+    )
 
 
 def _tensor(data: bytes, span: Span) -> Tensor:

@@ -49,10 +49,15 @@ def _divide(reading: NodeInputs) -> list[Shape]:
 
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(_UNARY, same_shape), **dict.fromkeys(_BROADCAST, broadcast), **axes.RULES, **indexing.RULES,
+    **dict.fromkeys(_UNARY, same_shape),
+    **dict.fromkeys(_BROADCAST, broadcast),
+    **axes.RULES,
+    **indexing.RULES,
     **layer_rules.RULES,
-    "Div": _divide, "Mod": _divide, "DynamicQuantizeLinear": lambda item: [item.shape(), (), ()],
-}  # fmt: skip
+    "Div": _divide,
+    "Mod": _divide,
+    "DynamicQuantizeLinear": lambda item: [item.shape(), (), ()],
+}
 
 
 def _fixed_type(kind: int) -> Kind:

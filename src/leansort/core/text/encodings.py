@@ -10,18 +10,31 @@ from leansort.core.errors import UserError
 
 # The longer marks come first: UTF-32's little-endian one begins with UTF-16's.
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
-)  # fmt: skip
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _SAMPLE = 4096
 # Encodings that old programs write, each told by the script of what it gives; the stricter ones are tried first.
 _OLD = (
-    ("shift_jis", "HIRAGANA"), ("shift_jis", "KATAKANA"), ("cp949", "HANGUL"), ("gb18030", "CJK"),
-    ("cp1251", "CYRILLIC"), ("cp1253", "GREEK"), ("cp1252", "LATIN"),
-)  # fmt: skip
-_NAMES = {"cp1252": "Windows-1252 (Latin-1)", "cp949": "CP949 (Korean)", "gb18030": "GB18030 (Chinese)",
-          "shift_jis": "Shift_JIS (Japanese)", "cp1251": "Windows-1251 (Cyrillic)",
-          "cp1253": "Windows-1253 (Greek)"}  # fmt: skip
+    ("shift_jis", "HIRAGANA"),
+    ("shift_jis", "KATAKANA"),
+    ("cp949", "HANGUL"),
+    ("gb18030", "CJK"),
+    ("cp1251", "CYRILLIC"),
+    ("cp1253", "GREEK"),
+    ("cp1252", "LATIN"),
+)
+_NAMES = {
+    "cp1252": "Windows-1252 (Latin-1)",
+    "cp949": "CP949 (Korean)",
+    "gb18030": "GB18030 (Chinese)",
+    "shift_jis": "Shift_JIS (Japanese)",
+    "cp1251": "Windows-1251 (Cyrillic)",
+    "cp1253": "Windows-1253 (Greek)",
+}
 
 
 def decode_text(data: bytes, where: str) -> str:

@@ -35,9 +35,13 @@ def compose(outer: Affine, inner: Affine) -> Affine:
     """The map p -> outer(inner(p)): of pictures, `outer` is done first."""
     a, b, c, d, e, f = outer
     return Affine(
-        a * inner.a + b * inner.d, a * inner.b + b * inner.e, a * inner.c + b * inner.f + c,
-        d * inner.a + e * inner.d, d * inner.b + e * inner.e, d * inner.c + e * inner.f + f,
-    )  # fmt: skip
+        a * inner.a + b * inner.d,
+        a * inner.b + b * inner.e,
+        a * inner.c + b * inner.f + c,
+        d * inner.a + e * inner.d,
+        d * inner.b + e * inner.e,
+        d * inner.c + e * inner.f + f,
+    )
 
 
 def rotation(degrees: float, size: int) -> Affine:

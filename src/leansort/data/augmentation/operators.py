@@ -26,9 +26,12 @@ class Filter(NamedTuple):
 
 Step = Affine | Table | Filter
 FILTERS: dict[str, Callable[[Pixels, float], Pixels]] = {
-    "AutoContrast": autocontrast, "Equalize": equalize,
-    "Color": color, "Contrast": contrast, "Sharpness": sharpness,
-}  # fmt: skip
+    "AutoContrast": autocontrast,
+    "Equalize": equalize,
+    "Color": color,
+    "Contrast": contrast,
+    "Sharpness": sharpness,
+}
 SIGNED = frozenset(GEOMETRIC) | {"Brightness", "Color", "Contrast", "Sharpness"}  # either way by chance
 
 

@@ -98,8 +98,10 @@ def set_image_folders(
         if not of:
             allowed = [name for file in files for name in (file.split, str(file.path)) if name]
             shown = ", ".join(dict.fromkeys(allowed))
-            raise UserError(f"images: {key!r} is no split or annotation file of this import, it has: {shown}"
-                            + did_you_mean(key, allowed))  # fmt: skip
+            raise UserError(
+                f"images: {key!r} is no split or annotation file of this import, it has: {shown}"
+                + did_you_mean(key, allowed)
+            )
         folders |= {file.path: folder for file in of}
     return tuple(replace(file, images=folders.get(file.path, file.images)) for file in files)
 

@@ -80,8 +80,10 @@ def _layout(path: Path, split: str | None) -> Layout:
         return layout
     own = sorted({file.split for file in layout.files if file.split})
     if own and len(layout.files) > 1:
-        raise UserError(f"annotations: {path} is given as {split} and has its own splits ({', '.join(own)}); "
-                        f"give it without {split}=")  # fmt: skip
+        raise UserError(
+            f"annotations: {path} is given as {split} and has its own splits ({', '.join(own)}); "
+            f"give it without {split}="
+        )
     return replace(layout, files=tuple(replace(file, split=split) for file in layout.files))
 
 

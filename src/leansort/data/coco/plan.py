@@ -211,9 +211,18 @@ def _sorted(photos: Photos, labels: LabelSet, result: _PlanBuilder, total: int, 
     keep = np.flatnonzero(kind == 0)
     keep = keep[np.argsort(photo[keep], kind="stable")]
     return CropPlan(
-        photos.photos, photos.missing, labels, photo[keep], label[keep], boxes[keep],
-        [result.ids[index] for index in keep], total, result.dropped, result.faults, notes,
-    )  # fmt: skip
+        photos.photos,
+        photos.missing,
+        labels,
+        photo[keep],
+        label[keep],
+        boxes[keep],
+        [result.ids[index] for index in keep],
+        total,
+        result.dropped,
+        result.faults,
+        notes,
+    )
 
 
 def _doubled(photo: npt.NDArray[np.int64], label: npt.NDArray[np.int64], boxes: Boxes) -> npt.NDArray[np.int8]:

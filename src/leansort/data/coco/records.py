@@ -143,9 +143,13 @@ def _decoder() -> tuple[Any, Any]:
     raw, plain = msgspec.Raw, (Any, None)
     image = [("id", Id), ("file_name", str), ("width", *plain), ("height", *plain), ("split", *plain)]
     annotation = [
-        ("id", Id), ("image_id", Id), ("category_id", Id), ("bbox", *plain), ("iscrowd", *plain),
+        ("id", Id),
+        ("image_id", Id),
+        ("category_id", Id),
+        ("bbox", *plain),
+        ("iscrowd", *plain),
         ("segmentation", raw, raw(b"")),
-    ]  # fmt: skip
+    ]
     lists = {"images": image, "annotations": annotation, "categories": [("id", Id), ("name", str)]}
     fields = [(name, list[msgspec.defstruct(name, of, gc=False)]) for name, of in lists.items()]  # type: ignore[misc]
     return msgspec, msgspec.json.Decoder(msgspec.defstruct("coco", fields))

@@ -134,10 +134,15 @@ def train_loader(
     sampler = EpochSampler(len(dataset), batch, seeds, weights, rank=rank, ranks=ranks)
     context = multiprocessing.get_context("fork") if workers else None
     loader: DataLoader[Batch] = DataLoader(
-        dataset, batch_sampler=sampler, num_workers=workers, multiprocessing_context=context,
-        collate_fn=_whole, prefetch_factor=4 if workers else None, persistent_workers=workers > 0,
+        dataset,
+        batch_sampler=sampler,
+        num_workers=workers,
+        multiprocessing_context=context,
+        collate_fn=_whole,
+        prefetch_factor=4 if workers else None,
+        persistent_workers=workers > 0,
         worker_init_fn=_one_thread,
-    )  # fmt: skip
+    )
     return loader, sampler
 
 

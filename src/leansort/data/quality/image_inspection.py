@@ -23,10 +23,16 @@ ENDING, CMYK, GREY, DEEP = "ending does not fit the format", "CMYK", "grayscale"
 ALPHA, TURNED, MOVING = "transparency, which is dropped", "turned by EXIF", "several frames, the first is used"
 EVEN, TINY, LONG = "one even colour", "a side under 16 px", "longer than 8 times its width"
 _ENDINGS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "MPO": (".jpg", ".jpeg", ".jpe", ".jfif"), "PNG": (".png",),
-    "BMP": (".bmp",), "WEBP": (".webp",), "TIFF": (".tif", ".tiff"), "GIF": (".gif",), "AVIF": (".avif",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+    "AVIF": (".avif",),
     "HEIF": (".heic", ".heif", ".hif"),
-}  # fmt: skip
+}
 _ORIENTATION = 0x0112
 
 

@@ -97,6 +97,11 @@ def _coco(seed: int, records: list[tuple[dict[str, Any], list[SceneObject]]]) ->
 
 def _annotation(number: int, image: int, thing: SceneObject) -> dict[str, Any]:
     return {
-        "id": number, "image_id": image, "category_id": thing.kind + 1, "bbox": list(thing.box),
-        "segmentation": [list(thing.polygon)], "area": thing.area, "iscrowd": 0,
-    }  # fmt: skip
+        "id": number,
+        "image_id": image,
+        "category_id": thing.kind + 1,
+        "bbox": list(thing.box),
+        "segmentation": [list(thing.polygon)],
+        "area": thing.area,
+        "iscrowd": 0,
+    }

@@ -67,11 +67,16 @@ def calibrate(logits: Floats, truth: Ints, target_error: float | None = None) ->
     accepted = after.max(axis=1) >= threshold
     wrong = after.argmax(axis=1) != truth
     return Calibration(
-        crops=len(truth), temperature=temperature, ece_before=expected_calibration_error(before, truth),
-        ece_after=expected_calibration_error(after, truth), target_error=target_error, reject_below=threshold,
-        coverage=float(accepted.mean()), error=float(wrong[accepted].mean()) if accepted.any() else 0.0,
+        crops=len(truth),
+        temperature=temperature,
+        ece_before=expected_calibration_error(before, truth),
+        ece_after=expected_calibration_error(after, truth),
+        target_error=target_error,
+        reject_below=threshold,
+        coverage=float(accepted.mean()),
+        error=float(wrong[accepted].mean()) if accepted.any() else 0.0,
         curve=risk_coverage(after, truth),
-    )  # fmt: skip
+    )
 
 
 def fit_temperature(logits: Floats, truth: Ints) -> float:

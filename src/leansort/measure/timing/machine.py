@@ -12,9 +12,18 @@ from leansort.core.provenance import host
 
 BUSY_SHARE = 0.25  # of one core
 EXTENSIONS = (
-    "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16",
-    "asimd", "asimddp", "i8mm", "bf16",
-)  # fmt: skip
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+    "asimd",
+    "asimddp",
+    "i8mm",
+    "bf16",
+)
 _CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
 

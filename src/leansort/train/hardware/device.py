@@ -25,9 +25,12 @@ def devices(config: TrainConfig) -> Fabric:
     local, world = (int(os.environ.get(name, "1")) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
     torch.set_num_threads(config.threads or max(1, len(os.sched_getaffinity(0)) // local))
     fabric = Fabric(
-        accelerator="auto", devices=local, num_nodes=world // local, strategy="ddp" if world > 1 else "auto",
+        accelerator="auto",
+        devices=local,
+        num_nodes=world // local,
+        strategy="ddp" if world > 1 else "auto",
         precision=precision(config, cuda=torch.cuda.is_available()),
-    )  # fmt: skip
+    )
     if world > 1:
         if not torch.distributed.is_initialized():
             atexit.register(_leave)

@@ -25,10 +25,14 @@ class WandbTracker(Tracker):
         before = read_run_id(self.folder, "wandb")
         try:
             self._sent = _WANDB.init(
-                project=self.recipe["name"], name=self.run, dir=str(self.folder.resolve()), config=self.recipe,
-                id=before, resume="allow" if before else None,
+                project=self.recipe["name"],
+                name=self.run,
+                dir=str(self.folder.resolve()),
+                config=self.recipe,
+                id=before,
+                resume="allow" if before else None,
                 settings=_WANDB.Settings(console="off", save_code=False, silent=True),  # metrics and recipe
-            )  # fmt: skip
+            )
         except _WANDB.Error as error:
             raise UserError(f"wandb: {_line(error)} (WANDB_MODE=offline needs neither account nor network)") from None
         write_run_id(self.folder, "wandb", self._sent.id)

@@ -129,6 +129,9 @@ def require_same_classes(names: Iterable[str], others: Iterable[str], mine: str,
     """
     own, other = set(names), set(others)
     if own != other:
-        only = [f"only {who} has {', '.join(sorted(more))}" for who, more in
-                ((mine, own - other), (theirs, other - own)) if more]  # fmt: skip
+        only = [
+            f"only {who} has {', '.join(sorted(more))}"
+            for who, more in ((mine, own - other), (theirs, other - own))
+            if more
+        ]
         raise UserError(f"compare: {mine} and {theirs} have different classes: {'; '.join(only)}")

@@ -63,18 +63,24 @@ def time_bundles(
         warning, state = watch.warning(), machine.machine_state()
     measured = {
         f"{side}: {what}": latency.summarize_latency(
-            f"{side}: {what}", times[f"{side}: {what}"], threads=used, bundle=item.bundle.digest,
+            f"{side}: {what}",
+            times[f"{side}: {what}"],
+            threads=used,
+            bundle=item.bundle.digest,
             engine=item.engine_name,
         )
-        for (side, item), used in zip(sides.items(), threads, strict=True) for what in WHAT
-    }  # fmt: skip
+        for (side, item), used in zip(sides.items(), threads, strict=True)
+        for what in WHAT
+    }
     compared = [
         LatencyComparison(
-            what, measured[f"A: {what}"], measured[f"B: {what}"],
+            what,
+            measured[f"A: {what}"],
+            measured[f"B: {what}"],
             Interval(*latency.speed_ratio(times[f"A: {what}"], times[f"B: {what}"])),
         )
         for what in WHAT
-    ]  # fmt: skip
+    ]
     return BundleLatencies(tuple(compared), speeds.state(state), warning)
 
 

@@ -93,9 +93,13 @@ def compare(
         say("compare: timing both bundles in turns")
         pictures = [ground_truth.files[name] for name in names]
         timed = bundle_latencies.time_bundles(
-            sides[0].classifier, sides[1].classifier, pictures, threads=(sides[0].threads, sides[1].threads),
-            seconds=seconds, queries=queries,
-        )  # fmt: skip
+            sides[0].classifier,
+            sides[1].classifier,
+            pictures,
+            threads=(sides[0].threads, sides[1].threads),
+            seconds=seconds,
+            queries=queries,
+        )
     return _result(sides[0], sides[1], ground_truth, names, seed, tuple(notes), timed)
 
 

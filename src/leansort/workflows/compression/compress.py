@@ -89,10 +89,14 @@ def compress(
     if warning := watch.warning():
         say(f"warning: {warning}")
     result = CompressResult(
-        title=recipe.title or recipe.name, steps=tuple(done.steps), latency=_latencies(recipe, done.bundles),
-        layers=tuple(layers), warning=warning, budget=_budget(recipe),
+        title=recipe.title or recipe.name,
+        steps=tuple(done.steps),
+        latency=_latencies(recipe, done.bundles),
+        layers=tuple(layers),
+        warning=warning,
+        budget=_budget(recipe),
         calibration=calibration,
-    )  # fmt: skip
+    )
     folder.result.write(result)
     folder.table.write(compression_page.text(result) + "\n")
     folder.page.write(compression_page.page(result))
@@ -157,9 +161,14 @@ def _budget(recipe: Recipe) -> StepBudget:
     """What the steps may cost, and what judged and timed them."""
     config = recipe.compress
     return StepBudget(
-        max_f1_drop=config.max_f1_drop, max_class_drop=config.max_class_drop, sure=config.sure, retries=config.retries,
-        seconds=config.seconds, engine=recipe.target.engine_spec, threads=recipe.target.threads,
-    )  # fmt: skip
+        max_f1_drop=config.max_f1_drop,
+        max_class_drop=config.max_class_drop,
+        sure=config.sure,
+        retries=config.retries,
+        seconds=config.seconds,
+        engine=recipe.target.engine_spec,
+        threads=recipe.target.threads,
+    )
 
 
 def _require_engine(recipe: Recipe, model: TrainedModel) -> None:

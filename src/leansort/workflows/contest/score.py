@@ -83,10 +83,15 @@ def score(
     }
     rows = [contest_scores(name, part.contest_f1, cost, macs, base or Baselines()) for name, part in parts.items()]
     return ScoreResult(
-        split=split, truth=given.truth.where, seconds=cost, macs=float(macs), lists=parts,
-        contest=tuple(row for both in rows for row in both), faults=given.faults,
+        split=split,
+        truth=given.truth.where,
+        seconds=cost,
+        macs=float(macs),
+        lists=parts,
+        contest=tuple(row for both in rows for row in both),
+        faults=given.faults,
         notes=(*given.truth.notes, *_retold(labels.values())),
-    )  # fmt: skip
+    )
 
 
 def _retold(answers: Iterable[str]) -> list[str]:

@@ -102,18 +102,21 @@ def classify_pictures(
     if doubled := duplicates(names):
         raise UserError(f"submit: {doubled[0]} is named twice")
     with (
-        engine_choice.classifier_of(bundle, engine, say=say) as classifier, watch_images() as watch,
+        engine_choice.classifier_of(bundle, engine, say=say) as classifier,
+        watch_images() as watch,
         ThreadPoolExecutor(threads or usable_cores()) as pool,
-    ):  # fmt: skip
+    ):
         started = time.perf_counter()
         timed = list(pool.map(lambda name, path: _classify(classifier, name, path, watch), names, pictures))
         inference_s = time.perf_counter() - started
         predictions, seconds = tuple(item for item, _ in timed), [spent for _, spent in timed]
         submission = Submission(
             labels={item.image: item.prediction.label or bundle.meta.labels[0] for item in predictions},
-            seconds=process_seconds(), macs=bundle.meta.macs, inference_s=inference_s,
+            seconds=process_seconds(),
+            macs=bundle.meta.macs,
+            inference_s=inference_s,
             picture_s=dict(zip(names, seconds, strict=True)),
-        )  # fmt: skip
+        )
         for line in watch.damage_lines():
             say(printable(f"warning: {line}; it is sorted by what could be decoded"))
     errors = [item.prediction.error for item in predictions]

@@ -64,16 +64,26 @@ def summarize_check(checked: DatasetCheck) -> CheckResult:
     """The check as a result, with the pictures' names in the place of their numbers."""
     pairs = tuple(
         DuplicateImages(
-            checked.rows[pair.first].image, checked.rows[pair.second].image, pair.kind, round(pair.likeness, 4),
-            pair.across, pair.conflict,
+            checked.rows[pair.first].image,
+            checked.rows[pair.second].image,
+            pair.kind,
+            round(pair.likeness, 4),
+            pair.across,
+            pair.conflict,
         )
         for pair in checked.pairs
-    )  # fmt: skip
+    )
     return CheckResult(
-        pictures=len(checked.rows), leaks=checked.leaks, unusable=checked.unusable, pairs=pairs,
-        findings=issue_counts(checked.faults), counts=checked.counts, imbalance=checked.imbalance,
-        longer_sides=checked.longer_sides, aspects=checked.aspects,
-    )  # fmt: skip
+        pictures=len(checked.rows),
+        leaks=checked.leaks,
+        unusable=checked.unusable,
+        pairs=pairs,
+        findings=issue_counts(checked.faults),
+        counts=checked.counts,
+        imbalance=checked.imbalance,
+        longer_sides=checked.longer_sides,
+        aspects=checked.aspects,
+    )
 
 
 def table(checked: DatasetCheck) -> str:

@@ -205,6 +205,9 @@ class CheckResult(TypedResult):
         """Return counts of pictures, leaks, pairs and of each kind of finding."""
         kinds = {kind: f"{item.count:,}" for kind, item in self.findings.items()}
         return {
-            "pictures": f"{self.pictures:,}", "leaks": f"{self.leaks:,}", "unusable": f"{self.unusable:,}",
-            "pairs that show the same": f"{len(self.pairs):,}", **kinds,
-        }  # fmt: skip
+            "pictures": f"{self.pictures:,}",
+            "leaks": f"{self.leaks:,}",
+            "unusable": f"{self.unusable:,}",
+            "pairs that show the same": f"{len(self.pairs):,}",
+            **kinds,
+        }

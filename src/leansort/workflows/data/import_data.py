@@ -63,17 +63,25 @@ def import_data(data: dict[str, object], out: Path, *, seed: int = 0) -> Manifes
     result = _items(source)
     with bar("checking pictures") as advance:
         manifest, faults = build_manifest(
-            result, seed=seed, split=split_config(data), progress=advance,
-            tolerate=getattr(source.config, "tolerate", MAX_UNREADABLE), keep=keep_classes(data),
-        )  # fmt: skip
+            result,
+            seed=seed,
+            split=split_config(data),
+            progress=advance,
+            tolerate=getattr(source.config, "tolerate", MAX_UNREADABLE),
+            keep=keep_classes(data),
+        )
     for line in faults.lines():
         say(f"found {line}")
     warn(manifest)
     counted = counts(manifest)
     record = ImportRecord(
-        splits=counted.splits, notes=counted.notes, faults=issue_counts(faults),
-        warnings=tuple(scarce_class_warnings(manifest)), data=_named(data), seed=seed,
-    )  # fmt: skip
+        splits=counted.splits,
+        notes=counted.notes,
+        faults=issue_counts(faults),
+        warnings=tuple(scarce_class_warnings(manifest)),
+        data=_named(data),
+        seed=seed,
+    )
     keep_import(result, manifest, out)
     folder.import_record.write(record)
     manifest.save(folder.manifest)  # last: where it lies the import is whole
@@ -226,9 +234,7 @@ def download_taco(
 
 def issue_counts(issues: Issues) -> dict[str, IssueCount]:
     """What was found wrong, by kind."""
-    return {
-        kind: IssueCount(count, tuple(issues.examples.get(kind, ()))) for kind, count in issues.counts.items()
-    }  # fmt: skip
+    return {kind: IssueCount(count, tuple(issues.examples.get(kind, ()))) for kind, count in issues.counts.items()}
 
 
 def counts(manifest: Manifest) -> ImportResult:

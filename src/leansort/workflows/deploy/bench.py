@@ -133,9 +133,13 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: BenchSettings
         for name, item in loaded.items()
     }
     return BenchResult(
-        measurements=tuple(result), warning=watch.warning(), machine=machine.machine_state(), peaks=tuple(peaks),
-        peak_fractions=fractions, layers={name: tuple(layers) for name, layers in profiles.items()},
-    )  # fmt: skip
+        measurements=tuple(result),
+        warning=watch.warning(),
+        machine=machine.machine_state(),
+        peaks=tuple(peaks),
+        peak_fractions=fractions,
+        layers={name: tuple(layers) for name, layers in profiles.items()},
+    )
 
 
 def text(bench_result: BenchResult) -> str:
@@ -221,10 +225,17 @@ def _ratios(loaded: Mapping[str, Classifier], times: Mapping[str, Seconds], base
         for what in (ALONE, WHOLE) if name != base else ():
             ours = times[f"{name}: {what}"]
             value, low, high = latency.speed_ratio(times[f"{base}: {what}"], ours)
-            result.append(Measurement(
-                name=f"{name}: {what}, over {base}", value=value, unit="times", low=low, high=high, count=len(ours),
-                **_source(classifier),
-            ))  # fmt: skip
+            result.append(
+                Measurement(
+                    name=f"{name}: {what}, over {base}",
+                    value=value,
+                    unit="times",
+                    low=low,
+                    high=high,
+                    count=len(ours),
+                    **_source(classifier),
+                )
+            )
     return result
 
 
@@ -239,10 +250,17 @@ def _starts(
         seconds, peak = cold_start.time_cold_start(command, times=config.starts)
         source = _source(loaded[name])
         result.append(latency.summarize(f"{name}: cold start", seconds, "s", **source))
-        result.append(Measurement(
-            name=f"{name}: peak memory", value=peak / 1e6, unit="MB", low=peak / 1e6, high=peak / 1e6,
-            count=config.starts, **source,
-        ))  # fmt: skip
+        result.append(
+            Measurement(
+                name=f"{name}: peak memory",
+                value=peak / 1e6,
+                unit="MB",
+                low=peak / 1e6,
+                high=peak / 1e6,
+                count=config.starts,
+                **source,
+            )
+        )
     return result
 
 

@@ -82,6 +82,11 @@ def export_bundle(
     say(f"export: {calibration_sentence(result)}")
     bundle.save(out)
     return ExportResult(
-        bundle=out, digest=bundle.digest, parameters=bundle.meta.parameters, macs=bundle.meta.macs,
-        size_bytes=out.stat().st_size, parity=same, calibration=result,
-    )  # fmt: skip
+        bundle=out,
+        digest=bundle.digest,
+        parameters=bundle.meta.parameters,
+        macs=bundle.meta.macs,
+        size_bytes=out.stat().st_size,
+        parity=same,
+        calibration=result,
+    )

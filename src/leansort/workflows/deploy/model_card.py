@@ -72,11 +72,17 @@ def _card(passed: ReleaseSource, facts: ModelFacts, val: Crops, name: str, notes
     truth, names, recipe = np.asarray(val.labels, np.int64), facts.labels, passed.recipe
     predicted = predict_classes(passed.artifact, val)
     return ModelCard(
-        name=name, title=recipe.title or recipe.name, facts=facts, split="val",
-        f1=macro_f1_interval(truth, predicted, len(names)), crops=len(truth),
-        classes=per_class(truth, predicted, names), seeds=passed.seeds,
-        reproduce=f"leansort {passed.command} seed={recipe.seed} --data FOLDER", notes=notes,
-    )  # fmt: skip
+        name=name,
+        title=recipe.title or recipe.name,
+        facts=facts,
+        split="val",
+        f1=macro_f1_interval(truth, predicted, len(names)),
+        crops=len(truth),
+        classes=per_class(truth, predicted, names),
+        seeds=passed.seeds,
+        reproduce=f"leansort {passed.command} seed={recipe.seed} --data FOLDER",
+        notes=notes,
+    )
 
 
 def _without_path(recipe: JsonObject) -> JsonObject:

@@ -194,6 +194,9 @@ def _record(path: Path, prediction: Prediction, labels: Sequence[str]) -> JsonOb
         return {"image": str(path), "error": prediction.error}
     probabilities: JsonObject = dict(zip(labels, (round(p, 6) for p in prediction.probabilities), strict=True))
     return {
-        "image": str(path), "label": prediction.label, "probability": round(prediction.probability, 6),
-        "accepted": prediction.accepted, "probabilities": probabilities,
-    }  # fmt: skip
+        "image": str(path),
+        "label": prediction.label,
+        "probability": round(prediction.probability, 6),
+        "accepted": prediction.accepted,
+        "probabilities": probabilities,
+    }

@@ -108,11 +108,15 @@ def _recipe(folder: ModelFolder) -> tuple[JsonObject, Recipe]:
 def _facts_of_network(model: TrainedModel) -> ModelFacts:
     network, size = model.network(), sum(tensor.nbytes for tensor in model.weights.values())
     return ModelFacts(
-        base=_base(model.spec.to_json()), parameters=parameters(network), macs=macs(network, model.preprocess.size),
-        preprocess=model.preprocess, labels=model.labels.names,
-        weights=f"{size / 1e6:.1f} MB, 32-bit, {ModelFolder(Path()).model}", data=_data(model.provenance),
+        base=_base(model.spec.to_json()),
+        parameters=parameters(network),
+        macs=macs(network, model.preprocess.size),
+        preprocess=model.preprocess,
+        labels=model.labels.names,
+        weights=f"{size / 1e6:.1f} MB, 32-bit, {ModelFolder(Path()).model}",
+        data=_data(model.provenance),
         versions=_versions(model.provenance),
-    )  # fmt: skip
+    )
 
 
 def _facts_of_bundle(bundle: Bundle) -> ModelFacts:
@@ -120,11 +124,15 @@ def _facts_of_bundle(bundle: Bundle) -> ModelFacts:
     whole = _part(meta.provenance, "half").get("weights", "32-bit")
     kind = _part(meta.provenance, "quantized").get("weights", whole)
     return ModelFacts(
-        base=_base(_part(meta.provenance, "spec")), parameters=meta.parameters, macs=meta.macs,
-        preprocess=meta.preprocess, labels=meta.labels,
+        base=_base(_part(meta.provenance, "spec")),
+        parameters=meta.parameters,
+        macs=meta.macs,
+        preprocess=meta.preprocess,
+        labels=meta.labels,
         weights=f"{size / 1e6:.1f} MB, {kind}, {ModelFolder(Path()).bundle} ({bundle.format})",
-        data=_data(meta.provenance), versions=_versions(meta.provenance),
-    )  # fmt: skip
+        data=_data(meta.provenance),
+        versions=_versions(meta.provenance),
+    )
 
 
 def _base(spec: Mapping[str, object]) -> str:

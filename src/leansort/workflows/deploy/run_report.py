@@ -111,10 +111,16 @@ def read_evidence(
     truth = read_ground_truth(folder.manifest, scored.split)
     bundle = bundles.load(folder.bundle)
     return RunEvidence(
-        recipe=recipe, bundle=bundle, size_bytes=folder.bundle.stat().st_size, score=scored, truth=truth,
-        predictions=_predictions(folder, bundle, truth, recipe.target), bench=timed,
-        calibration=calibration, history=folder.training.history.read(Epoch, "report"),
-    )  # fmt: skip
+        recipe=recipe,
+        bundle=bundle,
+        size_bytes=folder.bundle.stat().st_size,
+        score=scored,
+        truth=truth,
+        predictions=_predictions(folder, bundle, truth, recipe.target),
+        bench=timed,
+        calibration=calibration,
+        history=folder.training.history.read(Epoch, "report"),
+    )
 
 
 def _predictions(folder: RunFolder, bundle: Bundle, truth: GroundTruth, target: Target) -> list[Prediction]:
@@ -165,9 +171,11 @@ def _content(evidence: RunEvidence, mistakes: Sequence[Mistake]) -> Report:
         limits=tuple(map(str, _limits(evidence))),
         notes=tuple(note for note in (evidence.bench.warning, *scored.faults) if note),
         provenance={
-            "bundle": bundle.digest, **bundle.meta.provenance, "recipe": evidence.recipe.model_dump(mode="json"),
+            "bundle": bundle.digest,
+            **bundle.meta.provenance,
+            "recipe": evidence.recipe.model_dump(mode="json"),
         },
-    )  # fmt: skip
+    )
 
 
 def _limits(evidence: RunEvidence) -> tuple[LimitResult, ...]:

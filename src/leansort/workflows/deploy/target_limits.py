@@ -53,9 +53,12 @@ def check_limits(
         IntegrityError: a limit is none of `recipe.target`, or its latency is not among the measurements.
     """
     values = {
-        F1: macro_f1, "size_mb": len(bundle.to_bytes()) / 1e6, "macs": bundle.meta.macs,
-        "parameters": bundle.meta.parameters, **_latencies(measurements),
-    }  # fmt: skip
+        F1: macro_f1,
+        "size_mb": len(bundle.to_bytes()) / 1e6,
+        "macs": bundle.meta.macs,
+        "parameters": bundle.meta.parameters,
+        **_latencies(measurements),
+    }
     if unknown := sorted(limits.keys() - values.keys()):
         raise IntegrityError(f"target.limits: {unknown[0]}: nothing that was measured tells it")
     results = []

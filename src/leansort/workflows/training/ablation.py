@@ -81,11 +81,14 @@ def _row(
     paired = [_score(runs[seed]) - _score(base[seed]) for seed in runs if seed in base and name != BASE]
     result = mean_interval(paired) if paired else None
     return {
-        "name": name, "overrides": list(overrides), "runs": [asdict(run) for run in runs.values()],
+        "name": name,
+        "overrides": list(overrides),
+        "runs": [asdict(run) for run in runs.values()],
         "val_macro_f1": asdict(mean_interval([_score(run) for run in runs.values()])),
         "seconds": fmean(run.seconds for run in runs.values()),
-        "difference": asdict(result) if result else None, "verdict": result.verdict if result else "",
-    }  # fmt: skip
+        "difference": asdict(result) if result else None,
+        "verdict": result.verdict if result else "",
+    }
 
 
 def _score(result: TrainingResult) -> float:

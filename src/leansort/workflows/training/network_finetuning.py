@@ -82,7 +82,9 @@ class Finetuning:
         config = _changed(recipe.train, TrainConfig, own, "finetune.train.")
         recipe = recipe.model_copy(update={"train": config})
         return TrainingJob(
-            spec=model.spec, preprocess=model.preprocess, labels=model.labels,
+            spec=model.spec,
+            preprocess=model.preprocess,
+            labels=model.labels,
             train=load_crops(self.manifest, "train", recipe.train_preprocess, self.cache),
             val=load_crops(self.manifest, "val", model.preprocess, self.cache),
             config=config,
@@ -92,7 +94,7 @@ class Finetuning:
             ),
             seeds=Seeds(recipe.seed).child("compress"),
             provenance=model.provenance | {"seed": recipe.seed, "data": self.manifest.digest},
-        )  # fmt: skip
+        )
 
     def _files(self, finetune: FinetuneConfig) -> list[Path]:
         return [self.start if name == START else Path(name) for name in finetune.teachers]

@@ -157,9 +157,15 @@ def write_result(recipe: Recipe, manifest: Manifest, folder: Path, name: str, ju
     """Write the result of a run whose training is over; `judged` is what val said of it, if anything."""
     epochs = read_history(folder)
     result = TrainingResult(
-        version=_VERSION, name=name, seed=recipe.seed, recipe=recipe.digest, data=manifest.digest, epochs=len(epochs),
-        seconds=sum(epoch["seconds"] for epoch in epochs), val_macro_f1=judged.get("val_macro_f1"),
+        version=_VERSION,
+        name=name,
+        seed=recipe.seed,
+        recipe=recipe.digest,
+        data=manifest.digest,
+        epochs=len(epochs),
+        seconds=sum(epoch["seconds"] for epoch in epochs),
+        val_macro_f1=judged.get("val_macro_f1"),
         epoch=judged.get("epoch", len(epochs)),
-    )  # fmt: skip
+    )
     atomic_io.write_json(folder / "result.json", asdict(result))
     return result

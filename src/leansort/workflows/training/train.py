@@ -65,9 +65,11 @@ def train_once(
     known = model.provenance
     over = coverage(rows.labels.names, rows.counts("val"))
     return {
-        "val_macro_f1": known["val_macro_f1"], "macro_f1_classes": {**over.to_json(), "over": str(over)},
-        "epoch": known["epoch"], "folder": str(folder),
-    }  # fmt: skip
+        "val_macro_f1": known["val_macro_f1"],
+        "macro_f1_classes": {**over.to_json(), "over": str(over)},
+        "epoch": known["epoch"],
+        "folder": str(folder),
+    }
 
 
 def _require_free(folder: Path, resume: bool) -> None:

@@ -201,9 +201,13 @@ def train_best_trial(
     if seeds and manifests.load(there).digest != made.data:
         raise UserError(f"tune best: the data in {there} are not those of the study; name them by --manifest")
     result: dict[str, Any] = {
-        "trial": record.number, "kind": record.outcome.kind, "macro_f1": record.outcome.f1,
-        "costs": record.outcome.costs, "folder": str(out), "seeds": None,
-    }  # fmt: skip
+        "trial": record.number,
+        "kind": record.outcome.kind,
+        "macro_f1": record.outcome.f1,
+        "costs": record.outcome.costs,
+        "folder": str(out),
+        "seeds": None,
+    }
     if not seeds:
         atomic_io.new_folder(out, "tune best", reuse=resume)
         _write(record, recipe, classes, out)

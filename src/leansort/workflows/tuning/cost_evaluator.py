@@ -179,8 +179,9 @@ class CostEvaluator:
         limits = self.objectives.limits
         return any(
             1e3 * float(taken.min()) > FAR * limits.get(f"{kind}_{name}_ms", math.inf)
-            for kind, taken in times.items() for name in ("p50", "p99")
-        )  # fmt: skip
+            for kind, taken in times.items()
+            for name in ("p50", "p99")
+        )
 
     def _summed(self, times: Mapping[str, Seconds], bundle: Bundle, engine: str, quiet: bool) -> TimedCosts:
         values, measurements = dict[str, float](), list[Measurement]()
@@ -213,10 +214,16 @@ def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
     crops = Crops(noise, [at % len(model.labels) for at in range(_CALIBRATING)])
     export = partial(export_to_format, graph_format="onnx")
     context = PassContext(
-        train=crops, val=crops, seeds=Seeds(recipe.seed), folder=folder, finetune=_untrained, export=export,
+        train=crops,
+        val=crops,
+        seeds=Seeds(recipe.seed),
+        folder=folder,
+        finetune=_untrained,
+        export=export,
         time_bundles=partial(compressing.time_bundles, recipe),
-        time_layers=partial(compressing.time_layers, recipe), say=_silently,
-    )  # fmt: skip
+        time_layers=partial(compressing.time_layers, recipe),
+        say=_silently,
+    )
     artifact: TrainedModel | Bundle = model
     for _, step in compressing.read_steps(recipe):
         if step.stage == "graph" and isinstance(artifact, TrainedModel):

@@ -162,7 +162,7 @@ def _work(
         encoded_val_images(rows, recipe.seed),
         rows.digest,
         out / "dry-run",
-    )  # fmt: skip
+    )
     candidates = TrialEvaluator(study, coster, recipe.to_json(), rows, out)
     until = time.monotonic() + 60 * config.minutes if config.minutes else None
     lines = []

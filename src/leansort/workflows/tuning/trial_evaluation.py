@@ -107,9 +107,13 @@ class TrialEvaluator:
         with file_lock.hold_lock(folder / "lock"), timing_lock.InterruptibleWork() as working:
             rungs.catch_up(folder / "train")
             model = train_model(
-                recipe, self.manifest, folder / "train", cache=self.out / "cache",
-                resume=(folder / "train" / "last.safetensors").exists(), callbacks=[rungs, PauseForTiming(working)],
-            )  # fmt: skip
+                recipe,
+                self.manifest,
+                folder / "train",
+                cache=self.out / "cache",
+                resume=(folder / "train" / "last.safetensors").exists(),
+                callbacks=[rungs, PauseForTiming(working)],
+            )
         if rungs.beaten is not None:
             return replace(
                 outcome, kind="stopped", f1=rungs.best, rungs=rungs.scores, epochs=rungs.epoch, note=rungs.beaten
@@ -120,9 +124,15 @@ class TrialEvaluator:
             costs = self.coster.of_bundle(artifact, recipe)
         f1, interval = self._scored(artifact, recipe)
         return replace(
-            outcome, f1=f1, f1_interval=interval, rungs=rungs.scores, epochs=rungs.epoch, costs=costs.values,
-            measurements=costs.measurements, note=costs.note,
-        )  # fmt: skip
+            outcome,
+            f1=f1,
+            f1_interval=interval,
+            rungs=rungs.scores,
+            epochs=rungs.epoch,
+            costs=costs.values,
+            measurements=costs.measurements,
+            note=costs.note,
+        )
 
     def _compressed(self, recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
         compress(recipe, model, self.manifest, folder / "compress", cache=self.out / "cache")

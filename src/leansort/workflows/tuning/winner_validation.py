@@ -78,10 +78,17 @@ def validate_seeds(
         bundle = bundles.load(path)
         classes = predict_classes(bundle, val, recipe.target.engine_spec)
         costs = coster.of_bundle(bundle, recipe)
-        result.append(SeedResult(
-            run["name"], str(path), run["val_macro_f1"], macro_f1_present(truth, classes, len(ground.manifest.labels)),
-            costs.values, costs.measurements, costs.note,
-        ))  # fmt: skip
+        result.append(
+            SeedResult(
+                run["name"],
+                str(path),
+                run["val_macro_f1"],
+                macro_f1_present(truth, classes, len(ground.manifest.labels)),
+                costs.values,
+                costs.measurements,
+                costs.note,
+            )
+        )
     return result
 
 
@@ -113,11 +120,14 @@ def seeds_table(seed_results: list[SeedResult], objectives: Objectives) -> str:
     costs = list(dict.fromkeys(costs))
     rows = [
         [
-            seed_result.name, f"{seed_result.trained_f1:.4f}", f"{seed_result.macro_f1:.4f}",
+            seed_result.name,
+            f"{seed_result.trained_f1:.4f}",
+            f"{seed_result.macro_f1:.4f}",
             *(f"{seed_result.costs[name]:.4g}" for name in costs),
             seed_result.note,
-        ] for seed_result in seed_results
-    ]  # fmt: skip
+        ]
+        for seed_result in seed_results
+    ]
     f1 = mean_interval([seed_result.macro_f1 for seed_result in seed_results])
     text = f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
     means = [f"{fmean(seed_result.costs[name] for seed_result in seed_results):.4g}" for name in costs]

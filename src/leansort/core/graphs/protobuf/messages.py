@@ -20,11 +20,18 @@ DTYPES = {
 
 MODEL = Message(
     "model",
-    {tag(1, VARINT): "ir", tag(2): "producer", tag(3): "version", tag(4): "domain", tag(5, VARINT): "number",
-     tag(6): "doc", tag(7): "graph"},
+    {
+        tag(1, VARINT): "ir",
+        tag(2): "producer",
+        tag(3): "version",
+        tag(4): "domain",
+        tag(5, VARINT): "number",
+        tag(6): "doc",
+        tag(7): "graph",
+    },
     {tag(8): "opsets", tag(14): "notes"},
     {20: "instructions for training", 25: "functions of its own", 26: "settings for several devices"},
-)  # fmt: skip
+)
 OPSET = Message("opset", {tag(1): "domain", tag(2, VARINT): "version"})
 GRAPH = Message(
     "graph",
@@ -69,6 +76,12 @@ DIM = Message("dimension", {tag(1, VARINT): "value", tag(2): "param", tag(3): "d
 TYPED = ("f", "i", "l", "d", "u")
 RAW = {"type", "name", "raw", "doc", "place", "dims", "dims packed", "notes"}
 KINDS: dict[int, set[str]] = {  # of attributes: where the value is, by the number of the type
-    1: {"f"}, 2: {"i"}, 3: {"s"}, 4: {"t"}, 6: {"floats", "floats packed"}, 7: {"ints", "ints packed"}, 8: {"strings"},
-}  # fmt: skip
+    1: {"f"},
+    2: {"i"},
+    3: {"s"},
+    4: {"t"},
+    6: {"floats", "floats packed"},
+    7: {"ints", "ints packed"},
+    8: {"strings"},
+}
 BESIDE = {"name", "type", "doc"}

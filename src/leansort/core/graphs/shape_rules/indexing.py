@@ -65,6 +65,10 @@ def top(reading: NodeInputs) -> list[Shape]:
 
 
 RULES: dict[str, Rule] = {
-    "Slice": cut, "Gather": gather, "GatherElements": lambda item: [item.shape(1)], "GatherND": gather_nd,
-    "OneHot": one_hot, "TopK": top,
-}  # fmt: skip
+    "Slice": cut,
+    "Gather": gather,
+    "GatherElements": lambda item: [item.shape(1)],
+    "GatherND": gather_nd,
+    "OneHot": one_hot,
+    "TopK": top,
+}

@@ -15,9 +15,13 @@ from leansort.core.graphs.shape_rules.indexing import slices
 from leansort.core.graphs.shape_trace import Array, NodeInputs
 
 _BY_SHAPE: dict[str, Callable[[Array, Shape], Any]] = {
-    "Reshape": np.reshape, "Squeeze": np.reshape, "Unsqueeze": np.reshape, "Flatten": np.reshape,
-    "Expand": np.broadcast_to, "Identity": np.reshape,
-}  # fmt: skip
+    "Reshape": np.reshape,
+    "Squeeze": np.reshape,
+    "Unsqueeze": np.reshape,
+    "Flatten": np.reshape,
+    "Expand": np.broadcast_to,
+    "Identity": np.reshape,
+}
 _PLAIN: dict[str, Callable[..., Any]] = {
     "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Neg": np.negative, "Abs": np.abs, "Floor": np.floor,
     "Ceil": np.ceil, "Sqrt": np.sqrt, "Equal": np.equal, "Greater": np.greater, "Less": np.less,
@@ -25,8 +29,11 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "Or": np.logical_or, "Where": np.where,
 }  # fmt: skip
 _REDUCED: dict[str, Callable[..., Any]] = {
-    "ReduceProd": np.prod, "ReduceSum": np.sum, "ReduceMax": np.max, "ReduceMin": np.min,
-}  # fmt: skip
+    "ReduceProd": np.prod,
+    "ReduceSum": np.sum,
+    "ReduceMax": np.max,
+    "ReduceMin": np.min,
+}
 
 
 KINDS = frozenset(
