@@ -21,6 +21,7 @@ from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.files import atomic_io, json_documents
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
+from leansort.core.run_folder import ModelFolder
 from leansort.core.text.text_files import parse_json
 
 _VERSION = 1
@@ -119,7 +120,7 @@ def load(path: Path, *, fitting: bool = True) -> TrainedModel:
         UserError: no such file.
         IntegrityError: the file is damaged or of another version.
     """
-    path = path / "model.safetensors" if path.is_dir() else path
+    path = ModelFolder(path).model if path.is_dir() else path
     return _model(*load_tensors(path, "model"), str(path), fitting)
 
 

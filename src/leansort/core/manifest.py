@@ -20,6 +20,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError, not_one_of
 from leansort.core.files import atomic_io, json_documents, parquet_files
 from leansort.core.labels import LabelSet
+from leansort.core.run_folder import DataFolder
 from leansort.core.text.text_files import parse_json
 
 SPLITS = ("train", "val", "test")
@@ -138,7 +139,7 @@ def load(path: Path) -> Manifest:
         MissingExtraError: pyarrow is not installed.
     """
     arrow, _ = _arrow()
-    path = path / "manifest.parquet" if path.is_dir() else path
+    path = DataFolder(path).manifest if path.is_dir() else path
     if not path.is_file():
         raise UserError(f"manifest: {path} is not there; make one with: leansort data import")
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from leansort.arch.trained_model import TrainedModel
-from leansort.core.files import atomic_io
+from leansort.core.run_folder import TrainingFolder
 from leansort.train import checkpoint
 from leansort.train.callbacks import EpochRecord
 from leansort.train.checkpoint import TrainingProgress, TrainingState
@@ -19,14 +19,14 @@ def write_epoch(
     job: TrainingJob, folder: Path, state: TrainingState, progress: TrainingProgress, *, best: bool
 ) -> None:
     """Write what the last epoch gave. The checkpoint comes last: killed before it, the epoch is simply done again."""
+    files = TrainingFolder(folder)
     if best:
         weights = {name: value.clone() for name, value in state.ema.average.state_dict().items()}
         provenance = {**job.provenance, "epoch": progress.epoch, "val_macro_f1": progress.best}
-        TrainedModel(job.spec, weights, job.preprocess, job.labels, provenance).save(folder / "model.safetensors")
-    lines = "".join(atomic_io.canonical_json(item) + "\n" for item in progress.history)
-    atomic_io.write_text(folder / "metrics.jsonl", lines)
-    checkpoint.save(folder / "last.safetensors", state, progress, job.identity)
-    _to_tensorboard(folder / "tensorboard", progress.history[-1])
+        TrainedModel(job.spec, weights, job.preprocess, job.labels, provenance).save(files.model)
+    files.history.write(progress.history)
+    checkpoint.save(files.checkpoint, state, progress, job.identity)
+    _to_tensorboard(files.tensorboard, progress.history[-1])
 
 
 def _to_tensorboard(folder: Path, record: EpochRecord) -> None:

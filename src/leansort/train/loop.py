@@ -23,6 +23,7 @@ from leansort.arch.timm_models import networks
 from leansort.arch.trained_model import TrainedModel, normalize
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.process.console import say
+from leansort.core.run_folder import TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.data.augmentation.epochs import EpochAugmentation
 from leansort.data.augmentation.mixing import mix_batch
@@ -81,7 +82,7 @@ def train(
     fabric = devices(job.config)
     speaks = fabric.is_global_zero
     run = TrainingRun(job, fabric, network or build(job.spec, job.seeds), teachers)
-    last = folder / "last.safetensors"
+    last = TrainingFolder(folder).checkpoint
     progress = run.resume(last) if resume else TrainingProgress(ranks=fabric.world_size)
     with opened(callbacks if speaks else ()) as followers:
         run.compile(progress)

@@ -12,6 +12,7 @@ from leansort.core.errors import UserError
 from leansort.core.folders.class_folders import find_class_folders
 from leansort.core.folders.image_files import NamedFiles, summarize_passed_over
 from leansort.core.labels import LabelSet, count_respelled, normalize_name, require_distinct
+from leansort.core.run_folder import DataFolder
 from leansort.core.text.name_lists import file_name
 from leansort.core.text.table_files import is_csv, read_csv
 from leansort.measure.accuracy.image_names import image_names
@@ -79,7 +80,7 @@ def read_ground_truth(path: Path, split: str = "test", labels: LabelSet | None =
     """
     if is_csv(path) and path.is_file():
         return _from_csv(path, labels)
-    if path.is_dir() and not (path / "manifest.parquet").exists():
+    if path.is_dir() and not DataFolder(path).manifest.exists():
         return _from_folders(path, split, labels)
     if path.is_file() and path.suffix.lower() == ".txt":
         raise UserError(f"truth: {path} is no table by its name; give a .csv or .tsv whose first row is image,label")

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 from leansort.core import plugins
 from leansort.core.errors import LeansortError, MissingExtraError, UserError, one_line
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.process.console import say
+from leansort.core.run_folder import TrainingFolder
 from leansort.train.callbacks import EpochRecord, Tracker, TrainingCallback, TrainingStep
 
 T = TypeVar("T")
@@ -41,12 +42,11 @@ def read_run_id(folder: Path, tracker: str) -> str | None:
 
 def write_run_id(folder: Path, tracker: str, name: str) -> None:
     """Write what `read_run_id` reads."""
-    atomic_io.write_json(folder / "tracked.json", {**_kept_ids(folder), tracker: name})
+    TrainingFolder(folder).trackers.write({**_kept_ids(folder), tracker: name})
 
 
-def _kept_ids(folder: Path) -> dict[str, Any]:
-    path = folder / "tracked.json"
-    return json_documents.read(path, dict[str, Any], "tracker") if path.exists() else {}
+def _kept_ids(folder: Path) -> JsonObject:
+    return TrainingFolder(folder).trackers.read_if_there(JsonObject, "tracker") or {}
 
 
 def tracker_class(name: str) -> type[Tracker]:
