@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from pydantic import ValidationError
@@ -25,6 +27,24 @@ from leansort.core.errors import UserError
 from leansort.core.plugins import Plugin
 from leansort.core.seeds import Seeds
 from leansort.core.text import yaml_config
+
+
+@dataclass(frozen=True)
+class BuiltNetwork:
+    """A network with the weights that its training begins with, built once for all that is asked of it before.
+
+    Attributes:
+        spec: its architecture.
+        network: itself, float32 (b, 3, h, w) in, logits (b, classes) out. A training takes it over and changes it in
+            place; whoever else changes it works on a `copy`.
+    """
+
+    spec: ArchSpec
+    network: nn.Module
+
+    def copy(self) -> nn.Module:
+        """The network as a module of its own."""
+        return copy.deepcopy(self.network)
 
 
 def build(spec: ArchSpec, seeds: Seeds | None = None) -> nn.Module:

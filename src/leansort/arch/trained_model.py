@@ -15,7 +15,7 @@ from safetensors import torch as tensor_files
 from torch import Tensor, nn
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from leansort.arch.build import build
+from leansort.arch.build import BuiltNetwork, build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.files import atomic_io, json_documents
@@ -51,6 +51,8 @@ class TrainedModel:
         preprocess: how pictures become its input.
         labels: its outputs in order.
         provenance: where it comes from.
+        built: a network, where one is at hand; as long as the architecture is its own, it is copied in place of
+            building another, and left as it is.
     """
 
     spec: ArchSpec
@@ -58,14 +60,16 @@ class TrainedModel:
     preprocess: Preprocess
     labels: LabelSet
     provenance: dict[str, Any] = field(default_factory=dict)
+    built: BuiltNetwork | None = field(default=None, compare=False, repr=False)
 
     def network(self) -> nn.Module:
-        """Build the network and load the weights strictly; in evaluation mode.
+        """Make a network of its own and load the weights strictly; in evaluation mode.
 
         Raises:
             IntegrityError: the weights do not fit the architecture.
         """
-        model = build(self.spec)
+        same = self.built is not None and self.built.spec == self.spec
+        model = self.built.copy() if self.built and same else build(self.spec)
         try:
             model.load_state_dict(self.weights, strict=True)
         except RuntimeError as error:

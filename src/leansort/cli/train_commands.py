@@ -59,8 +59,8 @@ def train(
     from leansort.workflows.training.train import train_once
 
     results = train_once(resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
-    over = results["macro_f1_classes"]["over"]
-    text = f"val macro-F1 {results['val_macro_f1']:.4f} {over} at epoch {results['epoch']}: {results['folder']}"
+    text = f"val macro-F1 {results.val_macro_f1:.4f} {results.macro_f1_classes.over} at epoch {results.epoch}"
+    text += f": {results.folder}"
     printed(results, as_json, text)
 
 

@@ -88,7 +88,7 @@ def run(
     config = best_trial.warm_start(config, warm or [])
     searching.tune(config, recipe, where, manifest=manifest, resume=resume, workers=workers)
     study_report = best_trial.write_study_report(where)
-    printed(study_report, as_json, best_trial.study_text(study_report, where.out))
+    printed(study_report, as_json, best_trial.study_text(where.out))
 
 
 @tune_app.command()
@@ -167,4 +167,4 @@ def report(study_folder: Folder, storage: Storage = "", study: StudyName = "", a
 
     where = best_trial.find_study(study_folder, storage, study)
     study_report = best_trial.write_study_report(where)
-    printed(study_report, as_json, best_trial.study_text(study_report, where.out))
+    printed(study_report, as_json, best_trial.study_text(where.out))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 
 class Measurement(BaseModel):
@@ -40,4 +38,4 @@ class Measurement(BaseModel):
     threads: int = 1
     batch: int = 1
     warmup: int = 0
-    host: dict[str, Any] = {}
+    host: dict[str, JsonValue] = {}

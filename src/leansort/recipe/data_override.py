@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from leansort.core import plugins
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.process.console import say
 from leansort.data.coco import layouts
 from leansort.data.importing.data_source import DataSource
@@ -15,7 +15,7 @@ from leansort.data.importing.data_source import DataSource
 STAND_IN, FOR = "coco", ("folder", "sample")
 
 
-def with_path(section: dict[str, Any], path: Path, common: Collection[str]) -> dict[str, Any]:
+def with_path(section: JsonObject, path: Path, common: Collection[str]) -> JsonObject:
     """Replace the path; where the folder is a known layout of COCO files, the source too, which is said.
 
     Args:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from leansort.arch.timm_models import networks
 from leansort.core import packaged_configs
 from leansort.core.errors import UserError
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.text import yaml_config
 from leansort.recipe.data_override import with_path
 from leansort.recipe.data_section import COMMON, data_faults
@@ -45,7 +45,7 @@ def change_recipe(recipe: Recipe, overrides: Sequence[str] = (), data: Path | No
     return validate_recipe(_changed(recipe.to_json(), overrides, data, engine), f"{recipe.name!r}")
 
 
-def _changed(tree: dict[str, Any], overrides: Sequence[str], data: Path | None, engine: str) -> dict[str, Any]:
+def _changed(tree: JsonObject, overrides: Sequence[str], data: Path | None, engine: str) -> JsonObject:
     for text in overrides:
         _override(tree, text)
     if data is not None:
@@ -58,7 +58,7 @@ def _changed(tree: dict[str, Any], overrides: Sequence[str], data: Path | None, 
     return tree
 
 
-def override_recipe(recipe: Mapping[str, Any], overrides: Sequence[str], where: str) -> Recipe:
+def override_recipe(recipe: Mapping[str, JsonValue], overrides: Sequence[str], where: str) -> Recipe:
     """A recipe's tree with `key=value` overrides.
 
     Raises:
@@ -70,7 +70,7 @@ def override_recipe(recipe: Mapping[str, Any], overrides: Sequence[str], where: 
     return validate_recipe(tree, where)
 
 
-def validate_recipe(tree: Any, where: str) -> Recipe:
+def validate_recipe(tree: object, where: str) -> Recipe:
     """Check a recipe's tree.
 
     Raises:
@@ -93,7 +93,7 @@ def validate_recipe(tree: Any, where: str) -> Recipe:
     return recipe
 
 
-def _with_statistics(tree: dict[str, Any]) -> dict[str, Any]:
+def _with_statistics(tree: JsonObject) -> JsonObject:
     """Fill in the mean and deviation that a timm backbone's weights were made with, where the recipe sets none."""
     arch, preprocess = tree.get("arch"), tree.setdefault("preprocess", {})
     base = arch.get("base") if isinstance(arch, dict) else None
@@ -104,13 +104,14 @@ def _with_statistics(tree: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def _override(tree: dict[str, Any], text: str) -> None:
+def _override(tree: JsonObject, text: str) -> None:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise UserError(f"override: got {text!r}, need key=value, e.g. train.epochs=3")
     *above, last = key.strip().split(".")
     for part in above:
-        tree = tree.setdefault(part, {})
-        if not isinstance(tree, dict):
+        below = tree.setdefault(part, {})
+        if not isinstance(below, dict):
             raise UserError(f"override: {key!r} goes below {part!r}, which holds a plain value")
+        tree = below
     tree[last] = yaml_config.parse_yaml(value, f"override: the value of {text!r}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, not_one_of
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
 from leansort.runtime.engine import default_engine, engine_class, parse_engine
@@ -55,15 +56,16 @@ def engine_with_threads(bundle: Bundle, target: Target) -> str:
     return f"{spec}{',' if ':' in spec else ':'}threads={target.threads}" if target.threads > 1 else spec
 
 
-def read_engine_option(engine: str) -> dict[str, object]:
+def read_engine_option(engine: str) -> JsonObject:
     """The keys of a target that `--engine` replaces: the engine and its settings, `threads` and `precision` too.
 
     Raises:
         UserError: a setting has no value.
     """
     name, given = parse_engine(engine)
-    threads = given.pop("threads", None)
-    return {"engine": name, "settings": given} | ({} if threads is None else {"threads": threads})
+    threads: JsonValue = given.pop("threads", None)
+    replaced: JsonObject = {"engine": name, "settings": given}
+    return replaced if threads is None else {**replaced, "threads": threads}
 
 
 def target_faults(target: Target, passes: list[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from leansort.report.charts import plots
 from leansort.report.charts.scatter import Dot, scatter
@@ -12,6 +11,7 @@ from leansort.report.tables import Table, as_text, render_page
 from leansort.search import pareto
 from leansort.search.objectives import COSTS, F1, Objectives
 from leansort.search.search_config import SearchConfig
+from leansort.search.study_result import StudyResult
 from leansort.search.trial_outcome import KINDS
 from leansort.search.trial_records import TrialRecord, pareto_front
 
@@ -41,17 +41,17 @@ class SearchReport:
         """What no other result beats."""
         return pareto_front(self.records, self.objectives)
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def result(self) -> StudyResult:
         """What `tune.json` holds."""
-        return {
-            "version": 1,
-            "search": self.config.model_dump(mode="json"),
-            "front": [record.number for record in self.front],
-            "hypervolume": [[round(seconds, 1), volume] for seconds, volume in hypervolumes(self)],
-            "reference": list(reference(self)),
-            "importances": {name: dict(fractions) for name, fractions in self.importances.items()},
-            "trials": [record.to_json() for record in self.records],
-        }
+        return StudyResult(
+            search=self.config,
+            front=tuple(record.number for record in self.front),
+            hypervolume=tuple((round(seconds, 1), volume) for seconds, volume in hypervolumes(self)),
+            reference=reference(self),
+            importances={name: dict(fractions) for name, fractions in self.importances.items()},
+            trials=tuple(self.records),
+        )
 
 
 def reference(search_report: SearchReport) -> tuple[float, ...]:
@@ -232,5 +232,5 @@ def _named(name: str) -> str:
     return _NAMES.get(name, name.removesuffix("_ms").replace("_", " ") + (", ms" if name.endswith("_ms") else ""))
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

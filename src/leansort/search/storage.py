@@ -157,7 +157,7 @@ def retry_while_away(storage: BaseStorage, seconds: float = PATIENCE_S) -> BaseS
     """
     from optuna.storages import BaseStorage
 
-    def asking(name: str) -> Callable[..., object]:
+    def asking(name: str) -> object:
         def call(_: object, *args: object, **kwargs: object) -> object:
             return _insist(lambda: getattr(storage, name)(*args, **kwargs), seconds)
 

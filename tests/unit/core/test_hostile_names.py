@@ -56,6 +56,7 @@ from leansort.workflows.data import check, contact_sheet, import_data
 from leansort.workflows.data.data_results import SurveyResult
 from leansort.workflows.deploy import predict
 from leansort.workflows.training import ablation
+from leansort.workflows.training.training_results import AblationResult, VariantResult
 from tests.unit.report import test_compression_page, test_report_page
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egpj.exe"
@@ -161,8 +162,11 @@ def card_text(name: str) -> str:
 
 
 def ablation_text(name: str) -> str:
-    row = {"name": name, "overrides": [name], "val_macro_f1": dataclasses.asdict(mean_interval([0.5])), "seconds": 1.0}
-    return ablation.ablation_table({"variants": [row | {"difference": None, "verdict": name}]})
+    variant = VariantResult(
+        name=name, overrides=(name,), runs=(), val_macro_f1=mean_interval([0.5]), seconds=1.0, difference=None,
+        verdict=name,
+    )  # fmt: skip
+    return ablation.ablation_table(AblationResult(complete=True, variants=(variant,)))
 
 
 HTML: dict[str, Make] = {

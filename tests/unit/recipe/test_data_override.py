@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from leansort.core.files.typed_result import JsonObject
 from leansort.recipe.data_override import with_path
 from tests.conftest import draw
 from tests.support.coco_files import cvat, world
@@ -15,7 +16,7 @@ COMMON = ("source", "split", "keep_classes")
 
 def test_an_export_is_read_by_the_source_of_coco_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = cvat(tmp_path / "task")
-    section = {"source": "sample", "train": 9, "split": {"method": "class"}, "keep_classes": ["tin"]}
+    section: JsonObject = {"source": "sample", "train": 9, "split": {"method": "class"}, "keep_classes": ["tin"]}
     made = with_path(section, root, COMMON)
     assert made == {
         "source": "coco", "path": str(root), "split": {"method": "class"}, "keep_classes": ["tin"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -18,13 +17,18 @@ from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.core.packaged_configs import FOLDER as CONFIGS
 from leansort.core.preprocess import Preprocess
-from leansort.core.text import text_files
+from leansort.core.run_folder import GroupFolder, TrainingFolder
 from leansort.measure.confidence import MeanInterval, mean_interval, t95
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.training import ablation, ablation_variants, cross_validation, refit, run_group
-from leansort.workflows.training.run_group import RunGroup, TrainingResult
+from leansort.workflows.training.run_group import RunGroup
+from leansort.workflows.training.training_results import (
+    AblationResult,
+    RepeatedResult,
+    TrainingResult,
+)
 
 ROWS = tuple(
     Row(f"{split}{group}_{crop}.jpg", (group + crop) % 3, split, f"{split}{group}", "h", "")
@@ -40,7 +44,9 @@ def recipe(**train: Any) -> Recipe:
 
 
 def result(f1: float | None, seed: int = 0, name: str = "run", epoch: int = 4) -> TrainingResult:
-    return TrainingResult(1, name, seed, "r", "d", f1, epoch, 5, 10.0)
+    return TrainingResult(
+        name=name, seed=seed, recipe="r", data="d", val_macro_f1=f1, epoch=epoch, epochs=5, seconds=10.0
+    )
 
 
 @pytest.mark.parametrize(  # tables of Student's t, 97.5 %
@@ -141,28 +147,32 @@ SCORES = {
 
 def test_a_repeated_run_leaves_one_table(tmp_path: Path) -> None:
     results = cross_validation.train_repeatedly(Scripted(tmp_path, DATA, tmp_path), recipe(), seeds=3)
-    assert text_files.read_json(tmp_path / "repeat.json", "test") == results
-    assert results["complete"]
+    assert GroupFolder(tmp_path).repeats.read(RepeatedResult, "test") == results
+    assert results.complete
     text = cross_validation.runs_table(results, tmp_path).splitlines()
     assert text[1].split() == ["seed-0", "0.8000", "4", "10.0"]
     assert [line.split()[-1] for line in text[4:6]] == ["4.0", "0.0200"]
     assert "0.7703 to 0.8697 (t, 3 seeds)" in text[6]
 
 
-def run_ablation(folder: Path, seeds: int) -> dict[str, Any]:
+def run_ablation(folder: Path, seeds: int) -> AblationResult:
     recipes = {name: recipe() for name in ("base", "better", "noise")}
     overrides = {"base": [], "better": ["a=1"], "noise": ["b=2", "c=3"]}
     return ablation.ablate(Scripted(folder, DATA, folder), recipes, overrides, seeds)
 
 
 def test_an_ablation_compares_seed_by_seed(tmp_path: Path) -> None:
-    results = {row["name"]: row for row in run_ablation(tmp_path, 2)["variants"]}
-    assert results["base"]["difference"] is None
-    better = results["better"]["difference"]  # differences 0.03 and 0.04; 12.7062 * 0.00707107 / sqrt(2) = 0.063531
-    assert better["mean"] == pytest.approx(0.035)
-    assert (better["low"], better["high"]) == (pytest.approx(-0.028531, abs=1e-6), pytest.approx(0.098531, abs=1e-6))
-    assert results["better"]["verdict"] == results["noise"]["verdict"] == "not told apart"
-    assert results["noise"]["difference"]["mean"] == pytest.approx(-0.005)
+    results = {variant.name: variant for variant in run_ablation(tmp_path, 2).variants}
+    assert results["base"].difference is None
+    better = results["better"].difference  # differences 0.03 and 0.04; 12.7062 * 0.00707107 / sqrt(2) = 0.063531
+    assert better is not None
+    assert better.mean == pytest.approx(0.035)
+    assert better.low == pytest.approx(-0.028531, abs=1e-6)
+    assert better.high == pytest.approx(0.098531, abs=1e-6)
+    assert results["better"].verdict == results["noise"].verdict == "not told apart"
+    noise = results["noise"].difference
+    assert noise is not None
+    assert noise.mean == pytest.approx(-0.005)
     lines = (tmp_path / "ablation.md").read_text().splitlines()
     assert len({line.count("|") for line in lines}) == 1
     assert "+0.0350 (-0.0285 to +0.0985)" in lines[3]
@@ -173,9 +183,9 @@ def test_a_stopped_ablation_has_all_variants_of_the_first_seed(
 ) -> None:
     with pytest.raises(TrainingInterrupted):
         run_ablation(tmp_path, 3)
-    kept = text_files.read_json(tmp_path / "ablation.json", "test")
-    assert not kept["complete"]
-    assert [len(row["runs"]) for row in kept["variants"]] == [2, 2, 2]
+    kept = GroupFolder(tmp_path).ablation.read(AblationResult, "test")
+    assert not kept.complete
+    assert [len(variant.runs) for variant in kept.variants] == [2, 2, 2]
     assert "| better" in capsys.readouterr().err
 
 
@@ -220,13 +230,13 @@ def test_a_folder_is_gone_on_with_only_on_request_and_by_the_same_recipe(tmp_pat
 
 def test_a_finished_run_is_told_by_its_result(tmp_path: Path) -> None:
     assert run_group.read_result(tmp_path, recipe(), DATA) is None
-    whole = TrainingResult(1, "run", 0, recipe().digest, DATA.digest, 0.5, 1, 2, 3.0)
-    atomic_io.write_json(tmp_path / "result.json", asdict(whole))
+    whole = result(0.5).model_copy(update={"recipe": recipe().digest, "data": DATA.digest})
+    TrainingFolder(tmp_path).result.write(whole)
     assert run_group.read_result(tmp_path, recipe(), DATA) == whole
     with pytest.raises(UserError, match="another recipe or other data"):
         run_group.read_result(tmp_path, recipe(lr=0.1), DATA)
     with pytest.raises(UserError, match="another recipe or other data"):
         run_group.read_result(tmp_path, recipe(), refit.with_val(DATA))
-    atomic_io.write_json(tmp_path / "result.json", {**asdict(whole), "version": 9})
-    with pytest.raises(IntegrityError, match="version 1"):
+    atomic_io.write_json(tmp_path / "result.json", {**whole.to_json(), "version": 9})
+    with pytest.raises(IntegrityError, match="version: got '9', this leansort reads 1"):
         run_group.read_result(tmp_path, recipe(), DATA)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from statistics import fmean
-from typing import Any
 
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.process.console import say
+from leansort.core.run_folder import GroupFolder
 from leansort.measure.confidence import MeanInterval, mean_interval
 from leansort.recipe.schema import Recipe
 from leansort.report import markdown
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.training.ablation_variants import BASE
-from leansort.workflows.training.run_group import RunGroup, TrainingResult, with_seed
+from leansort.workflows.training.run_group import RunGroup, with_seed
 from leansort.workflows.training.train import exportable
+from leansort.workflows.training.training_results import AblationResult, TrainingResult, VariantResult
 
-_VERSION = 1
-Results = dict[str, dict[int, TrainingResult]]
+VariantRuns = dict[str, dict[int, TrainingResult]]
 
 
 def require_exportable(recipes: Mapping[str, Recipe]) -> None:
@@ -37,7 +35,7 @@ def require_exportable(recipes: Mapping[str, Recipe]) -> None:
 
 def ablate(
     ground: RunGroup, recipes: Mapping[str, Recipe], overrides: Mapping[str, Sequence[str]], seeds: int
-) -> dict[str, Any]:
+) -> AblationResult:
     """Train every variant with every seed; runs that are finished are left alone.
 
     All variants of a seed come before the next seed, so that what a stopped ablation has can be compared.
@@ -49,14 +47,11 @@ def ablate(
         overrides: what each takes from the base, for the table.
         seeds: number of seeds, from the base's on.
 
-    Returns:
-        What `ablation.json` holds.
-
     Raises:
         UserError: a finished run has another recipe or other data.
         Interrupted: stopped; the table so far is on standard error.
     """
-    done: Results = {name: {} for name in recipes}
+    done: VariantRuns = {name: {} for name in recipes}
     try:
         for seed in range(recipes[BASE].seed, recipes[BASE].seed + seeds):
             for name, recipe in recipes.items():
@@ -69,26 +64,26 @@ def ablate(
     return compare_variants(done, overrides, seeds)
 
 
-def compare_variants(done: Results, overrides: Mapping[str, Sequence[str]], seeds: int) -> dict[str, Any]:
+def compare_variants(done: VariantRuns, overrides: Mapping[str, Sequence[str]], seeds: int) -> AblationResult:
     """Every variant that has a run, with its difference to the base on the seeds that both have."""
-    rows = [_row(name, runs, done[BASE], overrides[name]) for name, runs in done.items() if runs]
-    return {"version": _VERSION, "complete": all(len(runs) == seeds for runs in done.values()), "variants": rows}
+    variants = [_variant(name, runs, done[BASE], overrides[name]) for name, runs in done.items() if runs]
+    return AblationResult(complete=all(len(runs) == seeds for runs in done.values()), variants=tuple(variants))
 
 
-def _row(
+def _variant(
     name: str, runs: dict[int, TrainingResult], base: dict[int, TrainingResult], overrides: Sequence[str]
-) -> dict[str, Any]:
+) -> VariantResult:
     paired = [_score(runs[seed]) - _score(base[seed]) for seed in runs if seed in base and name != BASE]
-    result = mean_interval(paired) if paired else None
-    return {
-        "name": name,
-        "overrides": list(overrides),
-        "runs": [asdict(run) for run in runs.values()],
-        "val_macro_f1": asdict(mean_interval([_score(run) for run in runs.values()])),
-        "seconds": fmean(run.seconds for run in runs.values()),
-        "difference": asdict(result) if result else None,
-        "verdict": result.verdict if result else "",
-    }
+    difference = mean_interval(paired) if paired else None
+    return VariantResult(
+        name=name,
+        overrides=tuple(overrides),
+        runs=tuple(runs.values()),
+        val_macro_f1=mean_interval([_score(run) for run in runs.values()]),
+        seconds=fmean(run.seconds for run in runs.values()),
+        difference=difference,
+        verdict=difference.verdict if difference else "",
+    )
 
 
 def _score(result: TrainingResult) -> float:
@@ -96,29 +91,30 @@ def _score(result: TrainingResult) -> float:
     return result.val_macro_f1
 
 
-def _write(ground: RunGroup, tree: dict[str, Any]) -> None:
-    atomic_io.write_json(ground.out / "ablation.json", tree)
-    atomic_io.write_text(ground.out / "ablation.md", ablation_table(tree) + "\n")
+def _write(ground: RunGroup, result: AblationResult) -> None:
+    folder = GroupFolder(ground.out)
+    folder.ablation.write(result)
+    folder.ablation_table.write(ablation_table(result) + "\n")
 
 
-def ablation_table(tree: dict[str, Any]) -> str:
+def ablation_table(result: AblationResult) -> str:
     """A Markdown table that is as easily read as text."""
     head = ["variant", "overrides", "seeds", "val macro-F1", "to the base, 95 %", "verdict", "seconds"]
-    return markdown.table(head, [_cells(row) for row in tree["variants"]])
+    return markdown.table(head, [_cells(variant) for variant in result.variants])
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    f1, to_base = MeanInterval(**row["val_macro_f1"]), row["difference"]
+def _cells(variant: VariantResult) -> list[str]:
+    f1 = variant.val_macro_f1
     own = f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
-    difference = _difference(MeanInterval(**to_base)) if to_base else ""
+    difference = _difference(variant.difference) if variant.difference else ""
     return [
-        row["name"],
-        " ".join(row["overrides"]),
+        variant.name,
+        " ".join(variant.overrides),
         str(f1.n),
         own,
         difference,
-        row["verdict"],
-        f"{row['seconds']:.1f}",
+        variant.verdict,
+        f"{variant.seconds:.1f}",
     ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from leansort.core.errors import UserError
 from leansort.core.packaged_configs import ABLATION, find_config
@@ -74,7 +73,7 @@ def _unfair(result: Mapping[str, Recipe]) -> list[str]:
     return faults
 
 
-def _faults(name: Any, overrides: Any) -> list[str]:
+def _faults(name: object, overrides: object) -> list[str]:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return [f"{name!r} is no name; it names a folder: letters, digits, and .-_ after the first"]
     if name == BASE:

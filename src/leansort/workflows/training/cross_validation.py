@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Literal
 
-from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
+from leansort.core.run_folder import GroupFolder
 from leansort.data.importing.classes import require_learnable
 from leansort.data.splits import assign_folds as in_folds
 from leansort.measure.confidence import MeanInterval, mean_interval
 from leansort.recipe.data_section import keep_classes
 from leansort.recipe.schema import Recipe
 from leansort.workflows.training.refit import NAME, refit
-from leansort.workflows.training.run_group import RunGroup, TrainingResult, with_seed
-
-_VERSION = 1
+from leansort.workflows.training.run_group import RunGroup, with_seed
+from leansort.workflows.training.training_results import (
+    RepeatedResult,
+    RepeatedSummary,
+    RepeatedTraining,
+    TrainingResult,
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def plan_runs(first: int, seeds: int | None, folds: int | None) -> list[PlannedR
 
 def train_repeatedly(
     ground: RunGroup, recipe: Recipe, *, seeds: int | None = None, folds: int | None = None, with_refit: bool = False
-) -> dict[str, Any]:
+) -> RepeatedResult:
     """Train a recipe several times; runs that are finished are left alone.
 
     Args:
@@ -59,21 +63,23 @@ def train_repeatedly(
         folds: number of folds that train and val are dealt into; None: the manifest's own splits.
         with_refit: then train once more, on train and val.
 
-    Returns:
-        What `repeat.json` holds.
-
     Raises:
         UserError: a finished run has another recipe or other data, or there are fewer groups than folds.
     """
+    repeats = GroupFolder(ground.out).repeats
     wanted, done = plan_runs(recipe.seed, seeds, folds), list[TrainingResult]()
     for run in wanted:  # before the first of them is trained
         require_learnable(with_fold(ground.manifest, folds, run.fold, recipe.seed), keep_classes(recipe.data))
     for run in wanted:
         rows = with_fold(ground.manifest, folds, run.fold, recipe.seed)
         done.append(ground.trained(with_seed(recipe, run.seed), run.name, rows))
-        _write(ground, wanted, done)
-    tree = _tree(wanted, done)
-    return {**tree, NAME: asdict(refit(ground, recipe))} if with_refit else tree
+        repeats.write(_result(wanted, done))
+    result = _result(wanted, done)
+    if with_refit:
+        result = result.model_copy(update={"refit": refit(ground, recipe)})
+        if wanted:
+            repeats.write(result)
+    return result
 
 
 def with_fold(manifest: Manifest, count: int | None, fold: int | None, seed: int) -> Manifest:
@@ -94,36 +100,35 @@ def summarize_runs(wanted: Sequence[PlannedRun], done: Sequence[TrainingResult])
     return mean_interval([fmean(scores) for scores in values.values()])
 
 
-def _tree(wanted: Sequence[PlannedRun], done: Sequence[TrainingResult]) -> dict[str, Any]:
+def _result(wanted: Sequence[PlannedRun], done: Sequence[TrainingResult]) -> RepeatedResult:
     if not wanted:
-        return {"version": _VERSION, "runs": [], "summary": None}
-    over = "seeds" if wanted[0].fold is None else "folds"
-    runs = [asdict(result) | {"fold": run.fold} for run, result in zip(wanted, done, strict=False)]
-    whole = len(done) == len(wanted)
-    results = {"over": over, "epoch": fmean(result.epoch for result in done), **asdict(summarize_runs(wanted, done))}
-    return {"version": _VERSION, "complete": whole, "runs": runs, "summary": results}
+        return RepeatedResult()
+    runs = [
+        RepeatedTraining.model_validate({**dict(result), "fold": run.fold})
+        for run, result in zip(wanted, done, strict=False)
+    ]
+    over: Literal["seeds", "folds"] = "seeds" if wanted[0].fold is None else "folds"
+    f1, epoch = summarize_runs(wanted, done), fmean(result.epoch for result in done)
+    summary = RepeatedSummary(over=over, epoch=epoch, n=f1.n, mean=f1.mean, std=f1.std, low=f1.low, high=f1.high)
+    return RepeatedResult(complete=len(done) == len(wanted), runs=tuple(runs), summary=summary)
 
 
-def _write(ground: RunGroup, wanted: Sequence[PlannedRun], done: Sequence[TrainingResult]) -> None:
-    atomic_io.write_json(ground.out / "repeat.json", _tree(wanted, done))
-
-
-def runs_table(result: dict[str, Any], out: Path) -> str:
+def runs_table(result: RepeatedResult, out: Path) -> str:
     """One line a run, then mean, spread and interval."""
-    lines = [f"{'run':20} val macro-F1  best epoch  seconds"] if result["runs"] else []
-    for run in result["runs"]:
-        lines.append(f"{run['name']:20} {run['val_macro_f1']:12.4f} {run['epoch']:11d} {run['seconds']:8.1f}")
-    if result["summary"]:
-        lines += _summary(result["summary"])
-    if NAME in result:
-        epochs = result[NAME]["epochs"]
+    lines = [f"{'run':20} val macro-F1  best epoch  seconds"] if result.runs else []
+    for run in result.runs:
+        lines.append(f"{run.name:20} {run.val_macro_f1:12.4f} {run.epoch:11d} {run.seconds:8.1f}")
+    if result.summary:
+        lines += _summary(result.summary)
+    if result.refit:
+        epochs = result.refit.epochs
         lines.append(f"{NAME}: trained on train and val, {epochs} epochs, judged by nothing: {out / NAME}")
     return "\n".join(lines)
 
 
-def _summary(values: dict[str, Any]) -> list[str]:
-    lines = [f"{'mean':20} {values['mean']:12.4f} {values['epoch']:11.1f}"]
-    if values["std"] is None:
+def _summary(summary: RepeatedSummary) -> list[str]:
+    lines = [f"{'mean':20} {summary.mean:12.4f} {summary.epoch:11.1f}"]
+    if summary.std is None:
         return [*lines, "a single value has no spread; give --seeds or --folds of 2 or more"]
-    between = f"{values['low']:.4f} to {values['high']:.4f} (t, {values['n']} {values['over']})"
-    return [*lines, f"{'std':20} {values['std']:12.4f}", f"{'95 % interval':20} {between}"]
+    between = f"{summary.low:.4f} to {summary.high:.4f} (t, {summary.n} {summary.over})"
+    return [*lines, f"{'std':20} {summary.std:12.4f}", f"{'95 % interval':20} {between}"]

@@ -8,10 +8,9 @@ they are drawn alike and batch norms that have seen a batch, so that a differenc
 from __future__ import annotations
 
 import importlib.metadata
-from typing import Any
 
 from leansort.arch.analysis.summary import UNFIT
-from leansort.arch.build import uses_own_blocks
+from leansort.arch.build import BuiltNetwork, uses_own_blocks
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.timm_models.networks import is_timm
 from leansort.arch.trained_model import TrainedModel
@@ -33,12 +32,13 @@ KIND = "exportable"
 proven_networks: set[str] = set()  # in this process
 
 
-def require_exportable(spec: ArchSpec, recipe: Recipe) -> None:
+def require_exportable(spec: ArchSpec, recipe: Recipe, built: BuiltNetwork | None = None) -> None:
     """Refuse a network that training would be wasted on; what has been proven on this machine is taken as it was.
 
     Args:
         spec: the recipe's network, of any number of classes.
         recipe: says the size of pictures and the format of the export.
+        built: the network, where it is at hand; a copy of it is looked at. None draws one.
 
     Raises:
         UserError: it cannot be exported, or the graph differs from the network; the layer is named where it is known.
@@ -51,14 +51,14 @@ def require_exportable(spec: ArchSpec, recipe: Recipe) -> None:
         return
     if not uses_own_blocks(spec):
         say(f"{spec.base}: making sure that it exports before it is trained")
-    proof(spec, recipe)
+    proof(spec, recipe, built)
     proven_networks.add(name)
     if of_timm:
         measurement_cache.write(KIND, _key(name), {"exports": True})
 
 
-def proof(spec: ArchSpec, recipe: Recipe) -> Parity:
-    """Export a recipe's untrained network and compare the two.
+def proof(spec: ArchSpec, recipe: Recipe, built: BuiltNetwork | None = None) -> Parity:
+    """Export a recipe's untrained network and compare the two; see `require_exportable`.
 
     Raises:
         UserError: it cannot be exported, or the graph differs from the network; the layer is named where it is known.
@@ -66,7 +66,7 @@ def proof(spec: ArchSpec, recipe: Recipe) -> Parity:
     """
     graph_format = _format(recipe)
     try:
-        model = untrained(spec, recipe.preprocess)
+        model = untrained(spec, recipe.preprocess, built)
         bundle = provisional(model, graph_format, quick=uses_own_blocks(spec))
         return parity.check_parity(model, bundle, noise(recipe.preprocess.size), untrained=True)
     except MissingExtraError:
@@ -125,5 +125,5 @@ def _name(spec: ArchSpec, size: int, graph_format: str) -> str:
     return f"{graph_format} {size} {spec.model_copy(update={'classes': len(CLASSES)}).model_dump_json()}"
 
 
-def _key(name: str) -> Any:
+def _key(name: str) -> list[object]:
     return [name, versions(), [importlib.metadata.version(library) for library in ("timm", "onnxscript")]]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -30,6 +31,7 @@ from leansort.train.train_config import DistillConfig, TrainConfig
 from leansort.workflows.training import export_check
 from leansort.workflows.training.train import load_crops
 
+M = TypeVar("M", bound=BaseModel)
 _PICTURES = 8
 
 
@@ -121,7 +123,7 @@ def checked(recipe: Recipe, finetune: FinetuneConfig) -> None:
     _changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment.")
 
 
-def _changed(section: BaseModel, kind: Any, own: dict[str, Any], where: str) -> Any:
+def _changed(section: BaseModel, kind: type[M], own: Mapping[str, object], where: str) -> M:
     try:
         return kind.model_validate({**section.model_dump(), **own})
     except ValidationError as error:

@@ -18,8 +18,9 @@ from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.recipe.schema import Recipe
 from leansort.train.callbacks import WithoutValScores
-from leansort.workflows.training.run_group import RunGroup, TrainingResult, read_history, read_result, write_result
+from leansort.workflows.training.run_group import RunGroup, read_history, read_result, write_result
 from leansort.workflows.training.train import run_callbacks, train_model
+from leansort.workflows.training.training_results import TrainingResult
 
 NAME = "refit"
 
@@ -44,7 +45,7 @@ def refit(ground: RunGroup, recipe: Recipe) -> TrainingResult:
         last_average(best, work).save(folder / "model.safetensors")
         atomic_io.write_json(folder / "recipe.json", own.to_json())
         atomic_io.write_text(folder / "metrics.jsonl", _unjudged(work))
-        kept = write_result(own, joined, folder, NAME, {})
+        kept = write_result(own, joined, folder, NAME)
         _all_here()
     shutil.rmtree(work, ignore_errors=True)
     return kept

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from leansort.core.errors import IntegrityError, UserError
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.errors import UserError
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_first_process
-from leansort.core.run_folder import TrainingFolder
+from leansort.core.run_folder import GroupFolder, TrainingFolder
 from leansort.recipe.schema import Recipe
+from leansort.train.callbacks import EpochRecord
 from leansort.workflows.data.import_data import data_for
 from leansort.workflows.training.train import exportable, import_once, run_callbacks, train_model
-
-_VERSION = 1
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a finished run came to; written last, so that a run that has it is whole.
-
-    Attributes:
-        version: of this schema.
-        name: of the run, and its folder in the results' folder.
-        seed: that it was trained with.
-        recipe: digest of the resolved recipe.
-        data: digest of the manifest, its splits included.
-        val_macro_f1: of the best epoch; None where val was trained on.
-        epoch: the one that was kept.
-        epochs: how many were trained.
-        seconds: that they took.
-    """
-
-    version: int
-    name: str
-    seed: int
-    recipe: str
-    data: str
-    val_macro_f1: float | None
-    epoch: int
-    epochs: int
-    seconds: float
+from leansort.workflows.training.training_results import TrainingResult
 
 
 @dataclass(frozen=True)
 class RunGroup:
-    """What all runs of a folder fraction.
+    """What all runs of a folder share.
 
     Attributes:
         out: the folder.
@@ -79,10 +51,11 @@ class RunGroup:
             say(f"run {name}: finished before")
             return kept
         say(f"run {name}:")
-        resume = (folder / "last.safetensors").exists()
+        resume = TrainingFolder(folder).checkpoint.exists()
         callbacks = run_callbacks(recipe, f"{recipe.name}/{name}", folder, self.tracker)
         model = train_model(recipe, own, folder, resume=resume, cache=self.cache, callbacks=callbacks)
-        return write_result(recipe, own, folder, name, model.provenance)
+        known = model.provenance
+        return write_result(recipe, own, folder, name, val_macro_f1=known["val_macro_f1"], epoch=known["epoch"])
 
 
 def open_run_group(
@@ -108,8 +81,8 @@ def open_run_group(
         UserError: `out` is not empty and `resume` not set, it was begun with another recipe, or its
             network cannot be exported.
     """
-    path = out / "recipe.json"
-    if resume and path.exists() and json_documents.read(path, dict[str, Any], "resume") != recipe.to_json():
+    folder = GroupFolder(out)
+    if resume and folder.recipe.exists() and folder.recipe.read(JsonObject, "resume") != recipe.to_json():
         raise UserError(f"resume: {out} was begun with another recipe; name another folder with --out")
     if not resume and is_first_process() and out.is_dir() and any(out.iterdir()):
         raise UserError(f"train: {out} is not empty; go on with --resume or name another folder with --out")
@@ -117,8 +90,8 @@ def open_run_group(
         exportable(recipe)
     rows = data_for(recipe, out, manifest, resume=resume, import_into=import_once)
     if is_first_process():
-        atomic_io.write_json(path, recipe.to_json())
-    return RunGroup(out, rows, cache or out / "cache", tracker)
+        folder.recipe.write(recipe.to_json())
+    return RunGroup(out, rows, cache or folder.cache, tracker)
 
 
 def read_result(folder: Path, recipe: Recipe, manifest: Manifest) -> TrainingResult | None:
@@ -128,24 +101,19 @@ def read_result(folder: Path, recipe: Recipe, manifest: Manifest) -> TrainingRes
         UserError: it has another recipe or other data.
         IntegrityError: it was written by another version.
     """
-    path = folder / "result.json"
-    if not path.exists():
-        return None
-    json_document = json_documents.read(path, TrainingResult, "result")
-    if json_document.version != _VERSION:
-        raise IntegrityError(f"result: {path} is no result of version {_VERSION}, which this leansort reads")
-    if (json_document.recipe, json_document.data) != (recipe.digest, manifest.digest):
+    kept = TrainingFolder(folder).result.read_if_there(TrainingResult, "result")
+    if kept and (kept.recipe, kept.data) != (recipe.digest, manifest.digest):
         raise UserError(f"resume: {folder} was trained with another recipe or other data; remove it or change --out")
-    return json_document
+    return kept
 
 
-def read_history(folder: Path) -> list[dict[str, Any]]:
+def read_history(folder: Path) -> list[EpochRecord]:
     """A run's epochs.
 
     Raises:
         UserError: they cannot be read, or are not what was written.
     """
-    return [dict(item) for item in TrainingFolder(folder).history.read(dict[str, int | float | None], "run")]
+    return [dict(item) for item in TrainingFolder(folder).history.read(dict[str, int | float], "run")]
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
@@ -153,19 +121,35 @@ def with_seed(recipe: Recipe, seed: int) -> Recipe:
     return recipe.model_copy(update={"seed": seed})
 
 
-def write_result(recipe: Recipe, manifest: Manifest, folder: Path, name: str, judged: dict[str, Any]) -> TrainingResult:
-    """Write the result of a run whose training is over; `judged` is what val said of it, if anything."""
+def write_result(
+    recipe: Recipe,
+    manifest: Manifest,
+    folder: Path,
+    name: str,
+    *,
+    val_macro_f1: float | None = None,
+    epoch: int | None = None,
+) -> TrainingResult:
+    """Write the result of a run whose training is over.
+
+    Args:
+        recipe: the run's own.
+        manifest: the data it was trained on.
+        folder: of the run.
+        name: of the run.
+        val_macro_f1: of the epoch that was kept; None where val was trained on.
+        epoch: the one that was kept, from 1; None: the last one.
+    """
     epochs = read_history(folder)
     result = TrainingResult(
-        version=_VERSION,
         name=name,
         seed=recipe.seed,
         recipe=recipe.digest,
         data=manifest.digest,
         epochs=len(epochs),
-        seconds=sum(epoch["seconds"] for epoch in epochs),
-        val_macro_f1=judged.get("val_macro_f1"),
-        epoch=judged.get("epoch", len(epochs)),
+        seconds=sum(record["seconds"] for record in epochs),
+        val_macro_f1=val_macro_f1,
+        epoch=epoch or len(epochs),
     )
-    atomic_io.write_json(folder / "result.json", asdict(result))
+    TrainingFolder(folder).result.write(result)
     return result

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from leansort.arch.analysis.summary import require_input_size
-from leansort.arch.build import build
+from leansort.arch.build import BuiltNetwork
 from leansort.arch.pretrained import key_map, loading, matching
 from leansort.arch.spec.spec import ArchSpec
-from leansort.arch.timm_models import networks
 from leansort.arch.trained_model import TrainedModel
 from leansort.core import manifest as manifests
 from leansort.core import provenance
@@ -22,6 +20,7 @@ from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_distributed, is_first_process
+from leansort.core.run_folder import TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.data.importing.classes import require_learnable
 from leansort.data.loading.crops import Crops
@@ -35,10 +34,11 @@ from leansort.train.hardware.device import devices
 from leansort.train.job import TrainingJob
 from leansort.train.loop import train
 from leansort.train.progress_display import ProgressDisplay
-from leansort.workflows.arch import spec_for
 from leansort.workflows.data.cache import decoded_crops
 from leansort.workflows.data.import_data import data_for, import_data
+from leansort.workflows.training.built_network import build_network
 from leansort.workflows.training.export_check import require_exportable
+from leansort.workflows.training.training_results import SingleTrainingResult
 
 
 def train_once(
@@ -49,12 +49,8 @@ def train_once(
     cache: Path | None = None,
     resume: bool = False,
     tracker: str = "",
-) -> dict[str, Any]:
-    """Import a recipe's data into `out` and train on them, or on those of `manifest`, in `out/train`.
-
-    Returns:
-        The val macro-F1 of the best epoch and the classes it was taken over, which epoch it was, where the model is.
-    """
+) -> SingleTrainingResult:
+    """Import a recipe's data into `out` and train on them, or on those of `manifest`, in `out/train`."""
     folder = out / "train"
     _require_free(folder, resume)
     if not resume:
@@ -63,13 +59,10 @@ def train_once(
     callbacks = run_callbacks(recipe, recipe.name, folder, tracker)
     model = train_model(recipe, rows, folder, resume=resume, cache=cache, callbacks=callbacks)
     known = model.provenance
-    over = coverage(rows.labels.names, rows.counts("val"))
-    return {
-        "val_macro_f1": known["val_macro_f1"],
-        "macro_f1_classes": {**over.to_json(), "over": str(over)},
-        "epoch": known["epoch"],
-        "folder": str(folder),
-    }
+    over = coverage(rows.labels.names, rows.counts("val")).describe("val")
+    return SingleTrainingResult(
+        val_macro_f1=known["val_macro_f1"], macro_f1_classes=over, epoch=known["epoch"], folder=str(folder)
+    )
 
 
 def _require_free(folder: Path, resume: bool) -> None:
@@ -96,6 +89,7 @@ def train_model(
     resume: bool = False,
     cache: Path | None = None,
     callbacks: Sequence[TrainingCallback] = (),
+    built: BuiltNetwork | None = None,
 ) -> TrainedModel:
     """Train what a recipe says on a manifest.
 
@@ -106,6 +100,7 @@ def train_model(
         resume: go on from the last checkpoint in `folder`.
         cache: folder of decoded crops; None: `cache` beside `folder`.
         callbacks: follow the training; opened once it is about to begin.
+        built: the recipe's network for the manifest's classes, which the training takes over; None builds it.
 
     Raises:
         UserError: `folder` holds another run, no crop in train shows a class that is not kept by name, `resume` finds
@@ -115,21 +110,23 @@ def train_model(
     _require_free(folder, resume)
     require_learnable(manifest, keep_classes(recipe.data))
     resume = resume and (folder / "last.safetensors").exists()  # stopped in its first epoch it left none
+    built = built or build_network(recipe, len(manifest.labels))
     if not resume:
-        exportable(recipe)
-    job = _job(recipe, manifest, cache or folder.parent / "cache")
+        require_exportable(built.spec, recipe, built)
+    job = _job(recipe, manifest, cache or folder.parent / "cache", built.spec)
     for size in sorted({job.size(epoch) for epoch in range(job.config.epochs)} - {job.preprocess.size}):
-        require_input_size(build(job.spec), size)
+        require_input_size(built.network, size)
     if resume:  # before the folder's recipe is written over
         checkpoint.require(folder / "last.safetensors", job.identity)
     if is_first_process():
         atomic_io.write_json(folder / "recipe.json", recipe.to_json())
-    network = None if resume else _begun(job.spec, job.seeds, recipe, folder)
+    if not resume:
+        _load_pretrained(built.network, recipe, folder)
     say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
     given = teachers.load(
         recipe.distill.teachers, manifest.labels, hints=recipe.distill.hints > 0, threads=recipe.train.threads or 1
     )
-    return train(job, folder, network=network, teachers=given, resume=resume, callbacks=callbacks)
+    return train(job, folder, network=built.network, teachers=given, resume=resume, callbacks=callbacks)
 
 
 def run_callbacks(recipe: Recipe, run: str, folder: Path, tracker: str) -> list[TrainingCallback]:
@@ -154,9 +151,7 @@ def buildable_spec(recipe: Recipe, classes: int) -> ArchSpec:
     Raises:
         UserError: there is no such network, or it does not take that size.
     """
-    spec = networks.set_input_size(spec_for(classes=classes, **recipe.arch.spec()), recipe.preprocess.size)
-    require_input_size(build(spec), recipe.preprocess.size)
-    return spec
+    return build_network(recipe, classes).spec
 
 
 def exportable(recipe: Recipe) -> None:
@@ -165,28 +160,25 @@ def exportable(recipe: Recipe) -> None:
     Raises:
         UserError: there is no such network, it does not take the recipe's size, or its export fails or differs.
     """
-    require_exportable(buildable_spec(recipe, classes=2), recipe)
+    built = build_network(recipe, classes=2)
+    require_exportable(built.spec, recipe)
 
 
-def _begun(spec: ArchSpec, seeds: Seeds, recipe: Recipe, folder: Path) -> nn.Module | None:
-    """The network with the pretrained weights that a recipe names; None where it names none."""
+def _load_pretrained(network: nn.Module, recipe: Recipe, folder: Path) -> None:
+    """Load the pretrained weights that a recipe names, if it names any, into its network."""
     if recipe.arch.pretrained is None:
-        return None
-    network = build(spec, seeds)
+        return
     names = key_map.read_key_map(recipe.arch.pretrained_key_map) if recipe.arch.pretrained_key_map else None
     pretrained = loading.load_pretrained(network, recipe.arch.pretrained, names)
+    listed = TrainingFolder(folder).pretrained
     if is_first_process():
-        atomic_io.write_json(folder / "weights.json", pretrained.to_json())
-    say(
-        f"weights: {recipe.arch.pretrained}: {matching.match_summary(pretrained)}; "
-        f"tensor by tensor in {folder / 'weights.json'}"
-    )
-    return network
+        listed.write(pretrained.to_json())
+    say(f"weights: {recipe.arch.pretrained}: {matching.match_summary(pretrained)}; tensor by tensor in {listed}")
 
 
-def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> TrainingJob:
+def _job(recipe: Recipe, manifest: Manifest, cache: Path, spec: ArchSpec) -> TrainingJob:
     return TrainingJob(
-        spec=buildable_spec(recipe, len(manifest.labels)),
+        spec=spec,
         preprocess=recipe.preprocess,
         labels=manifest.labels,
         train=load_crops(manifest, "train", recipe.train_preprocess, cache),
@@ -202,9 +194,9 @@ def _job(recipe: Recipe, manifest: Manifest, cache: Path) -> TrainingJob:
     )
 
 
-def _learned_from(recipe: Recipe) -> dict[str, Any]:
+def _learned_from(recipe: Recipe) -> dict[str, list[str]]:
     """Digests of pretrained weights and teachers, if any: another file of that name is another training."""
-    values: dict[str, Any] = {}
+    values: dict[str, list[str]] = {}
     if recipe.arch.pretrained is not None:
         names = recipe.arch.pretrained_key_map
         values["begun_with"] = [

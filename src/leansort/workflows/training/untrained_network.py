@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from leansort.arch.build import build
+from leansort.arch.build import BuiltNetwork, build
 from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel, compute_logits
@@ -25,34 +25,39 @@ _MOMENTA = (1.0, 0.9, 0.7, 0.5)
 _ROUNDING = 1e-4  # of a probability, a tenth of what an export may be off
 
 
-def untrained(spec: ArchSpec, preprocess: Preprocess) -> TrainedModel:
+def untrained(spec: ArchSpec, preprocess: Preprocess, built: BuiltNetwork | None = None) -> TrainedModel:
     """Draw a network as if trained for a few steps, and as far from linear as single precision can still follow.
 
     Args:
-        spec: the network; it gets two classes.
+        spec: the network; it gets two classes unless it is built already.
         preprocess: of its pictures.
+        built: that network, where it is at hand; copies of it are changed. None builds one.
 
     Raises:
         UserError: there is no such network.
     """
-    spec = spec.model_copy(update={"classes": len(CLASSES)})
+    if built is None:
+        spec = spec.model_copy(update={"classes": len(CLASSES)})
+        built = BuiltNetwork(spec, build(spec, Seeds(0)))
+    labels = LabelSet(tuple(f"class {number}" for number in range(built.spec.classes)))
     for momentum in _MOMENTA:
-        model = TrainedModel(spec, _weights(spec, preprocess, momentum), preprocess, CLASSES)
+        weights = _weights(built, preprocess, momentum)
+        model = TrainedModel(built.spec, weights, preprocess, labels, built=built)
         if parity.rounding(model, noise(preprocess.size)) <= _ROUNDING:
             break
     return model
 
 
-def _weights(spec: ArchSpec, preprocess: Preprocess, momentum: float) -> dict[str, Tensor]:
+def _weights(built: BuiltNetwork, preprocess: Preprocess, momentum: float) -> dict[str, Tensor]:
     """Weights with noise where they are drawn alike: zeros hide whole branches, and the classifier's all outputs.
 
     Args:
-        spec: the network.
+        built: the network, which is left as it is.
         preprocess: of its pictures.
         momentum: of the one batch that its batch norms see. With 1 every signal keeps its size, and very deep networks
             magnify rounding; with less signals fade.
     """
-    network, size = build(spec, Seeds(0)), preprocess.size
+    network, size = built.copy(), preprocess.size
     generator = torch.Generator().manual_seed(Seeds(0).child("proving").value)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # of dropout
@@ -63,7 +68,7 @@ def _weights(spec: ArchSpec, preprocess: Preprocess, momentum: float) -> dict[st
             if isinstance(module, _BatchNorm):
                 module.momentum = momentum
         network.train()(torch.randn(_BATCH, 3, size, size, generator=generator))
-    _spread(network.eval(), spec, preprocess)
+    _spread(network.eval(), built.spec, preprocess)
     return network.state_dict()
 
 

@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, UserError, not_one_of
 from leansort.core.files import atomic_io, json_documents
-from leansort.core.text import text_files, yaml_config
+from leansort.core.run_folder import BestTrialFolder, StudyFolder
+from leansort.core.text import yaml_config
 from leansort.recipe.load import override_recipe, validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.report import study_page as report
@@ -21,11 +22,13 @@ from leansort.search import space_parser, study_setup
 from leansort.search import storage as storages
 from leansort.search.objectives import COSTS, F1, Objectives
 from leansort.search.search_config import SearchConfig
+from leansort.search.study_result import StudyResult
 from leansort.search.study_setup import StudyDefinition
 from leansort.search.trial_records import TrialRecord, read_records, within_limits
 from leansort.workflows.training import cross_validation, run_group
 from leansort.workflows.training.train import buildable_spec
 from leansort.workflows.tuning import winner_validation
+from leansort.workflows.tuning.best_trial_result import BestTrialResult
 from leansort.workflows.tuning.study_runner import StudyLocation, locate_study
 
 if TYPE_CHECKING:
@@ -106,21 +109,22 @@ def _value(at: int, sign: int, trial: FrozenTrial) -> float:
     return float(sign * trial.values[at])
 
 
-def write_study_report(where: StudyLocation) -> dict[str, Any]:
+def write_study_report(where: StudyLocation) -> StudyResult:
     """Write `tune.html`, `tune.json` and `tune.md` into the study's folder; return what `tune.json` holds."""
-    seen = read_study(where)
-    tree = seen.to_json()
-    pages = [where.out / f"tune.{ending}" for ending in ("json", "md", "html")]
-    json_documents.require_within(where.out, *pages)
-    atomic_io.write_json(where.out / "tune.json", tree)
-    atomic_io.write_text(where.out / "tune.md", report.text(seen) + "\n")
-    atomic_io.write_text(where.out / "tune.html", report.page(seen))
-    return tree
+    seen, folder = read_study(where), StudyFolder(where.out)
+    result = seen.result
+    pages = (folder.result.path, folder.table.path, folder.page.path)
+    json_documents.require_within(where.out, *pages)  # before any of them is written
+    folder.result.write(result)
+    folder.table.write(report.text(seen) + "\n")
+    folder.page.write(report.page(seen))
+    return result
 
 
-def study_text(tree: dict[str, Any], out: Path) -> str:
+def study_text(out: Path) -> str:
     """The written summary, and where the page is."""
-    return f"{text_files.read_text(out / 'tune.md', 'tune report').strip()}\n\nreport  {out / 'tune.html'}"
+    folder = StudyFolder(out)
+    return f"{folder.table.read('tune report').strip()}\n\nreport  {folder.page}"
 
 
 def warm_start(config: SearchConfig, folders: Sequence[Path]) -> SearchConfig:
@@ -174,7 +178,7 @@ def train_best_trial(
     seeds: int,
     manifest: Path | None = None,
     resume: bool = False,
-) -> dict[str, Any]:
+) -> BestTrialResult:
     """Write a trial's complete recipe and architecture, and train it with several seeds.
 
     Args:
@@ -187,9 +191,6 @@ def train_best_trial(
         manifest: the data; None takes those in the study's folder.
         resume: go on with what is in `out`.
 
-    Returns:
-        The trial, what `repeat.json` holds, and what the bundle of each seed scores and costs (`best.json`).
-
     Raises:
         UserError: no trial keeps to the limits, there is no such trial, the data are not the study's, or `out` is not
             empty.
@@ -200,28 +201,24 @@ def train_best_trial(
     there, classes = manifest or where.out, len(made.labels)
     if seeds and manifests.load(there).digest != made.data:
         raise UserError(f"tune best: the data in {there} are not those of the study; name them by --manifest")
-    result: dict[str, Any] = {
-        "trial": record.number,
-        "kind": record.outcome.kind,
-        "macro_f1": record.outcome.f1,
-        "costs": record.outcome.costs,
-        "folder": str(out),
-        "seeds": None,
-    }
+    result = BestTrialResult(
+        trial=record.number,
+        kind=record.outcome.kind,
+        macro_f1=record.outcome.f1,
+        costs=record.outcome.costs,
+        cost_names=tuple(dict.fromkeys((*seen.objectives.costs, *seen.objectives.limits))),
+        folder=str(out),
+    )
     if not seeds:
         atomic_io.new_folder(out, "tune best", reuse=resume)
         _write(record, recipe, classes, out)
         return result
-    ground = run_group.open_run_group(recipe, out, manifest=there, cache=where.out / "cache", resume=resume)
+    ground = run_group.open_run_group(recipe, out, manifest=there, cache=StudyFolder(where.out).cache, resume=resume)
     _write(record, recipe, classes, out)
-    runs = cross_validation.train_repeatedly(ground, recipe, seeds=seeds)
-    results = winner_validation.validate_seeds(ground, recipe, runs["runs"], seen.config, seen.objectives)
-    result |= {
-        "seeds": runs,
-        "claims": winner_validation.seeds_to_json(results),
-        "table": winner_validation.seeds_table(results, seen.objectives),
-    }
-    atomic_io.write_json(out / "best.json", result)
+    repeated = cross_validation.train_repeatedly(ground, recipe, seeds=seeds)
+    claims = winner_validation.validate_seeds(ground, recipe, repeated.runs, seen.config, seen.objectives)
+    result = result.model_copy(update={"seeds": repeated, "claims": tuple(claims)})
+    BestTrialFolder(out).best.write(result)
     return result
 
 
@@ -244,17 +241,17 @@ def _made(where: StudyLocation) -> StudyDefinition:
 
 
 def _write(record: TrialRecord, recipe: Recipe, classes: int, out: Path) -> None:
-    spec = buildable_spec(recipe, classes)
-    atomic_io.write_text(out / "recipe.yaml", yaml_config.to_yaml(recipe.to_json()))
-    atomic_io.write_json(out / "archspec.json", spec.to_json())
-    atomic_io.write_json(out / "trial.json", record.to_json())
+    spec, folder = buildable_spec(recipe, classes), BestTrialFolder(out)
+    folder.recipe_yaml.write(yaml_config.to_yaml(recipe.to_json()))
+    folder.architecture.write(spec.to_json())
+    folder.trial.write(record)
 
 
-def best_text(result: dict[str, Any]) -> str:
+def best_text(result: BestTrialResult) -> str:
     """The winner, and how far it can be trusted."""
-    costs = "  ".join(f"{name} {value:.4g}" for name, value in result["costs"].items())
-    head = f"trial {result['trial']}: macro-F1 {result['macro_f1']:.4f} of one seed  {costs}"
-    head += f"\nrecipe  {result['folder']}/recipe.yaml"
-    if result["seeds"] is None:
+    costs = "  ".join(f"{name} {value:.4g}" for name, value in result.costs.items())
+    head = f"trial {result.trial}: macro-F1 {result.macro_f1:.4f} of one seed  {costs}"
+    head += f"\nrecipe  {BestTrialFolder(Path(result.folder)).recipe_yaml}"
+    if result.seeds is None:
         return f"{head}\none seed is no claim: train it with --seeds 3"
-    return f"{head}\n{result['table']}"
+    return f"{head}\n{winner_validation.seeds_table(result.claims, result.cost_names)}"

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from leansort.arch.analysis.summary import summarize_parts
-from leansort.arch.build import build, macs, parameters
-from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.build import BuiltNetwork, macs, parameters
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import FinetuneConfig
 from leansort.compress.evaluation import engine_for
@@ -33,19 +32,33 @@ from leansort.measure.timing.latency import Seconds
 from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
 from leansort.recipe.target import Target
-from leansort.runtime.engine import Engine
 from leansort.runtime.predictor import Classifier
 from leansort.search.objectives import COUNTED, TIMED, Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.workflows.compression import compress as compressing
+from leansort.workflows.training.built_network import build_network
 from leansort.workflows.training.export_check import provisional
-from leansort.workflows.training.train import buildable_spec
 
 KIND = "latencies"
 LEAST = 100  # timed calls
 FAR = 1.5  # times a limit
 TRIES = 3  # while other work keeps the machine busy
 _CALIBRATING = 32  # pictures of noise for passes that look at some
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A candidate of a search, built once: priced, exported and then trained as this same network.
+
+    Attributes:
+        recipe: its recipe.
+        built: its network; a training takes it over.
+        counted: costs that are known of the network alone, by name.
+    """
+
+    recipe: Recipe
+    built: BuiltNetwork
+    counted: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -99,33 +112,39 @@ class CostEvaluator:
     data: str
     folder: Path
 
-    def costs(self, recipe: Recipe) -> CandidateCosts:
-        """Of an untrained network of a recipe. Stops counting where a limit is broken already.
+    def candidate(self, recipe: Recipe) -> Candidate:
+        """Build a recipe's network.
 
         Raises:
             UserError: there is no such network, or it does not take the recipe's size.
+        """
+        built = build_network(recipe, len(self.labels))
+        return Candidate(recipe, built, self._counted(built, recipe.preprocess.size))
+
+    def costs(self, candidate: Candidate) -> CandidateCosts:
+        """Of an untrained network. Stops counting where a limit is broken already.
+
+        Raises:
             LeansortError: it cannot be exported or compressed.
         """
-        spec = buildable_spec(recipe, len(self.labels))
-        counted = self._counted(spec, recipe)
+        recipe, built, counted = candidate.recipe, candidate.built, candidate.counted
         uncompressed = not recipe.compress.steps  # passes make networks smaller, so nothing is known before
         if uncompressed and any(over > 0 for over in self.objectives.violations(counted).values()):
             return CandidateCosts(counted)
         if uncompressed and not self.objectives.needed - counted.keys():
             return CandidateCosts(counted)
-        model = TrainedModel(spec, build(spec, Seeds(recipe.seed)).state_dict(), recipe.preprocess, self.labels)
-        return self._of_bundle(self._bundle(recipe, model), counted, [spec.to_json(), _matters(recipe)])
+        model = TrainedModel(built.spec, built.network.state_dict(), recipe.preprocess, self.labels, built=built)
+        return self._of_bundle(self._bundle(recipe, model), counted, [built.spec.to_json(), _matters(recipe)])
 
-    def of_bundle(self, bundle: Bundle, recipe: Recipe) -> CandidateCosts:
+    def of_bundle(self, bundle: Bundle, candidate: Candidate) -> CandidateCosts:
         """Of a trained network's bundle, as a compression left it; all of them, whatever limit is broken."""
-        counted = self._counted(buildable_spec(recipe, len(self.labels)), recipe)
-        return self._of_bundle(bundle, counted, bundle.digest, whole=True)
+        return self._of_bundle(bundle, candidate.counted, bundle.digest, whole=True)
 
-    def _counted(self, spec: ArchSpec, recipe: Recipe) -> dict[str, float]:
-        network, size = build(spec), recipe.preprocess.size
+    def _counted(self, built: BuiltNetwork, size: int) -> dict[str, float]:
+        network = built.network
         numbers: dict[str, float] = {"macs": macs(network, size), "parameters": parameters(network)}
         if "stride" in self.objectives.needed:
-            numbers["stride"] = max(part.downsampling or 1.0 for part in summarize_parts(network, size))
+            numbers["stride"] = max(part.downsampling or 1.0 for part in summarize_parts(built.copy(), size))
         assert set(numbers) <= set(COUNTED)
         return numbers
 
@@ -156,7 +175,8 @@ class CostEvaluator:
 
     def _timed(self, bundle: Bundle, engine: str, kinds: set[str]) -> TimedCosts:
         """Latencies, alone on this machine; tried again where other work was in the way."""
-        classifier = Classifier(bundle, self._loaded(bundle, engine), engine)
+        loaded = engine_trial.load(bundle, engine, threads=self.target.threads, batches=engine_trial.SINGLES)
+        classifier = Classifier(bundle, loaded, engine)
         x_bhwc, pictures = np.stack([classifier.preprocess(self.pictures[0])]), itertools.cycle(self.pictures)
         calls = {"model": lambda: classifier.engine.run(x_bhwc), "label": lambda: classifier.predict(next(pictures))}
         wanted = {kind: calls[kind] for kind in sorted(kinds)}
@@ -170,9 +190,6 @@ class CostEvaluator:
             if quiet:
                 break
         return self._summed(times, bundle, engine, quiet)
-
-    def _loaded(self, bundle: Bundle, engine: str) -> Engine:
-        return engine_trial.load(bundle, engine, threads=self.target.threads, batches=engine_trial.SINGLES)
 
     def _hopeless(self, times: Mapping[str, Seconds]) -> bool:
         """Whether the fastest of a few calls is far beyond a limit; hundreds of them would say no more."""

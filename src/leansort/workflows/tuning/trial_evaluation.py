@@ -33,7 +33,7 @@ from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.compression.compress import compress
 from leansort.workflows.training.run_group import read_history
 from leansort.workflows.training.train import load_crops, train_model
-from leansort.workflows.tuning.cost_evaluator import CandidateCosts, CostEvaluator
+from leansort.workflows.tuning.cost_evaluator import Candidate, CandidateCosts, CostEvaluator
 
 
 @dataclass(frozen=True)
@@ -89,19 +89,20 @@ class TrialEvaluator:
         trial.note(TrialAttributes(recipe=recipe.to_json(), digest=recipe.digest))
         if twin := self.study.twin(trial, recipe.digest):
             return replace(twin.outcome, kind="duplicate", note=f"as trial {twin.number}")
-        costs = self.coster.costs(recipe)
+        candidate = self.coster.candidate(recipe)
+        costs = self.coster.costs(candidate)
         trial.note(TrialAttributes(costs=costs.values))
         over = {name: by for name, by in self.study.objectives.violations(costs.values).items() if by > 0}
         if over:
             text = ", ".join(f"{name} {costs.values[name]:.4g}" for name in over)
             return TrialOutcome("over budget", costs.values, measurements=costs.measurements, note=text)
-        return self._trained(trial, recipe, costs)
+        return self._trained(trial, candidate, costs)
 
     def _recipe(self, trial: StudyTrial) -> Recipe:
         return validate_recipe(merge_parameters(self.base, trial.values), f"of trial {trial.number}")
 
-    def _trained(self, trial: StudyTrial, recipe: Recipe, costs: CandidateCosts) -> TrialOutcome:
-        folder = self._folder(recipe)
+    def _trained(self, trial: StudyTrial, candidate: Candidate, costs: CandidateCosts) -> TrialOutcome:
+        recipe, folder = candidate.recipe, self._folder(candidate.recipe)
         rungs = RungCallback(self.study, trial, costs, recipe.train.epochs)
         outcome = TrialOutcome("trained", costs.values, measurements=costs.measurements, note=costs.note)
         with file_lock.hold_lock(folder / "lock"), timing_lock.InterruptibleWork() as working:
@@ -113,6 +114,7 @@ class TrialEvaluator:
                 cache=self.out / "cache",
                 resume=(folder / "train" / "last.safetensors").exists(),
                 callbacks=[rungs, PauseForTiming(working)],
+                built=candidate.built,
             )
         if rungs.beaten is not None:
             return replace(
@@ -121,7 +123,7 @@ class TrialEvaluator:
         artifact: Artifact = model
         if recipe.compress.steps:
             artifact = self._compressed(recipe, model, folder)
-            costs = self.coster.of_bundle(artifact, recipe)
+            costs = self.coster.of_bundle(artifact, candidate)
         f1, interval = self._scored(artifact, recipe)
         return replace(
             outcome,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from leansort.arch import trained_model
 from leansort.compress.evaluation import predict_classes
@@ -16,7 +14,6 @@ from leansort.core import bundle as bundles
 from leansort.core.process.console import say
 from leansort.measure.accuracy.metrics import macro_f1_present
 from leansort.measure.confidence import mean_interval
-from leansort.measure.measurement import Measurement
 from leansort.recipe.schema import Recipe
 from leansort.report import markdown
 from leansort.search.objectives import Objectives
@@ -25,42 +22,21 @@ from leansort.workflows.compression.compress import compress
 from leansort.workflows.deploy.export import export_bundle
 from leansort.workflows.training.run_group import RunGroup, with_seed
 from leansort.workflows.training.train import load_crops
+from leansort.workflows.training.training_results import RepeatedTraining
+from leansort.workflows.tuning.best_trial_result import SeedResult
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator
 from leansort.workflows.tuning.study_runner import encoded_val_images
 
 
-@dataclass(frozen=True)
-class SeedResult:
-    """One seed's bundle.
-
-    Attributes:
-        name: of the run.
-        bundle: its file.
-        trained_f1: macro-F1 on val of the network as it was trained.
-        macro_f1: of the bundle, by the search's engine.
-        costs: of the bundle.
-        measurements: of those that were timed.
-        note: where other work disturbed the timing.
-    """
-
-    name: str
-    bundle: str
-    trained_f1: float
-    macro_f1: float
-    costs: dict[str, float]
-    measurements: tuple[Measurement, ...]
-    note: str
-
-
 def validate_seeds(
-    ground: RunGroup, recipe: Recipe, runs: list[dict[str, Any]], config: SearchConfig, objectives: Objectives
+    ground: RunGroup, recipe: Recipe, runs: Sequence[RepeatedTraining], config: SearchConfig, objectives: Objectives
 ) -> list[SeedResult]:
     """Make, score and time the bundle of each finished run.
 
     Args:
         ground: where the runs are.
         recipe: the winner's.
-        runs: of `repeat.json`.
+        runs: the winner's trainings.
         config: the search's, for timing.
         objectives: its objectives and limits.
 
@@ -72,21 +48,23 @@ def validate_seeds(
         config, recipe.target, objectives, ground.manifest.labels, shown, ground.manifest.digest, ground.out / "dry-run"
     )
     val = load_crops(ground.manifest, "val", recipe.preprocess, ground.cache)
-    truth, result = np.asarray(val.labels), []
+    truth, result = np.asarray(val.labels), list[SeedResult]()
+    candidate = coster.candidate(recipe)
     for run in runs:
-        path = _bundle(ground, with_seed(recipe, run["seed"]), ground.out / run["name"])
+        path = _bundle(ground, with_seed(recipe, run.seed), ground.out / run.name)
         bundle = bundles.load(path)
         classes = predict_classes(bundle, val, recipe.target.engine_spec)
-        costs = coster.of_bundle(bundle, recipe)
+        costs = coster.of_bundle(bundle, candidate)
+        assert run.val_macro_f1 is not None  # val was not trained on
         result.append(
             SeedResult(
-                run["name"],
-                str(path),
-                run["val_macro_f1"],
-                macro_f1_present(truth, classes, len(ground.manifest.labels)),
-                costs.values,
-                costs.measurements,
-                costs.note,
+                name=run.name,
+                bundle=str(path),
+                trained_f1=run.val_macro_f1,
+                macro_f1=macro_f1_present(truth, classes, len(ground.manifest.labels)),
+                costs=costs.values,
+                measurements=costs.measurements,
+                note=costs.note,
             )
         )
     return result
@@ -110,14 +88,14 @@ def _bundle(ground: RunGroup, recipe: Recipe, folder: Path) -> Path:
     return path
 
 
-def seeds_table(seed_results: list[SeedResult], objectives: Objectives) -> str:
-    """A line for each seed, then means with their spread."""
-    costs = [
-        name
-        for name in (*objectives.costs, *objectives.limits)
-        if all(name in seed_result.costs for seed_result in seed_results)
-    ]
-    costs = list(dict.fromkeys(costs))
+def seeds_table(seed_results: Sequence[SeedResult], names: Sequence[str]) -> str:
+    """A line for each seed, then means with their spread.
+
+    Args:
+        seed_results: of the seeds.
+        names: of the costs to show, as far as every seed has them.
+    """
+    costs = [name for name in names if all(name in seed_result.costs for seed_result in seed_results)]
     rows = [
         [
             seed_result.name,
@@ -133,8 +111,3 @@ def seeds_table(seed_results: list[SeedResult], objectives: Objectives) -> str:
     means = [f"{fmean(seed_result.costs[name] for seed_result in seed_results):.4g}" for name in costs]
     rows.append(["mean", f"{fmean(seed_result.trained_f1 for seed_result in seed_results):.4f}", text, *means, ""])
     return markdown.table(["run", "trained", "bundle's macro-F1", *costs, ""], rows)
-
-
-def seeds_to_json(seed_results: list[SeedResult]) -> list[dict[str, Any]]:
-    """As plain data."""
-    return [TypeAdapter(SeedResult).dump_python(seed_result, mode="json") for seed_result in seed_results]
