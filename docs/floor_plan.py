@@ -53,7 +53,7 @@ def draw(floors: Sequence[Sequence[Floor]]) -> str:
 def _kind(floor: Floor) -> str:
     if floor.name in ROBOT:
         return "robot"
-    return "top" if floor.name in ("cli", "workflows", "report", "recipe") else "torch"
+    return "top" if floor.name in ("cli", "api", "workflows", "report", "recipe") else "torch"
 
 
 def _wide(floor: Floor, top: int) -> tuple[str, int]:
