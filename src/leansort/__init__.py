@@ -25,7 +25,23 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
 telemetry.switch_off()  # before any library that would report is imported
 
 if TYPE_CHECKING:
-    from leansort.api import bench, compare, export, load_recipe, predict, report, run, score, submit
+    from leansort.api import (
+        bench,
+        check_data,
+        compare,
+        compress,
+        draw_sample,
+        export,
+        import_data,
+        load_recipe,
+        predict,
+        report,
+        run,
+        score,
+        split_data,
+        submit,
+    )
+    from leansort.compress.pipeline.compress_result import CompressResult
     from leansort.contest.score_result import ScoreResult
     from leansort.core.bundle import Bundle
     from leansort.core.errors import (
@@ -42,6 +58,7 @@ if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
     from leansort.workflows.contest.submit import SubmitResult
+    from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.export import ExportResult
     from leansort.workflows.run import RunResult
@@ -50,10 +67,13 @@ __version__ = "0.1.0"
 __all__ = [
     "BenchResult",
     "Bundle",
+    "CheckResult",
     "Classifier",
     "ComparisonResult",
+    "CompressResult",
     "EngineError",
     "ExportResult",
+    "ImportResult",
     "IntegrityError",
     "LeansortError",
     "MachineError",
@@ -62,26 +82,37 @@ __all__ = [
     "Predictions",
     "Recipe",
     "RunResult",
+    "SampleResult",
     "ScoreResult",
+    "SplitResult",
     "SubmitResult",
     "UserError",
     "__version__",
     "bench",
+    "check_data",
     "compare",
+    "compress",
+    "draw_sample",
     "export",
+    "import_data",
     "load_recipe",
     "predict",
     "report",
     "run",
     "score",
     "silence_messages",
+    "split_data",
     "submit",
 ]
 
 publish(
     __name__,
     {
-        "leansort.api": ("bench", "compare", "export", "load_recipe", "predict", "report", "run", "score", "submit",),
+        "leansort.api": (
+            "bench", "check_data", "compare", "compress", "draw_sample", "export", "import_data", "load_recipe",
+            "predict", "report", "run", "score", "split_data", "submit",
+        ),
+        "leansort.compress.pipeline.compress_result": ("CompressResult",),
         "leansort.contest.score_result": ("ScoreResult",),
         "leansort.core.bundle": ("Bundle",),
         "leansort.core.errors": (
@@ -93,6 +124,7 @@ publish(
         "leansort.runtime.predictions": ("Predictions",),
         "leansort.runtime.predictor": ("Classifier", "Prediction",),
         "leansort.workflows.contest.submit": ("SubmitResult",),
+        "leansort.workflows.data.data_results": ("CheckResult", "ImportResult", "SampleResult", "SplitResult",),
         "leansort.workflows.deploy.bench": ("BenchResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.run": ("RunResult",),

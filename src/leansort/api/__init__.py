@@ -5,7 +5,24 @@ package loads no PyTorch. It may import every floor but the command line. Begin 
 """
 
 from leansort.api.bundles import bench, export, predict
+from leansort.api.datasets import check_data, draw_sample, import_data, split_data
 from leansort.api.jobs import load_recipe, report, run
+from leansort.api.networks import compress
 from leansort.api.scores import compare, score, submit
 
-__all__ = ["bench", "compare", "export", "load_recipe", "predict", "report", "run", "score", "submit"]
+__all__ = [
+    "bench",
+    "check_data",
+    "compare",
+    "compress",
+    "draw_sample",
+    "export",
+    "import_data",
+    "load_recipe",
+    "predict",
+    "report",
+    "run",
+    "score",
+    "split_data",
+    "submit",
+]

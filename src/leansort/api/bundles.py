@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leansort.api.verbs import AnyPath, several, verb
+from leansort.api.verbs import AnyPath, optional, several, verb
 
 if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
@@ -115,7 +115,7 @@ def bench(
         engine=engine,
         profile=profile,
         starts=starts,
-        baseline=None if baseline is None else Path(baseline),
+        baseline=optional(baseline),
     )
     return workflow.bench(paths, list(list_inputs([str(images)])), settings)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leansort.api.verbs import AnyPath, verb
+from leansort.api.verbs import AnyPath, optional, verb
 
 if TYPE_CHECKING:
     from leansort.recipe.schema import Recipe
@@ -99,7 +99,7 @@ def report(run: AnyPath, *, out: AnyPath | None = None) -> Path:
     """
     from leansort.workflows.deploy.run_report import write_run_report
 
-    return write_run_report(Path(run), None if out is None else Path(out))
+    return write_run_report(Path(run), optional(out))
 
 
 def resolve(
@@ -115,7 +115,7 @@ def resolve(
     from leansort.recipe import load
     from leansort.recipe.schema import Recipe
 
-    path = None if data is None else Path(data)
+    path = optional(data)
     if isinstance(recipe, Recipe):
         return load.change_recipe(recipe, overrides, path, engine)
     place = find_config(Path(recipe), COMPRESSION_RECIPE) if compression else Path(recipe)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leansort.api.verbs import AnyPath, several, verb
+from leansort.api.verbs import AnyPath, optional, several, verb
 
 if TYPE_CHECKING:
     from leansort.contest.score_result import ScoreResult
@@ -58,7 +58,7 @@ def submit(
         Path(out),
         threads=threads,
         engine=engine,
-        predictions=None if predictions is None else Path(predictions),
+        predictions=optional(predictions),
     )
 
 

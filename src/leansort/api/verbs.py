@@ -57,6 +57,11 @@ def several(paths: AnyPath | Sequence[AnyPath]) -> list[Path]:
     return [Path(path) for path in paths]
 
 
+def optional(path: AnyPath | None) -> Path | None:
+    """Return a path, or None where none was given."""
+    return None if path is None else Path(path)
+
+
 def _require_within(where: str, value: object, allowed: float | Range) -> None:
     least, most = allowed if isinstance(allowed, tuple) else (allowed, None)
     if value is None:
