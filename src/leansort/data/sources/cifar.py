@@ -17,7 +17,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from leansort.core.errors import LeansortError, UserError
+from leansort.core.errors import LeansortError, UserError, one_line
 from leansort.core.labels import LabelSet
 from leansort.core.strict_model import StrictModel
 from leansort.core.text.encodings import decode_text
@@ -157,4 +157,4 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                 while archive.fileobj.read(1 << 20):
                     pass
     except (OSError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise UserError(f"cifar: cannot read the archive {path} ({' '.join(str(error).split())})") from None
+        raise UserError(f"cifar: cannot read the archive {path} ({one_line(error, None)})") from None
