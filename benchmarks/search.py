@@ -30,7 +30,7 @@ from leansort.recipe.load import load_recipe
 from leansort.report.charts import plots
 from leansort.search import pareto
 from leansort.search import storage as storages
-from leansort.search.trial_records import TrialRecord, read_records
+from leansort.search.trials.trial_records import TrialRecord, read_records
 from leansort.workflows.data.import_data import import_data
 
 ROOT = Path(__file__).parent.parent

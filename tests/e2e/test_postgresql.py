@@ -20,7 +20,7 @@ from optuna.storages import BaseStorage
 from leansort.contest.formulas import Baselines
 from leansort.search import storage as storages
 from leansort.search import study_setup
-from leansort.search.trial_records import read_records
+from leansort.search.trials.trial_records import read_records
 from tests.conftest import ROOT
 from tests.support.study_worker import config_of
 

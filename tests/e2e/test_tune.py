@@ -18,8 +18,8 @@ from leansort.core.errors import UserError
 from leansort.core.packaged_configs import FOLDER as CONFIGS
 from leansort.recipe.load import load_recipe, validate_recipe
 from leansort.search import search_config as configs
-from leansort.search import space as spaces
-from leansort.search import space_parser
+from leansort.search.spaces import space as spaces
+from leansort.search.spaces import space_parser
 from leansort.workflows.training.train import buildable_spec
 from tests.conftest import Cli
 from tests.unit.search.test_search_space import random_ask

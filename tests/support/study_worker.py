@@ -15,8 +15,8 @@ from leansort.search import storage as storages
 from leansort.search import study_setup
 from leansort.search.search_config import SearchConfig
 from leansort.search.study import Study, StudyTrial, TrialLost
-from leansort.search.trial_attributes import TrialAttributes
-from leansort.search.trial_outcome import TrialOutcome
+from leansort.search.trials.trial_attributes import TrialAttributes
+from leansort.search.trials.trial_outcome import TrialOutcome
 
 SPACE = {
     "x": {"float": [0.0, 1.0]},

@@ -12,8 +12,8 @@ from leansort.search import pareto
 from leansort.search.objectives import COSTS, F1, Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.search.study_result import StudyResult
-from leansort.search.trial_outcome import KINDS
-from leansort.search.trial_records import TrialRecord, pareto_front
+from leansort.search.trials.trial_outcome import KINDS
+from leansort.search.trials.trial_records import TrialRecord, pareto_front
 
 MOST_TRIALS = 200  # in the page's table; tune.json has all
 _UNITS = {"macs": 1e6, "parameters": 1e3}

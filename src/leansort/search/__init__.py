@@ -1,4 +1,5 @@
-"""Search under a real budget: spaces, studies, samplers, early stopping by the Pareto front.
+"""Search under a real budget: spaces, studies, trials, samplers, early stopping by the Pareto front.
 
-May import `core` to `data`; what trains and measures a candidate is handed in by a workflow. Begin with `study`.
+May import `core` to `data`; what trains and measures a candidate is handed in by a workflow. Begin with `study`, then
+`trials` and `spaces`.
 """

@@ -15,10 +15,10 @@ from leansort.core.files import atomic_io
 from leansort.core.packaged_configs import RECIPE, SEARCH, find_config
 from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
-from leansort.search import space as spaces
-from leansort.search import space_parser
 from leansort.search.objectives import F1, Objectives
 from leansort.search.pareto_pruner import HalvingConfig
+from leansort.search.spaces import space as spaces
+from leansort.search.spaces import space_parser
 
 
 class SamplerConfig(StrictModel):
@@ -42,7 +42,7 @@ class SearchConfig(StrictModel):
     Attributes:
         name: of the study.
         recipe: the recipe that candidates start from; a path beside this file, or the name of a recipe of the package.
-        space: recipe keys that are open; see `search.space`.
+        space: recipe keys that are open; see `search.spaces.space`.
         objectives: what is to be as good as can be: macro_f1, a cost, a contest score, or several.
         constraints: the worst that is allowed, by name: of macro_f1 the least, of all others the most; they go before
             the limits of the recipe's target.

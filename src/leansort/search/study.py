@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 from leansort.core.errors import IntegrityError, LeansortError
 from leansort.core.files.typed_result import JsonObject
 from leansort.core.seeds import Seeds
-from leansort.search import heartbeat, samplers, space, space_parser
-from leansort.search.heartbeat import WorkerIdentity
 from leansort.search.objectives import Objectives
 from leansort.search.pareto_pruner import Curve
 from leansort.search.search_config import SearchConfig
-from leansort.search.stored_trial import TrialReader
-from leansort.search.trial_attributes import TrialAttributes
-from leansort.search.trial_outcome import TrialOutcome
-from leansort.search.trial_queue import TrialQueue
-from leansort.search.trial_records import TrialRecord, finished_records
+from leansort.search.spaces import samplers, space, space_parser
+from leansort.search.trials import heartbeat
+from leansort.search.trials.heartbeat import WorkerIdentity
+from leansort.search.trials.stored_trial import TrialReader
+from leansort.search.trials.trial_attributes import TrialAttributes
+from leansort.search.trials.trial_outcome import TrialOutcome
+from leansort.search.trials.trial_queue import TrialQueue
+from leansort.search.trials.trial_records import TrialRecord, finished_records
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from leansort.core.files.typed_result import TypedResult
 from leansort.search.search_config import SearchConfig
-from leansort.search.trial_records import TrialRecord
+from leansort.search.trials.trial_records import TrialRecord
 
 
 class StudyResult(TypedResult):

@@ -12,11 +12,11 @@ from leansort.core.errors import UserError
 from leansort.core.files import atomic_io, json_documents
 from leansort.core.files.typed_result import JsonObject
 from leansort.core.seeds import Seeds
-from leansort.search import samplers, space_parser
 from leansort.search.objectives import Objectives
 from leansort.search.search_config import SearchConfig
-from leansort.search.space import Scalar
-from leansort.search.trial_attributes import TrialAttributes
+from leansort.search.spaces import samplers, space_parser
+from leansort.search.spaces.space import Scalar
+from leansort.search.trials.trial_attributes import TrialAttributes
 
 if TYPE_CHECKING:
     from optuna import Study as OptunaStudy

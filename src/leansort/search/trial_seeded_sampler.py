@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler
 
 from leansort.core.seeds import Seeds
 from leansort.search.search_config import SamplerConfig
-from leansort.search.space import Scalar
+from leansort.search.spaces.space import Scalar
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -49,8 +49,8 @@ from leansort.runtime.engine import LayerTime
 from leansort.runtime.predictor import Prediction
 from leansort.search.objectives import Objectives
 from leansort.search.search_config import SearchConfig
-from leansort.search.trial_outcome import TrialOutcome
-from leansort.search.trial_records import TrialRecord
+from leansort.search.trials.trial_outcome import TrialOutcome
+from leansort.search.trials.trial_records import TrialRecord
 from leansort.workflows.contest import score
 from leansort.workflows.data import check, contact_sheet, import_data
 from leansort.workflows.data.data_results import SurveyResult

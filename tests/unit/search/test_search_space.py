@@ -11,9 +11,17 @@ from hypothesis import strategies as st
 
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
-from leansort.search import samplers
-from leansort.search.space import Choice, Numbers, covers, draw_candidate, merge_parameters, parameters, require_known
-from leansort.search.space_parser import parse_space
+from leansort.search.spaces import samplers
+from leansort.search.spaces.space import (
+    Choice,
+    Numbers,
+    covers,
+    draw_candidate,
+    merge_parameters,
+    parameters,
+    require_known,
+)
+from leansort.search.spaces.space_parser import parse_space
 
 SPACE: dict[str, Any] = {
     "train.lr": {"float": ["1e-4", 1.0e-2], "log": True},

@@ -16,14 +16,15 @@ from optuna.storages import BaseStorage
 
 from leansort.contest.formulas import Baselines
 from leansort.core.errors import LeansortError, MachineError, UserError
-from leansort.search import heartbeat, study_setup, trial_queue
 from leansort.search import storage as storages
-from leansort.search.heartbeat import WorkerIdentity
+from leansort.search import study_setup
 from leansort.search.search_config import SearchConfig
 from leansort.search.study import Study, TrialLost
-from leansort.search.trial_attributes import TrialAttributes
-from leansort.search.trial_outcome import TrialOutcome
-from leansort.search.trial_records import pareto_front, read_records, within_limits
+from leansort.search.trials import heartbeat, trial_queue
+from leansort.search.trials.heartbeat import WorkerIdentity
+from leansort.search.trials.trial_attributes import TrialAttributes
+from leansort.search.trials.trial_outcome import TrialOutcome
+from leansort.search.trials.trial_records import pareto_front, read_records, within_limits
 from leansort.workflows.tuning.study_runner import do_trial
 from tests.conftest import ROOT
 from tests.support.study_worker import config_of, outcome_of, work

@@ -8,10 +8,10 @@ import pytest
 
 from leansort.core.errors import IntegrityError
 from leansort.measure.measurement import Measurement
-from leansort.search import heartbeat
-from leansort.search.heartbeat import Beat
-from leansort.search.trial_attributes import TrialAttributes
-from leansort.search.trial_outcome import TrialOutcome
+from leansort.search.trials import heartbeat
+from leansort.search.trials.heartbeat import Beat
+from leansort.search.trials.trial_attributes import TrialAttributes
+from leansort.search.trials.trial_outcome import TrialOutcome
 
 TIMED = Measurement(name="model", value=1.5, unit="ms", low=1.4, high=1.6, count=100, percentiles={"p50": 1.5})
 OUTCOME = TrialOutcome(

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from leansort.measure.timing.timing_lock import InterruptibleWork
 from leansort.search.pareto_pruner import Curve, HalvingConfig
-from leansort.search.trial_attributes import TrialAttributes
+from leansort.search.trials.trial_attributes import TrialAttributes
 from leansort.train.callbacks import EpochRecord, TrainingStep
 from leansort.train.loop import train
 from leansort.workflows.tuning.cost_evaluator import CandidateCosts

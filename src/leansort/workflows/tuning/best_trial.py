@@ -17,14 +17,15 @@ from leansort.recipe.load import override_recipe, validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.report import study_page as report
 from leansort.report.study_page import SearchReport
-from leansort.search import space as spaces
-from leansort.search import space_parser, study_setup
 from leansort.search import storage as storages
+from leansort.search import study_setup
 from leansort.search.objectives import COSTS, F1, Objectives
 from leansort.search.search_config import SearchConfig
+from leansort.search.spaces import space as spaces
+from leansort.search.spaces import space_parser
 from leansort.search.study_result import StudyResult
 from leansort.search.study_setup import StudyDefinition
-from leansort.search.trial_records import TrialRecord, read_records, within_limits
+from leansort.search.trials.trial_records import TrialRecord, read_records, within_limits
 from leansort.workflows.training import cross_validation, run_group
 from leansort.workflows.training.train import buildable_spec
 from leansort.workflows.tuning import winner_validation

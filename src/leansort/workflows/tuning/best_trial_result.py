@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from leansort.core.files.typed_result import TypedResult
 from leansort.measure.measurement import Measurement
-from leansort.search.trial_outcome import OutcomeKind
+from leansort.search.trials.trial_outcome import OutcomeKind
 from leansort.workflows.training.training_results import RepeatedResult
 
 

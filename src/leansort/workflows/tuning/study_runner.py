@@ -21,15 +21,16 @@ from leansort.core.process.console import say
 from leansort.core.seeds import Seeds
 from leansort.recipe.load import validate_recipe as validated_recipe
 from leansort.recipe.schema import Recipe
-from leansort.search import space as spaces
-from leansort.search import space_parser, study_setup
 from leansort.search import storage as storages
-from leansort.search.heartbeat import PATIENCE_S
+from leansort.search import study_setup
 from leansort.search.objectives import Objectives
 from leansort.search.search_config import SearchConfig
-from leansort.search.space import merge_parameters
+from leansort.search.spaces import space as spaces
+from leansort.search.spaces import space_parser
+from leansort.search.spaces.space import merge_parameters
 from leansort.search.study import Study, StudyTrial, TrialLost
-from leansort.search.trial_outcome import TrialOutcome
+from leansort.search.trials.heartbeat import PATIENCE_S
+from leansort.search.trials.trial_outcome import TrialOutcome
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.data.import_data import data_for, import_data
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator

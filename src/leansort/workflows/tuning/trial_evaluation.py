@@ -24,10 +24,10 @@ from leansort.measure.timing import timing_lock
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.search.pareto_pruner import is_beaten
-from leansort.search.space import merge_parameters
+from leansort.search.spaces.space import merge_parameters
 from leansort.search.study import Study, StudyTrial, TrialLost
-from leansort.search.trial_attributes import TrialAttributes
-from leansort.search.trial_outcome import TrialOutcome
+from leansort.search.trials.trial_attributes import TrialAttributes
+from leansort.search.trials.trial_outcome import TrialOutcome
 from leansort.train.callbacks import EpochRecord, TrainingCallback, TrainingStep
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.compression.compress import compress
@@ -58,8 +58,8 @@ class TrialEvaluator:
         """Look at a candidate and tell the study.
 
         Raises:
-            Interrupted: the user stopped it; going on with the same recipe goes on from its last checkpoint.
-            Lost: another worker has taken the trial.
+            TrainingInterrupted: the user stopped it; going on with the same recipe goes on from its last checkpoint.
+            TrialLost: another worker has taken the trial.
             MachineError: the disk is full, or the database away.
             MissingExtraError: a library is not installed here.
             EngineError: the engine crashed, hung or failed when it was tried.

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pydantic import JsonValue
 
 from leansort.core.errors import UserError
-from leansort.search.space import Choice, Numbers, Scalar, SpaceNode, parameters, step_values
+from leansort.search.spaces.space import Choice, Numbers, Scalar, SpaceNode, parameters, step_values
 
 KINDS = ("int", "float", "choice")
 MOST_STEPS = 1_000_000_000

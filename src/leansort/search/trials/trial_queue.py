@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leansort.search import heartbeat
-from leansort.search.heartbeat import WorkerIdentity
-from leansort.search.stored_trial import StoredTrial, TrialReader
-from leansort.search.trial_attributes import TrialAttributes
+from leansort.search.trials import heartbeat
+from leansort.search.trials.heartbeat import WorkerIdentity
+from leansort.search.trials.stored_trial import StoredTrial, TrialReader
+from leansort.search.trials.trial_attributes import TrialAttributes
 
 if TYPE_CHECKING:
     from optuna import Study as OptunaStudy

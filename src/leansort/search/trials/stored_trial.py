@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from leansort.core.files import json_documents
-from leansort.search.space import Scalar
-from leansort.search.trial_attributes import TrialAttributes
+from leansort.search.spaces.space import Scalar
+from leansort.search.trials.trial_attributes import TrialAttributes
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

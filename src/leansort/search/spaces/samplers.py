@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
-from leansort.search.space import Choice, Domain, Numbers, Scalar, SpaceNode, step_values
+from leansort.search.spaces.space import Choice, Domain, Numbers, Scalar, SpaceNode, step_values
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

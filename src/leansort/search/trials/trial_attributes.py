@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from leansort.core.files import json_documents
 from leansort.core.files.typed_result import JsonObject
-from leansort.search.heartbeat import Beat, WorkerIdentity
-from leansort.search.space import Scalar
-from leansort.search.trial_outcome import TrialOutcome
+from leansort.search.spaces.space import Scalar
+from leansort.search.trials.heartbeat import Beat, WorkerIdentity
+from leansort.search.trials.trial_outcome import TrialOutcome
 
 
 class TrialAttributes(BaseModel):

@@ -11,9 +11,9 @@ from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.search.objectives import F1, Objectives
 from leansort.search.pareto import front
 from leansort.search.pareto_pruner import Curve
-from leansort.search.space import Scalar
-from leansort.search.stored_trial import StoredTrial
-from leansort.search.trial_outcome import TrialOutcome
+from leansort.search.spaces.space import Scalar
+from leansort.search.trials.stored_trial import StoredTrial
+from leansort.search.trials.trial_outcome import TrialOutcome
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
