@@ -131,7 +131,7 @@ def parameters(model: nn.Module) -> int:
 
 
 def macs(model: nn.Module, size: int) -> int:
-    """Multiply-adds of convolutions and linear layers for one picture of `size` x `size`."""
+    """Multiply-adds of convolutions and linear layers for one image of `size` x `size`."""
     was_training = model.training
     counter = FlopCounterMode(display=False)
     with without_gradients(model), counter:

@@ -48,7 +48,7 @@ class TrainedModel:
     Attributes:
         spec: the architecture.
         weights: the network's state by tensor name; never changed in place.
-        preprocess: how pictures become its input.
+        preprocess: how images become its input.
         labels: its outputs in order.
         provenance: where it comes from.
         built: a network, where one is at hand; as long as the architecture is its own, it is copied in place of

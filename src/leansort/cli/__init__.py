@@ -90,13 +90,21 @@ comparison.register(app)
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="model.safetensors, or the folder that holds it.")],
-    manifest: Annotated[Path, typer.Option(help="Manifest whose val crops prove that the bundle is right.")],
+    manifest: Annotated[
+        Path, typer.Option(help="Manifest with the val crops on which network and bundle are compared.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("model.leansort"),
-    name: Annotated[str, typer.Option(help="Name of the model, for people.")] = "",
-    graph_format: Annotated[str, typer.Option("--format", help="Of the graph: onnx, openvino or torch.")] = "onnx",
+    name: Annotated[str, typer.Option(help="Name of the model, as reports show it.")] = "",
+    graph_format: Annotated[
+        str, typer.Option("--format", help="Format of the graph: onnx, openvino or torch.")
+    ] = "onnx",
     target_error: Annotated[
         float | None,
-        typer.Option(help="Accept only what is so sure that at most this fraction of labels is wrong.", min=0, max=1),
+        typer.Option(
+            help="Reject uncertain predictions, so that at most this fraction of the accepted ones is wrong.",
+            min=0,
+            max=1,
+        ),
     ] = None,
 ) -> None:
     """Export a trained model to a verified bundle, its confidences calibrated on val.
@@ -112,14 +120,14 @@ def export(
 @app.command()
 def bench(
     bundles: Annotated[list[Path], typer.Argument(help="Bundles to compare.")],
-    images: Annotated[Path, typer.Option(help="A picture, or a folder of pictures, to decode.")],
-    baseline: Annotated[Path | None, typer.Option(help="A bundle that the others are compared with.")] = None,
-    seconds: Annotated[float, typer.Option(help="Least time for each figure.", min=0.1)] = 3.0,
-    queries: Annotated[int, typer.Option(help="Fewest calls for each latency.", min=1)] = 1000,
+    images: Annotated[Path, typer.Option(help="An image, or a folder of images, to classify.")],
+    baseline: Annotated[Path | None, typer.Option(help="Bundle that the others are compared with.")] = None,
+    seconds: Annotated[float, typer.Option(help="Minimum seconds for each measurement.", min=0.1)] = 3.0,
+    queries: Annotated[int, typer.Option(help="Minimum number of calls for each latency.", min=1)] = 1000,
     threads: Annotated[int | None, typer.Option(help="Compute threads of the engine; 1 by default.", min=1)] = None,
     engine: BundleEngine = "",
     profile: Annotated[bool, typer.Option("--profile", help="Also time every layer.")] = False,
-    starts: Annotated[int, typer.Option(help="How often a program is started, for cold start and memory.", min=0)] = 5,
+    starts: Annotated[int, typer.Option(help="Number of process starts, for cold start and peak memory.", min=0)] = 5,
     as_json: Json = False,
 ) -> None:
     """Time bundles, interleaved: model, decoding, both; images/s on all cores; cold start; memory.
@@ -149,16 +157,20 @@ def bench(
 @app.command()
 def predict(
     bundle: Annotated[Path, typer.Argument(help="The bundle.")],
-    inputs: Annotated[list[str], typer.Argument(help="Pictures, folders, or - for a list of paths on standard input.")],
-    style: Annotated[str, typer.Option("--format", help="text, csv or json (one object a line).")] = "text",
+    inputs: Annotated[list[str], typer.Argument(help="Images, folders, or - for a list of paths on standard input.")],
+    style: Annotated[
+        str, typer.Option("--format", help="Output format: text, csv or json (one object per line).")
+    ] = "text",
     out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output by default.")] = None,
-    threads: Annotated[int, typer.Option(help="Threads that decode and run; 0 tries one and all cores.", min=0)] = 0,
-    batch: Annotated[int, typer.Option(help="Pictures an engine call; 0 tries, and takes the fastest.", min=0)] = 0,
+    threads: Annotated[
+        int, typer.Option(help="Threads that decode and run; 0 measures one and all cores and uses the faster.", min=0)
+    ] = 0,
+    batch: Annotated[int, typer.Option(help="Batch size; 0 measures several and uses the fastest.", min=0)] = 0,
     engine: Engine = "",
 ) -> None:
-    """Sort pictures. Exit code 1 if any could not be read; the others are sorted all the same.
+    """Classify images. Exit code 1 if any could not be read; the others are still classified.
 
-    A list on standard input may come in slowly: of one, each picture is sorted at once unless --batch says otherwise.
+    With a list on standard input, each image is classified as soon as its path arrives, unless --batch is given.
 
     \b
     Example: leansort predict model.leansort photos/ --format csv --out labels.csv
@@ -183,12 +195,12 @@ def predict(
 @app.command()
 def submit(
     bundle: Annotated[Path, typer.Argument(help="The bundle.")],
-    inputs: Annotated[list[str], typer.Argument(help="The test folder, pictures, or - for a list of paths.")],
+    inputs: Annotated[list[str], typer.Argument(help="The test folder, images, or - for a list of paths.")],
     out: Annotated[Path, typer.Option("--out", help="The submission file.")] = Path("output.csv"),
     threads: Threads = 0,
     engine: BundleEngine = "",
     predictions: Annotated[
-        Path | None, typer.Option(help="Also write all probabilities to this file, one JSON object a line.")
+        Path | None, typer.Option(help="Also write all probabilities to this file, one JSON object per line.")
     ] = None,
 ) -> None:
     """Write the contest's submission file.
@@ -212,14 +224,16 @@ def submit(
 
 @app.command()
 def score(
-    answers: Annotated[Path, typer.Argument(help="A submission file, or a bundle, which is run first.")],
+    answers: Annotated[Path, typer.Argument(help="A submission file, or a bundle, which is run on the images first.")],
     ground_truth: Annotated[Path, typer.Option(help="Manifest, folder of class folders, or CSV image,label.")],
-    split: Annotated[str, typer.Option(help="Which split of a manifest.")] = "test",
-    public: Annotated[Path | None, typer.Option(help="Names of the public list, one a line.")] = None,
-    private: Annotated[Path | None, typer.Option(help="Names of the private list, one a line.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Replaces the time that the submission states.", min=0)] = None,
+    split: Annotated[str, typer.Option(help="Split of the manifest.")] = "test",
+    public: Annotated[Path | None, typer.Option(help="File with the names of the public list, one per line.")] = None,
+    private: Annotated[Path | None, typer.Option(help="File with the names of the private list, one per line.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds to use in place of the time that the submission states.", min=0)
+    ] = None,
     base_f1: Annotated[float, typer.Option(help="Baseline F1 of the time edition.")] = 0.70,
-    base_seconds: Annotated[float, typer.Option(help="Baseline time.")] = 43.16,
+    base_seconds: Annotated[float, typer.Option(help="Baseline time in seconds.")] = 43.16,
     base_macs_f1: Annotated[float, typer.Option(help="Baseline F1 of the MACs edition.")] = 0.8342,
     base_macs: Annotated[int, typer.Option(help="Baseline MACs.")] = 13_863_553,
     engine: BundleEngine = "",

@@ -15,7 +15,7 @@ arch_app = typer.Typer(
 )
 pretrained_commands.register(arch_app)
 Size = Annotated[int, typer.Option(help="Side of the input in pixels.", min=16, max=1024)]
-Classes = Annotated[int, typer.Option(help="Outputs of the classifier.", min=2)]
+Classes = Annotated[int, typer.Option(help="Number of classes.", min=2)]
 
 
 @arch_app.command("list")
@@ -36,8 +36,8 @@ def arch_show(
     base: Annotated[str, typer.Argument(help="A backbone's name, timm:NAME, or a model file.")],
     size: Size = 224,
     classes: Classes = 6,
-    width: Annotated[float, typer.Option(help="Multiplies the channels.", min=0.06, max=4.0)] = 1.0,
-    depth: Annotated[float, typer.Option(help="Multiplies the repeats of rows that repeat.", min=0.06, max=4.0)] = 1.0,
+    width: Annotated[float, typer.Option(help="Width multiplier of the channels.", min=0.06, max=4.0)] = 1.0,
+    depth: Annotated[float, typer.Option(help="Depth multiplier of repeated rows.", min=0.06, max=4.0)] = 1.0,
     svg: Annotated[Path | None, typer.Option("--svg", help="Draw the network into this file.")] = None,
     as_json: Json = False,
 ) -> None:

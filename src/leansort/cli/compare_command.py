@@ -18,19 +18,19 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     a: Annotated[Path, typer.Argument(help="A bundle, a submission file, or predictions as CSV.", metavar="A")],
-    b: Annotated[Path, typer.Argument(help="Likewise; it is compared with A.", metavar="B")],
+    b: Annotated[Path, typer.Argument(help="The same; it is compared with A.", metavar="B")],
     ground_truth: Annotated[
         Path, typer.Option("--ground-truth", "--data", help="Manifest, folder of class folders, or CSV image,label.")
     ],
-    split: Annotated[str, typer.Option(help="Which split of a manifest, or of class folders with splits.")] = "val",
+    split: Annotated[str, typer.Option(help="Split of the manifest, or of class folders with splits.")] = "val",
     engine: BundleEngine = "",
     engine_b: Annotated[
-        str | None, typer.Option(help="What runs B, where it is another engine than A's.", show_default=False)
+        str | None, typer.Option(help="Engine of B, if it is another one than A's.", show_default=False)
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Compute threads of the engines; 1 by default.", min=1)] = None,
-    seconds: Annotated[float, typer.Option(help="Least time for each latency; 0 times nothing.", min=0)] = 3.0,
-    queries: Annotated[int, typer.Option(help="Fewest calls for each latency.", min=1)] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,
+    seconds: Annotated[float, typer.Option(help="Minimum seconds for each latency; 0 measures none.", min=0)] = 3.0,
+    queries: Annotated[int, typer.Option(help="Minimum number of calls for each latency.", min=1)] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
     """Compare two bundles, or two files of answers, on the same crops: accuracy, size, latency, and a verdict.

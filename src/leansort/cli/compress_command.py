@@ -26,9 +26,7 @@ def compress(
     out: Out = None,
     engine: TargetEngine = "",
     resume: Resume = False,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Also report what each layer costs and how sensitive it is.")
-    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also report cost and sensitivity of each layer.")] = False,
     as_json: Json = False,
 ) -> None:
     """Compress a trained network by the recipe's passes, each measured and kept within the F1 budget.

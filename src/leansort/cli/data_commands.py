@@ -12,7 +12,9 @@ from leansort.cli.options import Json, printed, told
 from leansort.core.errors import UserError
 
 data_app = typer.Typer(
-    help="Draw, fetch, import, check, split, cache and look at data sets.", no_args_is_help=True, rich_markup_mode=None
+    help="Generate, download, import, check, split, cache and show data sets.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 ManifestArgument = Annotated[Path, typer.Argument(help="A manifest, or the folder that holds it.")]
 Pictures = Annotated[Path, typer.Argument(help="A manifest, its folder, or a folder of class folders.")]
@@ -20,11 +22,11 @@ Pictures = Annotated[Path, typer.Argument(help="A manifest, its folder, or a fol
 
 @data_app.command("sample")
 def data_sample(
-    out: Annotated[Path, typer.Option("--out", help="Folder to draw into; must be new or empty.")],
-    seed: Annotated[int, typer.Option(help="The same seed draws the same bytes.", min=0)] = 0,
-    train: Annotated[int, typer.Option(help="Scenes to train on.", min=1)] = 900,
-    val: Annotated[int, typer.Option(help="Scenes to choose on.", min=1)] = 150,
-    test: Annotated[int, typer.Option(help="Scenes to score on.", min=1)] = 250,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the scenes; must be new or empty.")],
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same bytes.", min=0)] = 0,
+    train: Annotated[int, typer.Option(help="Number of scenes for training.", min=1)] = 900,
+    val: Annotated[int, typer.Option(help="Number of scenes for validation.", min=1)] = 150,
+    test: Annotated[int, typer.Option(help="Number of scenes for testing.", min=1)] = 250,
     as_json: Json = False,
 ) -> None:
     """Draw a COCO data set of trash scenes.
@@ -45,9 +47,11 @@ def data_download(
     annotations: Annotated[Path, typer.Argument(help="Its annotation file, whose image records hold the URLs.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the photos.")],
     size: Annotated[str, typer.Option(help="original, or 640 for the small version where there is one.")] = "original",
-    jobs: Annotated[int, typer.Option(help="Photos at a time.", min=1, max=64)] = 8,
-    retries: Annotated[int, typer.Option(help="New attempts for each photo.", min=0)] = 5,
-    timeout: Annotated[float, typer.Option(help="Seconds without progress that end an attempt.", min=0.1)] = 30.0,
+    jobs: Annotated[int, typer.Option(help="Number of parallel downloads.", min=1, max=64)] = 8,
+    retries: Annotated[int, typer.Option(help="Retries for each photo.", min=0)] = 5,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds without progress after which an attempt is given up.", min=0.1)
+    ] = 30.0,
     as_json: Json = False,
 ) -> None:
     """Fetch photos by the URLs in their annotations; run again to go on. Exit code 1 if any could not be had.
@@ -79,15 +83,15 @@ def data_split(
     by: Method = "class",
     ratios: Annotated[str | None, typer.Option(help=f"Shares of train, val and test; {RATIOS} by default.")] = None,
     near_duplicates: Annotated[
-        bool, typer.Option("--near-duplicates", help="Keep pictures that show the same on one side.")
+        bool, typer.Option("--near-duplicates", help="Keep near-duplicates in one split.")
     ] = False,
     folds: Annotated[int | None, typer.Option(help="Number of folds; with --fold.", min=2)] = None,
     fold: Annotated[int | None, typer.Option(help="The fold that becomes val, from 0.", min=0)] = None,
-    train_list: Annotated[Path | None, typer.Option(help="Names for train, one a line.")] = None,
-    val_list: Annotated[Path | None, typer.Option(help="Names for val, one a line.")] = None,
-    test_list: Annotated[Path | None, typer.Option(help="Names for test, one a line.")] = None,
-    keep: Annotated[Path | None, typer.Option(help="Older manifest whose groups stay where they are there.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed splits the same way.", min=0)] = 0,
+    train_list: Annotated[Path | None, typer.Option(help="File with the names for train, one per line.")] = None,
+    val_list: Annotated[Path | None, typer.Option(help="File with the names for val, one per line.")] = None,
+    test_list: Annotated[Path | None, typer.Option(help="File with the names for test, one per line.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Older manifest whose groups keep their splits.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same split.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
     """Split the crops of a manifest anew: crops of one photo always stay together.
@@ -124,12 +128,13 @@ def data_split(
 @data_app.command("check")
 def data_check(
     path: Pictures,
-    html: Annotated[Path | None, typer.Option(help="Also write a page with the pictures.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with the images.")] = None,
     radius: Annotated[
-        int | None, typer.Option(help="Bits in which hashes of near pairs may differ.", min=0, max=20)
+        int | None,
+        typer.Option(help="Maximum Hamming distance between the hashes of near-duplicates, in bits.", min=0, max=20),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit code 1 if anything leaks between splits, or cannot be used.")
+        bool, typer.Option("--strict", help="Exit with code 1 if there is leakage between splits or an unusable image.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -155,9 +160,11 @@ def data_show(
     out: Annotated[Path, typer.Option("--out", help="The contact sheet, .png or .html.")],
     split: Annotated[str | None, typer.Option(help="Only train, val or test.")] = None,
     per_class: Annotated[int, typer.Option(help="Crops of each class and split.", min=1)] = 12,
-    recipe: Annotated[Path | None, typer.Option(help="Its preprocessing and augmentation; a file or a name.")] = None,
-    augmented: Annotated[bool, typer.Option("--augmented", help="Training crops as training varies them.")] = False,
-    seed: Annotated[int, typer.Option(help="Chooses the crops.", min=0)] = 0,
+    recipe: Annotated[
+        Path | None, typer.Option(help="Recipe (file or name) whose preprocessing and augmentation are used.")
+    ] = None,
+    augmented: Annotated[bool, typer.Option("--augmented", help="Show training crops with augmentation.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed that chooses the crops.", min=0)] = 0,
 ) -> None:
     """Write a contact sheet of crops, as the robot sees them or as training varies them.
 
@@ -177,7 +184,7 @@ def data_show(
 @data_app.command("cache")
 def data_cache(
     manifest: ManifestArgument,
-    recipe: Annotated[Path, typer.Option(help="Its preprocessing; a file or a name.")],
+    recipe: Annotated[Path, typer.Option(help="Recipe (file or name) whose preprocessing is used.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the cache.")],
     as_json: Json = False,
 ) -> None:

@@ -11,11 +11,11 @@ from leansort.cli.options import Json, printed
 from leansort.core.errors import UserError
 from leansort.core.text.escaping import printable
 
-Seed = Annotated[int, typer.Option(help="Of the splits, where the data set gives none.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed of the splits, where the data set gives none.", min=0)]
 Method = Annotated[
-    str, typer.Option(help="hash: by name alone, added data move nobody; class: every class gets its share.")
+    str, typer.Option(help="hash: by name alone, so that added data moves no other photo; class: stratified by class.")
 ]
-Ratios = Annotated[str, typer.Option(help="Shares of train, val and test.")]
+Ratios = Annotated[str, typer.Option(help="Fractions of train, val and test.")]
 RATIOS = "0.7,0.15,0.15"
 
 
@@ -34,28 +34,30 @@ def data_import(
             help="Folder of the photos; the annotations' by default. COCO also takes SPLIT=FOLDER, repeatable.",
         ),
     ] = None,
-    map: Annotated[Path | None, typer.Option(help="Category map, a file or a name: what becomes which class.")] = None,
+    map: Annotated[Path | None, typer.Option(help="Category map (file or name) from categories to classes.")] = None,
     margin: Annotated[
-        float | None, typer.Option(help="COCO: context on every side, fraction of the box's longer side.")
+        float | None, typer.Option(help="COCO: context margin on every side, as a fraction of the box's longer side.")
     ] = None,
-    min_size: Annotated[int | None, typer.Option(help="COCO: least side of a box in pixels; 8 by default.")] = None,
-    polygons: Annotated[bool, typer.Option("--polygons", help="COCO: bounds of polygons, not bbox.")] = False,
+    min_size: Annotated[int | None, typer.Option(help="COCO: minimum side of a box in pixels; 8 by default.")] = None,
+    polygons: Annotated[
+        bool, typer.Option("--polygons", help="COCO: use the bounds of polygons in place of bbox.")
+    ] = False,
     crowds: Annotated[
-        bool, typer.Option("--crowds", help="COCO: take crowds as single objects, as CVAT's brush writes them.")
+        bool, typer.Option("--crowds", help="COCO: import crowds as single objects, as CVAT's brush writes them.")
     ] = False,
     bare_names: Annotated[
-        bool, typer.Option("--bare-names", help="COCO: of a photo's name take the last part only.")
+        bool, typer.Option("--bare-names", help="COCO: use only the last part of a photo's path.")
     ] = False,
     tolerate: Annotated[
-        float | None, typer.Option(help="Share of pictures that may be missing or unreadable; 0.01 by default.")
+        float | None, typer.Option(help="Fraction of images that may be missing or unreadable; 0.01 by default.")
     ] = None,
     keep_classes: Annotated[
-        str | None, typer.Option(help="Classes that stay although no crop shows them, or none in train: NAME,NAME.")
+        str | None, typer.Option(help="Classes to keep although they have no crop, or none in train: NAME,NAME.")
     ] = None,
     split: Method = "hash",
     ratios: Ratios = RATIOS,
     seed: Seed = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only; needs no photos, writes nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; reads no photos and writes nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Turn a data set into a manifest: one row a crop, with label, split and hash.

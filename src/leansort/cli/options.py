@@ -14,7 +14,7 @@ from leansort.core.text.escaping import json_text, printable, printable_lines
 if TYPE_CHECKING:  # pydantic takes longer to import than `--help` may
     from leansort.core.files.typed_result import TypedResult
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 RecipeFile = Annotated[
     Path,
     typer.Argument(help="The recipe: a YAML file, or a name that `leansort recipes list` shows."),
@@ -22,7 +22,7 @@ RecipeFile = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")
 ]
-Threads = Annotated[int, typer.Option(help="Threads that decode and run; 0 takes every core.", min=0)]
+Threads = Annotated[int, typer.Option(help="Threads that decode and run; 0 uses every core.", min=0)]
 Engine = Annotated[
     str,
     typer.Option(
@@ -34,7 +34,7 @@ BundleEngine = Annotated[
     str,
     typer.Option(
         "--engine",
-        help="What runs the graph, as for predict; by default the target of the recipe beside it, or what suits it.",
+        help="Engine, as for predict; by default the target of the recipe beside the bundle, or its format's own.",
     ),
 ]
 TargetEngine = Annotated[
@@ -45,7 +45,7 @@ TargetEngine = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/NAME by default.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's data.path.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
 
 
 def printed(value: TypedResult | dict[str, Any], as_json: bool, text: str) -> None:

@@ -22,13 +22,13 @@ def arch_pretrained(
         typer.Argument(help="timm:NAME, hf:OWNER/NAME, torchvision:NAME, a .safetensors file, or a .pth with --out."),
     ],
     into: Annotated[
-        str | None, typer.Option(help="Show tensor by tensor how they fit this backbone or model file.")
+        str | None, typer.Option(help="Show for each tensor how it matches this backbone or model file.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write them to this .safetensors file; the one way to read a .pth.")
+        Path | None, typer.Option("--out", help="Write the weights to this .safetensors file; needed for a .pth.")
     ] = None,
     key_map: Annotated[
-        Path | None, typer.Option(help="YAML or JSON that maps their names, or beginnings of names, to ours.")
+        Path | None, typer.Option(help="YAML or JSON file that maps tensor names, or prefixes of names, to ours.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -30,9 +30,15 @@ def train(
     cache: Cache = None,
     out: Out = None,
     resume: Resume = False,
-    seeds: Annotated[int | None, typer.Option(help="Train with so many seeds, from the recipe's on.", min=1)] = None,
-    folds: Annotated[int | None, typer.Option(help="Cross-validate on so many folds of train and val.", min=2)] = None,
-    refit: Annotated[bool, typer.Option("--refit", help="Then train on train and val, all epochs.")] = False,
+    seeds: Annotated[
+        int | None, typer.Option(help="Number of seeds to train with, starting at the recipe's.", min=1)
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Number of folds of train and val for cross-validation.", min=2)
+    ] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Then train on train and val together, for all epochs.")
+    ] = False,
     tracker: TrackerName = "",
     as_json: Json = False,
 ) -> None:
@@ -71,7 +77,7 @@ def ablate(
         typer.Argument(help="YAML file of variants, each a name and its list of overrides; or a name of the package."),
     ],
     overrides: Overrides = None,
-    seeds: Annotated[int, typer.Option(help="Seeds of every variant, from the recipe's on.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Number of seeds of every variant, starting at the recipe's.", min=1)] = 3,
     data: Data = None,
     manifest: ManifestFile = None,
     cache: Cache = None,

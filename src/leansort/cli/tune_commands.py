@@ -20,7 +20,9 @@ Folder = Annotated[Path, typer.Argument(help="The study's folder.")]
 ManifestFile = Annotated[Path | None, typer.Option(help="Use this manifest instead of importing recipe data.")]
 Budget = Annotated[
     list[str] | None,
-    typer.Option("--budget", help="A further limit, e.g. label_p50_ms=1.2, size_mb=2, or macro_f1=0.83 as the least."),
+    typer.Option(
+        "--budget", help="A further limit, e.g. label_p50_ms=1.2, size_mb=2, or macro_f1=0.83 as the minimum."
+    ),
 ]
 
 
@@ -38,7 +40,7 @@ class _WithDefault(TyperGroup):
 
 tune_app = typer.Typer(
     cls=_WithDefault,
-    help="Search for the best network within a budget, measured on the engine that will run it.",
+    help="Search for the best network within a budget, measured on the target engine.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

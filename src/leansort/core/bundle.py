@@ -39,13 +39,13 @@ class BundleMeta(StrictModel):
     Attributes:
         bundle_schema: version of this layout.
         name: of the model, for people.
-        preprocess: how pictures become the graph's input.
+        preprocess: how images become the graph's input.
         labels: class names in the order of the graph's outputs.
         labels_digest: digest of `labels`.
         temperature: logits are divided by it before the softmax; 0.01 to 100.
         reject_below: predictions less probable than this are not accepted.
         parameters: weights of the network.
-        macs: multiply-adds for one picture.
+        macs: multiply-adds for one image.
         provenance: where the bundle comes from.
     """
 
@@ -69,7 +69,7 @@ class Bundle:
         meta: everything but the graph.
         files: the serialized network by file name, those of one format: uint8 (b, h, w, 3) RGB in, (b, classes)
             logits out. Never changed in place.
-        numbers: of 32 bits, that the graph holds at once for one picture; 0 where it was not asked yet.
+        numbers: of 32 bits, that the graph holds at once for one image; 0 where it was not asked yet.
 
     Raises:
         IntegrityError: the files are not those of one format.

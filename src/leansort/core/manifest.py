@@ -1,6 +1,6 @@
 """The manifest: one row a crop, with its label, split and group, and the class order fixed for good.
 
-One Parquet file; the label set and the pictures' folder travel in its schema metadata, so that the file is
+One Parquet file; the label set and the images' folder travel in its schema metadata, so that the file is
 whole by itself and replaced atomically.
 """
 
@@ -49,8 +49,8 @@ class Row:
         split: `train`, `val` or `test`.
         group: what must stay on one side of a split, e.g. the photo that the crop was cut from.
         hash: SHA-256 of the crop's file, first 32 hex digits.
-        source: the photo that the crop was cut from; equal to `image` where the picture is used whole.
-        box: x, y, width, height in pixels of `source`, or None where the picture is used whole.
+        source: the photo that the crop was cut from; equal to `image` where the image is used whole.
+        box: x, y, width, height in pixels of `source`, or None where the image is used whole.
     """
 
     image: str
@@ -107,7 +107,7 @@ class Manifest:
         return [counted[index] for index in range(len(self.labels))]
 
     def path(self, row: Row) -> Path:
-        """Where a row's picture lies."""
+        """Where a row's image lies."""
         return self.root / row.image
 
     def save(self, path: Path) -> None:

@@ -1,7 +1,7 @@
 """From a photo to the network's input: the one place where pixels are made.
 
 Training, calibration, parity checks and the robot call this same function, so an accuracy measured here is the
-accuracy of the robot. A JPEG is decoded at a half, quarter or eighth of its size where the picture stays at
+accuracy of the robot. A JPEG is decoded at a half, quarter or eighth of its size where the image stays at
 least as large as the target (libjpeg then skips most of the inverse cosine transform, which is where decode
 time goes); the rest of the way is an area resize, or a linear one where next to nothing is left to shrink.
 """
@@ -25,7 +25,7 @@ from leansort.core.pixels.jpeg_structure import EOI, SOI, is_frame, segments
 from leansort.core.strict_model import StrictModel
 
 Fit = Literal["pad", "stretch", "crop"]
-# Of pixels/255: further off lies what was meant for pixels of 0-255, and what makes infinite numbers of every picture.
+# Of pixels/255: further off lies what was meant for pixels of 0-255, and what makes infinite numbers of every image.
 Mean = Annotated[float, Field(ge=-10.0, le=10.0)]
 Deviation = Annotated[float, Field(ge=0.001, le=10.0)]
 NEAR = 1.25  # up to here linear interpolation aliases no more than area does, and it is much faster
@@ -34,11 +34,11 @@ BACKEND = pixels.load()
 
 
 class UnreadableImage(LeansortError):
-    """The bytes are not a whole picture that can be decoded."""
+    """The bytes are not a whole image that can be decoded."""
 
 
 class Preprocess(StrictModel):
-    """How a picture becomes the network's input.
+    """How an image becomes the network's input.
 
     Attributes:
         size: side of the square input in pixels.
@@ -61,7 +61,7 @@ class Preprocess(StrictModel):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def __call__(self, picture: bytes | Path | str | Image) -> Image:
-        """Turn a picture into the network's input.
+        """Turn an image into the network's input.
 
         Args:
             picture: encoded bytes, a path, or an RGB uint8 array of shape (height, width, 3).
@@ -70,8 +70,8 @@ class Preprocess(StrictModel):
             RGB uint8 array of shape (size, size, 3), C-contiguous.
 
         Raises:
-            UnreadableImage: the file is missing, empty, cut short or no picture.
-            UserError: an array of another shape or type was given, or no picture at all.
+            UnreadableImage: the file is missing, empty, cut short or no image.
+            UserError: an array of another shape or type was given, or no image at all.
         """
         if isinstance(picture, np.ndarray):
             return self._fitted(_checked(picture))
@@ -85,18 +85,18 @@ class Preprocess(StrictModel):
 
 
 def decode(data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
-    """Decode a picture to BGR uint8, EXIF turned, JPEG at reduced scale where `target` allows it.
+    """Decode an image to BGR uint8, EXIF turned, JPEG at reduced scale where `target` allows it.
 
     Args:
         data: the encoded file.
-        target: side in pixels that the picture will be resized to; 0 decodes at full scale.
+        target: side in pixels that the image will be resized to; 0 decodes at full scale.
         fit: which side has to stay at least `target`: the longer one for `pad`, else the shorter one.
 
     Returns:
         Array of shape (height, width, 3).
 
     Raises:
-        UnreadableImage: the data is empty, cut short or no picture.
+        UnreadableImage: the data is empty, cut short or no image.
     """
     if not data:
         raise UnreadableImage("is empty (0 bytes)")
@@ -149,7 +149,7 @@ def _resize(image: Image, width: int, height: int) -> Image:
 
 
 def one_thread() -> None:
-    """Spread no single picture over several threads from now on, in this process: pictures are spread instead."""
+    """Spread no single image over several threads from now on, in this process: images are spread instead."""
     BACKEND.one_thread()
 
 

@@ -167,9 +167,9 @@ class RunFolder(ModelFolder):
         calibration: temperature and threshold, and what they come to on val.
         bench: latencies, throughput and memory.
         score: macro-F1, the table of classes and the contest's scores.
-        pictures: paths of the pictures that are scored, one a line.
+        pictures: paths of the images that are scored, one a line.
         submission: the contest's submission file; see `contest.submission_file`.
-        predictions: probabilities of the scored pictures, one JSON object a line; see `runtime.named_predictions`.
+        predictions: probabilities of the scored images, one JSON object a line; see `runtime.named_predictions`.
         report: the run's page.
     """
 
@@ -193,7 +193,7 @@ class RunFolder(ModelFolder):
         return CompressionFolder(self.path / "compress")
 
     def name_list(self, name: str) -> Path:
-        """Return where the names of the pictures of the `public` or `private` list are, one a line."""
+        """Return where the names of the images of the `public` or `private` list are, one a line."""
         return self.path / f"{name}.txt"
 
 

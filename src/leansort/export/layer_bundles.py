@@ -25,7 +25,7 @@ from leansort.export.onnx import OPSET
 
 Shape = tuple[int, int, int]
 OUTPUTS = 6  # classes, which matter to nothing
-SIZE = 16  # of the pictures, which matter to nothing
+SIZE = 16  # of the images, which matter to nothing
 _IR = 10  # the file format that goes with the opset
 
 

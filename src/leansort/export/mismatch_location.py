@@ -27,7 +27,7 @@ def find_first_mismatch(model: TrainedModel, bundle: Bundle, pixels: Pixels) -> 
     Args:
         model: the reference, run by PyTorch.
         bundle: what was exported from it.
-        pixels: a few pictures, uint8 (n, size, size, 3).
+        pixels: a few images, uint8 (n, size, size, 3).
 
     Returns:
         A sentence; empty where the layers of both cannot be put side by side.

@@ -27,7 +27,7 @@ class Parity:
     """How close a bundle comes to its network.
 
     Attributes:
-        crops: pictures compared.
+        crops: images compared.
         agreement: fraction with the same label.
         gap: largest difference of any probability.
     """
@@ -47,7 +47,7 @@ def check_parity(
         bundle: the export.
         pixels: val crops, uint8 (n, size, size, 3).
         engine: what runs the bundle; what suits its format where empty.
-        untrained: whether the weights are as they are drawn and the pictures noise: labels may then differ where
+        untrained: whether the weights are as they are drawn and the images noise: labels may then differ where
             probabilities do not.
 
     Returns:

@@ -49,7 +49,7 @@ def load(bundle: Bundle, engine: str = "", *, threads: int = 1, batches: Sequenc
         bundle: a verified bundle.
         engine: as there.
         threads: compute threads of the engine.
-        batches: pictures a call that it is tried with, those that it will be used with.
+        batches: images a call that it is tried with, those that it will be used with.
 
     Raises:
         EngineError: it crashed, hung or failed when it was tried.

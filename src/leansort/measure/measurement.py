@@ -19,7 +19,7 @@ class Measurement(BaseModel):
         bundle: digest of the bundle that was measured.
         engine: that ran it.
         threads: compute threads.
-        batch: pictures a call.
+        batch: images a call.
         warmup: calls made before the first that counts.
         host: processor, cores, system.
     """

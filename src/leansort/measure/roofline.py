@@ -15,7 +15,7 @@ from leansort.measure.timing import latency
 from leansort.runtime import engine as engines
 
 FOLDER = Path(__file__).parent / "graphs"
-SIDE = 16  # of the pictures that stand for rows
+SIDE = 16  # of the images that stand for rows
 WIDTH = SIDE * SIDE * 3
 ROWS = 512
 LEAST = 5  # calls of each
@@ -88,7 +88,7 @@ def peak_fraction(bundle: Bundle, engine: str, seconds: float, engine_peaks: lis
     Args:
         bundle: what was timed.
         engine: that ran it.
-        seconds: a call, one picture each.
+        seconds: a call, one image each.
         engine_peaks: by `peaks`.
     """
     engine, settings = engines.parse_engine(engine)

@@ -1,6 +1,6 @@
-"""How many threads, and how many pictures an engine call, suit a stream: tried on the stream itself.
+"""How many threads, and how many images an engine call, suit a stream: tried on the stream itself.
 
-Nothing is computed twice: the first pictures are worked off at one pace after the other, each is timed, and what is
+Nothing is computed twice: the first images are worked off at one pace after the other, each is timed, and what is
 left goes at the fastest.
 """
 
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 BATCHES = (1, 4, 16)
 ROUNDS = 2  # of trials; the better one of each pace counts, for a machine is disturbed and never helped
-TRIAL = 48  # pictures, a multiple of every batch
+TRIAL = 48  # images, a multiple of every batch
 
 Given = TypeVar("Given")
 Said = TypeVar("Said")
@@ -23,7 +23,7 @@ Said = TypeVar("Said")
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """Threads that decode and run, and pictures an engine call."""
+    """Threads that decode and run, and images an engine call."""
 
     threads: int
     batch: int
@@ -34,8 +34,8 @@ def candidate_plans(threads: int, batch: int, most: int = 0) -> list[BatchPlan]:
 
     Args:
         threads: that decode and run, or 0.
-        batch: pictures an engine call, or 0.
-        most: pictures that fit into memory at once, over all threads; batches are no larger. 0: as many as you like.
+        batch: images an engine call, or 0.
+        most: images that fit into memory at once, over all threads; batches are no larger. 0: as many as you like.
     """
     cores = usable_cores()
     among = [threads] if threads else sorted({1, min(cores, most or cores)})

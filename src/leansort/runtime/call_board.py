@@ -13,7 +13,7 @@ from leansort.core.errors import LeansortError
 from leansort.runtime.engine import LoadedGraph, Logits, Pixels
 from leansort.runtime.engine_trial_child import describe_exception
 
-# Since when, pictures of the call, calls done, lines done, of how many bytes, name.
+# Since when, images of the call, calls done, lines done, of how many bytes, name.
 _BOARD = struct.Struct("<dqqqq200s")
 
 
@@ -26,7 +26,7 @@ class CallBoard:
 
     Attributes:
         since: when the oldest call that still runs began, by the monotonic clock; 0 where none runs.
-        batch: pictures of the last call; 0 while the engine loads.
+        batch: images of the last call; 0 while the engine loads.
         calls: that came back.
         lines: that were written.
         engine: its name.

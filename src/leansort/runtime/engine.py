@@ -198,7 +198,7 @@ def require_pixels(x_bhwc: Pixels, shape_hwc: tuple[int, ...]) -> None:
 
 
 def require_logits(out: object, pictures: int, classes: int) -> Logits:
-    """Refuse what is no float32 (pictures, classes): a graph may give anything.
+    """Refuse what is no float32 (images, classes): a graph may give anything.
 
     Raises:
         IntegrityError: it has another type or shape.

@@ -1,6 +1,6 @@
 """What a child process does to try engines: load bundles and run a few batches of noise, telling each step beforehand.
 
-Reads a list of [bundle file, engine, threads, pictures of each call] as JSON from standard input. Prints a line of JSON
+Reads a list of [bundle file, engine, threads, images of each call] as JSON from standard input. Prints a line of JSON
 before each step, so that the last one says what ended the process.
 """
 

@@ -21,7 +21,7 @@ def layer_outputs(graph: bytes) -> tuple[list[str], Callable[[Pixels], list[Floa
         graph: serialized ONNX, in float.
 
     Returns:
-        Names of the layers in graph order, and what runs pictures, uint8 (b, size, size, 3), to their outputs.
+        Names of the layers in graph order, and what runs images, uint8 (b, size, size, 3), to their outputs.
     """
     import onnx
 

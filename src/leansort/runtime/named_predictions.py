@@ -1,4 +1,4 @@
-"""Predictions with the names of their pictures, kept in a file so that no picture is classified twice."""
+"""Predictions with the names of their images, kept in a file so that no image is classified twice."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from leansort.runtime.predictor import Prediction
 
 @dataclass(frozen=True)
 class NamedPrediction:
-    """What the classifier predicts for one picture.
+    """What the classifier predicts for one image.
 
     Attributes:
-        image: what the picture is called in a submission and in the ground truth.
-        prediction: label and probabilities; `error` is set where the picture could not be classified.
+        image: what the image is called in a submission and in the ground truth.
+        prediction: label and probabilities; `error` is set where the image could not be classified.
     """
 
     image: str
@@ -30,7 +30,7 @@ def save(predictions: Iterable[NamedPrediction], path: Path) -> None:
 
 
 def load(path: Path, labels: Sequence[str], what: str) -> Mapping[str, Prediction]:
-    """Read predictions by picture.
+    """Read predictions by image.
 
     Args:
         path: what `save` wrote.

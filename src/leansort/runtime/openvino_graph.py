@@ -61,7 +61,7 @@ def compile_model(model: Any) -> Callable[[Pixels], list[Floats]]:
     """Compile an `openvino.Model` for float arithmetic in one thread, so that sums are equal everywhere.
 
     Returns:
-        What runs pictures to all outputs, by a graph for each batch that comes: see `runtime.engines.openvino`.
+        What runs images to all outputs, by a graph for each batch that comes: see `runtime.engines.openvino`.
     """
     properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
 
@@ -84,7 +84,7 @@ def layer_outputs(bundle: Bundle) -> tuple[list[str], Callable[[Pixels], list[Fl
     """Make a graph give the output of each of its layers, biases added.
 
     Returns:
-        Names of the layers in an order of computation, and what runs pictures to their outputs.
+        Names of the layers in an order of computation, and what runs images to their outputs.
     """
     model = read(bundle)
     result = layers(model)

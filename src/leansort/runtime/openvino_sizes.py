@@ -1,4 +1,4 @@
-"""What an OpenVINO graph would make of pictures: asked of OpenVINO itself once it has read one, before it compiles it.
+"""What an OpenVINO graph would make of images: asked of OpenVINO itself once it has read one, before it compiles it.
 
 OpenVINO tells the shape of every value. Here they are held to the limits of `core.graphs.limits`, as the shapes of
 ONNX graphs are when a bundle is opened, and the layers to those that a bundle may have, whatever file they came from.
@@ -24,12 +24,12 @@ def require(model: Any, classes: int, weights: int) -> int:
     """Refuse a graph that asks for too much, or does not give so many logits.
 
     Args:
-        model: an `openvino.Model` for a fixed number of pictures.
+        model: an `openvino.Model` for a fixed number of images.
         classes: number of labels.
         weights: bytes of the bundle's files.
 
     Returns:
-        Numbers of 32 bits that it holds at once for one picture.
+        Numbers of 32 bits that it holds at once for one image.
 
     Raises:
         IntegrityError: why it must not be compiled.

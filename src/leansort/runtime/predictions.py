@@ -1,4 +1,4 @@
-"""Predictions for many pictures, as a result that shows itself."""
+"""Predictions for many images, as a result that shows itself."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MOST_SHOWN = 20  # rows in a notebook
 
 
 class Predictions(TypedResult):
-    """What a bundle says of pictures.
+    """What a bundle says of images.
 
     Attributes:
-        images: paths of the pictures, in the order that they were given.
-        predictions: one for each picture; its `error` is set where the picture could not be read.
+        images: paths of the images, in the order that they were given.
+        predictions: one for each image; its `error` is set where the image could not be read.
         labels: the classes, in the order of each prediction's probabilities.
         bundle: digest of the bundle.
         engine: that ran it, with its settings.
@@ -30,12 +30,12 @@ class Predictions(TypedResult):
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """Paths of the pictures that have no label."""
+        """Paths of the images that have no label."""
         return tuple(image for image, item in zip(self.images, self.predictions, strict=True) if item.error)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of pictures by label, in the order of the labels; classes without a picture are left out."""
+        """Number of images by label, in the order of the labels; classes without an image are left out."""
         counted = Counter(item.label for item in self.predictions if not item.error)
         return {label: counted[label] for label in self.labels if counted[label]}
 
@@ -44,7 +44,7 @@ class Predictions(TypedResult):
         return dict(zip(self.images, self.predictions, strict=True))
 
     def headline(self) -> dict[str, str]:
-        """Return how many pictures there are, how many of each label, and how many could not be read."""
+        """Return how many images there are, how many of each label, and how many could not be read."""
         counted = ", ".join(f"{label} {count:,}" for label, count in self.counts.items())
         accepted = sum(item.accepted for item in self.predictions)
         return {
@@ -56,7 +56,7 @@ class Predictions(TypedResult):
         }
 
     def _repr_html_(self) -> str:
-        """Return a row a picture, of the first ones, below the counts; notebooks show it in place of the object."""
+        """Return a row an image, of the first ones, below the counts; notebooks show it in place of the object."""
         rows = "".join(
             f"<tr><td style='text-align:left'>{markup(image)}</td><td style='text-align:left'>{markup(_shown(item))}"
             f"</td><td>{'' if item.error else f'{item.probability:.3f}'}</td></tr>"

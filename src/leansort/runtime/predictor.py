@@ -1,7 +1,7 @@
-"""From a picture to a label: decode, run, calibrate. The whole runtime of a robot.
+"""From an image to a label: decode, run the graph, calibrate. The whole runtime of a robot.
 
 with Classifier.load("model.leansort") as classifier:
-print(classifier.predict("photo.jpg").label)
+    print(classifier.predict("photo.jpg").label)
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ Real = TypeVar("Real", np.float32, np.float64)
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the classifier says of one picture.
+    """The prediction for one image.
 
     Attributes:
-        label: the most probable class; empty where `error` is set.
-        probability: of that class, 0-1.
+        label: name of the most probable class; empty where `error` is set.
+        probability: calibrated probability of that class, 0 to 1.
         accepted: whether the probability reaches the bundle's reject threshold.
-        probabilities: of every class, in label order.
-        error: why there is no label, else empty: the picture could not be read, or the network gave no finite numbers.
+        probabilities: of all classes, in the order of the bundle's labels.
+        error: why there is no label: the image is unreadable, or the logits are not finite; empty otherwise.
     """
 
     label: str
@@ -64,7 +64,7 @@ class Classifier:
         self._temperature = bundle.meta.temperature
         self._threshold = bundle.meta.reject_below
         self.preprocess = bundle.meta.preprocess
-        numbers = getattr(engine, "numbers", bundle.numbers)  # that one picture takes, as far as it is known
+        numbers = getattr(engine, "numbers", bundle.numbers)  # that one image takes, as far as it is known
         self._most = max(1, NUMBERS // numbers) if numbers else 0
 
     @classmethod
@@ -73,9 +73,9 @@ class Classifier:
 
         Args:
             path: the bundle file.
-            engine: which engine runs it, with settings or not (`openvino:precision=bf16`); the one that suits its
-                format where empty.
-            threads: compute threads of the engine.
+            engine: name of the engine, optionally with settings (`openvino:precision=bf16`); empty: the default
+                engine of the bundle's format.
+            threads: compute threads of the engine, at least 1.
 
         Raises:
             UserError: no such file or engine.
@@ -104,36 +104,36 @@ class Classifier:
         self.close()
 
     def close(self) -> None:
-        """Let go of the engine. The classifier cannot be used afterwards."""
+        """Release the engine. The classifier cannot be used afterwards."""
         del self.engine
 
     def predict(self, picture: Picture) -> Prediction:
-        """Classify one picture: a path, encoded bytes, or an RGB uint8 array (height, width, 3).
+        """Classify one image: a path, encoded bytes, or an RGB uint8 array (height, width, 3).
 
-        Where the network gives infinite numbers, or none at all, the prediction has an `error` and no label.
+        If the logits are not finite, the prediction has an `error` and no label.
 
         Raises:
-            UnreadableImage: the picture cannot be decoded.
+            UnreadableImage: the image cannot be decoded.
             UserError: an array of another shape or type.
-            IntegrityError: the graph fails, or does not tell as many classes as the bundle has labels.
+            IntegrityError: the graph fails, or its number of outputs differs from the number of labels.
         """
         x_hwc = self.preprocess(picture)
         return self._interpret(self.engine.run(x_hwc[None]), 1)[0]
 
     def predict_many(self, pictures: Iterable[Picture], *, batch: int = 1, threads: int = 1) -> Iterator[Prediction]:
-        """Classify pictures in order; one that cannot be read gives a Prediction with `error`, the rest go on.
+        """Classify images in order; an unreadable image gives a prediction with `error`, and the rest are classified.
 
         Several threads decode and run batches side by side, so that some decode while others compute. Batches of a
-        large network are cut smaller, so that all of them together take no more memory than one picture may.
+        large network are cut smaller, so that all of them together take no more memory than one image may.
 
         Args:
-            pictures: may be endless; at most a few batches a thread are held at once.
-            batch: pictures an engine call; 0 tries several on the first few hundred pictures and goes on with the
-                fastest, which holds back what is said of them for some dozens of pictures.
-            threads: threads that decode and run; 0 tries one and all cores in the same way.
+            pictures: images as for `predict`; the iterable may be endless, since each thread holds a few batches only.
+            batch: batch size; 0 measures several on the first few hundred images and continues with the fastest, which
+                delays predictions by some dozens of images.
+            threads: threads that decode and run; 0 measures one thread and all cores in the same way.
 
         Yields:
-            One prediction for each picture, in the order given.
+            One prediction for each image, in the order given.
 
         Raises:
             UserError: a number below zero.
@@ -175,7 +175,7 @@ class Classifier:
         return [self._prediction(row) for row in rows]
 
     def _prediction(self, logits: list[float]) -> Prediction:
-        """By plain arithmetic: for the few classes of one picture numpy would take several times as long."""
+        """By plain arithmetic: for the few classes of one image numpy would take several times as long."""
         if not math.isfinite(sum(logits)):
             return failed_prediction("the network gives no finite numbers for this picture")
         most = max(logits)
@@ -195,7 +195,7 @@ def softmax(logits: npt.NDArray[Real]) -> npt.NDArray[Real]:
 
 
 def failed_prediction(reason: str) -> Prediction:
-    """Return the prediction for a picture that could not be classified, and why."""
+    """Return the prediction for an image that could not be classified, and why."""
     return Prediction("", 0.0, False, (), reason)
 
 

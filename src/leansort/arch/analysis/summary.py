@@ -25,7 +25,7 @@ class Part:
     Attributes:
         name: of the module.
         block: its kind.
-        reads: names of the parts it reads; none for the picture.
+        reads: names of the parts it reads; none for the image.
         out: shape of what it puts out, without the batch.
         parameters: weights.
         macs: multiply-adds of convolutions and linear layers.
@@ -91,7 +91,7 @@ def summarize_parts(model: nn.Module, size: int) -> list[Part]:
 
 
 def require_input_size(model: nn.Module, size: int) -> nn.Module:
-    """Return the network if it takes pictures of `size`.
+    """Return the network if it takes images of `size`.
 
     Raises:
         UserError: it does not; the message names the row or layer.
@@ -124,7 +124,7 @@ class _Run(fx.Interpreter):
         self.counter = FlopCounterMode(display=False)
         self.parts: dict[str, Part] = {}
         self.at = "input"
-        self.owner: dict[fx.Node, str] = {}  # the part that a node belongs to; none for the picture
+        self.owner: dict[fx.Node, str] = {}  # the part that a node belongs to; none for the image
         self.field: dict[fx.Node, tuple[int | None, float]] = {}  # receptive field and step
         self.storage: dict[fx.Node, tuple[fx.Node, int]] = {}  # whose memory it is, and how much
         self.last_use = {used: node for node in graph.nodes for used in node.all_input_nodes}
@@ -189,7 +189,7 @@ def _part_of(node: fx.Node, model: nn.Module) -> str | None:
 def _field(
     node: fx.Node, model: nn.Module, known: dict[fx.Node, tuple[int | None, float]], result: Tensor
 ) -> tuple[int | None, float]:
-    """Receptive field and step behind a node; None is the whole picture."""
+    """Receptive field and step behind a node; None is the whole image."""
     before = [known[used] for used in node.all_input_nodes if used in known]
     if not before:
         return 1, 1.0

@@ -53,7 +53,7 @@ class RobNetConfig(StrictModel):
     Attributes:
         layers: number of cells.
         channels: of a node in the first cells.
-        stem: `small` for pictures near 32 px; `large` divides height and width by 8 at once.
+        stem: `small` for images near 32 px; `large` divides height and width by 8 at once.
         genotype: `large`, `free` (20 cells), or a list of cells, each 14 codes in one text ("11 10 00 ..."): one cell
             for all layers or one for each.
     """

@@ -35,7 +35,7 @@ class TorchEngine(Engine[TorchConfig]):
 
     Args:
         network: takes uint8 (b, size, size, 3), gives logits.
-        size: side of the pictures in pixels.
+        size: side of the images in pixels.
         threads: of each call.
     """
 

@@ -6,10 +6,10 @@ What the published counts settle, to the unit (`tests/golden/test_robnet.py`):
   - no batch norm of a cell has weights, those of the preprocessing and of factorized reductions included; those of
     the stem do;
   - a factorized reduction is ReLU, two 1x1 convolutions of stride 2 to half of the channels each, and batch norm.
-What they do not settle follows the authors' code: the second convolution of a factorized reduction takes the picture
-shifted by a pixel, the stride is in the first depthwise convolution. Beyond it is our choice: the shifted picture has
+What they do not settle follows the authors' code: the second convolution of a factorized reduction takes the image
+shifted by a pixel, the stride is in the first depthwise convolution. Beyond it is our choice: the shifted image has
 a zero border where a side is odd; what nobody reads is not built (an input that no edge reads, a cell that no
-later one reads), and a node without edges is zeros. The head pools globally, whatever the size of the picture.
+later one reads), and a node without edges is zeros. The head pools globally, whatever the size of the image.
 
 ReLUs that read a state are never in place: other edges read the same tensor. Weights are PyTorch's defaults here;
 `build` draws its own.
@@ -184,7 +184,7 @@ class RobNet(nn.Module):
         channels: of a node in the first cells; doubled at each of the two reduction cells.
         layers: number of cells.
         genotype: the codes of one cell for all, or of every cell.
-        stem: `small` keeps height and width (32 px pictures), `large` divides them by 8 (224 px).
+        stem: `small` keeps height and width (32 px images), `large` divides them by 8 (224 px).
         dropout: in front of the linear layer.
 
     Raises:

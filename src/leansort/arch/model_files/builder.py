@@ -40,7 +40,7 @@ class RowGraph(nn.Module):
 
     Args:
         rows: one module a row.
-        sources: for each row the rows it reads, -1 being the picture.
+        sources: for each row the rows it reads, -1 being the image.
     """
 
     def __init__(self, rows: Sequence[nn.Module], sources: Sequence[Sequence[int]]) -> None:
@@ -71,7 +71,7 @@ def build_network(model: ModelFile, spec: ArchSpec) -> nn.Module:
         UserError: a row cannot be built on what it reads.
     """
     built: list[list[nn.Module]] = []
-    channels = [3]  # of the picture, then of each row
+    channels = [3]  # of the image, then of each row
     for place, row, reads in zip(model.places, model.rows, model.sources, strict=True):
         try:
             coming = _coming(row, [channels[read + 1] for read in reads])

@@ -88,7 +88,7 @@ def to_named_fields(tree: dict[str, Any], where: str) -> tuple[dict[str, Any], l
 def _rows(listed: Sequence[Any], where: str) -> tuple[list[Row], list[int]]:
     rows: list[Row] = []
     numbers: list[int] = []
-    same = [-1]  # the picture, then for each row of theirs the row of ours that puts out the same
+    same = [-1]  # the image, then for each row of theirs the row of ours that puts out the same
     for number, row in enumerate(listed):
         place = f"{where} row {number + 1}"
         source, repeat, module, fields = _parts(row, place)
@@ -108,7 +108,7 @@ def _name(rows: list[Row], at: int) -> str:
 
 
 def _reads(source: Any, module: str, number: int, where: str) -> list[int]:
-    """The rows that `from` means, counted from 0; -1 is the picture."""
+    """The rows that `from` means, counted from 0; -1 is the image."""
     reads = []
     for item in source if isinstance(source, list) else [source]:
         at = number + item if isinstance(item, int) and item < 0 else item

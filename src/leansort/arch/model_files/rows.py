@@ -76,7 +76,7 @@ class ModelFile:
 
     Attributes:
         rows: one a block or run of equal blocks.
-        sources: for each row the rows it reads, -1 being the picture.
+        sources: for each row the rows it reads, -1 being the image.
         places: name each row in errors.
         divisor: channels become multiples of this; 1 cuts them to an integer.
         width: multiplies the channels, beside the width that a spec asks for.

@@ -61,7 +61,7 @@ def build_timm_network(spec: ArchSpec) -> nn.Module:
 
 
 def set_input_size(spec: ArchSpec, size: int) -> ArchSpec:
-    """The spec for pictures of a size, where a timm model is made for one size and can be told which.
+    """The spec for images of a size, where a timm model is made for one size and can be told which.
 
     Raises:
         UserError: timm has no such model.
@@ -73,19 +73,19 @@ def set_input_size(spec: ArchSpec, size: int) -> ArchSpec:
     try:
         with torch.device("meta"):
             build_timm_network(told)
-    except UserError:  # it takes no such option, or not this size: what it says of the pictures will be clearer
+    except UserError:  # it takes no such option, or not this size: what it says of the images will be clearer
         return spec
     return told
 
 
 def _has_fixed_size(base: str, size: int) -> bool:
-    """Whether a model takes pictures of one size, and that is another."""
+    """Whether a model takes images of one size, and that is another."""
     config = _config(base)
     return bool(config and config.fixed_input_size and config.input_size[-1] != size)
 
 
 def published_size(base: str) -> int:
-    """Side in pixels of the pictures that a timm model was published with.
+    """Side in pixels of the images that a timm model was published with.
 
     Raises:
         UserError: timm has no such model.

@@ -1,7 +1,7 @@
 """Strided 1x1 convolutions that train on few channels without corrupting memory.
 
 The weight gradient that oneDNN, as PyTorch 2.13 brings it, computes on a CPU for a 1x1 convolution with a stride, one
-group and fewer than 16 channels in, where the picture or the weights lie channels-last, writes past the end of its
+group and fewer than 16 channels in, where the image or the weights lie channels-last, writes past the end of its
 memory: the process dies at once, or much later and elsewhere. Cutting out the pixels first gives the same numbers.
 """
 

@@ -1,8 +1,8 @@
-"""A process of its own that says of one picture after the other whether its decoder complains.
+"""A process of its own that says of one image after the other whether its decoder complains.
 
-C libraries write their warnings to file descriptor 2, which a whole process shares. Here one thread decodes one picture
-at a time, so what was written belongs to it. Pictures come in on standard input, each after its length in 8 bytes;
-out goes a JSON string a line, empty for a picture that is whole.
+C libraries write their warnings to file descriptor 2, which a whole process shares. Here one thread decodes one image
+at a time, so what was written belongs to it. Images come in on standard input, each after its length in 8 bytes;
+out goes a JSON string a line, empty for an image that is whole.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import IO
 from leansort.core.pixels.jpeg_structure import SOI, without_oddities
 from leansort.core.preprocess import BACKEND, UnreadableImage, decode
 
-SIDE = 64  # px; libjpeg reads all of a picture's codes for the smallest of its scales, too
+SIDE = 64  # px; libjpeg reads all of an image's codes for the smallest of its scales, too
 _DAMAGE = re.compile(
     r"(?:Corrupt JPEG data: (.*)|(Premature end of JPEG file|Inconsistent progression.*)|TIFF_Error (.*))"
 )
 
 
 def find_fault(data: bytes, lines: IO[bytes]) -> str:
-    """What the decoder says of a picture that changes its pixels; empty where it says nothing of the kind."""
+    """What the decoder says of an image that changes its pixels; empty where it says nothing of the kind."""
     text = _decoder_output(data, lines)
     if text and data[:2] == SOI:
         text = _decoder_output(without_oddities(data), lines)
@@ -43,7 +43,7 @@ def _decoder_output(data: bytes, lines: IO[bytes]) -> str:
 
 
 def main() -> None:
-    """Judge pictures until there are no more."""
+    """Judge images until there are no more."""
     BACKEND.enable_warnings()
     with tempfile.TemporaryFile() as lines:
         os.dup2(lines.fileno(), 2)

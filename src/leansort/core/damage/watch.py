@@ -1,9 +1,9 @@
-"""Pictures that decode, but not to the pixels that were stored: what decoders complain of, by the name of the file.
+"""Images that decode, but not to the pixels that were stored: what decoders complain of, by the name of the file.
 
 libjpeg, libpng and libtiff write their warnings to file descriptor 2 of the whole process and name no file. While
-somebody watches, that descriptor leads to a temporary file. Whoever decodes a picture looks at the file's size before
-and after, which costs next to nothing: if it has grown, the picture, or one that another thread decoded meanwhile, is
-suspect, and a process of its own (`judge`) says which. So whole pictures are decoded once, and as fast as ever.
+somebody watches, that descriptor leads to a temporary file. Whoever decodes an image looks at the file's size before
+and after, which costs next to nothing: if it has grown, the image, or one that another thread decoded meanwhile, is
+suspect, and a process of its own (`judge`) says which. So whole images are decoded once, and as fast as ever.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DECODERS = re.compile(
 
 
 class DamagedImage(UnreadableImage):
-    """A picture that can be decoded, but only in part: some of its pixels are not what was stored; `why` says more."""
+    """An image that can be decoded, but only in part: some of its pixels are not what was stored; `why` says more."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"is damaged: {why}")
@@ -53,10 +53,10 @@ class Watch:
         return self._capture.size()
 
     def decode(self, data: bytes, target: int = 0, fit: Fit = "pad") -> Image:
-        """As `preprocess.decode`, but a picture that is damaged is refused.
+        """As `preprocess.decode`, but an image that is damaged is refused.
 
         Raises:
-            UnreadableImage: the data is empty, cut short or no picture.
+            UnreadableImage: the data is empty, cut short or no image.
             DamagedImage: some of its pixels are not what was stored.
         """
         before = self.bytes_written()
@@ -67,14 +67,14 @@ class Watch:
 
     @contextmanager
     def note_suspect(self, path: Path) -> Iterator[None]:
-        """Remember a picture that is decoded meanwhile, should a decoder write something; see `damage_lines`."""
+        """Remember an image that is decoded meanwhile, should a decoder write something; see `damage_lines`."""
         before = self.bytes_written()
         yield
         if self.bytes_written() != before:
             self._suspects.append(path)
 
     def damage_lines(self) -> list[str]:
-        """A line for each picture that was noted and is damaged; each is told once."""
+        """A line for each image that was noted and is damaged; each is told once."""
         suspects, self._suspects = self._suspects, []
         fromkeys = [(path, self.fault_of(path)) for path in dict.fromkeys(suspects)]
         return [f"{path} is damaged: {why}" for path, why in fromkeys if why]
@@ -87,7 +87,7 @@ class Watch:
             return ""  # whoever decodes it says so
 
     def fault(self, data: bytes, *, suspect: bool) -> str:
-        """What is wrong with a picture's pixels; `suspect`: whether decoders wrote something meanwhile."""
+        """What is wrong with an image's pixels; `suspect`: whether decoders wrote something meanwhile."""
         why = self._judge(data) if suspect else ""
         return why or (fault_of_scans(data) if data[:2] == SOI else "")
 
@@ -97,7 +97,7 @@ class Watch:
 
 
 class _Judge:
-    """The process that judges, started when the first picture is suspect."""
+    """The process that judges, started when the first image is suspect."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

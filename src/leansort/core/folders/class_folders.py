@@ -1,7 +1,7 @@
 """Class folders: which folder means a class, which one a split, and which layouts mean neither for sure.
 
 `ROOT/CLASS`, `ROOT/SPLIT/CLASS` and `ROOT/CLASS/SPLIT` are taken, also where everything lies in one more folder. What
-could mean two things is refused with what to do, for a wrong guess puts test pictures into training.
+could mean two things is refused with what to do, for a wrong guess puts test images into training.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Meaning = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class PlacedImage:
-    """A picture with the class and the split that its folders say; None where they say no split."""
+    """An image with the class and the split that its folders say; None where they say no split."""
 
     file: Path
     label: str
@@ -39,8 +39,8 @@ class ClassFolders:
     Attributes:
         root: the folder.
         images: in the order of their paths.
-        classes: the names of all class folders, with pictures or without, in alphabetical order.
-        empty: class folders without a picture, relative to the root.
+        classes: the names of all class folders, with images or without, in alphabetical order.
+        empty: class folders without an image, relative to the root.
         passed_over: files that are not taken.
         wrapper: the folder, relative to the root, that everything lies in; empty where there is none.
     """
@@ -54,14 +54,14 @@ class ClassFolders:
 
 
 def find_class_folders(root: Path, named: Collection[str] = ()) -> ClassFolders:
-    """Sort the pictures of a folder by the class folders that they lie in.
+    """Sort the images of a folder by the class folders that they lie in.
 
     Args:
         root: the folder.
         named: classes that the user names, whose folders mean these and nothing else.
 
     Raises:
-        UserError: there is no such folder, no picture in a class folder, a class folder cannot be read, or the layout
+        UserError: there is no such folder, no image in a class folder, a class folder cannot be read, or the layout
             may mean several things; the line says what to do.
     """
     if not root.is_dir():
@@ -143,12 +143,12 @@ def _unwrapped(tree: FolderTree, places: list[Place], named: frozenset[str]) -> 
 
 
 def _classes(tree: FolderTree, place: Parts, split: str | None) -> list[str]:
-    """Class folders of a place, with pictures or without; an empty split folder is none."""
+    """Class folders of a place, with images or without; an empty split folder is none."""
     return [n for n in tree.subfolders(place) if split or not split_of(n) or tree.holds_images((*place, n))]
 
 
 def _meanings(tree: FolderTree, places: Sequence[Place], root: Path) -> dict[Parts, Meaning]:
-    """Class and split of every folder that holds pictures in a class folder."""
+    """Class and split of every folder that holds images in a class folder."""
     meanings = {}
     for folder in tree.image_folders:
         for place, split in places:

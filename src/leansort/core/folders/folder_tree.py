@@ -1,4 +1,4 @@
-"""The folders that pictures lie in, by the parts of their paths: what is below which, and where pictures are."""
+"""The folders that images lie in, by the parts of their paths: what is below which, and where images are."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def split_of(name: str) -> str | None:
 
 
 class FolderTree:
-    """Folders and the pictures in them.
+    """Folders and the images in them.
 
     Args:
-        files: pictures, as the parts of their paths below the root.
+        files: images, as the parts of their paths below the root.
         folders: all folders, likewise.
     """
 
@@ -40,11 +40,11 @@ class FolderTree:
 
     @property
     def image_folders(self) -> set[Parts]:
-        """Folders that pictures lie in themselves."""
+        """Folders that images lie in themselves."""
         return self._direct
 
     def holds_images(self, folder: Parts) -> bool:
-        """Whether pictures lie in the folder or below it."""
+        """Whether images lie in the folder or below it."""
         return folder in self._full
 
     def subfolders(self, folder: Parts) -> list[str]:
@@ -52,5 +52,5 @@ class FolderTree:
         return list(self._below[folder])
 
     def subfolders_with_images(self, folder: Parts) -> list[str]:
-        """Names of those that hold pictures, at any depth."""
+        """Names of those that hold images, at any depth."""
         return [name for name in self._below[folder] if (*folder, name) in self._full]

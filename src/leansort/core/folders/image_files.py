@@ -1,4 +1,4 @@
-"""The pictures of a folder: the one function by which every command lists them, and how a named one is found.
+"""The images of a folder: the one function by which every command lists them, and how a named one is found.
 
 Files with a usual ending are taken as they are; the others are told by their first bytes. Whatever is not taken is
 counted by kind and named, so that what is taken and what is passed over add up to the files of the folder.
@@ -32,7 +32,7 @@ class ImageFiles:
 
     Attributes:
         root: the folder.
-        files: its pictures, sorted by the parts of their paths; each begins with `root`.
+        files: its images, sorted by the parts of their paths; each begins with `root`.
         folders: the folders below it that were looked into, relative to it.
         passed_over: everything else.
     """
@@ -53,7 +53,7 @@ class ImageFiles:
 
 
 def list_image_files(root: Path) -> ImageFiles:
-    """List the pictures below a folder. No picture is decoded.
+    """List the images below a folder. No image is decoded.
 
     Hidden files, and what tools leave, are passed over anywhere below `root`, which may lie in a hidden folder itself.
     Links are followed once; those that lead back, or to what is there already, are passed over.
@@ -99,7 +99,7 @@ def _ending(name: str) -> str:
 
 
 def _no_picture(path: str, ending: str) -> str:
-    """Why a file of an unusual ending is not taken; empty where it is a picture that can be decoded."""
+    """Why a file of an unusual ending is not taken; empty where it is an image that can be decoded."""
     if ending in _RAW:
         return "camera raw, which is not read"
     try:

@@ -80,7 +80,7 @@ def _of_text(head: bytes) -> str:
 
 
 def describe_non_image(data: bytes) -> str:
-    """What bytes are that no picture can be made of, as the end of a sentence; empty where nobody knows."""
+    """What bytes are that no image can be made of, as the end of a sentence; empty where nobody knows."""
     kind = kind_of(data)
     if is_decodable(kind) or not kind:
         return ""
@@ -92,7 +92,7 @@ def describe_non_image(data: bytes) -> str:
 
 
 def is_decodable(kind: str) -> bool:
-    """Whether pictures of this kind can be decoded here."""
+    """Whether images of this kind can be decoded here."""
     return kind in COMMON or (kind in BY_PILLOW and _is_installed(_PLUGINS.get(kind, "PIL")))
 
 

@@ -24,9 +24,9 @@ class _Content:
     """What a folder that may be a class holds, without the split folders on the way.
 
     Attributes:
-        flat: a picture lies in it, or in a split folder of it.
-        inner: names of the folders that hold pictures.
-        tails: its pictures' paths below it, without ending, in small letters.
+        flat: an image lies in it, or in a split folder of it.
+        inner: names of the folders that hold images.
+        tails: its images' paths below it, without ending, in small letters.
     """
 
     flat: bool = False

@@ -17,7 +17,7 @@ from leansort.core.graphs.shape_trace import GraphCost, Kind, NodeInputs, Rule, 
 _FLATBUFFER = b"ORTM"  # ONNX Runtime's own format, which it would take such bytes for
 _XML = re.compile(rb"<net[\s/>]")  # OpenVINO would take it for a graph of its own
 _QUANTIZED = ("QuantizeLinear", "DequantizeLinear")  # also in the domain of ONNX Runtime's own operators
-_SIZE_QUERIES = ("Shape", "Size")  # how large something is; all else is the same whatever the number of pictures
+_SIZE_QUERIES = ("Shape", "Size")  # how large something is; all else is the same whatever the number of images
 _UNARY = (
     "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "BitwiseNot", "Cast", "CastLike",
     "Ceil", "Celu", "Clip", "Cos", "Cosh", "CumSum", "CumProd", "DequantizeLinear", "Dropout", "Elu", "Erf", "Exp",
@@ -101,15 +101,15 @@ KINDS: dict[str, Kind] = {
 
 
 def check(graph: bytes, size: int, classes: int) -> GraphCost:
-    """Refuse a graph that is not one for pictures of a size and so many classes, or that asks for too much.
+    """Refuse a graph that is not one for images of a size and so many classes, or that asks for too much.
 
     Args:
         graph: serialized ONNX.
-        size: side of the pictures in pixels.
+        size: side of the images in pixels.
         classes: how many logits come out.
 
     Returns:
-        What it needs for one picture.
+        What it needs for one image.
 
     Raises:
         UnsoundGraphError: why it must not be run.
@@ -122,7 +122,7 @@ def check(graph: bytes, size: int, classes: int) -> GraphCost:
         if node.domain not in OWN_DOMAINS and not (node.domain == "com.microsoft" and node.kind in _QUANTIZED):
             raise UnsoundGraphError(f"has a {node} of the domain {quote(node.domain)}, which no bundle may have")
     needs = _trace(read, size, classes, 2)
-    if any(node.kind in _SIZE_QUERIES for node in read.nodes):  # else one picture takes no more than one of two
+    if any(node.kind in _SIZE_QUERIES for node in read.nodes):  # else one image takes no more than one of two
         return _trace(read, size, classes, 1)
     return GraphCost(-(-needs.numbers // 2), -(-needs.work // 2))
 

@@ -2,7 +2,7 @@
 
 The shapes that the file states are not believed: `runtime.openvino_sizes` counts those that OpenVINO finds, before
 anything is computed. Here is what must not even come before OpenVINO's reader: document types and entities, weights
-outside graph.bin, loops, and layers that no network for pictures has.
+outside graph.bin, loops, and layers that no network for images has.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ _FORBIDDEN = (b"<!", b"<?", b"\0")  # document types, entities, comments, other 
 
 
 def check(graph: bytes, weights: int, size: int) -> None:
-    """Refuse a graph that is not one for pictures of a size, or that has what no bundle may have.
+    """Refuse a graph that is not one for images of a size, or that has what no bundle may have.
 
     Args:
         graph: `graph.xml`.
         weights: bytes of `graph.bin`.
-        size: side of the pictures in pixels.
+        size: side of the images in pixels.
 
     Raises:
         UnsoundGraphError: why it must not be read.

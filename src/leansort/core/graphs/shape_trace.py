@@ -1,4 +1,4 @@
-"""What a graph would make of pictures, told without running it: the shape of every value, and what it costs.
+"""What a graph would make of images, told without running it: the shape of every value, and what it costs.
 
 Shapes are whole numbers all through, for a batch is chosen beforehand; small tensors that decide shapes, such as what a
 Reshape reads, are computed along the way. So every number that the graph would hold is counted before an engine
@@ -113,7 +113,7 @@ Kind = Callable[[NodeInputs, int], int]  # the type of an output, by its number
 
 @dataclass(slots=True, eq=False, repr=False)
 class GraphCost:
-    """What a graph takes for the pictures that it was traced with.
+    """What a graph takes for the images that it was traced with.
 
     Attributes:
         numbers: held at once, at most, the weights aside.

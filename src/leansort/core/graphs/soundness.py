@@ -15,11 +15,11 @@ def require(graph_format: str, files: Mapping[str, bytes], size: int, classes: i
     Args:
         graph_format: of the bundle.
         files: its files by name.
-        size: side of the pictures in pixels.
+        size: side of the images in pixels.
         classes: number of labels.
 
     Returns:
-        Numbers of 32 bits that it holds at once for one picture; 0 where only an engine can tell.
+        Numbers of 32 bits that it holds at once for one image; 0 where only an engine can tell.
 
     Raises:
         UnsoundGraphError: why it must not be run; the text goes on after "its graph".

@@ -21,14 +21,14 @@ class Backend(Protocol):
     """What each module of this package has."""
 
     def decode(self, data: bytes, reduction: int) -> Image:
-        """Decode a picture to BGR uint8 (height, width, 3), EXIF turned, without alpha.
+        """Decode an image to BGR uint8 (height, width, 3), EXIF turned, without alpha.
 
         Args:
             data: the encoded file.
             reduction: 1, 2, 4 or 8: what share of a JPEG's sides is wanted; other formats come whole.
 
         Raises:
-            ValueError: it is no picture that can be decoded; the text says why.
+            ValueError: it is no image that can be decoded; the text says why.
         """
         ...
 
@@ -41,7 +41,7 @@ class Backend(Protocol):
         ...
 
     def one_thread(self) -> None:
-        """Spread no single picture over several threads from now on, in this process."""
+        """Spread no single image over several threads from now on, in this process."""
         ...
 
     def enable_warnings(self) -> None:

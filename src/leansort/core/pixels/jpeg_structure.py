@@ -1,6 +1,6 @@
 """What stands in a JPEG beside its coded pixels: segments, scans, and whether a scan is missing.
 
-libjpeg says nothing of a progressive picture whose last scans are gone: it smooths what is there.
+libjpeg says nothing of a progressive image whose last scans are gone: it smooths what is there.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def is_frame(marker: int) -> bool:
-    """Whether a marker begins a frame header, which says how large the picture is."""
+    """Whether a marker begins a frame header, which says how large the image is."""
     return 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)
 
 
 def fault_of_scans(data: bytes) -> str:
-    """Say what a picture of several scans lacks; empty where nothing is missing, or it has only one scan."""
+    """Say what an image of several scans lacks; empty where nothing is missing, or it has only one scan."""
     frame, start = (0, 0), 0
     for marker, start in segments(data):
         frame = (marker, start) if is_frame(marker) else frame
@@ -77,7 +77,7 @@ def _next_scan(data: bytes, at: int) -> int:
 
 
 def end_of_image(data: bytes, first: int) -> int:
-    """Offset of the end marker of the picture whose first scan's payload begins at `first`; the length without one."""
+    """Offset of the end marker of the image whose first scan's payload begins at `first`; the length without one."""
     at = first
     while hit := _MARKER.search(data, at):
         if hit[1][0] == EOI[1]:

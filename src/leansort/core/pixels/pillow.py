@@ -28,7 +28,7 @@ _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF")  # others but `BY_PILLO
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 _XMP = ("xmp", "XML:com.adobe.xmp")
 MOST = 2**28  # pixels that are decoded, a gigabyte on the way
-# For the whole process: to do so around each picture would not be safe where several threads decode.
+# For the whole process: to do so around each image would not be safe where several threads decode.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -49,7 +49,7 @@ def decode(data: bytes, reduction: int) -> Image:
 
 
 def _opened(data: bytes) -> Pillow.Image:
-    """The picture, not decoded yet; of a JPEG, which can be reduced, any size."""
+    """The image, not decoded yet; of a JPEG, which can be reduced, any size."""
     if data[:2] == b"\xff\xd8":
         return JpegImagePlugin.jpeg_factory(io.BytesIO(data), "")
     kind = image_kinds.kind_of(data)

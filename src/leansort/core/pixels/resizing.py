@@ -14,7 +14,7 @@ Taps = tuple[npt.NDArray[np.intp], Floats]
 
 
 def resize_image(image: Image, width: int, height: int, *, area: bool) -> Image:
-    """Resize a picture (h, w, c) to (height, width, c).
+    """Resize an image (h, w, c) to (height, width, c).
 
     Args:
         image: uint8.

@@ -32,7 +32,7 @@ class Affine(NamedTuple):
 
 
 def compose(outer: Affine, inner: Affine) -> Affine:
-    """The map p -> outer(inner(p)): of pictures, `outer` is done first."""
+    """The map p -> outer(inner(p)): of images, `outer` is done first."""
     a, b, c, d, e, f = outer
     return Affine(
         a * inner.a + b * inner.d,
@@ -45,13 +45,13 @@ def compose(outer: Affine, inner: Affine) -> Affine:
 
 
 def rotation(degrees: float, size: int) -> Affine:
-    """Turned anticlockwise about the middle of a picture of `size` pixels."""
+    """Turned anticlockwise about the middle of an image of `size` pixels."""
     cos, sin, middle = math.cos(math.radians(degrees)), math.sin(math.radians(degrees)), size / 2
     return Affine(cos, -sin, middle * (1 - cos + sin), sin, cos, middle * (1 - cos - sin))
 
 
 def resize_and_flip_map(height: int, width: int, flips: tuple[bool, bool], size: int) -> Affine:
-    """A picture of height x width resized to `size` and flipped left-right, up-down."""
+    """An image of height x width resized to `size` and flipped left-right, up-down."""
     x, y = width / size, height / size
     a, c = (-x, float(width)) if flips[0] else (x, 0.0)
     e, f = (-y, float(height)) if flips[1] else (y, 0.0)
@@ -69,7 +69,7 @@ GEOMETRIC: dict[str, Callable[[float, int], Affine]] = {
 
 
 def warp(picture: Pixels, source: Affine, size: int) -> Pixels:
-    """Sample a picture (h, w, 3) at `source` of every pixel of a (size, size, 3) one; grey where there is nothing."""
+    """Sample an image (h, w, 3) at `source` of every pixel of a (size, size, 3) one; grey where there is nothing."""
     a, b, c, d, e, f = source
     matrix = np.array([[a, b, c + (a + b - 1) / 2], [d, e, f + (d + e - 1) / 2]])
     four = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)  # OpenCV warps four channels in two thirds the time of three
@@ -85,7 +85,7 @@ def is_shift(source: Affine) -> bool:
 
 
 def shift_image(picture: Pixels, source: Affine) -> Pixels:
-    """What `warp` does to a square picture by a map that is a shift, in a tenth of the time."""
+    """What `warp` does to a square image by a map that is a shift, in a tenth of the time."""
     size, made = len(picture), np.full_like(picture, FILL)
     right, down = (max(-size, min(-int(by), size)) for by in (source.c, source.f))
     kept = picture[max(-down, 0) : size - max(down, 0), max(-right, 0) : size - max(right, 0)]

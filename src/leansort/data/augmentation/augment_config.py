@@ -27,14 +27,14 @@ class AugmentConfig(StrictModel):
         flip_horizontal: probability.
         flip_vertical: probability; trash lies any way up.
         rotation: largest turn either way in degrees; 0 turns it off.
-        randaugment: operators a picture (arXiv:1909.13719); 0 turns it off.
+        randaugment: operators an image (arXiv:1909.13719); 0 turns it off.
         magnitude: strength of RandAugment's operators, 0-30.
         trivial: one operator of random strength and wider range (arXiv:2103.10158); needs `randaugment: 0`.
         operators: what both draw from; the papers' 14, and there are `Invert` and `SolarizeAdd`.
-        cutout: side of a square greyed out in every picture, as a fraction of the picture's (arXiv:1708.04552).
+        cutout: side of a square greyed out in every image, as a fraction of the image's (arXiv:1708.04552).
         erase: probability of erasing a random rectangle (arXiv:1708.04896).
-        mixup: alpha of blending pictures in pairs (arXiv:1710.09412); 0 turns it off.
-        cutmix: alpha of pasting a part of one picture into another (arXiv:1905.04899); 0 turns it off. With both on,
+        mixup: alpha of blending images in pairs (arXiv:1710.09412); 0 turns it off.
+        cutmix: alpha of pasting a part of one image into another (arXiv:1905.04899); 0 turns it off. With both on,
             each batch gets one of them.
         views: how many ways a crop is varied in all, which then come back epoch after epoch, so that teachers need to
             look at each but once; 0 varies it anew every epoch.

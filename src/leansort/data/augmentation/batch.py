@@ -1,8 +1,8 @@
 """Vary a batch of crops: all of it drawn first, then pixels crop by crop, with as few passes as the draws allow.
 
-A crop, its resize, flips and the geometric operators that come first are a single warp, so a picture is interpolated
+A crop, its resize, flips and the geometric operators that come first are a single warp, so an image is interpolated
 once; without such operators a plain resize does it. Differences from doing one after the other: that single
-interpolation is sharper, and what one operator moves out of the picture the next can bring back.
+interpolation is sharper, and what one operator moves out of the image the next can bring back.
 """
 
 from __future__ import annotations

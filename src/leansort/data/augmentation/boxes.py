@@ -60,7 +60,7 @@ def erasing_boxes(u_bk: Uniforms, size: int, probability: float) -> Boxes:
 
 
 def cutout_boxes(u_bk: Uniforms, size: int, fraction: float) -> Boxes:
-    """Squares around a middle anywhere in the picture, cut at its edges; u_bk: (b, 2)."""
+    """Squares around a middle anywhere in the image, cut at its edges; u_bk: (b, 2)."""
     side = round(fraction * size)
     start = np.floor(u_bk * size).astype(np.int64) - side // 2
     inside = np.clip(start, 0, size)

@@ -24,10 +24,10 @@ class AugmentationDraws:
     """What is to be done to b crops.
 
     Attributes:
-        kept: (b, 4) box of the crop that is resized to the picture.
+        kept: (b, 4) box of the crop that is resized to the image.
         flips: (b, 2) left-right, up-down.
         operators: for each crop names and signed strengths, in order; a rotation is the first of them.
-        grey: (b, 2, 4) boxes of the picture that are greyed out in the end.
+        grey: (b, 2, 4) boxes of the image that are greyed out in the end.
     """
 
     kept: Boxes
@@ -46,7 +46,7 @@ def draw_augmentation(
         seed: of the whole training.
         keys: (epoch, index) of b crops; a crop's draws depend on `config`, `seed` and its key alone.
         frame: height and width of the crops in pixels.
-        size: of the pictures made of them in pixels.
+        size: of the images made of them in pixels.
     """
     count = 1 if config.trivial else config.randaugment
     u_bk = uniforms(seed, keys, _OPERATORS + 3 * count)

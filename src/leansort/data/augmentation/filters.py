@@ -1,7 +1,7 @@
-"""Operators that mix a pixel with others: its channels' grey, the whole picture's mean grey, its neighbours.
+"""Operators that mix a pixel with others: its channels' grey, the whole image's mean grey, its neighbours.
 
 They blend as torchvision does, `factor * picture + (1 - factor) * other` cut down to whole levels; OpenCV rounds
-instead, hence the halves taken off. Factor 1 leaves a picture as it is.
+instead, hence the halves taken off. Factor 1 leaves an image as it is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def contrast(picture: Pixels, value: float) -> Pixels:
 
 
 def sharpness(picture: Pixels, value: float) -> Pixels:
-    """Blend with the smoothed picture, factor 1 + value; the outermost pixels stay."""
+    """Blend with the smoothed image, factor 1 + value; the outermost pixels stay."""
     smooth = cv2.filter2D(picture, -1, _SMOOTH)
     blend = cv2.addWeighted(picture, 1.0 + value, smooth, -value, -_DOWN)
     made = picture.copy()

@@ -1,4 +1,4 @@
-"""Operators that are a lookup table: fixed ones of (256,), and (256, 3) ones made from a picture's histograms.
+"""Operators that are a lookup table: fixed ones of (256,), and (256, 3) ones made from an image's histograms.
 
 The numbers are torchvision's to the last bit, which is why 255 and factors are taken in float32.
 """
@@ -42,7 +42,7 @@ def fixed_table(name: str, value: float) -> Table:
 
 
 def apply_table(picture: Pixels, table: Table) -> Pixels:
-    """Replace every level of a picture (h, w, 3); table: (256,), or (256, 3) for each channel its own."""
+    """Replace every level of an image (h, w, 3); table: (256,), or (256, 3) for each channel its own."""
     return cv2.LUT(picture, table if table.ndim == 1 else table[None])  # type: ignore[return-value]
 
 

@@ -1,4 +1,4 @@
-"""MixUp and CutMix: training on pairs of pictures, with a target shared between their classes."""
+"""MixUp and CutMix: training on pairs of images, with a target shared between their classes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from leansort.data.augmentation.augment_config import AugmentConfig
 def mix_batch(
     x_bchw: Tensor, target_b: Tensor, classes: int, config: AugmentConfig, generator: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Mix each picture of a batch with another one of it.
+    """Mix each image of a batch with another one of it.
 
     Args:
-        x_bchw: uint8 or float pictures; stay as they are.
+        x_bchw: uint8 or float images; stay as they are.
         target_b: class indices.
         classes: number of classes.
         config: `mixup` and `cutmix` are the alphas of Beta(alpha, alpha), 0 for off; one of them is drawn a batch.
@@ -24,7 +24,7 @@ def mix_batch(
             as an unbroken one.
 
     Returns:
-        Pictures of the same shape and type, and float32 (b, classes) fractions that sum to 1, for `cross_entropy`.
+        Images of the same shape and type, and float32 (b, classes) fractions that sum to 1, for `cross_entropy`.
     """
     soft_bc = one_hot(target_b, classes).float()
     ways = [way for way, alpha in ((_blended, config.mixup), (_pasted, config.cutmix)) if alpha]
@@ -38,14 +38,14 @@ def mix_batch(
 
 
 def _blended(x_bchw: Tensor, other_bchw: Tensor, fraction: float, _: np.random.Generator) -> tuple[Tensor, float]:
-    """MixUp (Zhang et al. 2018, arXiv:1710.09412): `fraction` of one picture, the rest of the other."""
+    """MixUp (Zhang et al. 2018, arXiv:1710.09412): `fraction` of one image, the rest of the other."""
     if x_bchw.is_floating_point():
         return other_bchw.lerp(x_bchw, fraction), fraction
     return other_bchw.float().lerp(x_bchw.float(), fraction).round().to(x_bchw.dtype), fraction
 
 
 def _pasted(x_bchw: Tensor, other_bchw: Tensor, fraction: float, rng: np.random.Generator) -> tuple[Tensor, float]:
-    """CutMix (Yun et al. 2019, arXiv:1905.04899): a rectangle of the other picture; returns the fraction left."""
+    """CutMix (Yun et al. 2019, arXiv:1905.04899): a rectangle of the other image; returns the fraction left."""
     height, width = x_bchw.shape[2:]
     top, bottom = _span(height, fraction, rng)
     left, right = _span(width, fraction, rng)

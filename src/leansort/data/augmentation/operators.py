@@ -40,7 +40,7 @@ def strengths(names: Sequence[str], size: int, wide: bool) -> npt.NDArray[np.flo
 
     Args:
         names: of the operators.
-        size: of the picture in pixels.
+        size: of the image in pixels.
         wide: TrivialAugment's ranges (arXiv:2103.10158) in place of RandAugment's (arXiv:1909.13719).
 
     Returns:
@@ -62,7 +62,7 @@ def compile_steps(drawn: Iterable[tuple[str, float]], size: int) -> list[Step]:
 
     Args:
         drawn: names and signed strengths.
-        size: of the picture in pixels.
+        size: of the image in pixels.
     """
     made: list[Step] = []
     busy = [operator for operator in drawn if operator[0] != "Identity"]
@@ -81,7 +81,7 @@ def _kind(name: str) -> str:
 
 
 def apply_step(picture: Pixels, step: Step) -> Pixels:
-    """Do a step to a square picture (size, size, 3); the given one stays as it is."""
+    """Do a step to a square image (size, size, 3); the given one stays as it is."""
     if isinstance(step, Affine):
         return shift_image(picture, step) if is_shift(step) else warp(picture, step, len(picture))
     if isinstance(step, Filter):

@@ -1,12 +1,12 @@
 """One file by its URL: continued, repeated, and put in its place only when it was found good.
 
-Servers stall, drip, lie about lengths, and answer with a page instead of a picture. So each attempt has a limit
+Servers stall, drip, lie about lengths, and answer with a page instead of an image. So each attempt has a limit
 on silence and one on its whole time (a timer that cuts the wire: a socket's own timeout starts anew with each
 byte), lengths are compared, and the caller's check decides. What a broken attempt brought stays in a `.part` file
 named after the URL too: another URL's bytes must never be continued.
 
 urllib3's `Retry` repeats a request until its headers are there. Most of what goes wrong here comes later: a body that
-breaks off, drips, is continued from the bytes on disk, or is no picture. So the loop over attempts is this module's,
+breaks off, drips, is continued from the bytes on disk, or is no image. So the loop over attempts is this module's,
 and of `Retry` only the reading of `Retry-After` is taken.
 """
 

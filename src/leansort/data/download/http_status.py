@@ -10,7 +10,7 @@ import urllib3
 from urllib3.exceptions import InvalidHeader
 
 REDIRECTS = (301, 302, 303, 307, 308)
-_GONE = "photo_unavailable"  # Flickr sends here, to a picture that says so, for a photo that was taken down
+_GONE = "photo_unavailable"  # Flickr sends here, to an image that says so, for a photo that was taken down
 
 
 class PermanentFailure(Exception):

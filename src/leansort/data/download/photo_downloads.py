@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Size = Literal["original", "640"]
 ProgressCallback = Callable[[int, int], None]
 _KEYS = {"original": "flickr_url", "640": "flickr_640_url"}
-_ASPECT = 0.02  # a scaled picture's sides are whole pixels, so its aspect ratio is a little off
+_ASPECT = 0.02  # a scaled image's sides are whole pixels, so its aspect ratio is a little off
 _JOIN_S = 2.0
 
 
@@ -45,7 +45,7 @@ class PhotoRequest:
         urls: tried in this order until one gives the photo; http or https.
         width: of the record in pixels; None: any.
         height: of the record in pixels; None: any.
-        exact: the photo has the record's size; else only its aspect ratio, within 2 %. Turned pictures pass.
+        exact: the photo has the record's size; else only its aspect ratio, within 2 %. Turned images pass.
     """
 
     name: str
@@ -119,7 +119,7 @@ def download(
         out: gets the photos; made where missing.
         jobs: transfers at the same time.
         retries: further attempts for each URL where another one may help: connection errors, silence, HTTP 408,
-            429 and 5xx, bodies that are short or no picture.
+            429 and 5xx, bodies that are short or no image.
         timeout_s: seconds without a byte after which an attempt ends; it also ends after ten times as many in all.
         backoff_s: seconds before the first retry, doubled for each further one; the server's Retry-After, of at
             most 60 s, goes first.

@@ -19,7 +19,7 @@ ProgressCallback = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class DataSource(ABC, Generic[ConfigT]):
-    """One way of finding labelled pictures, with its checked settings.
+    """One way of finding labelled images, with its checked settings.
 
     Equal data and settings give equal items in an equal order. What cannot be used is left out, counted and named in
     `Items.faults`, or refused in one clear line; nothing vanishes in silence.
@@ -38,7 +38,7 @@ class DataSource(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def items(self, advance: ProgressCallback | None = None) -> Items:
-        """List the labelled pictures; writes the crops where it cuts them.
+        """List the labelled images; writes the crops where it cuts them.
 
         Args:
             advance: called with (done, all).

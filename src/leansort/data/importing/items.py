@@ -1,4 +1,4 @@
-"""What a source yields: a labelled picture on disk, before splits and hashes."""
+"""What a source yields: a labelled image on disk, before splits and hashes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Item:
         split: given by the source, or None where the import has to decide.
         group: what must not straddle a split.
         source: the photo that the crop was cut from, as the data set names it.
-        box: x, y, width, height in pixels of `source`, or None for a whole picture.
+        box: x, y, width, height in pixels of `source`, or None for a whole image.
     """
 
     image: Path
@@ -43,7 +43,7 @@ class Items:
     Attributes:
         items: in a fixed order.
         labels: the classes, in the order that the network will have.
-        root: the folder that holds the pictures.
+        root: the folder that holds the images.
         notes: what was counted on the way (clipped, dropped, skipped …).
         faults: the same by name.
         inputs: the files that were read, each with what it is, which a resumed run compares; None where the source does
@@ -58,7 +58,7 @@ class Items:
     inputs: Mapping[Path, str] | None = None
 
     def having_read(self, files: Mapping[Path | None, str]) -> Items:
-        """The same with the pictures and these further files as what was read; None stands for a file not given."""
+        """The same with the images and these further files as what was read; None stands for a file not given."""
         more = {path: kind for path, kind in files.items() if path is not None}
         return replace(self, inputs={**{item.image: PHOTO for item in self.items}, **more})
 

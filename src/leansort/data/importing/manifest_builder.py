@@ -40,8 +40,8 @@ def build_manifest(
         items: what the source listed.
         seed: of the splits, where the source gives none.
         split: how to split, where the source gives no splits.
-        tolerate: share of the pictures that may be unreadable or damaged; they are left out and named.
-        verify: decode every picture once, so that a corrupt one is named now and not in mid-training.
+        tolerate: share of the images that may be unreadable or damaged; they are left out and named.
+        verify: decode every image once, so that a corrupt one is named now and not in mid-training.
         progress: called with (done, all).
         keep: classes that stay although no crop shows them, or none in train.
 
@@ -49,7 +49,7 @@ def build_manifest(
         The manifest, whose classes have crops or are kept by name, and everything that was found wrong, by name.
 
     Raises:
-        UserError: more pictures than tolerated cannot be read, one file is listed twice, no crop is left, two classes
+        UserError: more images than tolerated cannot be read, one file is listed twice, no crop is left, two classes
             differ in case only, or no crop in train shows a class.
     """
     items = normalize_labels(items)
@@ -83,7 +83,7 @@ def build_manifest(
 
 
 def _hashed(item: Item, watch: Watch | None) -> tuple[str, str, str]:
-    """A picture's hash, or the kind of its fault and what it is."""
+    """An image's hash, or the kind of its fault and what it is."""
     try:
         data = atomic_io.read_file(item.image)
         if watch:

@@ -1,6 +1,6 @@
 """Crops decoded once, kept as one memory-mapped uint8 array that every loader worker fractions.
 
-The file's name is the digest of the crops' contents and the preprocessing, so a changed picture or setting gets
+The file's name is the digest of the crops' contents and the preprocessing, so a changed image or setting gets
 a file of its own and an equal one is never built twice. It is written beside and renamed when whole; a lock that
 vanishes with its process lets one builder work while others wait for the same file.
 """
@@ -37,19 +37,19 @@ def load_decoded(
     """Return the decoded crops, building the cache file where it is not there yet.
 
     Args:
-        manifest: knows where the pictures lie.
+        manifest: knows where the images lie.
         rows: the crops wanted, in order.
         preprocess: what makes pixels of them.
         folder: where cache files are kept.
         progress: called with (done, all) while building.
-        noting: gives for a picture's path a context, in which that picture is decoded.
+        noting: gives for an image's path a context, in which that image is decoded.
 
     Returns:
         Read-only memory map of shape (rows, size, size, 3), RGB.
 
     Raises:
-        UnreadableImage: a picture is gone.
-        UserError: a picture has changed since the import.
+        UnreadableImage: an image is gone.
+        UserError: an image has changed since the import.
         LeansortError: the cache cannot be written (full disk).
     """
     path = folder / f"{atomic_io.digest([preprocess.digest, [row.hash for row in rows]])}.npy"
@@ -90,7 +90,7 @@ def clear_leftovers(path: Path) -> None:
 
 
 def _unchanged(picture: Path, digest: str) -> bytes:
-    """Read a picture, and refuse one that is not what the import saw: its pixels would be kept under a wrong name."""
+    """Read an image, and refuse one that is not what the import saw: its pixels would be kept under a wrong name."""
     try:
         data = atomic_io.read_file(picture)
     except OSError as error:

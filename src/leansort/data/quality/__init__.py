@@ -1,4 +1,4 @@
-"""What is wrong or doubtful about pictures: unreadable, unusual, there twice. May import `splits`.
+"""What is wrong or doubtful about images: unreadable, unusual, there twice. May import `splits`.
 
 Begin with `dataset_check`.
 """

@@ -1,4 +1,4 @@
-"""`data check`: what is wrong with the pictures of a data set, and which of them are there twice."""
+"""`data check`: what is wrong with the images of a data set, and which of them are there twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIKE_ENOUGH = 0.75  # correlation of thumbnails under which a pair is not worth 
 
 @dataclass(frozen=True)
 class DuplicatePair:
-    """Two pictures that show the same.
+    """Two images that show the same.
 
     Attributes:
         first: index of a row.
@@ -52,11 +52,11 @@ class DatasetCheck:
     """What a check found.
 
     Attributes:
-        rows: the pictures that were checked.
+        rows: the images that were checked.
         labels: their classes.
         pairs: exact and near duplicates, across splits first.
-        faults: findings about single pictures and groups, by kind.
-        counts: pictures by split and class.
+        faults: findings about single images and groups, by kind.
+        counts: images by split and class.
         imbalance: crops of the most frequent class over those of the rarest, by split.
         longer_sides: histogram of the longer side in pixels.
         aspects: histogram of width over height.
@@ -78,7 +78,7 @@ class DatasetCheck:
 
     @property
     def unusable(self) -> int:
-        """Pictures that cannot be read, or are damaged."""
+        """Images that cannot be read, or are damaged."""
         return self.faults.counts[UNREADABLE] + self.faults.counts[DAMAGED]
 
 
@@ -90,13 +90,13 @@ def check_dataset(
     radius: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> DatasetCheck:
-    """Look at every picture once and compare all with all.
+    """Look at every image once and compare all with all.
 
     Args:
-        rows: the pictures; an empty `hash` is not compared with the file.
+        rows: the images; an empty `hash` is not compared with the file.
         labels: their classes.
         root: the folder that the rows' names are relative to.
-        radius: bits in which the perceptual hashes of a near pair may differ; None: 14 for up to 20,000 pictures, and
+        radius: bits in which the perceptual hashes of a near pair may differ; None: 14 for up to 20,000 images, and
             10, which is far faster and finds nearly as many, for more.
         progress: called with (done, all).
 

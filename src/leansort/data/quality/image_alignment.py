@@ -1,7 +1,7 @@
-"""Do two pictures show the same thing? Aligned on each other, in grey and in colour.
+"""Do two images show the same thing? Aligned on each other, in grey and in colour.
 
 Photos of different things on one table share their light and shadows, which is most of a thumbnail. So the slow
-changes are taken away first, the second picture is moved onto the first (ECC, Evangelidis & Psarakis 2008), and
+changes are taken away first, the second image is moved onto the first (ECC, Evangelidis & Psarakis 2008), and
 what then remains has to agree in structure and in colour.
 """
 
@@ -23,7 +23,7 @@ from leansort.core.preprocess import UnreadableImage, decode
 
 Grey = npt.NDArray[np.float32]
 SIDE = 64
-SAME = 0.94  # correlation of structure from which two pictures are called the same
+SAME = 0.94  # correlation of structure from which two images are called the same
 MOST_ZOOM = 1.3  # in area; two photos of one scene are taken from about the same distance
 MOST_TINT = 12.0  # levels of chroma between matching pixels, 95th percentile
 COLOURFUL = 100.0  # levels of chroma at which twice the difference is let pass: JPEG coarsens strong colours most
@@ -34,7 +34,7 @@ _SLOW = 6.0  # sigma in pixels of what counts as light and shadow
 
 
 def show_same_object(pairs: Sequence[tuple[Path, Path]]) -> list[float]:
-    """Judge pairs of pictures.
+    """Judge pairs of images.
 
     Returns:
         For each pair the correlation after alignment, or 0 where the two do not show the same.
@@ -48,7 +48,7 @@ def _same(first: Path, second: Path) -> float:
         (a, a_colour), (b, b_colour) = _prepared(first), _prepared(second)
     except (OSError, UnreadableImage):
         return 0.0  # gone or damaged since it was looked at
-    if a.std() < 1e-3 or b.std() < 1e-3:  # nothing to align on: even pictures are the same where the colour is
+    if a.std() < 1e-3 or b.std() < 1e-3:  # nothing to align on: even images are the same where the colour is
         return 1.0 if np.abs(a_colour - b_colour).mean() < 4.0 and a.std() < 1e-3 and b.std() < 1e-3 else 0.0
     try:
         start = np.eye(2, 3, dtype=np.float32)
@@ -62,7 +62,7 @@ def _same(first: Path, second: Path) -> float:
 
 
 def _tint(first: Grey, second: Grey, warp: npt.NDArray[Any]) -> float:
-    """Difference of the chroma of matching pixels; white balance and exposure of the whole picture taken out."""
+    """Difference of the chroma of matching pixels; white balance and exposure of the whole image taken out."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(second, warp, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.warpAffine(np.ones((SIDE, SIDE), np.float32), warp, (SIDE, SIDE), flags=flags) > 0.5

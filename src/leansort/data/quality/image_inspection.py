@@ -1,4 +1,4 @@
-"""One look at a picture file: what is unusual about it, its hash and its thumbnail, from a single read."""
+"""One look at an image file: what is unusual about it, its hash and its thumbnail, from a single read."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ImageInspection:
 
 
 def inspect_image(path: Path, watch: Watch) -> ImageInspection:
-    """Read a picture and say what is unusual about it; `watch` sees what its decoder complains of.
+    """Read an image and say what is unusual about it; `watch` sees what its decoder complains of.
 
     Raises:
         MissingExtraError: Pillow is not installed.
@@ -81,7 +81,7 @@ def inspect_image(path: Path, watch: Watch) -> ImageInspection:
 
 
 def exif_turn(data: bytes) -> int:
-    """How EXIF says that a picture is to be turned and mirrored, 1 to 8; 1, as it is, where it says nothing."""
+    """How EXIF says that an image is to be turned and mirrored, 1 to 8; 1, as it is, where it says nothing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -97,10 +97,10 @@ def _turn(image: Any) -> int:
 
 
 def _header(data: bytes, ending: str, width: int, height: int) -> tuple[list[tuple[str, str]], tuple[int, int]]:
-    """What Pillow reads from the header alone; a picture that OpenCV reads and Pillow does not keeps its given size."""
+    """What Pillow reads from the header alone; an image that OpenCV reads and Pillow does not keeps its given size."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of huge pictures, which were just decoded without harm
+            warnings.simplefilter("ignore")  # of huge images, which were just decoded without harm
             with _pillow().open(io.BytesIO(data)) as image:
                 return _unusual(image, ending), _seen_size(image)
     except (OSError, ValueError, SyntaxError, OverflowError, _pillow().DecompressionBombError):
@@ -135,6 +135,6 @@ def _pillow() -> Any:
 
 
 def stack_thumbnails(looks: list[ImageInspection]) -> Thumbs:
-    """Thumbnails of the pictures that could be read, in order."""
+    """Thumbnails of the images that could be read, in order."""
     thumbs = [look.thumb for look in looks if look.thumb is not None]
     return np.stack(thumbs) if thumbs else np.zeros((0, SIDE, SIDE, 3), np.uint8)

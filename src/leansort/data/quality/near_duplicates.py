@@ -1,4 +1,4 @@
-"""Near-duplicate pictures: a perceptual hash proposes pairs, a pixel measure confirms them.
+"""Near-duplicate images: a perceptual hash proposes pairs, a pixel measure confirms them.
 
 Comparing all pairs would take n²/2 steps. Two hashes that differ in at most r of 64 bits, cut into m bands, differ in
 at most r // m bits in one of the bands (pigeonhole; multi-index hashing, Norouzi et al. 2014, arXiv:1307.2982), so
@@ -24,7 +24,7 @@ _BLOCK = 262_144  # candidate pairs held at a time
 
 
 def thumbnail(bgr: npt.NDArray[np.uint8]) -> Thumbs:
-    """Shrink a picture to (32, 32, 3) BGR, its aspect ratio let go."""
+    """Shrink an image to (32, 32, 3) BGR, its aspect ratio let go."""
     return cv2.resize(bgr, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
@@ -35,7 +35,7 @@ def perceptual_hashes(thumbs: Thumbs) -> Hashes:
         thumbs: (n, 32, 32, 3) uint8 BGR.
 
     Returns:
-        (n,) 64-bit hashes; pictures that look alike differ in few bits.
+        (n,) 64-bit hashes; images that look alike differ in few bits.
     """
     grey = thumbs.astype(np.float32) @ np.array([0.114, 0.587, 0.299], np.float32)
     at = (np.arange(SIDE) + 0.5) * np.pi / SIDE
@@ -55,7 +55,7 @@ def near_pairs(hashes: Hashes, radius: int) -> Pairs:
 
     Returns:
         (m, 2) indices i < j, sorted. Equal hashes are paired with the first of their kind alone, so that a thousand
-        blank pictures give a thousand pairs and not half a million.
+        blank images give a thousand pairs and not half a million.
     """
     kinds, first, back = np.unique(hashes, return_index=True, return_inverse=True)
     same = np.flatnonzero(first[back] != np.arange(len(hashes)))
@@ -115,7 +115,7 @@ def correlation(first: Thumbs, second: Thumbs) -> npt.NDArray[np.float64]:
         second: the same shape.
 
     Returns:
-        (n,) values from -1 to 1; two even pictures give 1 where they have the same colour, else 0.
+        (n,) values from -1 to 1; two even images give 1 where they have the same colour, else 0.
     """
     a, b = (thumbs.reshape(len(thumbs), SIDE * SIDE * 3).astype(np.float64) for thumbs in (first, second))
     a_0, b_0 = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)

@@ -1,6 +1,6 @@
 """CIFAR-10 and CIFAR-100 from their published binary archives (A. Krizhevsky, 2009), which the user has.
 
-The archives "for Python" hold pickles, which run code when they are read; the binary ones hold the same pictures.
+The archives "for Python" hold pickles, which run code when they are read; the binary ones hold the same images.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class CifarSource(DataSource[CifarConfig]):
     Config = CifarConfig
 
     def items(self, advance: ProgressCallback | None = None) -> Items:
-        """Write the archive's pictures as PNG.
+        """Write the archive's images as PNG.
 
         Raises:
             UserError: not one of the two binary archives, or it is cut short.
-            LeansortError: a picture cannot be written.
+            LeansortError: an image cannot be written.
         """
         config = self.config
         labels, listed = _labels(config), []

@@ -1,4 +1,4 @@
-"""COCO annotations: every box becomes a crop, written as a picture of its own.
+"""COCO annotations: every box becomes a crop, written as an image of its own.
 
 Crops are files because that is what a robot and the contest feed the classifier: training then sees the very
 pixels, JPEG noise included, that `predict` will see.

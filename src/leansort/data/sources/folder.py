@@ -33,7 +33,7 @@ class FolderConfig(StrictModel):
         path: the folder that holds the split folders, or the class folders.
         labels: class order; None takes the folder names in alphabetical order.
         map: category map that turns folder names into classes: a file, or a name of the package.
-        tolerate: fraction of the pictures that may be unreadable; they are left out and named.
+        tolerate: fraction of the images that may be unreadable; they are left out and named.
     """
 
     path: Path
@@ -43,12 +43,12 @@ class FolderConfig(StrictModel):
 
 
 class FolderSource(DataSource[FolderConfig]):
-    """Takes pictures from class folders."""
+    """Takes images from class folders."""
 
     Config = FolderConfig
 
     def items(self, advance: ProgressCallback | None = None) -> Items:
-        """List the pictures of every class folder.
+        """List the images of every class folder.
 
         Raises:
             UserError: the folder is missing, is an archive, holds COCO files or no class folder, its layout may mean
@@ -94,7 +94,7 @@ class FolderSource(DataSource[FolderConfig]):
         return self.items().inputs or {}
 
     def survey(self) -> dict[str, Any]:
-        """Counts from the folders alone; no picture is opened.
+        """Counts from the folders alone; no image is opened.
 
         Raises:
             UserError: as `items` does.
@@ -110,7 +110,7 @@ def _named(config: FolderConfig) -> tuple[str, ...]:
 
 
 def _item(placed: PlacedImage, root: Path, faults: Issues) -> Item | None:
-    """The picture as an item; None, and counted, where its name cannot be stored."""
+    """The image as an item; None, and counted, where its name cannot be stored."""
     name = placed.file.relative_to(root).as_posix()
     if printable_name(name) != name:
         faults.add(NAMELESS, printable_name(name))

@@ -1,4 +1,4 @@
-"""A list of pictures: CSV or Parquet with the columns image and label, and where there are some split and group."""
+"""A list of images: CSV or Parquet with the columns image and label, and where there are some split and group."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ NEEDED, OPTIONAL = ("image", "label"), ("split", "group")
 
 
 class TableConfig(StrictModel):
-    """Where the list and the pictures are.
+    """Where the list and the images are.
 
     Attributes:
         path: the list, `.parquet` or else CSV (comma, semicolon or tab).
         images: the folder that the names are relative to; None: the list's own folder.
         labels: class order; None takes the names in alphabetical order.
         map: category map that turns the list's labels into classes: a file, or a name of the package.
-        tolerate: fraction of the pictures that may be missing or unreadable; they are left out and named.
+        tolerate: fraction of the images that may be missing or unreadable; they are left out and named.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class TableConfig(StrictModel):
 
 
 class TableSource(DataSource[TableConfig]):
-    """Takes pictures from a list in CSV or Parquet."""
+    """Takes images from a list in CSV or Parquet."""
 
     Config = TableConfig
 
@@ -53,7 +53,7 @@ class TableSource(DataSource[TableConfig]):
 
         Raises:
             UserError: it cannot be read, lacks a column, or a row has other fields than the header, an unknown label or
-                split, or a name that leaves the folder of the pictures.
+                split, or a name that leaves the folder of the images.
             MissingExtraError: the list is Parquet and pyarrow is not installed.
         """
         config = self.config
@@ -82,7 +82,7 @@ class TableSource(DataSource[TableConfig]):
         return self.items().inputs or {}
 
     def survey(self) -> dict[str, Any]:
-        """Counts from the list alone; no picture is opened.
+        """Counts from the list alone; no image is opened.
 
         Raises:
             UserError: as `items` does.
@@ -128,7 +128,7 @@ def _item(row: dict[str, str], where: str, labels: LabelSet, files: NamedFiles) 
 
 
 def _name(value: str, where: str, root: Path) -> str:
-    """A picture's name below `root`, with forward slashes; a backslash stays where the file has one in its name."""
+    """An image's name below `root`, with forward slashes; a backslash stays where the file has one in its name."""
     meant = file_name(value, lambda name: os.path.lexists(root / name))
     safe = safe_name(meant, where, root)
     return meant if "\\" in meant and meant[0] != "/" and os.path.lexists(root / meant) else safe

@@ -1,4 +1,4 @@
-"""Draw a whole data set: pictures and one COCO file, the same bytes for the same seed."""
+"""Draw a whole data set: images and one COCO file, the same bytes for the same seed."""
 
 from __future__ import annotations
 

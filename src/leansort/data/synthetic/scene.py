@@ -57,7 +57,7 @@ class _Thrown:
 
 
 def _throw(rng: Rng, picture: Picture, patch: Patch) -> tuple[Grey, float]:
-    """Turn, tilt and lay an object on the picture with its shadow; return its mask and its whole area."""
+    """Turn, tilt and lay an object on the image with its shadow; return its mask and its whole area."""
     scale = rng.uniform(0.42, 0.95)
     corners = np.array([[0, 0], [SIDE, 0], [SIDE, SIDE], [0, SIDE]], np.float64) - SIDE / 2
     angle = rng.uniform(0, 2 * np.pi)

@@ -20,15 +20,15 @@ from leansort.measure.accuracy.image_names import image_names
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """Right answers by picture.
+    """Right answers by image.
 
     Attributes:
         labels: the classes.
-        index: class index by name of the picture (see `image_names`).
-        files: where each picture lies; empty where only names are known.
+        index: class index by name of the image (see `image_names`).
+        files: where each image lies; empty where only names are known.
         where: what it was read from, for messages.
         more: further classes that answers may name: None for any, as what it was read from lists no classes; else the
-            class folders without a picture.
+            class folders without an image.
         notes: what was left out of it and how labels were taken, a line each.
     """
 
@@ -40,10 +40,10 @@ class GroundTruth:
     notes: tuple[str, ...] = ()
 
     def only(self, names: Iterable[str], what: str) -> GroundTruth:
-        """Keep the listed pictures.
+        """Keep the listed images.
 
         Raises:
-            UserError: a listed picture is not known, or none is listed.
+            UserError: a listed image is not known, or none is listed.
         """
         wanted = list(names)
         unknown = [name for name in wanted if name not in self.index]
@@ -52,7 +52,7 @@ class GroundTruth:
         return replace(self, index={name: self.index[name] for name in wanted})
 
     def among(self, answers: Iterable[str]) -> GroundTruth:
-        """The same with those classes of these answers that it may have, too, although no picture shows them.
+        """The same with those classes of these answers that it may have, too, although no image shows them.
 
         Raises:
             UserError: an answer differs from a class in case only.

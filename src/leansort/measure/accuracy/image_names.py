@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def image_names(pictures: Sequence[Path]) -> list[str]:
-    """Return the names of pictures in a file of answers.
+    """Return the names of images in a file of answers.
 
     That is the file name; where one is there twice, the path below the folder that all share.
     """

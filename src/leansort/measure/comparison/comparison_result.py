@@ -25,7 +25,7 @@ class ComparedClassifier:
         kind: a `bundle`, which was run; a contest's `submission`; or a CSV file of `predictions`.
         size_bytes: of the file of a bundle; None of answers, whose file is no classifier.
         parameters: weights of the network; None where the file does not state them.
-        macs: multiply-adds for one picture; None where the file does not state them.
+        macs: multiply-adds for one image; None where the file does not state them.
         digest: of a bundle, else empty.
         engine: that ran a bundle, with its settings, else empty.
         threads: compute threads of the engine; 0 where none ran.
@@ -53,7 +53,7 @@ class LatencyComparison:
 
     Attributes:
         what: `model alone` or `decode to label`.
-        a: latency of A in ms, one picture a call.
+        a: latency of A in ms, one image a call.
         b: latency of B in ms.
         ratio: time of A over that of B, with its 95 % bootstrap interval; above 1 where B is faster.
     """

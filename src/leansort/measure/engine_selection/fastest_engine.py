@@ -21,7 +21,7 @@ SECONDS = 0.5  # each engine is timed for
 def choose_fastest_engine(
     bundle: Bundle, *, threads: int = 1, seconds: float = SECONDS, say: Callable[[str], None] = lambda _: None
 ) -> str:
-    """The engine with the lowest median latency, one picture a call, all engines in turns.
+    """The engine with the lowest median latency, one image a call, all engines in turns.
 
     Args:
         bundle: what to run.
@@ -71,7 +71,7 @@ def _sound(bundle: Bundle, names: list[str], threads: int, say: Callable[[str], 
 
 
 def time_engines(bundle: Bundle, names: list[str], *, threads: int, seconds: float) -> dict[str, float]:
-    """Median milliseconds of one picture by engine."""
+    """Median milliseconds of one image by engine."""
     calls = {name: latency.call(bundle, name, threads=threads) for name in names}
     times = latency.time_interleaved(calls, seconds=seconds, least=20)
     return {name: 1e3 * float(np.median(taken)) for name, taken in times.items()}

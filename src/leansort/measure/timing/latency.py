@@ -61,7 +61,7 @@ def _block(call: Call, into: list[float]) -> float:
 
 
 def call(bundle: Bundle, engine: str, *, threads: int = 1) -> Call:
-    """Load a bundle; return what runs it on one picture of noise.
+    """Load a bundle; return what runs it on one image of noise.
 
     Raises:
         UserError: no such engine, or it does not read the bundle's format.

@@ -24,7 +24,7 @@ class OnnxRuntimeConfig(StrictModel):
     """Settings of this engine.
 
     Attributes:
-        threads: compute threads; more than one helps large pictures only.
+        threads: compute threads; more than one helps large images only.
     """
 
     threads: int = Field(default=1, ge=1, le=256)

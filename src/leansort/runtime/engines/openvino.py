@@ -1,11 +1,11 @@
 """OpenVINO on the CPU.
 
 Two things decide how fast it is. A graph of a fixed batch runs about a fifth faster than one of any batch. And a
-compiled graph of one stream works in the thread that calls it, which is what one picture wants, but one call at a
+compiled graph of one stream works in the thread that calls it, which is what one image wants, but one call at a
 time: callers that come together each get a compiled graph, a lane.
 
 And two things decide whether the process survives. A graph in int8 whose batch is not fixed crashes in OpenVINO's own
-code on processors with AMX. So no graph is compiled but for a fixed batch, a power of eight: a batch of 18 pictures
+code on processors with AMX. So no graph is compiled but for a fixed batch, a power of eight: a batch of 18 images
 goes as 8, 8, 1 and 1. That takes a handful of graphs whatever batches come (to compile one takes as long as to run it
 hundreds of times), computes no padding, and equal batches always go the same way, so that they give equal logits. It is
 done in every precision: it is as fast or faster, and one way is easier to trust than two.
@@ -42,7 +42,7 @@ class OpenVinoConfig(StrictModel):
     """Settings of this engine.
 
     Attributes:
-        threads: compute threads of each call; more than one helps large pictures only.
+        threads: compute threads of each call; more than one helps large images only.
         precision: of what is not int8. `f32` computes as exported; `bf16` is faster and coarser where the processor
             has it, and is f32 elsewhere; `auto` is OpenVINO's choice, which on some processors is bf16.
     """
@@ -100,7 +100,7 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
             [(item.element_type.get_type_name(), _sides(item.partial_shape)) for item in model.inputs]
         )
         self._reshaping = threading.Lock()
-        self._idle: defaultdict[int, deque[_Lane]] = defaultdict(deque)  # by pictures of a call
+        self._idle: defaultdict[int, deque[_Lane]] = defaultdict(deque)  # by images of a call
         self.numbers = require_few(self._fixed(1))
         self._idle[1].append(self._lane(1))
 

@@ -1,6 +1,6 @@
 """The messages of an ONNX file and their fields: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 
-Of them the parts that a network for pictures needs. What can run for ever, reach out of the file, or hide something
+Of them the parts that a network for images needs. What can run for ever, reach out of the file, or hide something
 from this reader is refused by name.
 """
 

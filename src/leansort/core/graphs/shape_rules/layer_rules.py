@@ -178,7 +178,7 @@ def global_pooling(reading: NodeInputs) -> list[Shape]:
 
 
 def resize(reading: NodeInputs) -> list[Shape]:
-    """Pictures of another size."""
+    """Images of another size."""
     shape, axes = reading.shape(), reading.node.integers("axes")
     at = list(range(len(shape))) if axes is None else [reading.axis(axis, len(shape)) for axis in axes]
     if reading.node.text("keep_aspect_ratio_policy", "stretch") != "stretch" or len(set(at)) < len(at):
@@ -200,7 +200,7 @@ def resize(reading: NodeInputs) -> list[Shape]:
 
 
 def grid_sample(reading: NodeInputs) -> list[Shape]:
-    """Pictures read at other places."""
+    """Images read at other places."""
     shape, grid = reading.shape(), reading.shape(1)
     if len(shape) < 3 or len(grid) != len(shape) or grid[0] != shape[0] or grid[-1] != len(shape) - 2:
         raise reading.fault(f"reads {list(shape)} at {list(grid)}")
