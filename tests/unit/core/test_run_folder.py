@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from pathlib import Path
@@ -90,3 +91,30 @@ def test_no_two_files_of_one_folder_share_a_name() -> None:
         names = [str(getattr(folder, name)) for name in dir(kind) if not name.startswith("_") and name != "path"]
         paths = [name for name in names if name.startswith("x/")]
         assert len(paths) == len(set(paths)), kind
+
+
+SOURCES = Path(run_folder.__file__).parents[1]
+OWN_NAMES = {  # what is called the same and is no file of a results' folder, or is an option's default
+    "cli/__init__.py": {"output.csv", "model.leansort"},
+    "arch/pretrained/hub.py": {"model.safetensors"},
+    "arch/pretrained/loading.py": {"model.safetensors"},
+    "data/coco/layouts.py": {"result.json"},
+}
+
+
+def _names() -> set[str]:
+    kinds = [kind for kind in vars(run_folder).values() if isinstance(kind, type) and kind.__name__.endswith("Folder")]
+    attributes = {(kind, name) for kind in kinds for name in dir(kind) if not name.startswith("_") and name != "path"}
+    paths = {str(getattr(kind(Path("x")), name)) for kind, name in attributes}
+    return {path.removeprefix("x/") for path in paths if re.fullmatch(r"x/[a-z-]+\.[a-z]+", path)}
+
+
+def test_no_other_module_knows_the_names_of_files() -> None:
+    names = _names()
+    assert {"score.json", "metrics.jsonl", "model.leansort", "compress.json", "best.json", "report.html"} <= names
+    known: dict[str, set[str]] = {}
+    for path in SOURCES.rglob("*.py"):
+        there = names & {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        if there and path.name != "run_folder.py":
+            known[str(path.relative_to(SOURCES))] = there
+    assert known == OWN_NAMES
