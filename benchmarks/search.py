@@ -25,6 +25,7 @@ from typing import Any
 from leansort.core import packaged_configs
 from leansort.core.files import atomic_io
 from leansort.core.provenance import host
+from leansort.core.run_folder import StudyFolder
 from leansort.core.text import yaml_config
 from leansort.recipe.load import load_recipe
 from leansort.report.charts import plots
@@ -78,7 +79,7 @@ def ran(folder: Path, manifest: Path, seed: int, minutes: float) -> dict[str, li
     if any(entry.wait() not in (0, 130, -15) for entry in started):
         raise SystemExit((folder / "ours.log").read_text()[-2000:] + (folder / "old.log").read_text()[-2000:])
     return {
-        name: read_records(storages.open_storage(str(folder / name / storages.JOURNAL)), "contest")
+        name: read_records(storages.open_storage(str(StudyFolder(folder / name).journal)), "contest")
         for name in ("ours", "old")
     }
 
@@ -103,7 +104,7 @@ def record(folder: Path, manifest: Path) -> None:
     command = [sys.executable, "-m", "leansort", "tune", str(path), *SMALL, "--manifest", str(manifest)]
     subprocess.run([*command, "--workers", "2", "--out", str(folder / "all")], check=True, stdout=subprocess.DEVNULL)
     result = []
-    for item in read_records(storages.open_storage(str(folder / "all" / storages.JOURNAL)), "contest"):
+    for item in read_records(storages.open_storage(str(StudyFolder(folder / "all").journal)), "contest"):
         metrics = folder / "all" / "trials" / item.digest[:16] / "train" / "metrics.jsonl"
         if item.counts:
             f1 = [json.loads(line)["val_macro_f1"] for line in metrics.read_text().splitlines()]

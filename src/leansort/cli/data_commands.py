@@ -99,6 +99,7 @@ def data_split(
     \b
     Example: leansort data split sample-crops --out split5 --folds 5 --fold 0
     """
+    from leansort.core.run_folder import DataFolder
     from leansort.workflows.data.split import parse_fractions as shares
     from leansort.workflows.data.split import split_manifest
 
@@ -121,7 +122,7 @@ def data_split(
         keep=keep,
     )
     lines = [f"{name}: {sum(of.values())} crops  {of}" for name, of in done.splits.items()]
-    lines.append(f"{done.groups} groups, {done.moved} crops changed sides: {out / 'manifest.parquet'}")
+    lines.append(f"{done.groups} groups, {done.moved} crops changed sides: {DataFolder(out).manifest}")
     printed(done, as_json, "\n".join(lines))
 
 

@@ -66,6 +66,7 @@ def data_import(
     Example: leansort data import coco sample/annotations.json --out sample-crops
     """
     from leansort.core.files.file_lock import stage_folder
+    from leansort.core.run_folder import DataFolder
     from leansort.workflows.data import import_data
     from leansort.workflows.data.split import parse_fractions as fractions
 
@@ -89,7 +90,7 @@ def data_import(
         counted = import_data.counts(import_data.import_data(checked, folder, seed=seed))
     lines = [f"{name}: {sum(by.values())} crops  {by}" for name, by in counted.splits.items()]
     notes = [printable(f"{name}: {value}") for name, value in counted.notes.items()]
-    printed(counted, as_json, "\n".join([*lines, *notes, f"manifest: {out / 'manifest.parquet'}"]))
+    printed(counted, as_json, "\n".join([*lines, *notes, f"manifest: {DataFolder(out).manifest}"]))
 
 
 def _paths(paths: list[Path]) -> Any:

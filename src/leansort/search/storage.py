@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage, JournalStorage
 
 T = TypeVar("T")
-JOURNAL = "study.journal"
 _FIRST = b'{"op_code"'
 MOST_BYTES = 1 << 31  # of a journal, which is read whole
 PATIENCE_S = 120.0  # a database that restarts is waited for

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from leansort.arch.pretrained import hub
 from leansort.arch.pretrained.matching import WeightMatch, match
 from leansort.core.errors import IntegrityError, UserError, one_line
+from leansort.core.run_folder import ModelFolder
 from leansort.core.text.text_files import parse_json
 
 PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pickle", ".tar")
@@ -47,7 +48,7 @@ def read_weights(source: str) -> dict[str, Tensor]:
             f"weights: {source} is a pickle, and a pickle runs what it holds; turn it into tensors once: "
             f"leansort arch pretrained {source} --out NEW.safetensors"
         )
-    path = Path(source) / "model.safetensors" if Path(source).is_dir() else Path(source)
+    path = ModelFolder(Path(source)).model if Path(source).is_dir() else Path(source)
     if not path.is_file():
         raise UserError(f"weights: {source} is not there; need {FORMS}")
     return _read(path)

@@ -18,6 +18,7 @@ from leansort.compress.passes_api import Prepare
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
+from leansort.core.run_folder import TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.core.text import yaml_config
 from leansort.data.augmentation.augment_config import AugmentConfig
@@ -104,7 +105,7 @@ class Finetuning:
 
 def begun(folder: Path, job: TrainingJob) -> bool:
     """Whether a training lies in `folder` that `job` can go on with; another one, of other widths perhaps, goes."""
-    path = folder / "last.safetensors"
+    path = TrainingFolder(folder).checkpoint
     if path.exists() and checkpoint.identity(path) != job.identity:
         shutil.rmtree(folder)
     return path.exists()

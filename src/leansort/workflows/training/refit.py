@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 
 from leansort.arch.trained_model import TrainedModel, load_tensors
-from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
+from leansort.core.run_folder import TrainingFolder
 from leansort.recipe.schema import Recipe
-from leansort.train.callbacks import WithoutValScores
+from leansort.train.callbacks import EpochRecord, WithoutValScores
 from leansort.workflows.training.run_group import RunGroup, read_history, read_result, write_result
 from leansort.workflows.training.train import run_callbacks, train_model
 from leansort.workflows.training.training_results import TrainingResult
@@ -34,17 +34,18 @@ def refit(ground: RunGroup, recipe: Recipe) -> TrainingResult:
         UserError: a finished refit has another recipe or other data.
     """
     own, joined, folder = without_early_stopping(recipe), with_val(ground.manifest), ground.out / NAME
-    work = folder / "unfinished"
+    files = TrainingFolder(folder)
+    work = files.unfinished
     kept = read_result(folder, own, joined)
     if kept is None:
         say(f"run {NAME}: train and val together, all {own.train.epochs} epochs")
-        resume = (work / "last.safetensors").exists()
+        resume = TrainingFolder(work).checkpoint.exists()
         followers = run_callbacks(own, f"{recipe.name}/{NAME}", folder, ground.tracker)
         callbacks = [WithoutValScores(follower) for follower in followers]
         best = train_model(own, joined, work, resume=resume, cache=ground.cache, callbacks=callbacks)
-        last_average(best, work).save(folder / "model.safetensors")
-        atomic_io.write_json(folder / "recipe.json", own.to_json())
-        atomic_io.write_text(folder / "metrics.jsonl", _unjudged(work))
+        last_average(best, work).save(files.model)
+        files.recipe.write(own.to_json())
+        files.history.write(_unjudged(work))
         kept = write_result(own, joined, folder, NAME)
         _all_here()
     shutil.rmtree(work, ignore_errors=True)
@@ -64,17 +65,16 @@ def without_early_stopping(recipe: Recipe) -> Recipe:
 
 def last_average(best: TrainedModel, folder: Path) -> TrainedModel:
     """The last epoch's averaged weights in the place of the best epoch's."""
-    tensors, progress = load_tensors(folder / "last.safetensors", "checkpoint")
+    tensors, progress = load_tensors(TrainingFolder(folder).checkpoint, "checkpoint")
     weights = {name: tensors[f"ema.{name}"] for name in best.weights}
     known = {name: value for name, value in best.provenance.items() if name != "val_macro_f1"}
     return replace(best, weights=weights, provenance={**known, "epoch": progress["epoch"], "trained_on": "train, val"})
 
 
-def _unjudged(folder: Path) -> str:
-    records = [
+def _unjudged(folder: Path) -> list[EpochRecord]:
+    return [
         {name: value for name, value in item.items() if not name.startswith("val_")} for item in read_history(folder)
     ]
-    return "".join(atomic_io.canonical_json(record) + "\n" for record in records)
 
 
 def _all_here() -> None:

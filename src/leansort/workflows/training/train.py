@@ -20,7 +20,7 @@ from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_distributed, is_first_process
-from leansort.core.run_folder import TrainingFolder
+from leansort.core.run_folder import RunFolder, TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.data.importing.classes import require_learnable
 from leansort.data.loading.crops import Crops
@@ -51,7 +51,7 @@ def train_once(
     tracker: str = "",
 ) -> SingleTrainingResult:
     """Import a recipe's data into `out` and train on them, or on those of `manifest`, in `out/train`."""
-    folder = out / "train"
+    folder = RunFolder(out).training.path
     _require_free(folder, resume)
     if not resume:
         exportable(recipe)
@@ -66,7 +66,7 @@ def train_once(
 
 
 def _require_free(folder: Path, resume: bool) -> None:
-    if (folder / "last.safetensors").exists() and not resume:
+    if TrainingFolder(folder).checkpoint.exists() and not resume:
         raise UserError(f"train: {folder} holds a run already; go on with --resume or name another folder with --out")
 
 
@@ -109,7 +109,7 @@ def train_model(
     """
     _require_free(folder, resume)
     require_learnable(manifest, keep_classes(recipe.data))
-    resume = resume and (folder / "last.safetensors").exists()  # stopped in its first epoch it left none
+    resume = resume and TrainingFolder(folder).checkpoint.exists()  # stopped in its first epoch it left none
     built = built or build_network(recipe, len(manifest.labels))
     if not resume:
         require_exportable(built.spec, recipe, built)
@@ -117,9 +117,9 @@ def train_model(
     for size in sorted({job.size(epoch) for epoch in range(job.config.epochs)} - {job.preprocess.size}):
         require_input_size(built.network, size)
     if resume:  # before the folder's recipe is written over
-        checkpoint.require(folder / "last.safetensors", job.identity)
+        checkpoint.require(TrainingFolder(folder).checkpoint, job.identity)
     if is_first_process():
-        atomic_io.write_json(folder / "recipe.json", recipe.to_json())
+        TrainingFolder(folder).recipe.write(recipe.to_json())
     if not resume:
         _load_pretrained(built.network, recipe, folder)
     say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
@@ -211,7 +211,7 @@ def _learned_from(recipe: Recipe) -> dict[str, list[str]]:
 def content_digest(name: str) -> str:
     """Digest of a file, or of the network in a run folder; what is no file here is known by its name."""
     path = Path(name)
-    path = path / "model.safetensors" if path.is_dir() else path
+    path = TrainingFolder(path).model if path.is_dir() else path
     return atomic_io.sha256(path.read_bytes())[:16] if path.is_file() else name
 
 

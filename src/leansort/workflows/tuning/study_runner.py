@@ -18,6 +18,7 @@ from leansort.core.errors import EngineError, LeansortError, MachineError, Missi
 from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
+from leansort.core.run_folder import StudyFolder
 from leansort.core.seeds import Seeds
 from leansort.recipe.load import validate_recipe as validated_recipe
 from leansort.recipe.schema import Recipe
@@ -59,7 +60,7 @@ class StudyLocation:
 
 def locate_study(out: Path, storage: str, name: str) -> StudyLocation:
     """Where a study of a folder is kept: in its own journal, if no storage is named."""
-    return StudyLocation(out, storage or str(out / storages.JOURNAL), name)
+    return StudyLocation(out, storage or str(StudyFolder(out).journal), name)
 
 
 def tune(
@@ -139,11 +140,11 @@ def join_study(
         made = study_setup.require(storage, where.name)
         study_setup.require_version(made.version, where.name)
         config, recipe = made.search, _recipe(made.recipe, data)
-        there = manifest or (where.out if (where.out / "manifest.parquet").exists() else None)
+        there = manifest or (where.out if StudyFolder(where.out).manifest.exists() else None)
         rows = manifests.load(there) if there else import_data(recipe.data, where.out, seed=recipe.seed)
         if rows.digest != made.data:
             if not there:
-                (where.out / "manifest.parquet").unlink()  # not to be taken for the study's by the next who comes
+                StudyFolder(where.out).manifest.unlink()  # not to be taken for the study's by the next who comes
             raise UserError(
                 f"tune: the data here are not those of study {where.name!r}; name them by --manifest or --data"
             )
@@ -162,7 +163,7 @@ def _work(
         rows.labels,
         encoded_val_images(rows, recipe.seed),
         rows.digest,
-        out / "dry-run",
+        StudyFolder(out).dry_run,
     )
     candidates = TrialEvaluator(study, coster, recipe.to_json(), rows, out)
     until = time.monotonic() + 60 * config.minutes if config.minutes else None
@@ -224,7 +225,7 @@ def _others(where: StudyLocation, manifest: Path, count: int) -> Iterator[None]:
     started, logs = [], []
     try:
         for number in range(count):
-            logs.append((where.out / f"worker-{number + 2}.log").open("ab"))
+            logs.append(StudyFolder(where.out).worker_log(number + 2).open("ab"))
             started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=logs[-1], stderr=logs[-1]))
         yield
     except BaseException:
@@ -235,9 +236,9 @@ def _others(where: StudyLocation, manifest: Path, count: int) -> Iterator[None]:
         codes = [entry.wait() for entry in started]
         for log in logs:
             log.close()
-    failed = [f"worker-{number + 2}.log" for number, code in enumerate(codes) if code]
+    failed = [StudyFolder(where.out).worker_log(number + 2) for number, code in enumerate(codes) if code]
     if failed:
-        raise LeansortError(f"tune: {len(failed)} of {count} further workers failed; see {where.out / failed[0]}")
+        raise LeansortError(f"tune: {len(failed)} of {count} further workers failed; see {failed[0]}")
 
 
 def _recipe(tree: dict[str, JsonValue], data: Path | None) -> Recipe:

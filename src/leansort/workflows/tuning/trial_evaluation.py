@@ -19,6 +19,7 @@ from leansort.core.errors import EngineError, LeansortError, MachineError, Missi
 from leansort.core.files import file_lock
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import silence_messages
+from leansort.core.run_folder import RunFolder, StudyFolder, TrainingFolder
 from leansort.measure.accuracy.metrics import macro_f1_interval
 from leansort.measure.timing import timing_lock
 from leansort.recipe.load import validate_recipe
@@ -83,7 +84,7 @@ class TrialEvaluator:
         return trial_outcome
 
     def _folder(self, recipe: Recipe) -> Path:
-        return self.out / "trials" / recipe.digest[:16]
+        return StudyFolder(self.out).trial(recipe.digest).path
 
     def _looked_at(self, trial: StudyTrial, recipe: Recipe) -> TrialOutcome:
         trial.note(TrialAttributes(recipe=recipe.to_json(), digest=recipe.digest))
@@ -106,13 +107,13 @@ class TrialEvaluator:
         rungs = RungCallback(self.study, trial, costs, recipe.train.epochs)
         outcome = TrialOutcome("trained", costs.values, measurements=costs.measurements, note=costs.note)
         with file_lock.hold_lock(folder / "lock"), timing_lock.InterruptibleWork() as working:
-            rungs.catch_up(folder / "train")
+            rungs.catch_up(RunFolder(folder).training.path)
             model = train_model(
                 recipe,
                 self.manifest,
-                folder / "train",
-                cache=self.out / "cache",
-                resume=(folder / "train" / "last.safetensors").exists(),
+                RunFolder(folder).training.path,
+                cache=StudyFolder(self.out).cache,
+                resume=RunFolder(folder).training.checkpoint.exists(),
                 callbacks=[rungs, PauseForTiming(working)],
                 built=candidate.built,
             )
@@ -137,12 +138,12 @@ class TrialEvaluator:
         )
 
     def _compressed(self, recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
-        compress(recipe, model, self.manifest, folder / "compress", cache=self.out / "cache")
-        return bundles.load(folder / "compress" / "model.leansort")
+        compress(recipe, model, self.manifest, RunFolder(folder).compression.path, cache=StudyFolder(self.out).cache)
+        return bundles.load(RunFolder(folder).compression.bundle)
 
     def _scored(self, artifact: Artifact, recipe: Recipe) -> tuple[float, tuple[float, float]]:
         """Macro-F1 on val and its interval."""
-        val = load_crops(self.manifest, "val", recipe.preprocess, self.out / "cache")
+        val = load_crops(self.manifest, "val", recipe.preprocess, StudyFolder(self.out).cache)
         classes = predict_classes(artifact, val, self.coster.target.engine_spec)
         result = macro_f1_interval(np.asarray(val.labels), classes, len(self.manifest.labels))
         return result.value, (result.low, result.high)
@@ -182,7 +183,7 @@ class RungCallback(TrainingCallback):
 
     def catch_up(self, folder: Path) -> None:
         """Take in the epochs of a training that is gone on with; they were judged when they ended."""
-        for record in read_history(folder) if (folder / "metrics.jsonl").exists() else []:
+        for record in read_history(folder) if TrainingFolder(folder).history.exists() else []:
             self._add(record)
 
     def on_epoch(self, record: EpochRecord) -> None:
@@ -211,7 +212,7 @@ class RungCallback(TrainingCallback):
 
 def _tidy(folder: Path, *, keep_model: bool) -> None:
     """Drop what is of no use once a trial has ended: above all the checkpoint, three times the network's size."""
-    (folder / "train" / "last.safetensors").unlink(missing_ok=True)
-    shutil.rmtree(folder / "train" / "tensorboard", ignore_errors=True)
+    RunFolder(folder).training.checkpoint.unlink(missing_ok=True)
+    shutil.rmtree(RunFolder(folder).training.tensorboard, ignore_errors=True)
     if not keep_model:
-        (folder / "train" / "model.safetensors").unlink(missing_ok=True)
+        RunFolder(folder).training.model.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from leansort.arch import trained_model
 from leansort.compress.evaluation import predict_classes
 from leansort.core import bundle as bundles
 from leansort.core.process.console import say
+from leansort.core.run_folder import TrainingFolder
 from leansort.measure.accuracy.metrics import macro_f1_present
 from leansort.measure.confidence import mean_interval
 from leansort.recipe.schema import Recipe
@@ -74,9 +75,9 @@ def _bundle(ground: RunGroup, recipe: Recipe, folder: Path) -> Path:
     say(f"bundle of {folder.name}:")
     model = trained_model.load(folder)
     if recipe.compress.steps:
-        compress(recipe, model, ground.manifest, folder / "compress", cache=ground.cache)
-        return folder / "compress" / "model.leansort"
-    path = folder / "model.leansort"
+        compress(recipe, model, ground.manifest, TrainingFolder(folder).compression.path, cache=ground.cache)
+        return TrainingFolder(folder).compression.bundle
+    path = TrainingFolder(folder).bundle
     export_bundle(
         model,
         ground.manifest,
