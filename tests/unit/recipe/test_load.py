@@ -53,3 +53,28 @@ def test_an_old_setting_of_a_pass_is_refused(step: dict[str, object], new: str) 
     (_, value) = list(step.items())[-1]
     renamed = {**dict(list(step.items())[:-1]), new.rpartition(".")[2]: value}
     assert read_step(renamed, "compress.steps.2.")[0].name == step["pass"]
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        (
+            {"pass": "quantize", "engine": "openvino", "method": "entropy"},
+            "compress.steps.2: method has no effect with engine openvino; leave it out",
+        ),
+        (
+            {"pass": "quantize", "preset": "mixed"},
+            "compress.steps.2: preset has no effect with engine onnxruntime; leave it out",
+        ),
+    ],
+)
+def test_a_setting_of_the_other_engine_is_refused(step: dict[str, object], fault: str) -> None:
+    with pytest.raises(UserError) as refused:
+        read_step(step, "compress.steps.2.")
+    assert str(refused.value) == fault
+    read_step({**step, "engine": "onnxruntime" if "method" in step else "openvino"}, "compress.steps.2.")
+
+
+def test_a_key_map_without_pretrained_weights_is_refused(recipe: Path) -> None:
+    with pytest.raises(UserError, match="1 fault: arch: pretrained_key_map has no effect without pretrained$"):
+        load_recipe(recipe, ["arch.pretrained_key_map=map.yaml"])
