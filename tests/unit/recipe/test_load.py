@@ -76,5 +76,5 @@ def test_a_setting_of_the_other_engine_is_refused(step: dict[str, object], fault
 
 
 def test_a_key_map_without_pretrained_weights_is_refused(recipe: Path) -> None:
-    with pytest.raises(UserError, match="1 fault: arch: pretrained_key_map has no effect without pretrained$"):
+    with pytest.raises(UserError, match=r"1 fault: arch: pretrained_key_map has no effect without pretrained$"):
         load_recipe(recipe, ["arch.pretrained_key_map=map.yaml"])

@@ -143,7 +143,8 @@ def validation_faults(error: ValidationError, model: type[BaseModel], prefix: st
 def _fault(value: Any, model: type[BaseModel], prefix: str, kind: str) -> str:
     place = (prefix + ".".join(str(part) for part in value["loc"])).rstrip(".")
     if value["type"] == "value_error" and isinstance(value["input"], dict):  # of keys that do not go together
-        return f"{place}: {value['msg'].removeprefix('Value error, ')}"
+        text = value["msg"].removeprefix("Value error, ")
+        return f"{place}: {text}" if place else str(text)
     if value["type"] == "extra_forbidden":
         allowed = _fields_at(model, value["loc"][:-1])
         if new := new_name(f"{kind}.{place}" if kind else place):
