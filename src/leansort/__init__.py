@@ -40,6 +40,9 @@ if TYPE_CHECKING:
         score,
         split_data,
         submit,
+        train,
+        tune,
+        tune_best,
     )
     from leansort.compress.pipeline.compress_result import CompressResult
     from leansort.contest.score_result import ScoreResult
@@ -57,15 +60,19 @@ if TYPE_CHECKING:
     from leansort.recipe.schema import Recipe
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
+    from leansort.search.study_result import StudyResult
     from leansort.workflows.contest.submit import SubmitResult
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.export import ExportResult
     from leansort.workflows.run import RunResult
+    from leansort.workflows.training.training_results import RepeatedResult, SingleTrainingResult
+    from leansort.workflows.tuning.best_trial_result import BestTrialResult
 
 __version__ = "0.1.0"
 __all__ = [
     "BenchResult",
+    "BestTrialResult",
     "Bundle",
     "CheckResult",
     "Classifier",
@@ -81,10 +88,13 @@ __all__ = [
     "Prediction",
     "Predictions",
     "Recipe",
+    "RepeatedResult",
     "RunResult",
     "SampleResult",
     "ScoreResult",
+    "SingleTrainingResult",
     "SplitResult",
+    "StudyResult",
     "SubmitResult",
     "UserError",
     "__version__",
@@ -103,6 +113,9 @@ __all__ = [
     "silence_messages",
     "split_data",
     "submit",
+    "train",
+    "tune",
+    "tune_best",
 ]
 
 publish(
@@ -110,7 +123,7 @@ publish(
     {
         "leansort.api": (
             "bench", "check_data", "compare", "compress", "draw_sample", "export", "import_data", "load_recipe",
-            "predict", "report", "run", "score", "split_data", "submit",
+            "predict", "report", "run", "score", "split_data", "submit", "train", "tune", "tune_best",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
         "leansort.contest.score_result": ("ScoreResult",),
@@ -123,10 +136,13 @@ publish(
         "leansort.recipe.schema": ("Recipe",),
         "leansort.runtime.predictions": ("Predictions",),
         "leansort.runtime.predictor": ("Classifier", "Prediction",),
+        "leansort.search.study_result": ("StudyResult",),
         "leansort.workflows.contest.submit": ("SubmitResult",),
         "leansort.workflows.data.data_results": ("CheckResult", "ImportResult", "SampleResult", "SplitResult",),
         "leansort.workflows.deploy.bench": ("BenchResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.run": ("RunResult",),
+        "leansort.workflows.training.training_results": ("RepeatedResult", "SingleTrainingResult",),
+        "leansort.workflows.tuning.best_trial_result": ("BestTrialResult",),
     },
 )  # fmt: skip

@@ -57,6 +57,22 @@ def test_the_commands_run_as_written(page: str, least: int, cli: Cli, tmp_path: 
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
 
 
+@pytest.mark.slow
+def test_the_blocks_of_the_page_on_python_run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = ROOT / "docs" / "python.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    assert len(blocks) == 6
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), names)
+    out, error = capsys.readouterr()
+    assert "did you mean 'epochs'?" in out
+    assert "train: tiny_s on " in error  # progress, as in the command line
+
+
 def test_the_model_file_of_the_page_builds(cli: Cli, tmp_path: Path) -> None:
     [rows] = re.findall(r"```yaml\n(divisor.*?)```", (ROOT / "docs/networks.md").read_text(), re.S)
     (tmp_path / "page.yaml").write_text(rows)

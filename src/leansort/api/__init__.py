@@ -7,8 +7,9 @@ package loads no PyTorch. It may import every floor but the command line. Begin 
 from leansort.api.bundles import bench, export, predict
 from leansort.api.datasets import check_data, draw_sample, import_data, split_data
 from leansort.api.jobs import load_recipe, report, run
-from leansort.api.networks import compress
+from leansort.api.networks import compress, train
 from leansort.api.scores import compare, score, submit
+from leansort.api.searches import tune, tune_best
 
 __all__ = [
     "bench",
@@ -25,4 +26,7 @@ __all__ = [
     "score",
     "split_data",
     "submit",
+    "train",
+    "tune",
+    "tune_best",
 ]

@@ -1,10 +1,10 @@
-"""Networks: compressed."""
+"""Networks: trained, once or several times, and compressed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 from leansort.api.jobs import resolve, run_folder
 from leansort.api.verbs import AnyPath, optional, verb
@@ -12,6 +12,104 @@ from leansort.api.verbs import AnyPath, optional, verb
 if TYPE_CHECKING:
     from leansort.compress.pipeline.compress_result import CompressResult
     from leansort.recipe.schema import Recipe
+    from leansort.workflows.training.training_results import RepeatedResult, SingleTrainingResult
+
+
+@overload
+def train(
+    recipe: AnyPath | Recipe,
+    overrides: Sequence[str] = ...,
+    *,
+    data: AnyPath | None = ...,
+    manifest: AnyPath | None = ...,
+    cache: AnyPath | None = ...,
+    out: AnyPath | None = ...,
+    resume: bool = ...,
+    seeds: None = ...,
+    folds: None = ...,
+    refit: Literal[False] = ...,
+    tracker: str = ...,
+) -> SingleTrainingResult: ...
+
+
+@overload
+def train(
+    recipe: AnyPath | Recipe,
+    overrides: Sequence[str] = ...,
+    *,
+    data: AnyPath | None = ...,
+    manifest: AnyPath | None = ...,
+    cache: AnyPath | None = ...,
+    out: AnyPath | None = ...,
+    resume: bool = ...,
+    seeds: int | None = ...,
+    folds: int | None = ...,
+    refit: bool = ...,
+    tracker: str = ...,
+) -> SingleTrainingResult | RepeatedResult: ...
+
+
+@verb(seeds=1, folds=2)
+def train(
+    recipe: AnyPath | Recipe,
+    overrides: Sequence[str] = (),
+    *,
+    data: AnyPath | None = None,
+    manifest: AnyPath | None = None,
+    cache: AnyPath | None = None,
+    out: AnyPath | None = None,
+    resume: bool = False,
+    seeds: int | None = None,
+    folds: int | None = None,
+    refit: bool = False,
+    tracker: str = "",
+) -> SingleTrainingResult | RepeatedResult:
+    """Train a network and keep its best epoch; or train it several times and say how far to trust the result.
+
+    >>> import leansort
+    >>> quick = ["train.epochs=1", "preprocess.size=32", "arch.base=tiny_s"]
+    >>> result = leansort.train("sample", quick, manifest="runs/first", out="runs/quick")
+    >>> result.epoch, 0 <= result.val_macro_f1 <= 1
+    (1, True)
+
+    Args:
+        recipe: the name of a recipe in the package, the path of a YAML file, or a recipe.
+        overrides: changes such as `train.epochs=3`; values are YAML.
+        data: replaces the recipe's `data.path`.
+        manifest: train on this manifest, or its folder, in place of importing the recipe's data.
+        cache: folder of decoded crops; `cache` in `out` by default.
+        out: folder for the results; `runs/NAME` by default, with the recipe's name.
+        resume: go on with an interrupted training in `out`.
+        seeds: train with so many seeds, from the recipe's on, at least 1.
+        folds: cross-validate on so many folds of train and val, at least 2.
+        refit: then train on train and val together, all epochs.
+        tracker: also send each epoch to a tracker: `wandb`, `mlflow`, or one of a plugin.
+
+    Returns:
+        The best epoch and its val macro-F1; with `seeds`, `folds` or `refit` each training's, with mean and interval.
+
+    Raises:
+        UserError: the recipe is wrong, the data cannot be used, the network cannot be exported, or `out` holds another
+            run.
+    """
+    resolved = resolve(recipe, overrides, data)
+    folder = run_folder(resolved, out)
+    if tracker:
+        from leansort.train import trackers
+
+        trackers.tracker_class(tracker)  # an unknown one is refused before data are read
+    if seeds or folds or refit:
+        from leansort.workflows.training import cross_validation, run_group
+
+        group = run_group.open_run_group(
+            resolved, folder, manifest=optional(manifest), cache=optional(cache), resume=resume, tracker=tracker
+        )
+        return cross_validation.train_repeatedly(group, resolved, seeds=seeds, folds=folds, with_refit=refit)
+    from leansort.workflows.training.train import train_once
+
+    return train_once(
+        resolved, folder, manifest=optional(manifest), cache=optional(cache), resume=resume, tracker=tracker
+    )
 
 
 @verb()
@@ -37,7 +135,7 @@ def compress(
     ['start', '1-fuse']
 
     Args:
-        recipe: as for `run`; the names of compression recipes go first.
+        recipe: as for `train`; the names of compression recipes go first.
         model: the network to compress: path of `model.safetensors`, or of a run folder.
         overrides: changes such as `compress.max_drop=0.01`; values are YAML.
         data: replaces the recipe's `data.path`.

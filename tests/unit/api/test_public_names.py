@@ -60,7 +60,7 @@ def test_every_function_says_its_types_and_explains_each_argument(function: Call
     assert "\nRaises:" in text
 
 
-FLOORS = {"compress": "compress_config", "export": "export_failure", "report": "markdown"}
+FLOORS = {"train": "train_config", "compress": "compress_config", "export": "export_failure", "report": "markdown"}
 
 
 @pytest.mark.parametrize("first", ["floor", "verb"])
