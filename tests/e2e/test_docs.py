@@ -10,7 +10,7 @@ import pytest
 from docs.generate import list_commands, reference
 
 from leansort.core import manifest as manifests
-from leansort.core.packaged_configs import FOLDER as CONFIGS
+from leansort.core.text.packaged_configs import FOLDER as CONFIGS
 from leansort.recipe.load import load_recipe
 from leansort.workflows.compression import compress as compression
 from leansort.workflows.training import ablation_variants

@@ -15,7 +15,7 @@ import yaml
 
 from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
-from leansort.core.packaged_configs import FOLDER as CONFIGS
+from leansort.core.text.packaged_configs import FOLDER as CONFIGS
 from leansort.recipe.load import load_recipe, validate_recipe
 from leansort.search import search_config as configs
 from leansort.search.spaces import space as spaces

@@ -111,7 +111,7 @@ def resolve(
     compression: bool = False,
 ) -> Recipe:
     """Return the recipe that an argument stands for; where so told, a name is first one of the compressions."""
-    from leansort.core.packaged_configs import COMPRESSION_RECIPE, find_config
+    from leansort.core.text.packaged_configs import COMPRESSION_RECIPE, find_config
     from leansort.recipe import load
     from leansort.recipe.schema import Recipe
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeAlias, TypeVar
 
 from leansort.core.errors import UserError
-from leansort.core.extras import missing_extra
+from leansort.core.process.extras import missing_extra
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 P = ParamSpec("P")

@@ -40,7 +40,7 @@ from leansort.cli.options import (
 from leansort.cli.recipes_commands import recipes_app
 from leansort.cli.tune_commands import tune_app
 from leansort.core.errors import LeansortError
-from leansort.core.extras import missing_extra
+from leansort.core.process.extras import missing_extra
 from leansort.core.text.renamed_keys import new_option
 
 app = typer.Typer(

@@ -35,8 +35,8 @@ def compress(
     Example: leansort compress trashnet models/trashnet --data photos/ --out runs/small
     Example: leansort compress recipe.yaml runs/a/train --manifest runs/a --explain
     """
-    from leansort.core.packaged_configs import COMPRESSION_RECIPE, find_config
     from leansort.core.run_folder import CompressionFolder
+    from leansort.core.text.packaged_configs import COMPRESSION_RECIPE, find_config
     from leansort.recipe.load import load_recipe
 
     resolved = load_recipe(find_config(recipe, COMPRESSION_RECIPE), overrides or [], data, engine)

@@ -24,8 +24,8 @@ def recipes_list(as_json: Json = False) -> None:
     \b
     Example: leansort recipes list
     """
-    from leansort.core.packaged_configs import describe_config, list_configs
     from leansort.core.text.columns import align_columns
+    from leansort.core.text.packaged_configs import describe_config, list_configs
 
     described = {name: describe_config(path) for name, path in list_configs().items()}
     printed(described, as_json, align_columns(list(described.items()), left=2))
@@ -38,7 +38,7 @@ def recipes_show(name: Name) -> None:
     \b
     Example: leansort recipes show sample
     """
-    from leansort.core.packaged_configs import find_packaged
+    from leansort.core.text.packaged_configs import find_packaged
 
     print(find_packaged(name).read_text(encoding="utf-8"), end="")
 
@@ -54,6 +54,6 @@ def recipes_copy(
     \b
     Example: leansort recipes copy trashnet --to mine.yaml
     """
-    from leansort.core.packaged_configs import copy_packaged
+    from leansort.core.text.packaged_configs import copy_packaged
 
     told(str(copy_packaged(name, to or Path(), overwrite=force)))

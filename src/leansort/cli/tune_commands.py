@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from leansort.cli.options import Data, Json, Overrides, Resume, TargetEngine, printed, told
 from leansort.core.errors import UserError, did_you_mean
-from leansort.core.packaged_configs import SEARCH, is_name
+from leansort.core.text.packaged_configs import SEARCH, is_name
 
 Storage = Annotated[
     str, typer.Option(help="Where the study is kept: postgresql://…, or a journal file; OUT/study.journal by default.")

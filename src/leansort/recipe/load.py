@@ -9,10 +9,9 @@ from pathlib import Path
 from pydantic import JsonValue, ValidationError
 
 from leansort.arch.timm_models import networks
-from leansort.core import packaged_configs
 from leansort.core.errors import UserError
 from leansort.core.files.typed_result import JsonObject
-from leansort.core.text import yaml_config
+from leansort.core.text import packaged_configs, yaml_config
 from leansort.recipe.data_override import with_path
 from leansort.recipe.data_section import COMMON, data_faults
 from leansort.recipe.schema import Recipe

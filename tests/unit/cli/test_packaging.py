@@ -10,7 +10,7 @@ import tomllib
 
 import pytest
 
-from leansort.core.extras import EXTRAS
+from leansort.core.process.extras import EXTRAS
 from tests.conftest import ROOT
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from leansort.cli import main
-from leansort.core import packaged_configs
+from leansort.core.text import packaged_configs
 
 
 def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from leansort.core import packaged_configs
 from leansort.core.errors import UserError
-from leansort.core.packaged_configs import ABLATION, CATEGORY_MAP, COMPRESSION_RECIPE, RECIPE, SEARCH, find_config
+from leansort.core.text import packaged_configs
+from leansort.core.text.packaged_configs import ABLATION, CATEGORY_MAP, COMPRESSION_RECIPE, RECIPE, SEARCH, find_config
 from leansort.data.importing import category_map
 from leansort.data.sources import folder as folder_source
 from leansort.recipe.load import load_recipe

@@ -15,9 +15,9 @@ from leansort.core.errors import IntegrityError, UserError
 from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
-from leansort.core.packaged_configs import FOLDER as CONFIGS
 from leansort.core.preprocess import Preprocess
 from leansort.core.run_folder import GroupFolder, TrainingFolder
+from leansort.core.text.packaged_configs import FOLDER as CONFIGS
 from leansort.measure.confidence import MeanInterval, mean_interval, t95
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe

@@ -1,1 +1,1 @@
-"""This process among others: ranks of distributed training, silence of libraries, no telemetry."""
+"""This process among others: ranks of distributed training, silence of libraries, no telemetry, what is installed."""

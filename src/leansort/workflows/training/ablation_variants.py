@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from leansort.core.errors import UserError
-from leansort.core.packaged_configs import ABLATION, find_config
 from leansort.core.text import yaml_config
+from leansort.core.text.packaged_configs import ABLATION, find_config
 from leansort.recipe.load import load_recipe
 from leansort.recipe.schema import Recipe
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from leansort.core.errors import UserError, did_you_mean, not_one_of
 from leansort.core.files import atomic_io
 
-FOLDER = Path(__file__).parent.parent / "configs"
+FOLDER = Path(__file__).parents[2] / "configs"
 SUFFIX = ".yaml"
 
 
