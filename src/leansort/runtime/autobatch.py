@@ -1,7 +1,7 @@
-"""How many threads, and how many images an engine call, suit a stream: tried on the stream itself.
+"""Choose the number of threads and the batch size for a stream of images, by measuring them on the stream itself.
 
-Nothing is computed twice: the first images are worked off at one pace after the other, each is timed, and what is
-left goes at the fastest.
+Nothing is computed twice: the first images are processed with one plan after the other, each plan is timed, and the
+rest of the stream is processed with the fastest.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from itertools import islice, product
 from typing import TypeVar
 
 BATCHES = (1, 4, 16)
-ROUNDS = 2  # of trials; the better one of each pace counts, for a machine is disturbed and never helped
-TRIAL = 48  # images, a multiple of every batch
+ROUNDS = 2  # trials of each plan, of which the faster counts: other load can only slow a trial down
+TRIAL = 48  # images of a trial, a multiple of every batch size
 
 Given = TypeVar("Given")
 Said = TypeVar("Said")
@@ -23,19 +23,19 @@ Said = TypeVar("Said")
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """Threads that decode and run, and images an engine call."""
+    """Number of threads that decode and run, and batch size."""
 
     threads: int
     batch: int
 
 
 def candidate_plans(threads: int, batch: int, most: int = 0) -> list[BatchPlan]:
-    """What is tried: what is given is taken as it is, a zero stands for what is to be found.
+    """List the plans to measure; a given number is kept, and 0 is replaced by the candidates for it.
 
     Args:
-        threads: that decode and run, or 0.
-        batch: images an engine call, or 0.
-        most: images that fit into memory at once, over all threads; batches are no larger. 0: as many as you like.
+        threads: threads that decode and run; 0 tries one thread and all cores.
+        batch: batch size; 0 tries those of `BATCHES`.
+        most: images that fit into memory at once, over all threads; batches are no larger. 0 sets no limit.
     """
     cores = usable_cores()
     among = [threads] if threads else sorted({1, min(cores, most or cores)})
@@ -49,15 +49,15 @@ def candidate_plans(threads: int, batch: int, most: int = 0) -> list[BatchPlan]:
 def run_at_fastest(
     given: Iterator[Given], tried: list[BatchPlan], work: Callable[[Iterator[Given], BatchPlan], Iterator[Said]]
 ) -> Iterator[Said]:
-    """Work off a stream, in order, at the fastest pace of those tried.
+    """Process a stream in order, with the fastest of several plans.
 
     Args:
         given: the stream; may be endless.
-        tried: at least one; of only one, nothing is timed and nothing held back.
-        work: does a part of the stream at a pace.
+        tried: the plans to measure, at least one; a single plan is used without timing, and nothing is held back.
+        work: processes a part of the stream with a plan, and yields one result for each item.
 
     Yields:
-        What `work` does.
+        The results of `work`, in the order of the stream.
     """
     best = dict.fromkeys(tried, float("inf"))
     for pace in tried * ROUNDS if len(tried) > 1 else []:

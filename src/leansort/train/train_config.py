@@ -16,38 +16,38 @@ class TrainConfig(StrictModel):
 
     Attributes:
         epochs: passes over the training crops.
-        batch: crops a step and process.
-        accumulate: batches whose gradients add up to one step.
+        batch: batch size, crops per step and process.
+        accumulate: number of batches whose gradients are accumulated for one optimizer step.
         optimizer: `adamw`, `sgd` (with Nesterov momentum), or one of timm's as `timm:NAME`.
-        momentum: of `sgd` and of timm's optimizers that have one.
+        momentum: of `sgd`, and of those of timm's optimizers that have momentum.
         lr: peak learning rate.
-        weight_decay: on weights of convolutions and linear layers; not on biases and batch norms.
+        weight_decay: of weights of convolutions and linear layers; biases and batch norms have none.
         schedule: `cosine` to zero, `one_cycle` (arXiv:1708.07120), `restarts` (cosines one after another,
             arXiv:1608.03983) or `constant`.
-        cycles: of `restarts`.
+        cycles: number of cosine cycles of `restarts`.
         warmup: epochs of linear warm-up before the schedule; `one_cycle` brings its own.
-        loss: `cross_entropy`, `focal` (arXiv:1708.02002) or `bce` (every class by itself, arXiv:2110.00476).
-        focal_gamma: how much less the focal loss counts what is right already.
-        logit_adjustment: how far rare classes are given a margin for their rarity (arXiv:2007.07314); 1 is the paper's.
-        class_weights: how the loss weighs classes: `none`, `inverse` (every class counts the same), `sqrt` (half way),
+        loss: `cross_entropy`, `focal` (arXiv:1708.02002) or `bce` (binary, class by class, arXiv:2110.00476).
+        focal_gamma: focusing parameter; higher values give less weight to crops that are classified with confidence.
+        logit_adjustment: factor of the log class frequencies that are added to the logits (arXiv:2007.07314); 1 is the
+            value of the paper, 0 turns it off.
+        class_weights: weights of the classes in the loss: `none`, `inverse` frequency, `sqrt` (its square root),
             `effective` (class-balanced, arXiv:1901.05555).
-        sampler: how often crops of a class are drawn: `none` takes every crop once an epoch; the others draw with
-            replacement by the same weights.
-        label_smoothing: fraction of the target spread over all classes (arXiv:1512.00567).
-        ema: decay of the weights' moving average that is evaluated and kept; 0 turns it off.
-        clip: largest gradient norm; 0 turns it off.
-        enlarge: training crops are cached this much larger than the input, for random resized crops to cut from.
+        sampler: how crops are drawn: `none` uses every crop once per epoch; `inverse`, `sqrt` and `effective` draw with
+            replacement, with these class weights.
+        label_smoothing: fraction of the target that is spread over all classes (arXiv:1512.00567).
+        ema: decay of the exponential moving average of the weights, which is evaluated and saved; 0 turns it off.
+        clip: maximum gradient norm; 0 turns clipping off.
+        enlarge: factor by which cached training crops are larger than the input, for random resized crops.
         grow_from: side of the training crops at the start, as a fraction of the input's; it grows in steps of 32 pixels
-            and is whole after three quarters of the epochs (progressive resizing, arXiv:2104.00298).
+            and reaches the full size after three quarters of the epochs (progressive resizing, arXiv:2104.00298).
         patience: epochs without a better val macro-F1 after which training stops; 0 never stops.
-        freeze: epochs in which the classifier alone is trained, for networks that begin with pretrained weights.
+        freeze: first epochs in which only the classifier is trained, for networks with pretrained weights.
         tta: whether val is also scored on four flips of every crop (test-time augmentation), reported apart.
-        precision: `auto` takes what the device does well: bf16 or else fp16 on a GPU, fp32 on a CPU, where bf16 is
-            slower for depthwise networks.
+        precision: `auto` uses bf16, else fp16, on a GPU, and fp32 on a CPU, where bf16 is slower for depthwise networks.
         compile: whether the network is compiled; `auto` times the first steps both ways on a GPU and says which won.
         sync_norms: whether batch norms share their statistics across processes (GPUs only).
-        workers: processes that augment.
-        threads: of the training computation; 0 takes every core.
+        workers: data loader processes; 0 loads in the main process.
+        threads: compute threads of PyTorch; 0 uses every core.
     """
 
     epochs: int = Field(default=100, ge=1, le=10_000)

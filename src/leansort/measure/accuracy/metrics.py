@@ -101,7 +101,7 @@ def coverage(names: Sequence[str], crops: Sequence[int]) -> Coverage:
 
 
 def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
-    """Count (true, predicted) pairs: rows are the truth, columns the prediction; shape (classes, classes)."""
+    """Return the confusion matrix: rows are the ground truth, columns the predictions; shape (classes, classes)."""
     return np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
@@ -111,7 +111,7 @@ def macro_f1(truth: Ints, predicted: Ints, classes: int) -> float:
 
 
 def macro_f1_present(truth: Ints, predicted: Ints, classes: int) -> float:
-    """Macro-F1 over the classes that the ground truth shows; it may not be empty.
+    """Macro-F1 over the classes that occur in the ground truth, which may not be empty.
 
     It equals scikit-learn's `f1_score(truth, predicted, average="macro", labels=sorted(set(truth)))`. A prediction of a
     class that is not shown still costs the recall of the crop's own class.
@@ -126,7 +126,7 @@ def _present_f1(matrices: Ints) -> Floats:
 
 
 def f1_by_class(matrices: Ints) -> Floats:
-    """F1 by class of (n, classes, classes) confusion matrices; 0 where nothing was there and nothing said."""
+    """F1 by class of (n, classes, classes) confusion matrices; 0 for a class without crops and predictions."""
     hits: Floats = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
     both = matrices.sum(axis=1) + matrices.sum(axis=2)
     return np.asarray(2 * hits / np.maximum(both, 1), np.float64)
