@@ -43,7 +43,7 @@ class TrainConfig(StrictModel):
         patience: epochs without a better val macro-F1 after which training stops; 0 never stops.
         freeze: first epochs in which only the classifier is trained, for networks with pretrained weights.
         tta: whether val is also scored on four flips of every crop (test-time augmentation), reported apart.
-        precision: `auto` uses bf16, else fp16, on a GPU, and fp32 on a CPU, where bf16 is slower for depthwise networks.
+        precision: `auto` uses bf16, else fp16, on a GPU; fp32 on a CPU, where bf16 is slower for depthwise networks.
         compile: whether the network is compiled; `auto` times the first steps both ways on a GPU and says which won.
         sync_norms: whether batch norms share their statistics across processes (GPUs only).
         workers: data loader processes; 0 loads in the main process.
