@@ -3,56 +3,42 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-import torch
 
-from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
-from leansort.arch.trained_model import TrainedModel
 from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core import plugins
 from leansort.core.bundle import FORMATS, Bundle
-from leansort.core.errors import IntegrityError, MissingExtraError, UserError
+from leansort.core.errors import MissingExtraError, UserError
 from leansort.core.labels import LabelSet
-from leansort.core.preprocess import Preprocess
-from leansort.core.seeds import Seeds
-from leansort.export.formats import export_to_format
-from leansort.export.onnx import export_onnx
 from leansort.runtime import engine as engines
 from leansort.runtime import openvino_graph, openvino_library
-from leansort.runtime.engine import Engine
 from leansort.runtime.predictor import Classifier
+from leansort.testing import EngineContract
+from leansort.testing.sample_networks import bundle_of, model_of
 
-ENGINES = sorted(plugins.list_plugins("engines"))
-CASES = [(name, FORMAT) for name in ENGINES for FORMAT in engines.engine_class(name).formats]
-every = pytest.mark.parametrize(("name", "graph_format"), CASES)
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def model() -> TrainedModel:
-    spec = ArchSpec(classes=6, width=0.25)
-    weights = build(spec, Seeds(1)).state_dict()
-    name = list(weights)[-2]
-    drawn = np.random.default_rng(0).standard_normal(tuple(weights[name].shape)).astype(np.float32)
-    weights[name] = weights[name] + 0.1 * torch.from_numpy(drawn)
-    return TrainedModel(spec, weights, Preprocess(size=32), LabelSet(CONTEST_CLASSES))
+class TestEngines(EngineContract):
+    """Every engine that is found."""
+
+    names = sorted(plugins.list_plugins("engines"))
 
 
 @pytest.fixture(scope="module")
-def bundle(model: TrainedModel) -> Bundle:
-    return export_onnx(model)
+def bundle() -> Bundle:
+    return contest_bundle("onnx")
+
+
+def contest_bundle(graph_format: str) -> Bundle:
+    model = model_of(ArchSpec(classes=6, width=0.25), 32, LabelSet(CONTEST_CLASSES))
+    return bundle_of(model, graph_format)
 
 
 def needs(library: str) -> None:
@@ -60,117 +46,9 @@ def needs(library: str) -> None:
         pytest.skip(f"{library} is not installed")
 
 
-@pytest.fixture(scope="module")
-def files(model: TrainedModel) -> Callable[[str], Bundle]:
-    """The same network in any format; writing one takes seconds, so it is done once."""
-
-    @cache
-    def of(graph_format: str) -> Bundle:
-        if graph_format == "openvino":
-            needs("openvino")
-        return export_to_format(model, graph_format)
-
-    return of
-
-
-@pytest.fixture
-def loaded(name: str, graph_format: str, files: Callable[[str], Bundle]) -> Engine:
-    needs(engines.engine_class(name).requires)
-    return engines.load_engine(files(graph_format), name, threads=1)
-
-
-@every
-def test_any_batch_gives_the_rows_of_the_whole(loaded: Engine, bundle: Bundle) -> None:
-    kept, whole = PIXELS.copy(), loaded.run(PIXELS)
-    assert whole.shape == (7, 6)
-    assert whole.dtype == np.float32
-    np.testing.assert_allclose(whole, engines.load_engine(bundle).run(PIXELS), atol=1e-4)
-    for batch in (3, 1, 7, 2, 6, 4, 5):
-        np.testing.assert_allclose(loaded.run(PIXELS[:batch]), whole[:batch], atol=1e-4)
-        np.testing.assert_array_equal(loaded.run(PIXELS[:batch]), loaded.run(PIXELS[:batch]))
-    np.testing.assert_array_equal(PIXELS, kept)
-
-
-@every
-def test_results_belong_to_the_caller_and_inputs_are_not_kept(loaded: Engine) -> None:
-    for batch in (1, 7):
-        pixels = PIXELS[:batch].copy()
-        first = loaded.run(pixels)
-        kept = first.copy()
-        pixels[:] = 255 - pixels
-        other = loaded.run(pixels)
-        np.testing.assert_array_equal(first, kept)
-        assert not np.array_equal(other, kept)
-        first[:] = np.nan
-        np.testing.assert_array_equal(loaded.run(PIXELS[:batch]), kept)
-        frozen = PIXELS[:batch].copy()
-        frozen.flags.writeable = False
-        np.testing.assert_array_equal(loaded.run(frozen), kept)
-
-
-@every
-def test_threads_never_see_each_other(loaded: Engine) -> None:
-    inputs = [np.roll(PIXELS, shift, axis=2)[: 1 + shift % 3] for shift in range(8)]
-    expected = [loaded.run(x) for x in inputs]
-    together = threading.Barrier(8)
-
-    def work(index: int) -> list[npt.NDArray[np.float32]]:
-        together.wait()
-        return [loaded.run(inputs[index]) for _ in range(20)]
-
-    with ThreadPoolExecutor(8) as pool:
-        for text, right in zip(pool.map(work, range(8)), expected, strict=True):
-            for out in text:
-                np.testing.assert_array_equal(out, right)
-
-
-@every
-@pytest.mark.parametrize("batch", [1, 7])
-def test_pixels_of_another_size_or_type_are_refused(loaded: Engine, batch: int) -> None:
-    right = loaded.run(PIXELS[:batch])
-    others: list[Any] = [PIXELS[:, :16], PIXELS[..., :1], PIXELS.astype(np.float32), PIXELS.astype(np.int64), PIXELS[0]]
-    for wrong in others:
-        with pytest.raises(UserError, match=r"got pixels .* the graph takes uint8 \(b, 32, 32, 3\)"):
-            loaded.run(wrong[:batch])
-    np.testing.assert_array_equal(loaded.run(PIXELS[:batch]), right)
-
-
-@every
-def test_rubbish_for_a_graph_is_one_line(name: str, graph_format: str, bundle: Bundle) -> None:
-    needs(engines.engine_class(name).requires)
-    for rubbish in (b"not a graph", b""):
-        with pytest.raises(IntegrityError, match="cannot be loaded") as caught:
-            engines.load_engine(Bundle(bundle.meta, dict.fromkeys(FORMATS[graph_format], rubbish)), name)
-        assert "\n" not in str(caught.value)
-
-
-@every
-def test_more_threads_say_the_same(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
-    needs(engines.engine_class(name).requires)
-    item, two = (engines.load_engine(files(graph_format), name, threads=threads) for threads in (1, 2))
-    np.testing.assert_allclose(item.run(PIXELS), two.run(PIXELS), atol=1e-4)
-
-
-@every
-def test_a_profile_tells_every_layer(name: str, graph_format: str, files: Callable[[str], Bundle]) -> None:
-    needs(engines.engine_class(name).requires)
-    item = files(graph_format)
-    result = engines.profile_layers(item, PIXELS[:1], name, runs=3)
-    if "profile" not in vars(engines.engine_class(name)):
-        assert result == []
-        return
-    assert len({layer.name for layer in result}) == len(result) > 20
-    assert all(layer.ms >= 0 and layer.kind for layer in result)
-    assert sum(layer.ms for layer in result) > 0
-    macs = sum(layer.macs for layer in result)
-    assert macs == 0 or 0.99 < macs / item.meta.macs < 1.5
-
-
 @pytest.mark.parametrize("graph_format", FORMATS)
-def test_every_format_runs_where_no_engine_is_named(
-    graph_format: str, files: Callable[[str], Bundle], tmp_path: Path
-) -> None:
-    item = files(graph_format)
+def test_every_format_runs_where_no_engine_is_named(graph_format: str, tmp_path: Path) -> None:
+    item = contest_bundle(graph_format)
     assert engines.default_engine(item) in engines.engines_reading(graph_format)
     assert engines.default_engine(item) in engines.installed_engines()
     item.save(tmp_path / "m")
@@ -252,30 +130,3 @@ def test_unknown_engine_and_setting(bundle: Bundle) -> None:
             engines.load_engine(bundle, f"onnxruntime:{wrong}")
     with pytest.raises(UserError, match="engine onnxruntime: threads: got 'two'"):
         engines.load_engine(bundle, "onnxruntime:threads=two")
-
-
-DROPPED = """
-import faulthandler, gc, os, signal, sys, threading
-from pathlib import Path
-from leansort.core import bundle
-from leansort.runtime import engine
-
-faulthandler.enable()  # signal handlers get a stack of their own, as under pytest
-signal.signal(signal.SIGUSR1, lambda *given: print("heard", flush=True))
-held = [engine.load_engine(bundle.load(Path(sys.argv[1])), sys.argv[2])]
-thread = threading.Thread(target=lambda: (held.clear(), gc.collect()))
-thread.start()
-thread.join()
-os.kill(os.getpid(), signal.SIGUSR1)
-"""
-
-
-@every
-def test_an_engine_dropped_by_another_thread_leaves_signals_alone(
-    name: str, graph_format: str, files: Callable[[str], Bundle], tmp_path: Path
-) -> None:
-    needs(engines.engine_class(name).requires)
-    files(graph_format).save(tmp_path / "m.leansort")
-    command = [sys.executable, "-c", DROPPED, str(tmp_path / "m.leansort"), name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "heard\n", "")

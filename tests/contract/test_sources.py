@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,9 @@ import pytest
 
 from leansort.core import plugins
 from leansort.core.errors import UserError
-from leansort.core.labels import LabelSet
-from leansort.core.preprocess import decode
 from leansort.data.importing.data_source import DataSource
-from leansort.data.importing.manifest_builder import build_manifest
+from leansort.testing import SourceContract
+from leansort.testing.source_contract import Maker
 from tests.conftest import draw
 
 NAMES = ("glass", "paper")
@@ -91,51 +89,18 @@ def of_sample(root: Path) -> dict[str, Any]:
     return {"path": root / "drawn", "train": 4, "val": 2, "test": 2}
 
 
-CASES: dict[str, list[Callable[[Path], dict[str, Any]]]] = {
+CASES: dict[str, list[Maker]] = {
     "folder": [of_folder], "table": [of_table, of_parquet], "coco": [of_coco], "cifar": [of_cifar],
     "sample": [of_sample],
 }  # fmt: skip
-MAKERS = [(source, maker) for source, makers in CASES.items() for maker in makers]
 
 
-def test_every_source_is_held_to_the_contract() -> None:
-    assert set(CASES) == set(plugins.list_plugins("sources"))
+class TestSources(SourceContract):
+    """Every source that is found."""
 
-
-@pytest.mark.parametrize(("source", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
-def test_source_contract(source: str, maker: Callable[[Path], dict[str, Any]], tmp_path: Path) -> None:
-    kind = plugins.load("sources", source, DataSource)
-    result = kind(kind.Config(**maker(tmp_path / "data"))).items()
-    assert isinstance(result.labels, LabelSet)
-    assert len(result.items) >= 8
-    assert {item.label for item in result.items} <= set(result.labels.names)
-    assert {item.split for item in result.items} <= {"train", "val", "test", None}
-    for item in result.items:
-        assert decode(item.image.read_bytes()).ndim == 3
-        assert item.group
-        assert item.source
-    assert len({item.image for item in result.items}) == len(result.items)
-    json.dumps(result.notes, allow_nan=False)
-    manifest, faults = build_manifest(result)
-    assert len(manifest.rows) == len(result.items)
-    assert not faults.counts
-    assert {"train", "val"} <= {row.split for row in manifest.rows}
-
-
-@pytest.mark.parametrize(("source", "maker"), MAKERS, ids=[maker.__name__ for _, maker in MAKERS])
-def test_equal_data_give_equal_manifests(source: str, maker: Callable[[Path], dict[str, Any]], tmp_path: Path) -> None:
-    kind = plugins.load("sources", source, DataSource)
-    item, two = (build_manifest(kind(kind.Config(**maker(tmp_path / name))).items())[0] for name in "ab")
-    assert item.digest == two.digest
-    assert [row.image for row in item.rows] == [row.image for row in two.rows]
-
-
-@pytest.mark.parametrize("source", [name for name in CASES if name != "sample"])
-def test_what_is_not_there_is_one_clear_line(source: str, tmp_path: Path) -> None:
-    kind = plugins.load("sources", source, DataSource)
-    with pytest.raises(UserError, match="nowhere") as caught:
-        kind(kind.Config(path=tmp_path / "nowhere")).items()
-    assert "\n" not in str(caught.value)
+    names = sorted(plugins.list_plugins("sources"))
+    makers = CASES
+    draws = ("sample",)
 
 
 def test_a_cifar_picture_is_what_the_archive_holds(tmp_path: Path) -> None:

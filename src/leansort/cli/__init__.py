@@ -37,6 +37,7 @@ from leansort.cli.options import (
     printed,
     told,
 )
+from leansort.cli.plugins_command import list_kinds
 from leansort.cli.recipes_commands import recipes_app
 from leansort.cli.tune_commands import tune_app
 from leansort.core.errors import LeansortError
@@ -56,6 +57,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(arch_app, name="arch")
 app.add_typer(tune_app, name="tune")
 app.add_typer(recipes_app, name="recipes")
+app.command("plugins")(list_kinds)
 
 
 MOST_SHOWN = 4000  # characters of an error; names in a file from elsewhere may be of any length

@@ -1,4 +1,4 @@
-"""Training a network: the loop, losses, optimizers, checkpoints, teachers, trackers.
+"""Training a network: the loop, losses, optimizers, checkpoints, teachers, callbacks and trackers.
 
 May import `core` to `data`, never `compress`, `export` or `search`. Begin with `loop`: the whole training, top to
 bottom.

@@ -14,9 +14,10 @@ from leansort.arch.model_files import list_grammar
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.timm_models import networks
 from leansort.core import plugins
-from leansort.core.errors import UserError
+from leansort.core.errors import LeansortError, UserError
 from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import JsonObject, TypedResult
+from leansort.core.process.console import say
 from leansort.core.text import yaml_config
 from leansort.core.text.columns import align_columns
 from leansort.report.architecture import draw_architecture
@@ -32,11 +33,13 @@ class BackboneCost:
         name: of the backbone.
         parameters: weights.
         macs: multiply-adds for one picture.
+        origin: where it comes from: `leansort`, a file of a plugin folder, or a distribution.
     """
 
     name: str
     parameters: int
     macs: int
+    origin: str = "leansort"
 
 
 class BackbonesResult(TypedResult):
@@ -131,11 +134,17 @@ def _flow(row: JsonObject) -> str:
 
 
 def list_backbones(classes: int, size: int) -> BackbonesResult:
-    """Return parameters and multiply-adds of every backbone at an input size."""
+    """Return parameters and multiply-adds of every backbone at an input size; those of others that fail are named."""
     result = []
-    for name in sorted(plugins.list_plugins("backbones")):
-        network = build(ArchSpec(base=name, classes=classes))
-        result.append(BackboneCost(name, parameters(network), macs(network, size)))
+    for name, plugin in sorted(plugins.list_plugins("backbones").items()):
+        try:
+            network = build(ArchSpec(base=name, classes=classes))
+        except LeansortError as error:
+            if plugin.is_own:
+                raise
+            say(f"warning: left out: {error}")
+            continue
+        result.append(BackboneCost(name, parameters(network), macs(network, size), plugin.origin))
     return BackbonesResult(size=size, backbones=tuple(result))
 
 
@@ -178,5 +187,5 @@ def _costs(parameters: int, macs: int, memory: int) -> list[str]:
 
 def backbones_table(result: BackbonesResult) -> str:
     """Backbones as text."""
-    rows = [[item.name, f"{item.parameters:,}", f"{item.macs:,}"] for item in result.backbones]
-    return align_columns([["name", "parameters", "macs"], *rows], left=1)
+    rows = [[item.name, f"{item.parameters:,}", f"{item.macs:,}", item.origin] for item in result.backbones]
+    return align_columns([["name", "parameters", "macs", "from"], *rows], left=1)
