@@ -20,7 +20,7 @@ from leansort.runtime import engine as engines
 from leansort.runtime import openvino_graph, openvino_library
 from leansort.runtime.predictor import Classifier
 from leansort.testing import EngineContract
-from leansort.testing.sample_networks import bundle_of, model_of
+from leansort.testing.sample_networks import bundle_of, untrained_model_of
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
 
@@ -37,7 +37,7 @@ def bundle() -> Bundle:
 
 
 def contest_bundle(graph_format: str) -> Bundle:
-    model = model_of(ArchSpec(classes=6, width=0.25), 32, LabelSet(CONTEST_CLASSES))
+    model = untrained_model_of(ArchSpec(classes=6, width=0.25), 32, LabelSet(CONTEST_CLASSES))
     return bundle_of(model, graph_format)
 
 

@@ -21,7 +21,7 @@ from leansort.core.errors import IntegrityError, UserError
 from leansort.runtime import engine as engines
 from leansort.runtime.engine import Engine
 from leansort.testing.contract import PluginContract
-from leansort.testing.sample_networks import bundle_of, model_of
+from leansort.testing.sample_networks import bundle_of, untrained_model_of
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
 DROPPED = """
@@ -45,7 +45,7 @@ def sample_bundle(graph_format: str = "onnx") -> Bundle:
     """A small network in a format."""
     if graph_format == "openvino":
         pytest.importorskip("openvino")
-    return bundle_of(model_of(ArchSpec(classes=6, width=0.25), 32), graph_format)
+    return bundle_of(untrained_model_of(ArchSpec(classes=6, width=0.25), 32), graph_format)
 
 
 class EngineContract(PluginContract):

@@ -38,9 +38,20 @@ def model_of(spec: ArchSpec, size: int = 64, labels: LabelSet = LABELS) -> Train
     return TrainedModel(spec, network.state_dict(), Preprocess(size=size), labels)
 
 
+def untrained_model_of(spec: ArchSpec, size: int, labels: LabelSet = LABELS) -> TrainedModel:
+    """As drawn, its classifier alone is not zero: logits near one, so that engines can be compared to 1e-4."""
+    network = build(spec, Seeds(1))
+    with torch.no_grad():
+        for head in find_classifiers(network, spec.classes):
+            head.weight.normal_(0.0, 0.1, generator=torch.Generator().manual_seed(0))
+    return TrainedModel(spec, network.state_dict(), Preprocess(size=size), labels)
+
+
 def bundle_of(model: TrainedModel, graph_format: str = "onnx") -> Bundle:
     """The bundle of a model; tracing a network takes seconds, so it is done once."""
-    key = atomic_io.digest([model.spec.to_json(), model.preprocess.size, list(model.labels.names), graph_format])
+    weights = sum(float(value.double().abs().sum()) for value in model.weights.values())
+    kind = [model.spec.to_json(), model.preprocess.size, list(model.labels.names), weights, graph_format]
+    key = atomic_io.digest(kind)
     if key not in _bundles:
         _bundles[key] = export_to_format(model, graph_format)
     return _bundles[key]
