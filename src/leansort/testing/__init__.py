@@ -10,7 +10,12 @@ Run by pytest, which is needed here alone; nothing else of leansort imports this
 the command line. Begin with `contract`.
 """
 
-import pytest
+from leansort.core.errors import MissingExtraError
+
+try:
+    import pytest
+except ImportError:
+    raise MissingExtraError("pytest", "testing") from None
 
 _FILES = ("backbone_contract", "contract", "engine_contract", "pass_contract", "source_contract", "tracker_contract")
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _FILES))

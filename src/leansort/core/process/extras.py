@@ -14,6 +14,7 @@ EXTRAS = dict.fromkeys(_TRAIN, "train") | {
     "openvino": "openvino",
     "optuna": "tune",
     "psycopg": "postgresql",
+    "pytest": "testing",
     "sqlalchemy": "tune",
     "tensorly": "compress",
     "timm": "timm",
