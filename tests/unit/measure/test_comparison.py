@@ -121,6 +121,8 @@ def test_the_paired_interval_covers_the_true_difference_about_as_often_as_it_say
 def test_the_verdict_says_which_is_faster_and_whether_accuracy_is_told_apart() -> None:
     faster, slower, neither = Interval(1.9, 1.85, 1.95), Interval(0.5, 0.4, 0.6), Interval(1.02, 0.98, 1.06)
     close = compared(drawn(200, 0.9, 0.9), faster)
+    disturbed = close.model_copy(update={"warning": "other work"}).verdict
+    assert disturbed.startswith("B is faster by 1.9 times (timed while other work ran, so not to be trusted); macro-F1")
     points, half = 100 * abs(close.difference.value), 50 * (close.difference.high - close.difference.low)
     assert close.verdict == (
         f"B is faster by 1.9 times; macro-F1 differs by {points:.1f} ± {half:.1f} points: not told apart by 200 crops"
@@ -143,3 +145,4 @@ def test_the_result_comes_back_from_its_json_and_shows_itself_without_markup_of_
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert result.verdict in page
+    assert "onnxruntime, 1 thread" in page

@@ -55,7 +55,7 @@ class LatencyComparison:
         what: `model alone` or `decode to label`.
         a: latency of A in ms, one image a call.
         b: latency of B in ms.
-        ratio: time of A over that of B, with its 95 % bootstrap interval; above 1 where B is faster.
+        ratio: mean time of A over that of B, with its 95 % bootstrap interval; above 1 where B is faster.
     """
 
     what: str
@@ -122,8 +122,9 @@ class ComparisonResult(TypedResult):
     @property
     def verdict(self) -> str:
         """Which one to take, in one sentence: speed from decoding to label, and macro-F1."""
-        parts = [*(latency.sentence for latency in self.latencies[:1]), self.accuracy_sentence]
-        return "; ".join(parts)
+        disturbed = " (timed while other work ran, so not to be trusted)" if self.warning else ""
+        speed = [f"{latency.sentence}{disturbed}" for latency in self.latencies[:1]]
+        return "; ".join([*speed, self.accuracy_sentence])
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -143,7 +144,7 @@ class ComparisonResult(TypedResult):
         head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("", "A", "B", "B against A (95 %)"))
         body = "".join(
             "<tr>" + "".join(f"<td style='text-align:left'>{markup(cell)}</td>" for cell in row) + "</tr>"
-            for row in [("file", self.a.path, self.b.path, ""), *comparison_rows.rows(self)]
+            for row in [*comparison_rows.source_rows(self), *comparison_rows.rows(self)]
         )
         notes = "".join(f"<div>{markup(line)}</div>" for line in (*self.remarks, *filter(None, [self.warning])))
         return f"<table><caption>{markup(self.verdict)}</caption><tr>{head}</tr>{body}</table>{notes}"

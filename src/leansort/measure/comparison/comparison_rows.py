@@ -34,6 +34,17 @@ def rows(result: ComparisonResult) -> list[Row]:
     ]
 
 
+def source_rows(result: ComparisonResult) -> list[Row]:
+    """Return the files, and what ran them."""
+    a, b = result.a, result.b
+    files = [("file", f"{a.path} ({a.kind})", f"{b.path} ({b.kind})", "")]
+    return [*files, ("engine", _engine(a), _engine(b), "")] if a.engine or b.engine else files
+
+
+def _engine(side: ComparedClassifier) -> str:
+    return f"{side.engine}, {side.threads} thread{'s' * (side.threads != 1)}" if side.engine else "–"
+
+
 def _latency_row(latency: LatencyComparison) -> Row:
     ratio = latency.ratio
     times = f"{ratio.value:.2f} times as fast ({ratio.low:.2f} – {ratio.high:.2f})"
