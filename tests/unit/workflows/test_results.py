@@ -20,6 +20,8 @@ from leansort.contest.score_result import ListScore, ScoreResult
 from leansort.core.errors import IntegrityError, MissingExtraError
 from leansort.core.files.typed_result import TypedResult
 from leansort.measure.accuracy.metrics import ClassScore, DescribedCoverage, Interval
+from leansort.search.search_config import SearchConfig
+from tests.support.study_worker import config_of
 
 
 def _subclasses(kind: type[TypedResult]) -> Iterator[type[TypedResult]]:
@@ -48,6 +50,7 @@ SCORED = ListScore(
 )  # fmt: skip
 EXAMPLES: dict[object, object] = {
     str: "a <b>", int: 3, float: 0.25, bool: True, Path: Path("runs/a"), NoneType: None, ListScore: SCORED,
+    SearchConfig: config_of("s", trials=3),
     object: "plain", Any: 1.5,
 }  # fmt: skip
 
