@@ -75,8 +75,9 @@ def read_submission(tree: JsonValue, where: str) -> Submission:
     Raises:
         UserError: a part is missing or of the wrong kind.
     """
-    labels, macs = _part(tree, "inference", where), _part(tree, "macs", where)
+    labels = _part(tree, "inference", where)
     seconds = _part(_part(_part(tree, "time", where), "runtime", where), "all", where)
+    macs = _part(tree, "macs", where)
     if not _is_cost(seconds) or not _is_cost(macs) or not _is_labels(labels):
         raise UserError(f"submission: {where} needs class names by file name and finite numbers for time and macs")
     return Submission(cast(dict[str, str], labels), float(cast(float, seconds)), float(cast(float, macs)))
