@@ -12,6 +12,7 @@ from leansort.workflows.data import import_data as importing
 from tests.conftest import RECIPE, ROOT, Cli, draw
 
 MODEL = ROOT / "models" / "trashnet-cut"
+OF_MODEL = ("arch={base: mobilenetv4_conv_small, dropout: 0.2}", "preprocess={size: 160, fit: stretch}")
 SEARCH = """\
 name: s
 recipe: {recipe}
@@ -44,7 +45,7 @@ class Begun:
     def command(self, name: str) -> list[str | Path]:
         arguments: dict[str, list[str | Path]] = {
             "run": [self.recipe], "train": [self.recipe], "train --seeds 2": [self.recipe],
-            "compress": [self.recipe, MODEL, "compress.steps=[{pass: half, faster: false}]"],
+            "compress": [self.recipe, MODEL, *OF_MODEL, "compress.steps=[{pass: half, faster: false}]"],
             "tune": [self.search], "ablate": [self.recipe, self.variants],
         }  # fmt: skip
         verb, *more = name.split()
