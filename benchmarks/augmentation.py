@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from leansort.arch.workarounds.torchvision_import import import_torchvision
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.data.augmentation.affine import FILL, Pixels
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.data.augmentation.batch import Augmentation

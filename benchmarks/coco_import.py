@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host
+from leansort.core.writing import atomic_io
 
 ANNOTATIONS, IMAGES, CATEGORIES = 1_000_000, 150_000, 60
 ROUNDS = 3

@@ -28,11 +28,11 @@ from leansort.compress.quantization.post_training import quantize_onnx
 from leansort.contest.classes import CONTEST_CLASSES
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
-from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch

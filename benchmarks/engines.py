@@ -22,9 +22,9 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core.bundle import Bundle, load
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.data.loading.crops import Crops
 from leansort.export.formats import export_to_format
 from leansort.measure.accuracy.metrics import macro_f1

@@ -25,10 +25,10 @@ from leansort.arch import trained_model
 from leansort.core import bundle as bundles
 from leansort.core import preprocess
 from leansort.core.bundle import Bundle
-from leansort.core.files import atomic_io
 from leansort.core.folders.image_files import list_image_files
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
+from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.metrics import macro_f1
 from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch

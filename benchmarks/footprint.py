@@ -17,8 +17,8 @@ import numpy as np
 from benchmarks.pictures import photos
 from leansort.core import bundle as bundles
 from leansort.core import pixels, preprocess
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host
+from leansort.core.writing import atomic_io
 from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from leansort.arch.trained_model import TrainedModel, compute_logits
-from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.provenance import host
+from leansort.core.writing import atomic_io
 from leansort.data.loading.loader import eval_batches
 from leansort.measure.accuracy.metrics import macro_f1, per_class
 from leansort.recipe.load import validate_recipe

@@ -22,9 +22,9 @@ from leansort.compress.evaluation import predict_classes
 from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core.bundle import Bundle
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.accuracy.metrics import macro_f1
 from leansort.workflows.data.import_data import import_data

@@ -24,10 +24,10 @@ from torch.utils.data import DataLoader, Dataset
 from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import normalize
-from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.data.augmentation.batch import Augmentation
 from leansort.data.importing.manifest_builder import build_manifest

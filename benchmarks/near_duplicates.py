@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host
+from leansort.core.writing import atomic_io
 from leansort.data.quality.near_duplicates import Hashes, near_pairs
 
 SIZES = (25_000, 50_000, 100_000, 200_000)

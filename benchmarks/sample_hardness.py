@@ -19,10 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.data.importing.manifest_builder import build_manifest
 from leansort.data.loading.decoded_cache import load_decoded
 from leansort.data.sources import sample

@@ -22,10 +22,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host
 from leansort.core.run_folder import StudyFolder
 from leansort.core.text import packaged_configs, yaml_config
+from leansort.core.writing import atomic_io
 from leansort.recipe.load import load_recipe
 from leansort.report.charts import plots
 from leansort.search import pareto

@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks.pictures import photos
 from leansort.arch import trained_model
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host
+from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch

@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks.pictures import photos
 from leansort.arch import trained_model
 from leansort.compress.quantization.post_training import quantize_onnx
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host
+from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.timing import cold_start
 from leansort.measure.timing.machine import LoadWatch

@@ -21,12 +21,12 @@ from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.quantization.post_training import quantize_onnx
 from leansort.contest.classes import CONTEST_CLASSES
-from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.core.text import text_files
+from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch

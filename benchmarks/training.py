@@ -25,10 +25,10 @@ from benchmarks.loader import draw
 from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.workarounds.torchvision_import import import_torchvision
-from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.data.importing.manifest_builder import build_manifest
 from leansort.data.loading.crops import Crops

@@ -88,7 +88,7 @@ def test_show_and_cache_name_the_file(cli: Cli, pictures: Path, tiny_recipe: Pat
     bad = damage(pictures / "train" / "Metal" / "train_Metal_03.jpg")
     # A manifest that was written before damage was looked for knows the damaged file's own hash.
     from leansort.core import manifest as manifests
-    from leansort.core.files import atomic_io
+    from leansort.core.writing import atomic_io
 
     whole = manifests.load(tmp_path / "m")
     rows = [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from leansort.core.text.escaping import printable_lines
+from leansort.core.writing.escaping import printable_lines
 from tests.conftest import Cli, draw
 
 CLASSES = ("=SUM(A1)", "<script>alert(1)<", "Pla|stic`x`")

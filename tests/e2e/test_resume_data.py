@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leansort.core.files import atomic_io
+from leansort.core.writing import atomic_io
 from leansort.recipe.load import load_recipe
 from leansort.workflows.data import import_data as importing
 from tests.conftest import RECIPE, ROOT, Cli, draw

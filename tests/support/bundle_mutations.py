@@ -17,8 +17,8 @@ import onnx
 
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
-from leansort.core.files import atomic_io
 from leansort.core.graphs.openvino_ir import LAYERS
+from leansort.core.writing import atomic_io
 from tests.support.graph_changes import CHANGES, FLOATS, NAMES, NUMBERS, many_operators
 from tests.support.graphs import LABELS, bundle_of, colour_bundle
 

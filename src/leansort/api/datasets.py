@@ -37,7 +37,7 @@ def draw_sample(out: AnyPath, *, seed: int = 0, train: int = 900, val: int = 150
     Raises:
         UserError: the folder is not empty.
     """
-    from leansort.core.files.atomic_io import new_folder
+    from leansort.core.writing.atomic_io import new_folder
     from leansort.workflows.data.import_data import draw_sample as workflow
 
     return workflow(new_folder(Path(out), "draw_sample"), seed=seed, train=train, val=val, test=test)
@@ -92,7 +92,7 @@ def import_data(
     Raises:
         UserError: the data set cannot be used, or too many of its pictures cannot be read.
     """
-    from leansort.core.files.file_lock import stage_folder
+    from leansort.core.writing.file_lock import stage_folder
     from leansort.workflows.data import import_data as workflow
     from leansort.workflows.data.split import parse_fractions
 

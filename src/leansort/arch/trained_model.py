@@ -18,11 +18,12 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from leansort.arch.build import BuiltNetwork, build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.core.errors import IntegrityError, UserError, one_line
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.files import json_documents
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.run_folder import ModelFolder
 from leansort.core.text.text_files import parse_json
+from leansort.core.writing import atomic_io
 
 _VERSION = 1
 _MOST_BYTES = 1 << 32  # of a file that is read whole

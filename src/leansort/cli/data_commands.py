@@ -34,7 +34,7 @@ def data_sample(
     \b
     Example: leansort data sample --out sample --seed 7
     """
-    from leansort.core.files.atomic_io import new_folder
+    from leansort.core.writing.atomic_io import new_folder
     from leansort.workflows.data.import_data import draw_sample
 
     drawn = draw_sample(new_folder(out, "data sample"), seed=seed, train=train, val=val, test=test)
@@ -144,7 +144,7 @@ def data_check(
     \b
     Example: leansort data check sample-crops --html check.html --strict
     """
-    from leansort.core.files import atomic_io
+    from leansort.core.writing import atomic_io
     from leansort.workflows.data.check import check_data, page, summarize_check, table
 
     checked, root = check_data(path, radius)

@@ -9,7 +9,7 @@ import typer
 
 from leansort.cli.options import Json, printed
 from leansort.core.errors import UserError
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 
 Seed = Annotated[int, typer.Option(help="Seed of the splits, where the data set gives none.", min=0)]
 Method = Annotated[
@@ -65,8 +65,8 @@ def data_import(
     \b
     Example: leansort data import coco sample/annotations.json --out sample-crops
     """
-    from leansort.core.files.file_lock import stage_folder
     from leansort.core.run_folder import DataFolder
+    from leansort.core.writing.file_lock import stage_folder
     from leansort.workflows.data import import_data
     from leansort.workflows.data.split import parse_fractions as fractions
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from leansort.core.process.distributed import is_first_process
-from leansort.core.text.escaping import json_text, printable, printable_lines
+from leansort.core.writing.escaping import json_text, printable, printable_lines
 
 if TYPE_CHECKING:  # pydantic takes longer to import than `--help` may
     from leansort.core.files.typed_result import TypedResult

@@ -9,10 +9,10 @@ from typing import cast
 from pydantic import JsonValue
 
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import JsonObject
 from leansort.core.text import text_files
-from leansort.core.text.escaping import json_escaped
+from leansort.core.writing import atomic_io
+from leansort.core.writing.escaping import json_escaped
 
 MOST = 1e300  # of seconds and MACs that a file may state: larger whole numbers are no floats
 

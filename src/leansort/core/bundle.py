@@ -18,13 +18,13 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from leansort.core.errors import IntegrityError, UserError, one_line
-from leansort.core.files import atomic_io
 from leansort.core.graphs import soundness
 from leansort.core.graphs.limits import BUNDLE_BYTES, META_BYTES, META_DEPTH, NAME_CHARACTERS
 from leansort.core.labels import LabelSet, require_distinct, require_printable
 from leansort.core.preprocess import Preprocess
 from leansort.core.strict_model import StrictModel
 from leansort.core.text import text_files, yaml_config
+from leansort.core.writing import atomic_io
 
 SCHEMA = 1
 # The first file holds the network; `torch` has the architecture and its weights, and no graph.

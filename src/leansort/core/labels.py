@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.graphs import limits
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 
 MOST = 10_000  # classes
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # blanks of no width; joiners, which scripts need, are kept

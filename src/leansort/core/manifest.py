@@ -18,10 +18,11 @@ from typing import Any
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError, not_one_of
-from leansort.core.files import atomic_io, json_documents, parquet_files
+from leansort.core.files import json_documents, parquet_files
 from leansort.core.labels import LabelSet
 from leansort.core.run_folder import DataFolder
 from leansort.core.text.text_files import parse_json
+from leansort.core.writing import atomic_io
 
 SPLITS = ("train", "val", "test")
 _VERSION = 1

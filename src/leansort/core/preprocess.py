@@ -18,11 +18,11 @@ from pydantic import Field
 
 from leansort.core import pixels
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.files import atomic_io
 from leansort.core.folders import image_kinds
 from leansort.core.pixels import Image
 from leansort.core.pixels.jpeg_structure import EOI, SOI, is_frame, segments
 from leansort.core.strict_model import StrictModel
+from leansort.core.writing import atomic_io
 
 Fit = Literal["pad", "stretch", "crop"]
 # Of pixels/255: further off lies what was meant for pixels of 0-255, and what makes infinite numbers of every image.

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import IntegrityError, MissingExtraError
-from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
+from leansort.core.writing import atomic_io
 
 _KEY, _VERSION = b"leansort", 1
 _NAMED = 3  # examples of each kind of difference

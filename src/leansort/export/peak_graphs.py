@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from leansort.core.files import atomic_io
+from leansort.core.writing import atomic_io
 from leansort.measure.roofline import FOLDER, SIDE, WIDTH
 
 KINDS = ("f32", "int8")

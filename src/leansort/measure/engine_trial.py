@@ -22,8 +22,8 @@ from typing import Any
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import EngineError
-from leansort.core.files import atomic_io
 from leansort.core.provenance import host, versions
+from leansort.core.writing import atomic_io
 from leansort.measure import measurement_cache
 from leansort.runtime import engine as engines
 from leansort.runtime import engine_trial_child

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import LeansortError, MachineError
-from leansort.core.files import atomic_io
 from leansort.core.text import text_files
+from leansort.core.writing import atomic_io
 
 
 def cache_folder(kind: str) -> Path:

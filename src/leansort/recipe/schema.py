@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 from leansort.arch.spec.spec import Init, Norm
 from leansort.compress.compress_config import CompressConfig
 from leansort.contest.formulas import Baselines
-from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
 from leansort.core.strict_model import StrictModel
+from leansort.core.writing import atomic_io
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.recipe.target import Target
 from leansort.train.train_config import DistillConfig, TrainConfig

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 from leansort.measure.comparison import comparison_rows
 from leansort.measure.comparison.comparison_result import ComparedClassifier, ComparisonResult
 

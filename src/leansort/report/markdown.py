@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leansort.core.text.escaping import markdown
+from leansort.core.writing.escaping import markdown
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leansort.core.preprocess import Preprocess
-from leansort.core.text.escaping import markdown_line, printable, printable_lines
+from leansort.core.writing.escaping import markdown_line, printable, printable_lines
 from leansort.measure.accuracy.metrics import ClassScore, Interval, coverage
 from leansort.measure.confidence import MeanInterval
 from leansort.report import markdown

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.measurement import Measurement
 from leansort.report import templates

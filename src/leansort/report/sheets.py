@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.core.errors import MissingExtraError
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 from leansort.report import templates
 
 Image = npt.NDArray[np.uint8]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from leansort.core.text.columns import align_columns
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 from leansort.measure.measurement import Measurement
 from leansort.measure.roofline import EnginePeak, PeakFraction
 from leansort.runtime.engine import LayerTime

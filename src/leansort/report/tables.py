@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leansort.core.text import escaping
+from leansort.core.writing import escaping
 from leansort.report import markdown
 from leansort.report.templates import environment, writable
 

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from leansort.core.errors import MissingExtraError
-from leansort.core.text.escaping import printable_lines
+from leansort.core.writing.escaping import printable_lines
 
 if TYPE_CHECKING:
     from jinja2 import Environment

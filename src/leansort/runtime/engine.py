@@ -19,7 +19,7 @@ from typing_extensions import TypeVar
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, UserError
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]

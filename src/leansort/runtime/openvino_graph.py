@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError
-from leansort.core.files import atomic_io
+from leansort.core.writing import atomic_io
 from leansort.runtime import openvino_library
 from leansort.runtime.engine import Pixels
 from leansort.runtime.engines.openvino import shared_core

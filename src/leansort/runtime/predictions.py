@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from leansort.core.files.typed_result import TypedResult
-from leansort.core.text.escaping import markup
+from leansort.core.writing.escaping import markup
 from leansort.runtime.predictor import Prediction
 
 MOST_SHOWN = 20  # rows in a notebook

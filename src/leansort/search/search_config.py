@@ -11,10 +11,10 @@ from pydantic import Field, JsonValue, SkipValidation, ValidationError, field_va
 
 from leansort.contest.formulas import Baselines
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
 from leansort.core.text.packaged_configs import RECIPE, SEARCH, find_config
+from leansort.core.writing import atomic_io
 from leansort.search.objectives import F1, Objectives
 from leansort.search.pareto_pruner import HalvingConfig
 from leansort.search.spaces import space as spaces

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict
 
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.files import json_documents
 from leansort.core.files.typed_result import JsonObject
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.search.objectives import Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.search.spaces import samplers, space_parser

@@ -10,10 +10,10 @@ from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.core.bundle import Bundle
-from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.data.loading.crops import Crops
 from leansort.export.formats import export_to_format
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from leansort.arch.spec.spec import ArchSpec
-from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.data.loading.crops import Crops
 from leansort.train.train_config import DistillConfig, TrainConfig

@@ -15,11 +15,11 @@ from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.timm_models import networks
 from leansort.core import plugins
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.process.console import say
 from leansort.core.text import yaml_config
 from leansort.core.text.columns import align_columns
+from leansort.core.writing import atomic_io
 from leansort.report.architecture import draw_architecture
 
 MODEL_FILES = (".yaml", ".yml")

@@ -13,14 +13,14 @@ from leansort.core import bundle as bundles
 from leansort.core import manifest as manifests
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_distributed
 from leansort.core.run_folder import RunFolder
-from leansort.core.text.escaping import printable
 from leansort.core.text.name_lists import write_names
+from leansort.core.writing import atomic_io
+from leansort.core.writing.escaping import printable
 from leansort.data.splits import split_for_group
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.accuracy.image_names import image_names

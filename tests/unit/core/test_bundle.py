@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from leansort.core import bundle as bundles
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, UserError
-from leansort.core.files import atomic_io
+from leansort.core.writing import atomic_io
 from tests.support.graphs import colour_bundle
 
 each_format = pytest.mark.parametrize("graph_format", FORMATS)

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from markdown_it import MarkdownIt
 
-from leansort.core.text.escaping import (
+from leansort.core.writing.escaping import (
     cell,
     cell_text,
     json_text,

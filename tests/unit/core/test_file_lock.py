@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from leansort.core.errors import MachineError
-from leansort.core.files.file_lock import hold_lock
+from leansort.core.writing.file_lock import hold_lock
 
 HOLDER = """
 import sys, time

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, LeansortError, UserError, not_one_of
-from leansort.core.files import atomic_io
 from leansort.core.graphs.limits import LABEL_CHARACTERS
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 
 
 def test_a_wrong_name_gets_the_choices_and_a_guess() -> None:

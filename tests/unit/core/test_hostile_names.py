@@ -28,14 +28,14 @@ from leansort.compress.pipeline.compress_result import CompressResult
 from leansort.compress.pipeline.step_record import StepTry
 from leansort.contest.score_result import ContestScore, ListScore, ScoreResult
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.core.preprocess import Preprocess
 from leansort.core.process import console
 from leansort.core.text import yaml_config
 from leansort.core.text.columns import align_columns
-from leansort.core.text.escaping import printable, printable_lines
+from leansort.core.writing import atomic_io
+from leansort.core.writing.escaping import printable, printable_lines
 from leansort.data.quality import dataset_check
 from leansort.data.quality.issues import Issues
 from leansort.measure.accuracy.metrics import ClassScore, Interval, coverage

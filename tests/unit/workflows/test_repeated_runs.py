@@ -12,12 +12,12 @@ import torch
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel, save_tensors
 from leansort.core.errors import IntegrityError, UserError
-from leansort.core.files import atomic_io
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.core.preprocess import Preprocess
 from leansort.core.run_folder import GroupFolder, TrainingFolder
 from leansort.core.text.packaged_configs import FOLDER as CONFIGS
+from leansort.core.writing import atomic_io
 from leansort.measure.confidence import MeanInterval, mean_interval, t95
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe

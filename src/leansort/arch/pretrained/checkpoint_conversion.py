@@ -20,7 +20,7 @@ from torch import Tensor
 from leansort.arch.trained_model import save_tensors
 from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.errors import IntegrityError, UserError, did_you_mean, one_line
-from leansort.core.files import atomic_io
+from leansort.core.writing import atomic_io
 
 _INSIDE = ("state_dict", "model", "model_state_dict", "state_dict_ema", "model_ema", "ema", "ema_state_dict", "network")
 _SECONDS = 10

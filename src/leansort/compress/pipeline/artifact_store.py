@@ -11,8 +11,8 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.compress.passes_api import Artifact, Stage
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
-from leansort.core.files import atomic_io
 from leansort.core.run_folder import ModelFolder, StepFolder
+from leansort.core.writing import atomic_io
 
 
 def open_step_folder(folder: StepFolder, key: str) -> StepFolder:

@@ -19,8 +19,8 @@ from leansort.compress.pipeline.step_record import StepRecord
 from leansort.compress.pipeline.step_search import StepSearch
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.files import atomic_io
 from leansort.core.run_folder import CompressionFolder, StepFolder
+from leansort.core.writing import atomic_io
 
 Steps = Sequence[tuple[Step, CompressionPass]]
 

@@ -15,9 +15,9 @@ from leansort.compress.pipeline import artifact_store
 from leansort.compress.pipeline.accuracy_budget import BudgetVerdict
 from leansort.compress.pipeline.step_record import CutNote, StepRecord, StepState, StepTry
 from leansort.core.bundle import Bundle
-from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import JsonObject
 from leansort.core.run_folder import StepFolder
+from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.metrics import Interval
 from leansort.measure.timing import latency
 

@@ -19,8 +19,8 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from leansort.compress.quantization.ignored_layers import GraphNode, select_ignored_layers
-from leansort.core.files import atomic_io
 from leansort.core.process.silence import silence
+from leansort.core.writing import atomic_io
 from leansort.runtime.engine import Pixels
 from leansort.runtime.layer_outputs import LAYERS
 

@@ -22,10 +22,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from leansort.core.files import atomic_io
 from leansort.core.pixels import Image
 from leansort.core.pixels.jpeg_structure import SOI, fault_of_scans
 from leansort.core.preprocess import BACKEND, Fit, UnreadableImage, decode
+from leansort.core.writing import atomic_io
 
 _DECODERS = re.compile(
     r"Corrupt JPEG|Premature end of JPEG|Inconsistent progression|Invalid SOS|Unsupported marker|unknown JFIF"

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.files import json_documents
 from leansort.core.files.typed_result import TypedResult, to_plain
 from leansort.core.text import text_files
+from leansort.core.writing import atomic_io
 
 T = TypeVar("T")
 

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
 from leansort.core.errors import IntegrityError
 from leansort.core.files import json_documents
-from leansort.core.text.escaping import markup
+from leansort.core.writing.escaping import markup
 
 JsonObject: TypeAlias = dict[str, JsonValue]
 MOST_SHOWN = 6  # items of a list or mapping that are shown in a line; of more, their number

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from leansort.core.process.distributed import is_first_process
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 
 Advance = Callable[[int, int], None]
 

@@ -1,4 +1,4 @@
-"""Text that people write: encodings, tables, lists of names, YAML, by path or name; and text that is safe to print.
+"""Text that people write: encodings, tables, lists of names, YAML, by path or by name.
 
 Begin with `text_files`, then `yaml_config`.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 
 _WIDTH = 1_000_000  # characters of a line; wider than any, so that nothing is wrapped
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from leansort.core.errors import UserError, did_you_mean
-from leansort.core.files import atomic_io
 from leansort.core.folders.image_files import KnownNames
 from leansort.core.text.encodings import decode_text, encoding_of
 from leansort.core.text.text_files import split_lines
+from leansort.core.writing import atomic_io
 
 
 def file_name(value: str, there: Callable[[str], bool]) -> str:

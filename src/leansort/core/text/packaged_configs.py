@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leansort.core.errors import UserError, did_you_mean, not_one_of
-from leansort.core.files import atomic_io
+from leansort.core.writing import atomic_io
 
 FOLDER = Path(__file__).parents[2] / "configs"
 SUFFIX = ".yaml"

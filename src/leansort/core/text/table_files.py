@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leansort.core.errors import UserError, did_you_mean
-from leansort.core.text.escaping import cell, cell_text
 from leansort.core.text.text_files import read_text
+from leansort.core.writing.escaping import cell, cell_text
 
 SEPARATORS = (",", ";", "\t")
 _SHOWN = {",": "comma", ";": "semicolon", "\t": "tab"}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.text.encodings import decode_text
+from leansort.core.writing import atomic_io
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]')
 

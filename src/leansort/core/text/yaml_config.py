@@ -11,9 +11,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean, one_line
-from leansort.core.text.escaping import printable_lines
 from leansort.core.text.renamed_keys import new_name
 from leansort.core.text.text_files import read_text
+from leansort.core.writing.escaping import printable_lines
 
 _MOST_VALUES = 1_000_000
 

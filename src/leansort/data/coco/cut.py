@@ -14,9 +14,9 @@ import numpy as np
 
 from leansort.core.damage.watch import DamagedImage, Watch, watch_images
 from leansort.core.errors import LeansortError
-from leansort.core.files import atomic_io
 from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage
+from leansort.core.writing import atomic_io
 from leansort.data.coco.frames import KINDS, crop_frames
 from leansort.data.coco.photos import Photo
 from leansort.data.coco.plan import CropPlan

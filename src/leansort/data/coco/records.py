@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean
-from leansort.core.files import atomic_io
 from leansort.core.text.encodings import decode_text, to_utf8
 from leansort.core.text.text_files import find_duplicate_key
+from leansort.core.writing import atomic_io
 
 Id = int | str
 _PARTS = ("images", "annotations", "categories")

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from leansort.core.errors import MissingExtraError, UserError, not_one_of
-from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.manifest import duplicates
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.core.text import text_files
+from leansort.core.writing import atomic_io
 from leansort.data.importing.safe_paths import safe_name
 
 if TYPE_CHECKING:

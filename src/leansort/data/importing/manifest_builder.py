@@ -11,9 +11,9 @@ from pathlib import Path
 
 from leansort.core.damage.watch import DamagedImage, Watch, watch_images
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest, Row, duplicates
 from leansort.core.preprocess import UnreadableImage
+from leansort.core.writing import atomic_io
 from leansort.data.importing.classes import drop_empty_classes, normalize_labels, require_learnable
 from leansort.data.importing.items import Item, Items
 from leansort.data.quality.issues import Issues

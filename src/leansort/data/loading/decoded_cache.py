@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.files import atomic_io
-from leansort.core.files.file_lock import hold_lock
 from leansort.core.manifest import Manifest, Row
 from leansort.core.preprocess import Preprocess, UnreadableImage
+from leansort.core.writing import atomic_io
+from leansort.core.writing.file_lock import hold_lock
 
 ProgressCallback = Callable[[int, int], None]
 Noting = Callable[[Path], AbstractContextManager[None]]

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core.files import atomic_io
 from leansort.core.preprocess import UnreadableImage, decode
+from leansort.core.writing import atomic_io
 
 Grey = npt.NDArray[np.float32]
 SIDE = 64

@@ -14,8 +14,8 @@ import numpy as np
 
 from leansort.core.damage.watch import DamagedImage, Watch
 from leansort.core.errors import MissingExtraError
-from leansort.core.files import atomic_io
 from leansort.core.preprocess import UnreadableImage
+from leansort.core.writing import atomic_io
 from leansort.data.quality.near_duplicates import SIDE, Thumbs, thumbnail
 
 UNREADABLE, DAMAGED = "cannot be read", "is damaged"

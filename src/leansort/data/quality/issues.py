@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 
 SHOWN = 20
 

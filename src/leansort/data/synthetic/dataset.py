@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 
 from leansort.contest.classes import CONTEST_CLASSES
-from leansort.core.files import atomic_io
 from leansort.core.process.worker_pool import map_in_processes
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.data.synthetic.scene import HEIGHT, WIDTH, SceneObject, draw_scene
 
 ProgressCallback = Callable[[int, int], None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from leansort.core.files.typed_result import TypedResult
-from leansort.core.text.escaping import markup
+from leansort.core.writing.escaping import markup
 from leansort.measure.accuracy.metrics import Coverage, Interval
 from leansort.measure.comparison import comparison_rows
 from leansort.measure.comparison.class_differences import ClassDifference

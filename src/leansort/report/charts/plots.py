@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
-from leansort.core.text.escaping import markup
+from leansort.core.writing.escaping import markup
 from leansort.measure.accuracy.metrics import Interval
 from leansort.measure.measurement import Measurement
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leansort.core.text.escaping import markup
+from leansort.core.writing.escaping import markup
 from leansort.report.charts.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, along, foot, grid, text_of, ticks, up
 
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from leansort.core.bundle import Bundle
-from leansort.core.files import atomic_io
 from leansort.core.strict_model import StrictModel
+from leansort.core.writing import atomic_io
 from leansort.runtime.engine import Engine, LayerTime, engine_failure, input_shape, require_pixels
 
 WARMUP = 5

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leansort.core.files import atomic_io
+from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.metrics import Interval
 from leansort.measure.comparison.comparison_result import LatencyComparison
 from leansort.measure.timing import latency, machine

@@ -19,11 +19,11 @@ from leansort.compress.pipeline import runner
 from leansort.compress.pipeline.compress_result import CompressResult, StepBudget, StepLatency
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import bar, say
 from leansort.core.run_folder import CompressionFolder
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.export import parity
 from leansort.export.layer_bundles import build_layer_bundle
 from leansort.export.onnx import export_onnx

@@ -18,8 +18,8 @@ from leansort.core.errors import UserError
 from leansort.core.folders.image_files import KnownNames
 from leansort.core.labels import count_respelled
 from leansort.core.text.columns import align_columns
-from leansort.core.text.escaping import printable
 from leansort.core.text.name_lists import read_names
+from leansort.core.writing.escaping import printable
 from leansort.measure.accuracy import metrics
 from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
 from leansort.workflows.contest.submit import classify_pictures

@@ -13,12 +13,12 @@ from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.damage.watch import Watch, watch_images
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.manifest import duplicates
 from leansort.core.preprocess import UnreadableImage
 from leansort.core.process.console import say
-from leansort.core.text.escaping import printable
+from leansort.core.writing import atomic_io
+from leansort.core.writing.escaping import printable
 from leansort.measure.accuracy.image_names import image_names
 from leansort.measure.engine_selection import engine_choice
 from leansort.runtime import named_predictions

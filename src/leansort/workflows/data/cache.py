@@ -12,7 +12,7 @@ from leansort.core.damage.watch import watch_images
 from leansort.core.manifest import SPLITS, Manifest, Row
 from leansort.core.preprocess import Preprocess
 from leansort.core.process.console import bar, say
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 from leansort.data.loading.decoded_cache import load_decoded, size_bytes
 from leansort.recipe.schema import Recipe
 from leansort.workflows.data.data_results import CachedSplit, CacheResult

@@ -15,7 +15,7 @@ from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.core.process.console import bar
 from leansort.core.run_folder import DataFolder
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 from leansort.data.quality.dataset_check import DatasetCheck, DuplicatePair, check_dataset
 from leansort.data.quality.issues import Issues
 from leansort.data.sources import folder

@@ -10,13 +10,13 @@ import numpy as np
 
 from leansort.core.damage.watch import Watch, watch_images
 from leansort.core.errors import UserError, not_one_of
-from leansort.core.files import atomic_io
 from leansort.core.manifest import SPLITS, Row
 from leansort.core.pixels import Image
 from leansort.core.preprocess import Preprocess, UnreadableImage
 from leansort.core.process.console import say
 from leansort.core.seeds import Seeds
-from leansort.core.text.escaping import printable
+from leansort.core.writing import atomic_io
+from leansort.core.writing.escaping import printable
 from leansort.report.sheets import Section, Sheet, Tile, to_html, to_png
 from leansort.workflows.data.check import open_dataset
 

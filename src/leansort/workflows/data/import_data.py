@@ -14,7 +14,7 @@ from leansort.core.files.typed_result import JsonObject
 from leansort.core.manifest import SPLITS, Manifest
 from leansort.core.process.console import bar, say
 from leansort.core.run_folder import DataFolder
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 from leansort.data.importing.classes import scarce_class_warnings
 from leansort.data.importing.data_source import DataSource
 from leansort.data.importing.items import Items

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.manifest import SPLITS, Manifest, Row
 from leansort.core.process.console import bar
 from leansort.core.run_folder import DataFolder
 from leansort.core.text.name_lists import read_names
+from leansort.core.writing import atomic_io
 from leansort.data.quality import near_duplicates
 from leansort.data.quality.dataset_check import check_dataset
 from leansort.data.splits import SplitConfig, assign_folds, assign_splits, split_by_lists

@@ -14,10 +14,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.core.process.console import say
+from leansort.core.writing import atomic_io
 from leansort.measure import roofline
 from leansort.measure.engine_selection import engine_choice
 from leansort.measure.measurement import Measurement

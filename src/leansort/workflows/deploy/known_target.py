@@ -11,7 +11,7 @@ from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
 from leansort.core.process.console import say
 from leansort.core.run_folder import ModelFolder
-from leansort.core.text.escaping import printable
+from leansort.core.writing.escaping import printable
 from leansort.recipe.target import Target, engine_with_threads
 from leansort.runtime import engine as engines
 

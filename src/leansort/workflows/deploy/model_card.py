@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from leansort.compress.evaluation import predict_classes
-from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.manifest import Manifest
 from leansort.core.run_folder import ModelFolder
+from leansort.core.writing import atomic_io
 from leansort.data.loading.crops import Crops
 from leansort.measure.accuracy.metrics import macro_f1_interval, per_class
 from leansort.report import model_card_page as cards

@@ -12,13 +12,13 @@ from typing import BinaryIO, TextIO
 from leansort.core import bundle as bundles
 from leansort.core.damage.watch import Watch, watch_images
 from leansort.core.errors import UserError, not_one_of
-from leansort.core.files import atomic_io
 from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.folders.image_files import SHOWN, list_image_files
 from leansort.core.process.console import say
-from leansort.core.text.escaping import json_text, printable, printable_lines
 from leansort.core.text.name_lists import names_of
 from leansort.core.text.table_files import csv_line, csv_path
+from leansort.core.writing import atomic_io
+from leansort.core.writing.escaping import json_text, printable, printable_lines
 from leansort.measure.engine_selection import engine_choice
 from leansort.runtime.call_board import CallBoard
 from leansort.runtime.predictor import Classifier, Prediction

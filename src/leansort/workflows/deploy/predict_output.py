@@ -11,8 +11,8 @@ from typing import TextIO
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import EngineError, LeansortError
-from leansort.core.files import atomic_io
-from leansort.core.text.escaping import printable
+from leansort.core.writing import atomic_io
+from leansort.core.writing.escaping import printable
 from leansort.runtime.call_board import CallBoard
 from leansort.workflows.deploy import supervised_prediction
 from leansort.workflows.deploy.supervised_prediction import Ended

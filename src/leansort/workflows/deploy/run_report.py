@@ -15,9 +15,9 @@ from leansort.contest.score_result import ScoreResult
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, LeansortError
-from leansort.core.files import atomic_io
 from leansort.core.preprocess import Preprocess
 from leansort.core.run_folder import RunFolder
+from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.calibration import Calibration, expected_calibration_error
 from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
 from leansort.measure.engine_selection import engine_choice

@@ -15,13 +15,13 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.core import manifest as manifests
 from leansort.core import provenance
 from leansort.core.errors import UserError
-from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_distributed, is_first_process
 from leansort.core.run_folder import RunFolder, TrainingFolder
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.data.importing.classes import require_learnable
 from leansort.data.loading.crops import Crops
 from leansort.measure.accuracy.metrics import coverage

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import IntegrityError, UserError, not_one_of
-from leansort.core.files import atomic_io, json_documents
+from leansort.core.files import json_documents
 from leansort.core.run_folder import BestTrialFolder, StudyFolder
 from leansort.core.text import yaml_config
+from leansort.core.writing import atomic_io
 from leansort.recipe.load import override_recipe, validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.report import study_page as report

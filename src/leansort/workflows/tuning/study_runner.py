@@ -15,11 +15,11 @@ from pydantic import JsonValue
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import EngineError, LeansortError, MachineError, MissingExtraError, UserError
-from leansort.core.files import atomic_io
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.run_folder import StudyFolder
 from leansort.core.seeds import Seeds
+from leansort.core.writing import atomic_io
 from leansort.recipe.load import validate_recipe as validated_recipe
 from leansort.recipe.schema import Recipe
 from leansort.search import storage as storages

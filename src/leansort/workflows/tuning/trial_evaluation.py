@@ -16,10 +16,10 @@ from leansort.compress.passes_api import Artifact
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import EngineError, LeansortError, MachineError, MissingExtraError
-from leansort.core.files import file_lock
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import silence_messages
 from leansort.core.run_folder import RunFolder, StudyFolder, TrainingFolder
+from leansort.core.writing import file_lock
 from leansort.measure.accuracy.metrics import macro_f1_interval
 from leansort.measure.timing import timing_lock
 from leansort.recipe.load import validate_recipe

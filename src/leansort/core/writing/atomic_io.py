@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import MachineError, UserError
-from leansort.core.text.escaping import json_escaped
+from leansort.core.writing.escaping import json_escaped
 
 
 @contextmanager

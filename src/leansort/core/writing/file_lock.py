@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from leansort.core.errors import MachineError
-from leansort.core.files import atomic_io
+from leansort.core.writing import atomic_io
 
 
 @contextmanager
