@@ -25,7 +25,7 @@ from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.quantization.post_training import quantize_onnx
-from leansort.contest.classes import CONTEST_CLASSES
+from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.labels import LabelSet

@@ -105,11 +105,11 @@ def tried(family: str, name: str) -> Row:
 
 
 def _at_some_size(name: str) -> tuple[Any, int]:
-    from leansort.arch.timm_models import networks
+    from leansort.arch.timm_models import timm_networks
     from leansort.core.errors import UserError
     from leansort.workflows.training.train import buildable_spec
 
-    own = networks.published_size(f"timm:{name}")
+    own = timm_networks.published_size(f"timm:{name}")
     for size in sorted({*SIZES, own}):
         with contextlib.suppress(UserError):
             return buildable_spec(_recipe(name, size), CLASSES), size

@@ -17,7 +17,7 @@ from leansort.arch.build import build
 from leansort.arch.spec.batch_norm_folding import fold_batch_norms
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
-from leansort.contest.classes import CONTEST_CLASSES
+from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.core import bundle as bundles
 from leansort.core import plugins
 from leansort.core.bundle import FORMATS, Bundle

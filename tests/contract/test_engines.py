@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from leansort.arch.spec.spec import ArchSpec
-from leansort.contest.classes import CONTEST_CLASSES
+from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.core import plugins
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import MissingExtraError, UserError

@@ -20,7 +20,7 @@ from leansort.arch.spec.batch_norm import guard_norms, set_norms
 from leansort.arch.spec.initialization import initialize, zero_classifier
 from leansort.arch.spec.memory_format import channels_last
 from leansort.arch.spec.spec import ArchSpec
-from leansort.arch.timm_models import networks
+from leansort.arch.timm_models import timm_networks
 from leansort.arch.workarounds.onednn_strided_conv import guard_strided
 from leansort.core import plugins
 from leansort.core.errors import UserError
@@ -74,7 +74,7 @@ def uses_own_blocks(spec: ArchSpec) -> bool:
     """Whether a network is made of rows, or by code of this package, and so of our own blocks alone."""
     if spec.model is not None:
         return True
-    if networks.is_timm(spec.base):
+    if timm_networks.is_timm(spec.base):
         return False
     plugin = plugins.find("backbones", spec.base)
     return plugin.suffix == ".yaml" or plugin.is_own
@@ -83,12 +83,12 @@ def uses_own_blocks(spec: ArchSpec) -> bool:
 def _base(spec: ArchSpec) -> nn.Module:
     if spec.model is not None:
         return _of_rows(rows.parse_model_file(spec.model, spec.base), spec)
-    plugin = None if networks.is_timm(spec.base) else plugins.find("backbones", spec.base)
+    plugin = None if timm_networks.is_timm(spec.base) else plugins.find("backbones", spec.base)
     if plugin and plugin.path and plugin.suffix == ".yaml":
         return _of_rows(rows.read_model_file(plugin.path), spec)
     if spec.init != "small":
         raise UserError(f"arch.init: {spec.init} is for networks of rows; {spec.base} draws its weights itself")
-    return networks.build_timm_network(spec) if plugin is None else _with_drop_path(_of_code(spec, plugin), spec)
+    return timm_networks.build_timm_network(spec) if plugin is None else _with_drop_path(_of_code(spec, plugin), spec)
 
 
 def _of_code(spec: ArchSpec, plugin: Plugin) -> nn.Module:

@@ -34,8 +34,8 @@ from leansort.cli.options import (
     Resume,
     TargetEngine,
     Threads,
-    printed,
-    told,
+    print_line,
+    print_result,
 )
 from leansort.cli.plugins_command import list_kinds
 from leansort.cli.recipes_commands import recipes_app
@@ -65,7 +65,7 @@ MOST_SHOWN = 4000  # characters of an error; names in a file from elsewhere may 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        told(f"leansort {__version__}")
+        print_line(f"leansort {__version__}")
         raise typer.Exit
 
 
@@ -116,7 +116,7 @@ def export(
     Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
     """
     result = api.export(model, manifest=manifest, out=out, name=name, format=graph_format, target_error=target_error)
-    told(f"{out}: {result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters, digest {result.digest}")
+    print_line(f"{out}: {result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters, digest {result.digest}")
 
 
 @app.command()
@@ -152,8 +152,8 @@ def bench(
         starts=starts,
     )
     if result.warning:
-        told(f"warning: {result.warning}", to_error=True)
-    printed(result, as_json, benches.text(result))
+        print_line(f"warning: {result.warning}", to_error=True)
+    print_result(result, as_json, benches.text(result))
 
 
 @app.command()
@@ -218,8 +218,8 @@ def submit(
     pictures = list(list_inputs(inputs, sys.stdin.buffer))
     result = write(bundle, pictures, out, threads=threads, engine=engine, predictions=predictions)
     for line in result.faults:
-        told(f"unreadable {line}", to_error=True)
-    told(f"{out}: {result.pictures} pictures in {result.seconds:.2f} s")
+        print_line(f"unreadable {line}", to_error=True)
+    print_line(f"{out}: {result.pictures} pictures in {result.seconds:.2f} s")
     if result.faults:
         raise typer.Exit(1)
 
@@ -262,8 +262,8 @@ def score(
         engine=engine,
     )
     for line in scored.faults:
-        told(f"unreadable {line}", to_error=True)
-    printed(scored, as_json, scores.score_table(scored))
+        print_line(f"unreadable {line}", to_error=True)
+    print_result(scored, as_json, scores.score_table(scored))
     if scored.faults:
         raise typer.Exit(1)
 
@@ -280,7 +280,7 @@ def report(
     \b
     Example: leansort report runs/sample
     """
-    told(str(api.report(run, out=out)))
+    print_line(str(api.report(run, out=out)))
 
 
 @app.command()
@@ -301,7 +301,7 @@ def run(
     result = api.run(recipe, overrides or [], data=data, out=out, engine=engine, resume=resume)
     from leansort.workflows.run import run_summary
 
-    printed(result, as_json, run_summary(result))
+    print_result(result, as_json, run_summary(result))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -387,5 +387,5 @@ def _hush() -> None:
 def _fail(message: str, code: int) -> None:
     line = " ".join(message.splitlines())  # a name may hold a line break
     line = line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]} ... ({len(line):,} characters)"
-    told(f"error: {line}", to_error=True)
+    print_line(f"error: {line}", to_error=True)
     sys.exit(code)

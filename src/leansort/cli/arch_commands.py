@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leansort.cli import pretrained_commands
-from leansort.cli.options import Json, printed, told
+from leansort.cli.options import Json, print_line, print_result
 
 arch_app = typer.Typer(
     help="List, show and convert network architectures.", no_args_is_help=True, rich_markup_mode=None
@@ -28,7 +28,7 @@ def arch_list(size: Size = 224, classes: Classes = 6, as_json: Json = False) -> 
     from leansort.workflows.arch import backbones_table, list_backbones
 
     result = list_backbones(classes, size)
-    printed(result, as_json, backbones_table(result))
+    print_result(result, as_json, backbones_table(result))
 
 
 @arch_app.command("show")
@@ -54,7 +54,7 @@ def arch_show(
     result = show_architecture(spec_for(base, classes=classes, width=width, depth=depth), size)
     if svg is not None:
         draw_svg(result, f"{base} at {size} px", svg)
-    printed(result, as_json, parts_table(result))
+    print_result(result, as_json, parts_table(result))
 
 
 @arch_app.command("convert")
@@ -69,4 +69,4 @@ def arch_convert(
     """
     from leansort.workflows.arch import convert_model_file
 
-    told(f"{out}: {convert_model_file(path, out)} rows")
+    print_line(f"{out}: {convert_model_file(path, out)} rows")

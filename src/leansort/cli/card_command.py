@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leansort.cli.options import Json, printed
+from leansort.cli.options import Json, print_result
 
 
 def register(app: typer.Typer) -> None:
@@ -35,4 +35,4 @@ def card(
 
     result = make(run, manifests.load(manifest), out, name=name, notes=note or [])
     size = f"{result.parameters:,} parameters, {result.bytes / 1e6:.2f} MB"
-    printed(result, as_json, f"{out}: val macro-F1 {result.macro_f1:.4f}, {size}")
+    print_result(result, as_json, f"{out}: val macro-F1 {result.macro_f1:.4f}, {size}")

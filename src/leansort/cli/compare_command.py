@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leansort import api
-from leansort.cli.options import BundleEngine, Json, printed, told
+from leansort.cli.options import BundleEngine, Json, print_line, print_result
 
 
 def register(app: typer.Typer) -> None:
@@ -54,5 +54,5 @@ def compare(
         seed=seed,
     )
     if result.warning:
-        told(f"warning: {result.warning}", to_error=True)
-    printed(result.to_json(), as_json, comparison_text(result))
+        print_line(f"warning: {result.warning}", to_error=True)
+    print_result(result.to_json(), as_json, comparison_text(result))

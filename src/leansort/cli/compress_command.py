@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, TargetEngine, printed
+from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, TargetEngine, print_result
 from leansort.cli.train_commands import Cache
 
 
@@ -49,4 +49,4 @@ def compress(
     folder.recipe.write(resolved.to_json())
     result = workflow.compress(resolved, start, rows, folder.path, cache=cache, explain=explain)
     text = f"{compression_page.text(result)}\n\nbundle  {folder.bundle}\nreport  {folder.page}"
-    printed(result, as_json, text)
+    print_result(result, as_json, text)

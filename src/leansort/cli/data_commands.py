@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leansort.cli.import_commands import RATIOS, Method, data_import
-from leansort.cli.options import Json, printed, told
+from leansort.cli.options import Json, print_line, print_result
 from leansort.core.errors import UserError
 
 data_app = typer.Typer(
@@ -38,7 +38,7 @@ def data_sample(
     from leansort.workflows.data.import_data import draw_sample
 
     drawn = draw_sample(new_folder(out, "data sample"), seed=seed, train=train, val=val, test=test)
-    printed(drawn, as_json, f"{drawn.boxes} boxes in {sum(drawn.scenes.values())} scenes: {drawn.annotations}")
+    print_result(drawn, as_json, f"{drawn.boxes} boxes in {sum(drawn.scenes.values())} scenes: {drawn.annotations}")
 
 
 @data_app.command("download")
@@ -68,7 +68,7 @@ def data_download(
         raise not_one_of("--size", size, ["original", "640"])
     done = download_taco(annotations, out, size=size, jobs=jobs, retries=retries, timeout_s=timeout)
     lines = [*done.failed, f"{out}: {done.done} fetched, {done.already} there already, {len(done.failed)} failed"]
-    printed(done, as_json, "\n".join(lines))
+    print_result(done, as_json, "\n".join(lines))
     if done.failed:
         raise typer.Exit(1)
 
@@ -123,7 +123,7 @@ def data_split(
     )
     lines = [f"{name}: {sum(of.values())} crops  {of}" for name, of in done.splits.items()]
     lines.append(f"{done.groups} groups, {done.moved} crops changed sides: {DataFolder(out).manifest}")
-    printed(done, as_json, "\n".join(lines))
+    print_result(done, as_json, "\n".join(lines))
 
 
 @data_app.command("check")
@@ -150,7 +150,7 @@ def data_check(
     checked, root = check_data(path, radius)
     if html:
         atomic_io.write_text(html, page(checked, root, f"Check of {path.resolve().name}"))
-    printed(summarize_check(checked), as_json, table(checked) + (f"\npage: {html}" if html else ""))
+    print_result(summarize_check(checked), as_json, table(checked) + (f"\npage: {html}" if html else ""))
     if strict and (checked.leaks or checked.unusable):
         raise typer.Exit(1)
 
@@ -179,7 +179,7 @@ def data_show(
     made = write_contact_sheet(
         path, out, split=split, per_class=per_class, seed=seed, recipe=resolved, augmented=augmented
     )
-    told(str(made))
+    print_line(str(made))
 
 
 @data_app.command("cache")
@@ -200,4 +200,4 @@ def data_cache(
 
     built = build_cache(load_recipe(recipe), manifests.load(manifest), out)
     lines = [f"{split}: {of.crops:,} crops, {of.bytes / 1e6:,.1f} MB" for split, of in built.splits.items()]
-    printed(built, as_json, "\n".join([*lines, str(out)]))
+    print_result(built, as_json, "\n".join([*lines, str(out)]))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leansort.cli.options import Json, printed
+from leansort.cli.options import Json, print_result
 from leansort.core.errors import UserError
 from leansort.core.writing.escaping import printable
 
@@ -82,7 +82,7 @@ def data_import(
     checked = import_data.check_source(settings, out or Path())
     if dry_run:
         surveyed = import_data.survey(checked)
-        printed(surveyed, as_json, import_data.survey_table(surveyed))
+        print_result(surveyed, as_json, import_data.survey_table(surveyed))
         return
     if out is None:
         raise UserError("data import: --out is missing; name a folder, or count only with --dry-run")
@@ -90,7 +90,7 @@ def data_import(
         counted = import_data.counts(import_data.import_data(checked, folder, seed=seed))
     lines = [f"{name}: {sum(by.values())} crops  {by}" for name, by in counted.splits.items()]
     notes = [printable(f"{name}: {value}") for name, value in counted.notes.items()]
-    printed(counted, as_json, "\n".join([*lines, *notes, f"manifest: {DataFolder(out).manifest}"]))
+    print_result(counted, as_json, "\n".join([*lines, *notes, f"manifest: {DataFolder(out).manifest}"]))
 
 
 def _paths(paths: list[Path]) -> Any:

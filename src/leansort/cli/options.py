@@ -48,13 +48,13 @@ Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
 
 
-def printed(value: TypedResult | dict[str, Any], as_json: bool, text: str) -> None:
+def print_result(value: TypedResult | dict[str, Any], as_json: bool, text: str) -> None:
     """Print a result: as JSON for machines, else as text; of several processes the first one does."""
     if is_first_process():
         tree = value if isinstance(value, dict) else value.to_json()
         print(json_text(tree, indent=2) if as_json else printable_lines(text))
 
 
-def told(line: str, *, to_error: bool = False) -> None:
+def print_line(line: str, *, to_error: bool = False) -> None:
     """Print one line for a person, whatever the names in it hold."""
     print(printable(line), file=sys.stderr if to_error else sys.stdout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leansort.cli.options import Json, printed
+from leansort.cli.options import Json, print_result
 
 
 def list_kinds(as_json: Json = False) -> None:
@@ -25,4 +25,4 @@ def list_kinds(as_json: Json = False) -> None:
         for group, names in origins.items()
         for line in (f"{group}:", *(f"  {name:<{width}}  {origin}" for name, origin in names.items()))
     ]
-    printed(origins, as_json, "\n".join(lines))
+    print_result(origins, as_json, "\n".join(lines))

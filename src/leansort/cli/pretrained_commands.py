@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leansort.cli.options import Json, printed
+from leansort.cli.options import Json, print_result
 from leansort.core.errors import UserError
 
 
@@ -38,23 +38,23 @@ def arch_pretrained(
     Example: leansort arch pretrained torchvision:mobilenet_v2 --out v2.safetensors --into mobilenetv2
     """
     from leansort.arch.pretrained import key_map as key_maps
-    from leansort.arch.pretrained import loading, matching
+    from leansort.arch.pretrained import matching, weight_loader
 
     if key_map and not into:
         raise UserError("arch pretrained: --key-map says what goes where; it needs --into")
     names = key_maps.read_key_map(key_map) if key_map else None
     network = _network(into) if into else {}
-    tensors = loading.read_weights(_written(source, out) if out else source)
+    tensors = weight_loader.read_weights(_written(source, out) if out else source)
     if not into:
         rows: list[dict[str, Any]] = [
             {"name": name, "shape": list(t.shape), "type": str(t.dtype).removeprefix("torch.")}
             for name, t in tensors.items()
         ]
         text = "\n".join(f"{row['name']}  {'x'.join(map(str, row['shape']))}  {row['type']}" for row in rows)
-        printed({"source": source, "tensors": rows}, as_json, f"{out}: {len(rows)} tensors" if out else text)
+        print_result({"source": source, "tensors": rows}, as_json, f"{out}: {len(rows)} tensors" if out else text)
         return
     result = matching.compare(network, tensors, names)
-    printed({"source": source, "into": into, **result.to_json()}, as_json, matching.match_table(result))
+    print_result({"source": source, "into": into, **result.to_json()}, as_json, matching.match_table(result))
     matching.require_match(result)
 
 
@@ -68,15 +68,15 @@ def _network(backbone: str) -> dict[str, Any]:
 def _written(source: str, out: Path) -> str:
     """Write weights as safetensors and return where."""
     from leansort.arch import trained_model
-    from leansort.arch.pretrained import checkpoint_conversion, loading
+    from leansort.arch.pretrained import checkpoint_conversion, weight_loader
 
     if out.suffix != ".safetensors":
         raise UserError(f"arch pretrained: --out: got {out}, need a name that ends in .safetensors")
     if out.exists():
         raise UserError(f"arch pretrained: {out} is there already; name another file")
-    if loading.is_pickle(source):
+    if weight_loader.is_pickle(source):
         checkpoint_conversion.convert(source, out)
     else:
-        tensors = loading.read_weights(source)
+        tensors = weight_loader.read_weights(source)
         trained_model.save_tensors(out, tensors, {"order": list(tensors), "source": source})
     return str(out)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leansort.cli.options import Json, printed, told
+from leansort.cli.options import Json, print_line, print_result
 
 recipes_app = typer.Typer(
     help="List, show and copy the recipes, searches, ablations and category maps of the package.",
@@ -28,7 +28,7 @@ def recipes_list(as_json: Json = False) -> None:
     from leansort.core.text.packaged_configs import describe_config, list_configs
 
     described = {name: describe_config(path) for name, path in list_configs().items()}
-    printed(described, as_json, align_columns(list(described.items()), left=2))
+    print_result(described, as_json, align_columns(list(described.items()), left=2))
 
 
 @recipes_app.command("show")
@@ -56,4 +56,4 @@ def recipes_copy(
     """
     from leansort.core.text.packaged_configs import copy_packaged
 
-    told(str(copy_packaged(name, to or Path(), overwrite=force)))
+    print_line(str(copy_packaged(name, to or Path(), overwrite=force)))

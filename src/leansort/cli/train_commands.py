@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, printed
+from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, print_result
 
 ManifestFile = Annotated[Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")]
 Cache = Annotated[
@@ -60,14 +60,14 @@ def train(
             resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker
         )
         result = cross_validation.train_repeatedly(ground, resolved, seeds=seeds, folds=folds, with_refit=refit)
-        printed(result, as_json, cross_validation.runs_table(result, folder))
+        print_result(result, as_json, cross_validation.runs_table(result, folder))
         return
     from leansort.workflows.training.train import train_once
 
     results = train_once(resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
     text = f"val macro-F1 {results.val_macro_f1:.4f} {results.macro_f1_classes.over} at epoch {results.epoch}"
     text += f": {results.folder}"
-    printed(results, as_json, text)
+    print_result(results, as_json, text)
 
 
 def ablate(
@@ -105,7 +105,7 @@ def ablate(
     folder = out or Path("runs") / f"{base.name}-ablation"
     ground = run_group.open_run_group(base, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
     result = ablations.ablate(ground, results, changes, seeds)
-    printed(result, as_json, ablations.ablation_table(result))
+    print_result(result, as_json, ablations.ablation_table(result))
 
 
 def _require(tracker: str) -> None:

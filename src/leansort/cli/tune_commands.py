@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from leansort.cli.options import Data, Json, Overrides, Resume, TargetEngine, printed, told
+from leansort.cli.options import Data, Json, Overrides, Resume, TargetEngine, print_line, print_result
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.text.packaged_configs import SEARCH, is_name
 
@@ -90,7 +90,7 @@ def run(
     config = best_trial.warm_start(config, warm or [])
     searching.tune(config, recipe, where, manifest=manifest, resume=resume, workers=workers)
     study_report = best_trial.write_study_report(where)
-    printed(study_report, as_json, best_trial.study_text(where.out))
+    print_result(study_report, as_json, best_trial.study_text(where.out))
 
 
 @tune_app.command()
@@ -115,7 +115,7 @@ def worker(
 
     where = best_trial.find_study(out, storage, study)
     done = searching.join_study(where, manifest=manifest, data=data, patience=patience)
-    told(f"{len(done)} trials done")
+    print_line(f"{len(done)} trials done")
 
 
 @tune_app.command()
@@ -155,7 +155,7 @@ def best(
         manifest=manifest,
         resume=resume,
     )
-    printed(result, as_json, best_trial.best_text(result))
+    print_result(result, as_json, best_trial.best_text(result))
 
 
 @tune_app.command()
@@ -169,4 +169,4 @@ def report(study_folder: Folder, storage: Storage = "", study: StudyName = "", a
 
     where = best_trial.find_study(study_folder, storage, study)
     study_report = best_trial.write_study_report(where)
-    printed(study_report, as_json, best_trial.study_text(where.out))
+    print_result(study_report, as_json, best_trial.study_text(where.out))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
-from leansort.arch.timm_models import networks
+from leansort.arch.timm_models import timm_networks
 from leansort.core.errors import UserError
 from leansort.core.files.typed_result import JsonObject
 from leansort.core.text import packaged_configs, yaml_config
@@ -96,8 +96,8 @@ def _with_statistics(tree: JsonObject) -> JsonObject:
     """Fill in the mean and deviation that a timm backbone's weights were made with, where the recipe sets none."""
     arch, preprocess = tree.get("arch"), tree.setdefault("preprocess", {})
     base = arch.get("base") if isinstance(arch, dict) else None
-    if isinstance(base, str) and networks.is_timm(base) and isinstance(preprocess, dict):
-        mean, std = networks.normalization_statistics(base)
+    if isinstance(base, str) and timm_networks.is_timm(base) and isinstance(preprocess, dict):
+        mean, std = timm_networks.normalization_statistics(base)
         preprocess.setdefault("mean", list(mean))
         preprocess.setdefault("std", list(std))
     return tree

@@ -34,7 +34,7 @@ def _value(measurement: Measurement) -> list[str]:
     return [measurement.name, f"{measurement.value:.2f}", measurement.unit, between]
 
 
-def reached(fractions: Mapping[str, PeakFraction], peaks: Sequence[EnginePeak]) -> str:
+def peak_text(fractions: Mapping[str, PeakFraction], peaks: Sequence[EnginePeak]) -> str:
     """What the engines reach at best, and what fraction of it each bundle does.
 
     Args:

@@ -26,12 +26,12 @@ def environment() -> Environment:
         raise MissingExtraError("jinja2", "train") from None
     loader = jinja2.FunctionLoader(lambda name: resources.files("leansort.report").joinpath(name).read_text("utf-8"))
     made: Environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader, finalize=shown
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader, finalize=escape_text
     )
     return made
 
 
-def shown(value: object) -> object:
+def escape_text(value: object) -> object:
     """Text as a page can show it; what is markup already, and what is no text, is passed on."""
     return printable_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from leansort.arch import trained_model as trained_models
 from leansort.arch.build import build
 from leansort.arch.spec.initialization import find_classifiers
-from leansort.arch.timm_models import networks
+from leansort.arch.timm_models import timm_networks
 from leansort.arch.trained_model import TrainedModel, normalize
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.process.console import say
@@ -120,7 +120,7 @@ def synchronize_batch_norms(student: Student, device: torch.device) -> Student:
     if all(type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d) for norm in norms):
         return cast(Student, nn.SyncBatchNorm.convert_sync_batchnorm(student))  # type: ignore[no-untyped-call]
     # timm's norms have an activation of their own, which PyTorch's conversion would drop.
-    return cast(Student, networks.synchronize_batch_norms(student))
+    return cast(Student, timm_networks.synchronize_batch_norms(student))
 
 
 def _is_spent(progress: TrainingProgress, job: TrainingJob) -> bool:

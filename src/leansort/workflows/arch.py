@@ -12,7 +12,7 @@ from leansort.arch.analysis.summary import Part, PartTotals, summarize_parts, to
 from leansort.arch.build import build, macs, parameters
 from leansort.arch.model_files import list_grammar
 from leansort.arch.spec.spec import ArchSpec
-from leansort.arch.timm_models import networks
+from leansort.arch.timm_models import timm_networks
 from leansort.core import plugins
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files.typed_result import JsonObject, TypedResult
@@ -92,7 +92,7 @@ def spec_for(base: str, model: dict[str, JsonValue] | None = None, **fields: obj
         return _spec(base, _named(model, base), fields)
     path = Path(base)
     if path.suffix.lower() not in MODEL_FILES:
-        if not networks.is_timm(base):
+        if not timm_networks.is_timm(base):
             plugins.find("backbones", base)
         return _spec(base, None, fields)
     tree = yaml_config.read_yaml(path, "model file", "rows, or backbone")
@@ -154,7 +154,7 @@ def show_architecture(spec: ArchSpec, size: int) -> ArchitectureResult:
     Raises:
         UserError: the input is too small for the network, or the network cannot be traced.
     """
-    parts = summarize_parts(build(networks.set_input_size(spec, size)), size)
+    parts = summarize_parts(build(timm_networks.set_input_size(spec, size)), size)
     return ArchitectureResult(size=size, parts=tuple(parts), total=total_parts(parts))
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from leansort.arch import trained_model
 from leansort.arch.build import build
-from leansort.arch.pretrained import checkpoint_conversion, key_map, loading, matching
+from leansort.arch.pretrained import checkpoint_conversion, key_map, matching, weight_loader
 from leansort.arch.spec.spec import ArchSpec, FuseBatchNorm, Norm
 from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError
@@ -85,7 +85,7 @@ def renamed(state: State, change: Callable[[str], str]) -> State:
 @pytest.mark.parametrize("source", ["timm:mobilenetv2_100", "torchvision:mobilenet_v2"])
 def test_mobilenetv2_of_others_becomes_ours(source: str, tmp_path: Path) -> None:
     given, ours = theirs(source), network()
-    pretrained = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
+    pretrained = weight_loader.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
     assert pretrained.fraction == 1.0
     assert not pretrained.unmatched_own
     assert not pretrained.unmatched_theirs
@@ -107,7 +107,7 @@ def test_newer_mobile_networks_of_others_become_ours(source: str, base: str, tmp
     for module in given.modules():  # torchvision's MobileNetV3 alone has the paper's
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-5
-    pretrained = loading.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
+    pretrained = weight_loader.load_pretrained(ours, saved(given.state_dict(), tmp_path / "w.safetensors"))
     assert pretrained.fraction == 1.0
     assert not pretrained.unmatched_theirs
     assert same_outputs(ours, given)
@@ -119,7 +119,7 @@ def test_a_classifier_of_another_class_count_stays_as_drawn(tmp_path: Path) -> N
     before = ours.state_dict()["2.weight"].clone()
     names = renamed(given.state_dict(), lambda name: "x." + name)
     for state in (given.state_dict(), names):
-        pretrained = loading.load_pretrained(ours, saved(state, tmp_path / "w.safetensors"))
+        pretrained = weight_loader.load_pretrained(ours, saved(state, tmp_path / "w.safetensors"))
         assert [pair.own for pair in pretrained.replaced] == ["2.weight", "2.bias"]
         assert pretrained.fraction == 1.0
         assert torch.equal(ours.state_dict()["2.weight"], before)
@@ -173,7 +173,7 @@ def test_less_than_half_is_refused_and_nothing_is_copied(tmp_path: Path) -> None
     ours = chain(3, 4, 8)
     before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
     with pytest.raises(UserError, match=r"% of the parameters fit this network, need 50%; without a partner: 1\.0"):
-        loading.load_pretrained(ours, saved(chain(3, 4, 16).state_dict(), tmp_path / "w.safetensors"))
+        weight_loader.load_pretrained(ours, saved(chain(3, 4, 16).state_dict(), tmp_path / "w.safetensors"))
     assert all(torch.equal(tensor, before[name]) for name, tensor in ours.state_dict().items())
 
 
@@ -284,7 +284,7 @@ def test_a_checkpoint_is_converted_in_its_order(key: str | None, tmp_path: Path)
     state["view"] = state["shared"][::2]
     torch.save(state if key is None else {"epoch": 3, key: state}, tmp_path / "w.pth")
     assert checkpoint_conversion.convert(str(tmp_path / "w.pth"), tmp_path / "w.safetensors") == len(state)
-    back = loading.read_weights(str(tmp_path / "w.safetensors"))
+    back = weight_loader.read_weights(str(tmp_path / "w.safetensors"))
     assert list(back) == list(state)
     assert all(torch.equal(back[name], tensor) for name, tensor in state.items())
 
@@ -309,7 +309,7 @@ def test_pickles_are_opened_by_the_conversion_alone() -> None:
 @pytest.mark.parametrize("source", ["w.pth", "w.bin", "w.CKPT", "torchvision:resnet18"])
 def test_a_pickle_is_not_fetched_but_the_command_named(source: str) -> None:
     with pytest.raises(UserError, match=f"leansort arch pretrained {source} --out NEW.safetensors"):
-        loading.read_weights(source)
+        weight_loader.read_weights(source)
 
 
 def test_torchvision_is_fetched_by_the_conversion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,21 +338,21 @@ def test_a_damaged_file_is_refused(cut: int, tmp_path: Path) -> None:
     path = Path(saved(chain(3, 4).state_dict(), tmp_path / "w.safetensors"))
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(IntegrityError, match="is damaged or no safetensors file"):
-        loading.read_weights(str(path))
+        weight_loader.read_weights(str(path))
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     state = chain(3, 4).state_dict()
     state["0.0.weight"][0, 0, 0, 0] = float("nan")
     with pytest.raises(IntegrityError, match=r"0\.0\.weight holds values that are not finite"):
-        loading.load_pretrained(chain(3, 4), saved(state, tmp_path / "w.safetensors"))
+        weight_loader.load_pretrained(chain(3, 4), saved(state, tmp_path / "w.safetensors"))
 
 
 def test_our_own_models_load_by_name(tmp_path: Path) -> None:
     state = drawn(network(classes=6)).state_dict()
     trained_model.save_tensors(tmp_path / "model.safetensors", state, {"version": 1})
     ours = network(classes=6)
-    pretrained = loading.load_pretrained(ours, str(tmp_path))
+    pretrained = weight_loader.load_pretrained(ours, str(tmp_path))
     assert pretrained.fraction == 1.0
     assert {pair.how for pair in pretrained.pairs} == {"name"}
     assert ours.state_dict()["0.0.weight"].is_contiguous(memory_format=torch.channels_last)
@@ -405,7 +405,9 @@ def test_timm_by_its_bare_name_from_the_cache(tmp_path: Path) -> None:
     environment = hub_cache(tmp_path, "timm/mobilenetv2_100.ra_in1k", given.state_dict())
     done = command("timm:mobilenetv2_100", "--out", tmp_path / "w.safetensors", **environment)
     assert done.returncode == 0, done.stderr
-    assert list(loading.read_weights(str(tmp_path / "w.safetensors"))) == list(given.state_dict()), "in timm's order"
+    assert list(weight_loader.read_weights(str(tmp_path / "w.safetensors"))) == list(given.state_dict()), (
+        "in timm's order"
+    )
     assert command("timm:mobilenetv2_1000", **environment).stderr.count("did you mean 'mobilenetv2_100'") == 1
 
 

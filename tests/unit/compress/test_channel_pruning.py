@@ -24,7 +24,7 @@ from leansort.compress.pruning.channel_groups import ChannelGroup, find_channel_
 from leansort.compress.pruning.channel_pruning import count_macs, count_parameters, prune_to_target
 from leansort.compress.pruning.channel_selection import select_channels
 from leansort.compress.pruning.importance import Importance
-from leansort.contest.classes import CONTEST_CLASSES
+from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess

@@ -31,7 +31,7 @@ from leansort.compress.quantization.post_training import (
     quantize_onnx,
     quantize_openvino,
 )
-from leansort.contest.classes import CONTEST_CLASSES
+from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import MissingExtraError, UserError

@@ -14,7 +14,7 @@ from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.pruning.unstructured import compressed_bytes, zero_smallest_weights
-from leansort.contest.classes import CONTEST_CLASSES
+from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds

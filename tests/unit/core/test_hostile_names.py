@@ -21,7 +21,7 @@ from markdown_it import MarkdownIt
 from leansort import cli
 from leansort.arch.analysis import summary
 from leansort.arch.pretrained import matching
-from leansort.cli.options import printed, told
+from leansort.cli.options import print_line, print_result
 from leansort.compress.layer_sensitivity import LayerHarm, LayerReport
 from leansort.compress.pipeline.accuracy_budget import BudgetVerdict
 from leansort.compress.pipeline.compress_result import CompressResult
@@ -228,7 +228,7 @@ def matched(name: str) -> str:
 def benched(name: str) -> str:
     timed = Measurement(name=name, value=1.0, unit="ms", low=0.9, high=1.1, count=9)
     layers = speeds.layers(name, [LayerTime(name, "conv", 1.0, 1)])
-    return "\n".join([speeds.table([timed, timed]), speeds.reached({name: PeakFraction(0.5, "f32")}, []), layers])
+    return "\n".join([speeds.table([timed, timed]), speeds.peak_text({name: PeakFraction(0.5, "f32")}, []), layers])
 
 
 def predicted(name: str) -> str:
@@ -300,10 +300,10 @@ def test_data_with_hostile_names_are_checked_and_shown(tmp_path: Path) -> None:
 
 def test_what_is_said_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     console.say(HOSTILE)
-    told(HOSTILE)
-    told(HOSTILE, to_error=True)
-    printed({}, False, HOSTILE.replace("\r\n", "").replace("\n", ""))
-    printed({HOSTILE: HOSTILE}, True, "")
+    print_line(HOSTILE)
+    print_line(HOSTILE, to_error=True)
+    print_result({}, False, HOSTILE.replace("\r\n", "").replace("\n", ""))
+    print_result({HOSTILE: HOSTILE}, True, "")
     out, err = capsys.readouterr()
     assert len(err.splitlines()) == 2
     assert len(out.splitlines()) == 2 + 3

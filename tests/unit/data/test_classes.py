@@ -11,7 +11,7 @@ import pytest
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
-from leansort.data.importing import category_map, classes
+from leansort.data.importing import category_map, class_selection
 from leansort.data.importing.items import Item, Items, count_items
 from leansort.data.importing.manifest_builder import build_manifest
 from leansort.data.sources import coco as coco_source
@@ -48,8 +48,8 @@ def test_a_class_without_a_crop_is_left_out_named_and_changes_no_other_index(tmp
     assert manifest.labels == LabelSet(("b", "d"))
     assert manifest.labels.digest == LabelSet(("b", "d")).digest
     assert [manifest.counts(split) for split in ALL] == [[6, 6], [2, 2], [2, 2]]
-    assert faults[classes.EMPTY] == ["a", "c"]
-    assert manifest.notes[classes.LEFT_OUT] == ["a", "c"]
+    assert faults[class_selection.EMPTY] == ["a", "c"]
+    assert manifest.notes[class_selection.LEFT_OUT] == ["a", "c"]
     alone, _ = imported(items(tmp_path / "alone", wanted, ("b", "d")))
     assert [(row.label, row.split, row.image) for row in alone.rows] == [
         (row.label, row.split, row.image) for row in manifest.rows
@@ -71,9 +71,9 @@ def test_it_stays_where_the_user_asks_for_it_by_name_and_the_manifest_says_so(tm
     result = items(tmp_path, {"b": ALL, "d": ALL}, ("a", "b", "c", "d"))
     manifest, faults = imported(result, keep=["a "])
     assert manifest.labels.names == ("a", "b", "d")
-    assert (faults[classes.EMPTY], faults[classes.KEPT_EMPTY]) == (["c"], ["a"])
-    assert manifest.notes[classes.KEPT] == ["a"]
-    classes.require_learnable(manifest)
+    assert (faults[class_selection.EMPTY], faults[class_selection.KEPT_EMPTY]) == (["c"], ["a"])
+    assert manifest.notes[class_selection.KEPT] == ["a"]
+    class_selection.require_learnable(manifest)
     with pytest.raises(UserError, match=r"data.keep_classes: got 'aa', allowed: a, b, c, d"):
         imported(result, keep=["aa"])
 
@@ -86,7 +86,7 @@ def test_a_class_whose_pictures_all_cannot_be_read_is_left_out_too(tmp_path: Pat
     (tmp_path / "c" / "x.png").write_bytes(b"no picture")
     manifest, faults = build_manifest(folder.FolderSource(folder.FolderConfig(path=tmp_path)).items(), tolerate=0.1)
     assert manifest.labels.names == ("a", "b")
-    assert faults.examples[classes.EMPTY] == ["c"]
+    assert faults.examples[class_selection.EMPTY] == ["c"]
 
 
 def test_one_class_alone_is_no_classifier(tmp_path: Path) -> None:
@@ -100,19 +100,19 @@ def test_a_class_of_val_or_test_alone_is_refused_unless_it_is_asked_for(tmp_path
         imported(result)
     manifest, _ = imported(result, keep=["c"])
     assert manifest.counts("train") == [6, 6, 0]
-    assert classes.scarce_class_warnings(manifest) == [
+    assert class_selection.scarce_class_warnings(manifest) == [
         "class 'c' has no crop in train: it is never right, which takes 1/3 off macro-F1"
     ]
 
 
 def test_data_without_a_train_split_are_for_scoring_and_need_no_class_there(tmp_path: Path) -> None:
     manifest, _ = imported(items(tmp_path, {"a": {"test": 3}, "b": {"test": 1}}, ("a", "b")))
-    assert classes.scarce_class_warnings(manifest) == []
+    assert class_selection.scarce_class_warnings(manifest) == []
 
 
 def test_few_crops_in_train_or_none_in_val_or_test_are_told_with_what_they_do(tmp_path: Path) -> None:
     wanted = {"a": ALL, "b": {"train": 4, "test": 1}, "c": {"train": 9, "val": 1}}
-    told = classes.scarce_class_warnings(imported(items(tmp_path, wanted, ("a", "b", "c")))[0])
+    told = class_selection.scarce_class_warnings(imported(items(tmp_path, wanted, ("a", "b", "c")))[0])
     assert told == [
         "class 'b' has 4 crops in train, fewer than 5: its F1, 1/3 of macro-F1, hangs on luck",
         "class 'b' has no crop in val: val macro-F1, which chooses the best epoch and fits thresholds, leaves it out",
@@ -124,8 +124,8 @@ def test_training_refuses_an_older_manifest_with_a_class_that_nothing_shows() ->
     rows = tuple(Row(f"{at}.jpg", at % 2, split, f"{at}{split}", "h", "s") for at in range(4) for split in ALL)
     manifest = Manifest(rows, LabelSet(("a", "b", "unknown")), Path())
     with pytest.raises(UserError, match=r"unknown \(val 0, test 0\)"):
-        classes.require_learnable(manifest)
-    classes.require_learnable(manifest, ["unknown"])
+        class_selection.require_learnable(manifest)
+    class_selection.require_learnable(manifest, ["unknown"])
 
 
 def written(root: Path, names: list[str]) -> Path:
@@ -142,7 +142,7 @@ def test_class_folders_in_two_spellings_are_one_class(tmp_path: Path) -> None:
     manifest, faults = build_manifest(folder.FolderSource(folder.FolderConfig(path=root)).items())
     assert manifest.labels.names == ("paper", "plastic")
     assert sum(manifest.counts(split)[1] for split in ALL) == 11
-    assert faults.examples[classes.RESPELLED] == ["'plastic ' taken as 'plastic', 1 crop"]
+    assert faults.examples[class_selection.RESPELLED] == ["'plastic ' taken as 'plastic', 1 crop"]
 
 
 @pytest.mark.parametrize("labels", [None, ("paper", "Plastic")])
@@ -177,7 +177,7 @@ def test_a_map_keeps_its_order_and_loses_the_class_that_nothing_shows(tmp_path: 
     path.write_text("labels: [Metal, Battery, Bag]\nmap: {Metal: [can], Battery: [battery], Bag: [bag]}\ndrop: [cup]\n")
     result = folder.FolderSource(folder.FolderConfig(path=root, map=path)).items()
     manifest, faults = build_manifest(result)
-    assert (manifest.labels.names, faults.examples[classes.EMPTY]) == (("Metal", "Bag"), ["Battery"])
+    assert (manifest.labels.names, faults.examples[class_selection.EMPTY]) == (("Metal", "Bag"), ["Battery"])
     assert build_manifest(result, keep=["Battery"])[0].labels.names == ("Metal", "Battery", "Bag")
     assert count_items(result)["classes without a crop"] == ["Battery"]
 
@@ -191,7 +191,7 @@ def test_labels_of_a_table_in_either_unicode_form_are_one_class(tmp_path: Path) 
     (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     manifest, faults = build_manifest(table.TableSource(table.TableConfig(path=tmp_path / "list.csv")).items())
     assert manifest.labels.names == ("paper", "plástico")
-    assert [r"('pla\u0301stico') taken as" in line for line in faults.examples[classes.RESPELLED]] == [True]
+    assert [r"('pla\u0301stico') taken as" in line for line in faults.examples[class_selection.RESPELLED]] == [True]
     unused = table.TableConfig(path=tmp_path / "list.csv", labels=("plástico", "glass", "paper"))
     assert build_manifest(table.TableSource(unused).items())[0].labels.names == ("plástico", "paper")
     assert json.dumps(manifest.notes)
@@ -216,7 +216,7 @@ def test_a_category_that_only_groups_the_others_is_no_class(tmp_path: Path) -> N
     config = coco_source.CocoConfig(path=coco(tmp_path, ["plastic", "Plastic", "paper"], [1, 2] * 10), out=tmp_path)
     assert coco_source.CocoSource(config).survey()["classes without a crop"] == ["plastic"]
     manifest, faults = build_manifest(coco_source.CocoSource(config).items())
-    assert (manifest.labels.names, faults.examples[classes.EMPTY]) == (("Plastic", "paper"), ["plastic"])
+    assert (manifest.labels.names, faults.examples[class_selection.EMPTY]) == (("Plastic", "paper"), ["plastic"])
 
 
 def test_categories_in_several_spellings(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_categories_in_several_spellings(tmp_path: Path) -> None:
     config = coco_source.CocoConfig(path=path, out=tmp_path)
     manifest, faults = build_manifest(coco_source.CocoSource(config).items())
     assert manifest.labels.names == ("plastic", "paper")
-    assert faults.examples[classes.RESPELLED] == ["'plastic ' taken as 'plastic', 5 boxes"]
+    assert faults.examples[class_selection.RESPELLED] == ["'plastic ' taken as 'plastic', 5 boxes"]
     assert sum(coco_source.CocoSource(config).survey()["classes"].values()) == 20
     with pytest.raises(UserError, match="'Plastic' and 'plastic' differ in case"):
         coco_source.CocoSource(

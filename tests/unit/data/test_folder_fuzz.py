@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from leansort.core.errors import UserError
 from leansort.core.folders.class_folders import find_class_folders
 from leansort.core.folders.image_files import ImageFiles, list_image_files
-from leansort.data.importing.classes import RESPELLED
+from leansort.data.importing.class_selection import RESPELLED
 from leansort.data.sources import folder as source
 from leansort.measure.accuracy import ground_truth
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from leansort.contest.classes import CONTEST_CLASSES
+from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.data.synthetic.dataset import FEW_SCENES, draw_dataset
 from leansort.data.synthetic.scene import HEIGHT, WIDTH
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from leansort.arch.build import build
-from leansort.arch.pretrained import loading
-from leansort.arch.timm_models import networks
+from leansort.arch.pretrained import weight_loader
+from leansort.arch.timm_models import timm_networks
 from leansort.arch.trained_model import TrainedModel, normalize
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
@@ -365,9 +365,9 @@ def test_a_bundle_and_a_network_teach_together(stored: Path, tmp_path: Path) -> 
 
 
 def test_a_published_network_gives_hints_alone(stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = networks.build_published("timm:lcnet_050")
+    made = timm_networks.build_published("timm:lcnet_050")
     assert (made.classes, made.preprocess.size) == (1000, 224)
-    monkeypatch.setattr(loading, "read_weights", lambda source: made.network.state_dict())
+    monkeypatch.setattr(weight_loader, "read_weights", lambda source: made.network.state_dict())
     source = Path("timm:lcnet_050")
     with pytest.raises(UserError, match=r"timm:lcnet_050 knows other classes .* gives features alone"):
         teachers.load([source], LABELS, hints=False, threads=1)

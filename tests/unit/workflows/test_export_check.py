@@ -22,7 +22,7 @@ from leansort.workflows.data.import_data import import_data
 from leansort.workflows.training import export_check
 from leansort.workflows.training.network_finetuning import Finetuning
 from leansort.workflows.training.train import exportable
-from leansort.workflows.training.untrained_network import noise, untrained
+from leansort.workflows.training.untrained_network import draw_untrained_network, noise
 
 CODE = """
 import torch
@@ -147,7 +147,7 @@ def test_a_network_that_a_pass_has_changed_is_asked_again_before_it_is_trained_o
 def test_untrained_outputs_show_a_difference_and_no_rounding(base: str) -> None:
     if base.startswith("timm:"):  # so deep that rounding is magnified to a tenth of a probability where it can be
         pytest.importorskip("huggingface_hub", reason="timm is not installed")
-    model, pixels = untrained(ArchSpec(base=base, classes=6), Preprocess(size=64)), noise(64)
+    model, pixels = draw_untrained_network(ArchSpec(base=base, classes=6), Preprocess(size=64)), noise(64)
     assert parity.rounding(model, pixels) < 1e-4
     values = compute_logits(model.network(), model.preprocess, eval_batches(pixels, 3))
     assert values.shape == (3, 2)

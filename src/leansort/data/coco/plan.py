@@ -19,7 +19,7 @@ from leansort.data.coco.frames import NOT_A_BOX, Boxes, Frames, box_of, crop_fra
 from leansort.data.coco.photos import Photo, Photos
 from leansort.data.coco.records import CocoFile
 from leansort.data.importing.category_map import DROPPED, CategoryMap
-from leansort.data.importing.classes import RESPELLED
+from leansort.data.importing.class_selection import RESPELLED
 from leansort.data.quality.issues import Issues
 
 CROWD, DOUBLED = "crowd, not one object (--crowds takes it as one)", "same box twice"

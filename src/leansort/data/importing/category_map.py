@@ -15,7 +15,7 @@ from leansort.core.labels import LabelSet, normalize_name, require_distinct
 from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
 from leansort.core.text.packaged_configs import CATEGORY_MAP, find_config
-from leansort.data.importing.classes import normalize_labels
+from leansort.data.importing.class_selection import normalize_labels
 from leansort.data.importing.items import Items
 
 DROPPED = -1

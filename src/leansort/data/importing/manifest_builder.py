@@ -14,7 +14,7 @@ from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest, Row, duplicates
 from leansort.core.preprocess import UnreadableImage
 from leansort.core.writing import atomic_io
-from leansort.data.importing.classes import drop_empty_classes, normalize_labels, require_learnable
+from leansort.data.importing.class_selection import drop_empty_classes, normalize_labels, require_learnable
 from leansort.data.importing.items import Item, Items
 from leansort.data.quality.issues import Issues
 from leansort.data.splits import SplitConfig, assign_splits, groups_across_splits

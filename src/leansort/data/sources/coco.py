@@ -21,7 +21,7 @@ from leansort.data.coco.layouts import gather_files
 from leansort.data.coco.plan import CropPlan, Reading, plan_crops
 from leansort.data.coco.survey import survey as survey_plan
 from leansort.data.importing import category_map
-from leansort.data.importing.classes import RESPELLED
+from leansort.data.importing.class_selection import RESPELLED
 from leansort.data.importing.data_source import DataSource, ProgressCallback
 from leansort.data.importing.items import MAP, PHOTO, Items
 

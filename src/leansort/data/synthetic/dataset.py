@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 
-from leansort.contest.classes import CONTEST_CLASSES
+from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.core.process.worker_pool import map_in_processes
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io

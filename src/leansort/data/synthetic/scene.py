@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from leansort.contest.classes import CONTEST_CLASSES, TRAINING_CROPS
+from leansort.contest.contest_classes import CONTEST_CLASSES, TRAINING_CROPS
 from leansort.data.synthetic import texture as tx
 from leansort.data.synthetic.background import Picture, draw_background
 from leansort.data.synthetic.objects import DRAWN

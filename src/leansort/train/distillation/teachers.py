@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from leansort.arch import trained_model
-from leansort.arch.pretrained import loading
+from leansort.arch.pretrained import weight_loader
 from leansort.arch.spec.initialization import find_classifiers
-from leansort.arch.timm_models import networks
+from leansort.arch.timm_models import timm_networks
 from leansort.arch.trained_model import normalize
 from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
@@ -85,7 +85,7 @@ def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) 
 
 
 def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> NetworkTeacher | BundleTeacher:
-    if networks.is_timm(str(path)):
+    if timm_networks.is_timm(str(path)):
         return _published(str(path), hints=hints)
     if path.suffix == ".leansort":
         bundle = bundles.load(path)
@@ -103,8 +103,8 @@ def _published(source: str, *, hints: bool) -> NetworkTeacher:
             f"distill.teachers: {source} knows other classes than the data, so it gives features alone; set "
             f"distill.hints, or train it on the data first (arch.base: {source}, arch.pretrained: {source})"
         )
-    made = networks.build_published(source)
-    made.network.load_state_dict(loading.read_weights(source))
+    made = timm_networks.build_published(source)
+    made.network.load_state_dict(weight_loader.read_weights(source))
     return NetworkTeacher(made.network, made.preprocess, made.classes, hints=True, knows=False)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from pydantic import BaseModel
 
-from leansort.arch.timm_models import networks
+from leansort.arch.timm_models import timm_networks
 from leansort.arch.trained_model import TrainedModel
 from leansort.recipe.schema import Recipe
 from leansort.workflows.arch import spec_for
@@ -27,7 +27,9 @@ def mismatches(recipe: Recipe, model: TrainedModel) -> list[str]:
         UserError: there is no such network as the recipe describes.
     """
     faults = []
-    asked = networks.set_input_size(spec_for(classes=len(model.labels), **recipe.arch.spec()), model.preprocess.size)
+    asked = timm_networks.set_input_size(
+        spec_for(classes=len(model.labels), **recipe.arch.spec()), model.preprocess.size
+    )
     named = [name for name in recipe.arch.spec() if name in recipe.arch.model_fields_set]
     faults += _differences("arch", asked, model.spec, named)
     faults += _differences("preprocess", recipe.preprocess, model.preprocess, recipe.preprocess.model_fields_set)

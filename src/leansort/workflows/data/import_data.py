@@ -15,7 +15,7 @@ from leansort.core.manifest import SPLITS, Manifest
 from leansort.core.process.console import bar, say
 from leansort.core.run_folder import DataFolder
 from leansort.core.writing.escaping import printable
-from leansort.data.importing.classes import scarce_class_warnings
+from leansort.data.importing.class_selection import scarce_class_warnings
 from leansort.data.importing.data_source import DataSource
 from leansort.data.importing.items import Items
 from leansort.data.importing.manifest_builder import MAX_UNREADABLE, build_manifest

@@ -144,7 +144,7 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: BenchSettings
 
 def text(bench_result: BenchResult) -> str:
     """As lines of text."""
-    parts = [speeds.table(bench_result.measurements), speeds.reached(bench_result.peak_fractions, bench_result.peaks)]
+    parts = [speeds.table(bench_result.measurements), speeds.peak_text(bench_result.peak_fractions, bench_result.peaks)]
     parts += [speeds.layers(name, layers) for name, layers in bench_result.layers.items()]
     return "\n\n".join([*parts, speeds.state(bench_result.machine)])
 

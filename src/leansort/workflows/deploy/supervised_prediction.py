@@ -71,7 +71,7 @@ class Ended(Exception):
         self.code, self.hung, self.raised, self.trace = code, hung, raised, trace
 
 
-def watched() -> bool:
+def is_watched() -> bool:
     """Whether another process tells what becomes of this one."""
     return _watched
 

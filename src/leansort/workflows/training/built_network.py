@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from leansort.arch.analysis.summary import require_input_size
 from leansort.arch.build import BuiltNetwork, build
-from leansort.arch.timm_models import networks
+from leansort.arch.timm_models import timm_networks
 from leansort.core.seeds import Seeds
 from leansort.recipe.schema import Recipe
 from leansort.workflows.arch import spec_for
@@ -20,7 +20,7 @@ def build_network(recipe: Recipe, classes: int) -> BuiltNetwork:
     Raises:
         UserError: there is no such network, or it does not take that size.
     """
-    spec = networks.set_input_size(spec_for(classes=classes, **recipe.arch.spec()), recipe.preprocess.size)
+    spec = timm_networks.set_input_size(spec_for(classes=classes, **recipe.arch.spec()), recipe.preprocess.size)
     network = build(spec, Seeds(recipe.seed))
     require_input_size(network, recipe.preprocess.size)
     return BuiltNetwork(spec, network)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from leansort.core.manifest import Manifest
 from leansort.core.run_folder import GroupFolder
-from leansort.data.importing.classes import require_learnable
+from leansort.data.importing.class_selection import require_learnable
 from leansort.data.splits import assign_folds as in_folds
 from leansort.measure.confidence import MeanInterval, mean_interval
 from leansort.recipe.data_section import keep_classes

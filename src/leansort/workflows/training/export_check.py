@@ -12,7 +12,7 @@ import importlib.metadata
 from leansort.arch.analysis.summary import UNFIT
 from leansort.arch.build import BuiltNetwork, uses_own_blocks
 from leansort.arch.spec.spec import ArchSpec
-from leansort.arch.timm_models.networks import is_timm
+from leansort.arch.timm_models.timm_networks import is_timm
 from leansort.arch.trained_model import TrainedModel
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, MissingExtraError, UserError, one_line
@@ -26,7 +26,7 @@ from leansort.measure import measurement_cache
 from leansort.recipe.schema import Recipe
 from leansort.runtime import openvino_graph
 from leansort.runtime.engine import Pixels
-from leansort.workflows.training.untrained_network import CLASSES, noise, untrained
+from leansort.workflows.training.untrained_network import CLASSES, draw_untrained_network, noise
 
 KIND = "exportable"
 proven_networks: set[str] = set()  # in this process
@@ -66,7 +66,7 @@ def proof(spec: ArchSpec, recipe: Recipe, built: BuiltNetwork | None = None) -> 
     """
     graph_format = _format(recipe)
     try:
-        model = untrained(spec, recipe.preprocess, built)
+        model = draw_untrained_network(spec, recipe.preprocess, built)
         bundle = provisional(model, graph_format, quick=uses_own_blocks(spec))
         return parity.check_parity(model, bundle, noise(recipe.preprocess.size), untrained=True)
     except MissingExtraError:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from leansort.arch.timm_models import networks
+from leansort.arch.timm_models import timm_networks
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import START, FinetuneConfig
 from leansort.compress.passes_api import Prepare
@@ -118,7 +118,7 @@ def checked(recipe: Recipe, finetune: FinetuneConfig) -> None:
         UserError: naming them.
     """
     for name in finetune.teachers if finetune.epochs else ():
-        if name != START and not networks.is_timm(name) and not Path(name).exists():
+        if name != START and not timm_networks.is_timm(name) and not Path(name).exists():
             raise UserError(f"finetune.teachers: {name} is not there")
     _changed(recipe.train, TrainConfig, finetune.train, "finetune.train.")
     _changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment.")

@@ -9,7 +9,7 @@ from torch import nn
 
 from leansort.arch.analysis.summary import require_input_size
 from leansort.arch.build import BuiltNetwork
-from leansort.arch.pretrained import key_map, loading, matching
+from leansort.arch.pretrained import key_map, matching, weight_loader
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.core import manifest as manifests
@@ -22,7 +22,7 @@ from leansort.core.process.distributed import is_distributed, is_first_process
 from leansort.core.run_folder import RunFolder, TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
-from leansort.data.importing.classes import require_learnable
+from leansort.data.importing.class_selection import require_learnable
 from leansort.data.loading.crops import Crops
 from leansort.measure.accuracy.metrics import coverage
 from leansort.recipe.data_section import keep_classes
@@ -169,7 +169,7 @@ def _load_pretrained(network: nn.Module, recipe: Recipe, folder: Path) -> None:
     if recipe.arch.pretrained is None:
         return
     names = key_map.read_key_map(recipe.arch.pretrained_key_map) if recipe.arch.pretrained_key_map else None
-    pretrained = loading.load_pretrained(network, recipe.arch.pretrained, names)
+    pretrained = weight_loader.load_pretrained(network, recipe.arch.pretrained, names)
     listed = TrainingFolder(folder).pretrained
     if is_first_process():
         listed.write(pretrained.to_json())

@@ -25,7 +25,7 @@ _MOMENTA = (1.0, 0.9, 0.7, 0.5)
 _ROUNDING = 1e-4  # of a probability, a tenth of what an export may be off
 
 
-def untrained(spec: ArchSpec, preprocess: Preprocess, built: BuiltNetwork | None = None) -> TrainedModel:
+def draw_untrained_network(spec: ArchSpec, preprocess: Preprocess, built: BuiltNetwork | None = None) -> TrainedModel:
     """Draw a network as if trained for a few steps, and as far from linear as single precision can still follow.
 
     Args:
