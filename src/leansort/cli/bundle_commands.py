@@ -1,0 +1,220 @@
+"""`leansort export|card|bench|predict|submit|score`: from a trained network to a bundle, and what a bundle does.
+
+What these need is imported inside them, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leansort import api
+from leansort.cli.options import BundleEngine, Engine, Json, Threads, print_line, print_result
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (export, card, bench, predict, submit, score):
+        app.command()(command)
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="model.safetensors, or the folder that holds it.")],
+    manifest: Annotated[
+        Path, typer.Option(help="Manifest with the val crops on which network and bundle are compared.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("model.leansort"),
+    name: Annotated[str, typer.Option(help="Name of the model, as reports show it.")] = "",
+    graph_format: Annotated[
+        str, typer.Option("--format", help="Format of the graph: onnx, openvino or torch.")
+    ] = "onnx",
+    target_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Reject uncertain predictions, so that at most this fraction of the accepted ones is wrong.",
+            min=0,
+            max=1,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Export a trained model to a verified bundle, its confidences calibrated on val.
+
+    \b
+    Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
+    Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
+    """
+    result = api.export(model, manifest=manifest, out=out, name=name, format=graph_format, target_error=target_error)
+    size = f"{result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters"
+    print_result(result, as_json, f"{out}: {size}, digest {result.digest}")
+
+
+def bench(
+    bundles: Annotated[list[Path], typer.Argument(help="Bundles to compare.")],
+    images: Annotated[Path, typer.Option(help="An image, or a folder of images, to classify.")],
+    baseline: Annotated[Path | None, typer.Option(help="Bundle that the others are compared with.")] = None,
+    seconds: Annotated[float, typer.Option(help="Minimum seconds for each measurement.", min=0.1)] = 3.0,
+    queries: Annotated[int, typer.Option(help="Minimum number of calls for each latency.", min=1)] = 1000,
+    threads: Annotated[int | None, typer.Option(help="Compute threads of the engine; 1 by default.", min=1)] = None,
+    engine: BundleEngine = "",
+    profile: Annotated[bool, typer.Option("--profile", help="Also time every layer.")] = False,
+    starts: Annotated[int, typer.Option(help="Number of process starts, for cold start and peak memory.", min=0)] = 5,
+    as_json: Json = False,
+) -> None:
+    """Time bundles, interleaved: model, decoding, both; images/s on all cores; cold start; memory.
+
+    \b
+    Example: leansort bench model.leansort --images runs/sample/crops/test
+    Example: leansort bench small.leansort --baseline model.leansort --images photos/ --profile
+    """
+    from leansort.workflows.deploy import bench as benches
+
+    result = api.bench(
+        bundles,
+        images=images,
+        baseline=baseline,
+        seconds=seconds,
+        queries=queries,
+        threads=threads,
+        engine=engine,
+        profile=profile,
+        starts=starts,
+    )
+    if result.warning:
+        print_line(f"warning: {result.warning}", to_error=True)
+    print_result(result, as_json, benches.text(result))
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="The bundle.")],
+    inputs: Annotated[list[str], typer.Argument(help="Images, folders, or - for a list of paths on standard input.")],
+    style: Annotated[
+        str, typer.Option("--format", help="Output format: text, csv or json (one object per line).")
+    ] = "text",
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output by default.")] = None,
+    threads: Annotated[
+        int, typer.Option(help="Threads that decode and run; 0 measures one and all cores and uses the faster.", min=0)
+    ] = 0,
+    batch: Annotated[int, typer.Option(help="Batch size; 0 measures several and uses the fastest.", min=0)] = 0,
+    engine: Engine = "",
+) -> None:
+    """Classify images. Exit code 1 if any could not be read; the others are still classified.
+
+    With a list on standard input, each image is classified as soon as its path arrives, unless --batch is given.
+
+    \b
+    Example: leansort predict model.leansort photos/ --format csv --out labels.csv
+    """
+    from leansort.workflows.deploy import predict as predictions
+
+    if "-" in inputs and not batch:
+        threads, batch = threads or 1, 1
+    result = predictions.predict_to(
+        bundle,
+        predictions.list_inputs(inputs, sys.stdin.buffer),
+        out,
+        style=style,
+        threads=threads,
+        batch=batch,
+        engine=engine,
+    )
+    if result.unreadable:
+        raise typer.Exit(1)
+
+
+def submit(
+    bundle: Annotated[Path, typer.Argument(help="The bundle.")],
+    inputs: Annotated[list[str], typer.Argument(help="The test folder, images, or - for a list of paths.")],
+    out: Annotated[Path, typer.Option("--out", help="The submission file.")] = Path("output.csv"),
+    threads: Threads = 0,
+    engine: BundleEngine = "",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Also write all probabilities to this file, one JSON object per line.")
+    ] = None,
+) -> None:
+    """Write the contest's submission file.
+
+    \b
+    Example: leansort submit model.leansort test/NoLabel --out output.csv
+    """
+    from leansort.workflows.contest.submit import submit as write
+    from leansort.workflows.deploy.known_target import engine_of_recipe
+    from leansort.workflows.deploy.predict import list_inputs
+
+    engine = engine or engine_of_recipe([bundle])
+    pictures = list(list_inputs(inputs, sys.stdin.buffer))
+    result = write(bundle, pictures, out, threads=threads, engine=engine, predictions=predictions)
+    for line in result.faults:
+        print_line(f"unreadable {line}", to_error=True)
+    print_line(f"{out}: {result.pictures} pictures in {result.seconds:.2f} s")
+    if result.faults:
+        raise typer.Exit(1)
+
+
+def score(
+    answers: Annotated[Path, typer.Argument(help="A submission file, or a bundle, which is run on the images first.")],
+    ground_truth: Annotated[Path, typer.Option(help="Manifest, folder of class folders, or CSV image,label.")],
+    split: Annotated[str, typer.Option(help="Split of the manifest.")] = "test",
+    public: Annotated[Path | None, typer.Option(help="File with the names of the public list, one per line.")] = None,
+    private: Annotated[Path | None, typer.Option(help="File with the names of the private list, one per line.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds to use in place of the time that the submission states.", min=0)
+    ] = None,
+    base_f1: Annotated[float, typer.Option(help="Baseline F1 of the time edition.")] = 0.70,
+    base_seconds: Annotated[float, typer.Option(help="Baseline time in seconds.")] = 43.16,
+    base_macs_f1: Annotated[float, typer.Option(help="Baseline F1 of the MACs edition.")] = 0.8342,
+    base_macs: Annotated[int, typer.Option(help="Baseline MACs.")] = 13_863_553,
+    engine: BundleEngine = "",
+    as_json: Json = False,
+) -> None:
+    """Macro-F1 with its interval, the per-class table, and the contest's scores in both editions.
+
+    \b
+    Example: leansort score output.csv --ground-truth runs/sample --public public.txt --private private.txt
+    """
+    from leansort.workflows.contest import score as scores
+
+    scored = api.score(
+        answers,
+        ground_truth=ground_truth,
+        split=split,
+        public=public,
+        private=private,
+        seconds=seconds,
+        base_f1=base_f1,
+        base_seconds=base_seconds,
+        base_macs_f1=base_macs_f1,
+        base_macs=base_macs,
+        engine=engine,
+    )
+    for line in scored.faults:
+        print_line(f"unreadable {line}", to_error=True)
+    print_result(scored, as_json, scores.score_table(scored))
+    if scored.faults:
+        raise typer.Exit(1)
+
+
+def card(
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a training or a compression's step, or a bundle within its run's folder.")
+    ],
+    manifest: Annotated[Path, typer.Option(help="Manifest whose val crops it is scored on.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to make.")],
+    name: Annotated[str, typer.Option(help="Name of the model; the folder's by default.")] = "",
+    note: Annotated[list[str] | None, typer.Option(help="A paragraph on data, licence or limits; repeatable.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a trained network or a bundle fit to be passed on: its files, recipe and model card in one folder.
+
+    \b
+    Example: leansort card runs/sure/seed-0 --manifest runs/sure --out models/trash --note "Trained on my photos."
+    """
+    from leansort.core import manifest as manifests
+    from leansort.workflows.deploy.model_card import write_model_card as make
+
+    result = make(run, manifests.load(manifest), out, name=name, notes=note or [])
+    size = f"{result.parameters:,} parameters, {result.bytes / 1e6:.2f} MB"
+    print_result(result, as_json, f"{out}: val macro-F1 {result.macro_f1:.4f}, {size}")
