@@ -82,13 +82,12 @@ def test_the_model_file_of_the_page_builds(cli: Cli, tmp_path: Path) -> None:
 
 
 def require_classes_in(run: Path) -> None:
-    """The report has a row for every class, with as many crops as the test split has of it."""
+    """The report has a row for every class, with as many crops as the scored split, test or else val, has of it."""
     page, manifest = (run / "report.html").read_text(), manifests.load(run)
     table = page.partition('<section id="classes"')[2].partition("<tfoot>")[0]
     rows = re.findall(r'<th scope="row"><bdi>(.+?)</bdi>.*?<td>([\d,]+)</td></tr>', table, re.S)
-    supports = [
-        (name, f"{count:,}") for name, count in zip(manifest.labels.names, manifest.counts("test"), strict=True)
-    ]
+    counts = manifest.counts("test") if sum(manifest.counts("test")) else manifest.counts("val")
+    supports = [(name, f"{count:,}") for name, count in zip(manifest.labels.names, counts, strict=True)]
     assert sorted(rows) == sorted(supports)
 
 
