@@ -127,7 +127,7 @@ class BackboneContract(PluginContract):
     def test_save_load_gives_the_same_outputs_bit_for_bit(self, spec: ArchSpec, tmp_path: Path) -> None:
         """Save load gives the same outputs bit for bit."""
         model = model_of(spec)
-        model.save(tmp_path / "model.safetensors")
+        model.save(tmp_path / "network.safetensors")
         read = trained_model.load(tmp_path)
         x = torch.randn(2, 3, 64, 64)
         assert torch.equal(read.network()(x), model.network()(x))
