@@ -24,6 +24,7 @@ from leansort.core import plugins
 from leansort.core.graphs import limits
 from leansort.core.graphs import onnx_shapes as onnx_graphs
 from leansort.core.preprocess import Preprocess
+from leansort.core.run_folder import ModelFolder
 from leansort.core.seeds import Seeds
 from leansort.export import parity
 from leansort.export.fast_export import export_for_timing
@@ -127,7 +128,7 @@ class BackboneContract(PluginContract):
     def test_save_load_gives_the_same_outputs_bit_for_bit(self, spec: ArchSpec, tmp_path: Path) -> None:
         """Save load gives the same outputs bit for bit."""
         model = model_of(spec)
-        model.save(tmp_path / "network.safetensors")
+        model.save(ModelFolder(tmp_path).model)
         read = trained_model.load(tmp_path)
         x = torch.randn(2, 3, 64, 64)
         assert torch.equal(read.network()(x), model.network()(x))
