@@ -18,6 +18,7 @@ from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 
 LONG = ("compress", "tune", "tune_best")  # train several networks
+RESTS_ON = {"tune_best": ("tune",)}  # a study is there before its best candidate is trained
 OTHERS = [name for name in api.__all__ if name != "run"]
 
 
@@ -60,9 +61,25 @@ def test_the_example_of_a_whole_run(whole_run: Outcome) -> None:
     assert not whole_run.failures, whole_run.failures
 
 
+@pytest.fixture(scope="module")
+def outcomes(whole_run: Outcome, folder: Path) -> Callable[[str], Outcome]:
+    """The outcome of a function's examples, behind those that they rest on; each runs once."""
+    known: dict[str, Outcome] = {"run": whole_run}
+
+    def outcome(name: str) -> Outcome:
+        if name not in known:
+            for before in RESTS_ON.get(name, ()):
+                outcome(before)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(folder)
+                known[name] = outcome_of(getattr(api, name))
+        return known[name]
+
+    return outcome
+
+
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in OTHERS])
-def test_the_examples_run(name: str, whole_run: Outcome, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    outcome = outcome_of(getattr(api, name))
+def test_the_examples_run(name: str, outcomes: Callable[[str], Outcome]) -> None:
+    outcome = outcomes(name)
     assert outcome.tried > 1
     assert not outcome.failures, outcome.failures

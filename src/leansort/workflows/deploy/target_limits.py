@@ -75,6 +75,6 @@ def _latencies(measurements: Sequence[Measurement]) -> dict[str, float]:
         f"{kind}_{percentile}_ms": item.percentiles[percentile]
         for item in measurements
         for kind, title in _LATENCIES.items()
-        if item.name.endswith(f": {title}")
+        if item.percentiles and item.name.endswith(f": {title}")
         for percentile in ("p50", "p99")
     }
