@@ -81,6 +81,7 @@ def test_what_was_compressed_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_
     assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
 
 
+@pytest.mark.slow
 def test_the_network_of_a_step_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
     steps = "compress.steps=[{pass: prune, macs: 0.7, round_to: 2, faster: false}, {pass: half, faster: false}]"
     given = [recipe, tiny_run / "train", steps, "compress.max_f1_drop=1", "compress.retries=0"]

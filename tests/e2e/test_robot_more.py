@@ -38,6 +38,7 @@ def test_each_label_is_said_before_the_next_picture_is_named(tiny_run: Path, fol
     assert asked.wait(timeout=30) == 0
 
 
+@pytest.mark.slow
 def test_a_whole_run_on_names_that_are_doubled_and_have_blanks(
     tiny_recipe: Path, folders: Path, tmp_path: Path, cli: Cli
 ) -> None:

@@ -16,7 +16,7 @@ from leansort.core.writing.file_lock import hold_lock
 HOLDER = """
 import sys, time
 from pathlib import Path
-from leansort.core.files.file_lock import hold_lock
+from leansort.core.writing.file_lock import hold_lock
 with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -96,5 +96,6 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> float:
 
 
 @pytest.mark.parametrize("balance", [{"class_weights": "inverse"}, {"sampler": "inverse"}])
+@pytest.mark.slow
 def test_balance_raises_the_recall_of_the_minority(tmp_path: Path, plain: float, balance: dict[str, Any]) -> None:
     assert minority_recall(tmp_path, **balance) >= plain + 0.05
