@@ -55,6 +55,7 @@ def test_the_target_is_obeyed_and_its_limits_are_judged(tiny_recipe: Path, tmp_p
     given = ["train.epochs=1", "target.limits={size_mb: 100, macro_f1: 0.999}", "--engine", "openvino:threads=2"]
     done = cli("run", tiny_recipe, *given, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
+    assert "epoch 1/1  loss " in done.stderr
     recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
     assert (recipe["target"]["engine"], recipe["target"]["threads"]) == ("openvino", 2)
     latencies = json.loads((tmp_path / "run" / "bench.json").read_text())["measurements"]

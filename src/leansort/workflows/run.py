@@ -36,7 +36,7 @@ from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.export import export_bundle
 from leansort.workflows.deploy.run_report import read_evidence, write_page
 from leansort.workflows.deploy.target_limits import LimitResult, check_limits
-from leansort.workflows.training.train import exportable, train_model
+from leansort.workflows.training.train import exportable, run_callbacks, train_model
 
 ALONE, WHOLE = benches.ALONE, benches.WHOLE
 
@@ -108,7 +108,10 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
         exportable(recipe)
     folder = RunFolder(out)
     manifest = _manifest(recipe, folder, resume)
-    model = train_model(recipe, manifest, folder.training.path, resume=resume and folder.training.checkpoint.exists())
+    training = folder.training
+    callbacks = run_callbacks(recipe, recipe.name, training.path, tracker="")
+    begun = resume and training.checkpoint.exists()
+    model = train_model(recipe, manifest, training.path, resume=begun, callbacks=callbacks)
     bundle, calibration = _deployed(recipe, model, manifest, folder)
     split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
     pictures = [manifest.path(row) for row in manifest.split(split)]
