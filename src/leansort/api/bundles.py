@@ -139,7 +139,7 @@ def predict(
         bundle: path of the bundle.
         inputs: a picture or a folder of pictures, or several of them.
         threads: threads that decode and run; 0 tries one and all cores.
-        batch: pictures an engine call; 0 tries several and takes the fastest.
+        batch: batch size of the engine, in images; 0 measures several and uses the fastest.
         engine: what runs the graph: an engine's name, with settings or not (`openvino:precision=bf16`), or `auto` for
             the fastest; what suits the bundle where empty.
 

@@ -115,7 +115,7 @@ class CallbackList(TrainingCallback):
 
 
 class WithoutValScores(TrainingCallback):
-    """Hides what val says from a callback, for trainings on val itself, whose scores mean nothing.
+    """Hides the val scores from a callback, for trainings on val itself, where they mean nothing.
 
     Args:
         inner: gets every record without the numbers whose names begin with `val_`.

@@ -73,7 +73,7 @@ def predict_images(
         classifier: a loaded bundle.
         pictures: their paths; may be endless.
         threads: that decode and run; 0 tries one and all cores.
-        batch: pictures an engine call; 0 tries several and takes the fastest.
+        batch: batch size of the engine, in images; 0 measures several and uses the fastest.
 
     Yields:
         Each path with its prediction, whose `error` is set where the picture cannot be read.
