@@ -81,7 +81,7 @@ def _classes(result: CompressResult) -> Table:
 def _tries(result: CompressResult) -> Table:
     rows = [[step.name, f"{100 * tried.fraction:.0f} %", tried.reason] for step in result.steps for tried in step.tries]
     return Table(
-        "Tries", "What was said of each try, and how strong it was.", ["step", "strength", "verdict"], rows, (2,)
+        "Tries", "The verdict on each try, and how strong it was.", ["step", "strength", "verdict"], rows, (2,)
     )
 
 

@@ -173,7 +173,7 @@ def _importances(search_report: SearchReport) -> Table:
         [param, *(f"{100 * search_report.importances[name].get(param, 0.0):.0f} %" for name in names)]
         for param in params
     ]
-    hint = "Share of each parameter in what sets the better trials apart (PED-ANOVA, arXiv:2304.10255)."
+    hint = "Fraction of each hyperparameter in what sets the better trials apart (PED-ANOVA, arXiv:2304.10255)."
     return Table("What mattered", hint, ["parameter", *names], rows[:30])
 
 

@@ -175,7 +175,7 @@ def test_hostile_names_are_text() -> None:
     assert "script" not in {tag for tag, _ in read.tags}
     assert read.text.count("<script>") >= 15
     alts = [values["alt"] for tag, values in read.tags if tag == "img"]
-    assert alts == [f"{HOSTILE}: {HOSTILE}, said {HOSTILE} 0.90"]
+    assert alts == [f"{HOSTILE}: {HOSTILE}, predicted as {HOSTILE} 0.90"]
 
 
 def test_every_class_has_its_row_of_figures() -> None:
@@ -213,8 +213,8 @@ def test_pictures_come_back_as_the_same_bytes() -> None:
     read = Page(render(full()))
     images = [values for tag, values in read.tags if tag == "img"]
     assert [base64.b64decode((image["src"] or "").partition("base64,")[2]) for image in images] == [picture(40)]
-    assert images[0]["alt"] == "a/b_c.jpg: Paper, said Glass 0.97"
-    assert "Paper, said Glass 0.97" in read.text
+    assert images[0]["alt"] == "a/b_c.jpg: Paper, predicted as Glass 0.97"
+    assert "Paper, predicted as Glass 0.97" in read.text
     assert "no picture" in read.text
 
 

@@ -39,5 +39,5 @@ def calibration_sentence(calibration: Calibration) -> str:
     return (
         f"{text}; accepted from probability {calibration.reject_below:.3f} on: "
         f"{calibration.coverage:.1%} of val crops, "
-        f"{calibration.error:.1%} of them wrong (wanted at most {calibration.target_error:.1%})"
+        f"{calibration.error:.1%} of them wrong (target: at most {calibration.target_error:.1%})"
     )
