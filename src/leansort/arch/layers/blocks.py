@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
+
+from leansort.arch.layers.same_padding import SameConv2d
+
+Padding = int | Literal["same"] | None
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": lambda: nn.ReLU(inplace=True),
@@ -28,7 +32,18 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class ConvBlock(nn.Sequential):
-    """Convolution without bias, batch norm, activation. Padding None keeps the size at stride 1, for odd kernels."""
+    """Convolution without bias, batch norm, activation.
+
+    Args:
+        cin: channels in.
+        out: channels out.
+        kernel: side of the kernel.
+        stride: of the convolution.
+        groups: of channels.
+        act: activation.
+        padding: zeros on every side; None: half the kernel; `same`: as many as TensorFlow adds, which at stride 2 and an
+            even input is one more below and to the right; weights that were trained there need it.
+    """
 
     def __init__(
         self,
@@ -38,18 +53,25 @@ class ConvBlock(nn.Sequential):
         stride: int = 1,
         groups: int = 1,
         act: str = "relu",
-        padding: int | None = None,
+        padding: Padding = None,
     ) -> None:
-        sides = kernel // 2 if padding is None else padding
-        conv = nn.Conv2d(cin, out, kernel, stride, sides, groups=groups, bias=False)
+        conv = _convolution(cin, out, kernel, stride, groups, padding)
         super().__init__(conv, nn.BatchNorm2d(out), *([] if act == "none" else [ACTIVATIONS[act]()]))
+
+
+def _convolution(cin: int, out: int, kernel: int, stride: int, groups: int, padding: Padding) -> nn.Conv2d:
+    """A convolution without bias; a plain one wherever it pads as TensorFlow does at every size of its input."""
+    if padding == "same" and (stride > 1 or kernel % 2 == 0) and kernel > 1:
+        return SameConv2d(cin, out, kernel, stride, groups=groups, bias=False)
+    sides = padding if isinstance(padding, int) else kernel // 2
+    return nn.Conv2d(cin, out, kernel, stride, sides, groups=groups, bias=False)
 
 
 class Depthwise(ConvBlock):
     """A convolution in as many groups as both widths allow: their greatest common divisor."""
 
     def __init__(
-        self, cin: int, out: int, kernel: int = 3, stride: int = 1, act: str = "relu", padding: int | None = None
+        self, cin: int, out: int, kernel: int = 3, stride: int = 1, act: str = "relu", padding: Padding = None
     ) -> None:
         super().__init__(cin, out, kernel, stride, math.gcd(cin, out), act, padding)
 
@@ -100,12 +122,22 @@ class InvertedResidual(Residual):
         kernel: side of the depthwise kernel.
         stride: of the depthwise convolution.
         act: activation after the first two convolutions.
+        padding: of the depthwise convolution.
     """
 
-    def __init__(self, cin: int, out: int, expand: float, kernel: int = 3, stride: int = 1, act: str = "relu6") -> None:
+    def __init__(
+        self,
+        cin: int,
+        out: int,
+        expand: float,
+        kernel: int = 3,
+        stride: int = 1,
+        act: str = "relu6",
+        padding: Padding = None,
+    ) -> None:
         hidden = round(cin * expand)
         parts = [] if expand == 1 else [ConvBlock(cin, hidden, 1, act=act)]
-        parts.append(ConvBlock(hidden, hidden, kernel, stride, groups=hidden, act=act))
+        parts.append(ConvBlock(hidden, hidden, kernel, stride, hidden, act, padding))
         super().__init__([*parts, ConvBlock(hidden, out, 1, act="none")], stride == 1 and cin == out)
 
 

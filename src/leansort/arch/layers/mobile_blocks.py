@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from torch import Tensor, nn
 
-from leansort.arch.layers.blocks import ACTIVATIONS, ConvBlock, Residual
+from leansort.arch.layers.blocks import ACTIVATIONS, ConvBlock, Padding, Residual
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:
@@ -60,6 +60,7 @@ class MobileResidual(Residual):
             files of other tools have it), `moga` (arXiv:1908.01314: squeeze to a quarter, after the
             activation, the block's activation inside) or `efficient` (arXiv:1905.11946: squeeze to a quarter of the
             channels in, after the activation, sigmoid gate).
+        padding: of the depthwise convolution.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class MobileResidual(Residual):
         se: bool = False,
         act: str = "relu",
         style: Style = "v3",
+        padding: Padding = None,
     ) -> None:
         rounds = style in ("v3", "v3_early")
         hidden = make_divisible(cin * expand) if rounds else round(cin * expand)
@@ -79,7 +81,7 @@ class MobileResidual(Residual):
         weigh = [_squeeze(style, cin, hidden, act)] if se else []
         early = bool(weigh) and widens and style == "v3_early"
         parts: list[nn.Module] = [ConvBlock(cin, hidden, 1, act=act)] if widens else []
-        parts.append(ConvBlock(hidden, hidden, kernel, stride, groups=hidden, act="none" if early else act))
+        parts.append(ConvBlock(hidden, hidden, kernel, stride, hidden, "none" if early else act, padding))
         parts += [*weigh, ACTIVATIONS[act]()] if early else weigh
         super().__init__([*parts, ConvBlock(hidden, out, 1, act="none")], stride == 1 and cin == out)
 
@@ -95,8 +97,11 @@ def _squeeze(style: Style, cin: int, hidden: int, act: str) -> SqueezeExcite:
 class SeparableBlock(nn.Sequential):
     """Depthwise kxk with activation, then 1x1 without (arXiv:1704.04861); never added to its input."""
 
-    def __init__(self, cin: int, out: int, kernel: int = 3, stride: int = 1, act: str = "relu") -> None:
-        super().__init__(ConvBlock(cin, cin, kernel, stride, groups=cin, act=act), ConvBlock(cin, out, 1, act="none"))
+    def __init__(
+        self, cin: int, out: int, kernel: int = 3, stride: int = 1, act: str = "relu", padding: Padding = None
+    ) -> None:
+        depthwise = ConvBlock(cin, cin, kernel, stride, cin, act, padding)
+        super().__init__(depthwise, ConvBlock(cin, out, 1, act="none"))
 
 
 class Bottleneck(Residual):
@@ -128,16 +133,25 @@ class UniversalInvertedBottleneck(Residual):
         middle: side of the depthwise kernel behind the expansion; 0 leaves it out.
         stride: of the last depthwise convolution there is.
         act: activation inside.
+        padding: of the depthwise convolutions.
     """
 
     def __init__(
-        self, cin: int, out: int, expand: float, start: int = 0, middle: int = 3, stride: int = 1, act: str = "relu"
+        self,
+        cin: int,
+        out: int,
+        expand: float,
+        start: int = 0,
+        middle: int = 3,
+        stride: int = 1,
+        act: str = "relu",
+        padding: Padding = None,
     ) -> None:
         hidden = make_divisible(cin * expand)
         parts: list[nn.Module] = []
         if start:
-            parts.append(ConvBlock(cin, cin, start, 1 if middle else stride, groups=cin, act="none"))
+            parts.append(ConvBlock(cin, cin, start, 1 if middle else stride, cin, "none", padding))
         parts.append(ConvBlock(cin, hidden, 1, act=act))
         if middle:
-            parts.append(ConvBlock(hidden, hidden, middle, stride, groups=hidden, act=act))
+            parts.append(ConvBlock(hidden, hidden, middle, stride, hidden, act, padding))
         super().__init__([*parts, ConvBlock(hidden, out, 1, act="none")], stride == 1 and cin == out)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from leansort.arch.layers import blocks, mobile_blocks
+from leansort.arch.layers.same_padding import SameAvgPool2d, SameMaxPool2d
 from leansort.arch.model_files.rows import BLOCKS, ModelFile, Row
 from leansort.arch.spec.spec import ArchSpec
 from leansort.core.errors import UserError, one_line
@@ -130,14 +131,15 @@ def _channels(row: Row, cin: int, model: ModelFile, spec: ArchSpec) -> int:
 
 
 def _plain(row: Row, cin: int, spec: ArchSpec) -> nn.Module:
-    window: Any = (row.get("kernel"), row.get("stride"), row.get("padding", 0))
+    same = row.get("padding") == "same"
+    window: Any = (row.get("kernel"), row.get("stride"), 0 if same else row.get("padding", 0))
     makers: dict[str, Callable[[], Any]] = {
         "pool": lambda: blocks.GlobalPool(bool(row.get("keep"))),
         "flatten": nn.Flatten,
         "dropout": lambda: nn.Dropout(row["p"] if spec.dropout is None else spec.dropout),
         "linear": lambda: nn.Linear(cin, spec.classes),
-        "max_pool": lambda: nn.MaxPool2d(*window),
-        "avg_pool": lambda: nn.AvgPool2d(*window),
+        "max_pool": lambda: (SameMaxPool2d if same else nn.MaxPool2d)(*window),
+        "avg_pool": lambda: (SameAvgPool2d if same else nn.AvgPool2d)(*window),
         "concat": Concat,
         "add": Add,
     }

@@ -5,7 +5,7 @@
 A repeated row keeps its stride for the first repeat only (`stride_last`: for the last). Channels are multiplied by the
 width and cut to an integer, or made divisible by the file's `divisor`; a row with `grow_only: true` is multiplied only
 by widths above 1. A row takes what the row before puts out, or what `from` names: the `name` of an earlier row, a
-negative offset, `input`, or a list of these for `concat` and `add`.
+negative offset, `input`, or a list of these for `concat` and `add`. `padding: same` pads as TensorFlow does.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ RANGES = {  # least, most, whole numbers only
     "padding": (0, 31, True),
     "p": (0, 0.999, False),
 }
+WORDS: dict[str, Collection[Any]] = {"out": ("in", "classes"), "padding": ("same",)}  # beside the numbers
 _FILE_RANGES = {"divisor": (1, 1024, True), "width": (0.01, 16, False), "depth": (0.01, 16, False)}
 _KEYS = ("rows", "norm", "paper", *_FILE_RANGES)
 INPUT = "input"
@@ -181,7 +182,7 @@ def _check_value(name: str, value: Any, where: str) -> None:
     elif name in FLAGS:
         if not isinstance(value, bool):
             raise UserError(f"{where}: got {value!r}, need true or false")
-    elif name == "out" and isinstance(value, str) and value in ("in", "classes"):
+    elif value in WORDS.get(name, ()):
         return
     elif name in RANGES:
         _check_number(value, RANGES[name], where)
@@ -191,7 +192,8 @@ def _check_number(value: Any, bounds: tuple[float, float, bool], where: str) -> 
     low, high, whole = bounds
     kind = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-        raise UserError(f"{where}: got {value!r}, need a {'whole ' * whole}number from {low:g} to {high:g}")
+        words = "".join(f", or {word}" for word in WORDS.get(where.rpartition(": ")[2], ()))
+        raise UserError(f"{where}: got {value!r}, need a {'whole ' * whole}number from {low:g} to {high:g}{words}")
 
 
 def _fields(block: str) -> tuple[str, ...]:
