@@ -1,8 +1,8 @@
 """Parameter and multiply-add counts of the mobile networks.
 
 Origin: the papers' networks as public implementations count them with 6 classes (torchvision's MobileNetV2 and
-MobileNetV3, the authors' MoGA-A, timm's MobileNetV4; the tiny ones are our own, counted by this code), multiply-adds
-of convolutions and linear layers at 224 px.
+MobileNetV3, the authors' MoGA-A, timm's MobileNetV4 and EfficientNet-Lite; the tiny ones are our own, counted by this
+code), multiply-adds of convolutions and linear layers at 224 px.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ COUNTS = {
     "tiny_m": (245_646, 108_277_408),
     "tiny_l": (617_302, 232_479_456),
     "lean_v4": (304_278, 55_589_088),
+    "efficientnet_lite0": (3_378_694, 383_915_232),
+    "efficientnet_lite1": (4_143_366, 501_195_360),
+    "efficientnet_lite2": (4_818_758, 575_237_104),
 }
 
 

@@ -21,6 +21,7 @@ from leansort.arch.spec.memory_format import channels_last
 from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
 from leansort.arch.trained_model import TrainedModel
 from leansort.arch.workarounds.torchvision_import import import_torchvision
+from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 from leansort.export import parity
 from leansort.export.fast_export import export_for_timing
@@ -142,3 +143,30 @@ def test_a_factorized_layer_and_its_timing_graph_keep_the_shape(method: Any) -> 
         assert given == pads(layer, side, side) == ((2, 2, 2, 2) if side == 15 else (1, 1, 2, 2))
         pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
         assert np.isfinite(engines.compute_logits(engines.load_engine(bundle, "onnxruntime"), pixels)).all()
+
+
+ROWS = [
+    {"block": "conv", "out": 4, "kernel": 3, "stride": 2, "padding": "same"},
+    {"block": "max_pool", "kernel": 3, "stride": 2, "padding": "same"},
+    {"block": "separable", "out": 4, "kernel": 5, "stride": 2, "padding": "same"},
+    {"block": "universal", "out": 8, "expand": 2, "start": 3, "middle": 3, "stride": 2, "padding": "same"},
+    {"block": "mobile", "out": 8, "expand": 2, "padding": "same"},
+    {"block": "pool"},
+    {"block": "linear"},
+]
+
+
+def test_rows_ask_for_it_where_it_differs() -> None:
+    """At stride 1 an odd kernel pads alike on both sides, and a plain convolution does."""
+    network = build(ArchSpec(classes=6, model={"rows": ROWS}))
+    kinds = Counter(type(layer).__name__ for layer in network.modules() if isinstance(layer, (nn.Conv2d, *LAYERS)))
+    assert (kinds["SameConv2d"], kinds["SameMaxPool2d"]) == (3, 1)
+    strided = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2)]
+    assert all(isinstance(layer, SameConv2d) for layer in strided)
+    assert network(torch.zeros(2, 3, 33, 47)).shape == (2, 6)
+
+
+def test_another_word_than_same_is_refused_by_name() -> None:
+    rows = [{**ROWS[0], "padding": "valid"}, *ROWS[5:]]
+    with pytest.raises(UserError, match=r"row 1: padding: got 'valid', need a whole number from 0 to 31, or same"):
+        build(ArchSpec(classes=6, model={"rows": rows}))

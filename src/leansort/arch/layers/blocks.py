@@ -41,8 +41,8 @@ class ConvBlock(nn.Sequential):
         stride: of the convolution.
         groups: of channels.
         act: activation.
-        padding: zeros on every side; None: half the kernel; `same`: as many as TensorFlow adds, which at stride 2 and an
-            even input is one more below and to the right; weights that were trained there need it.
+        padding: zeros on every side; None: half the kernel; `same`: as many as TensorFlow adds, which at stride 2 and
+            an even input is one more below and to the right; weights that were trained there need it.
     """
 
     def __init__(
