@@ -145,7 +145,7 @@ def test_a_factorized_layer_and_its_timing_graph_keep_the_shape(method: Any) -> 
         assert np.isfinite(engines.compute_logits(engines.load_engine(bundle, "onnxruntime"), pixels)).all()
 
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"block": "conv", "out": 4, "kernel": 3, "stride": 2, "padding": "same"},
     {"block": "max_pool", "kernel": 3, "stride": 2, "padding": "same"},
     {"block": "separable", "out": 4, "kernel": 5, "stride": 2, "padding": "same"},
