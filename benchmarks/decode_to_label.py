@@ -2,7 +2,7 @@
 
 Same network, same input size, same JPEGs; the old way (Pillow, PyTorch eager, float, batch 1) and the engines of a
 robot are timed in turns within one run: in float, in OpenVINO's bf16, and in int8 as ONNX Runtime's quantizer writes
-it; the committed network also pruned, as in `models/trashnet-compressed`. The pictures are 512x384, drawn and
+it; the committed network also pruned, as in `trashnet-compressed`. The pictures are 512x384, drawn and
 compressed here, so that the claim can be checked without any data set; they calibrate int8 too, for time alone.
 """
 
@@ -38,10 +38,11 @@ from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime import engine as engines
 from leansort.runtime.predictor import Classifier
+from leansort.runtime.shipped_models import find_bundle
 
 HERE = Path(__file__).parent
 COMMITTED = HERE.parent / "models" / "trashnet"
-COMPRESSED = HERE.parent / "models" / "trashnet-compressed" / "model.leansort"
+COMPRESSED = find_bundle("trashnet-compressed")
 FLOAT_AT_LEAST, INT8_AT_LEAST = 5.0, 15.0
 # Arithmetic by name: whether the graph is quantized, and the engine.
 WAYS = {

@@ -33,6 +33,7 @@ from leansort.measure.timing.machine import LoadWatch
 from leansort.report import markdown
 from leansort.runtime import engine as engines
 from leansort.runtime.engine import LoadedGraph
+from leansort.runtime.shipped_models import find_bundle
 from leansort.workflows.data.import_data import import_data
 from leansort.workflows.training.train import load_crops
 
@@ -54,7 +55,7 @@ WAYS: dict[str, tuple[str, bool, str, dict[str, Any]]] = {
 
 
 # What was compressed of a network, where that is committed, too; by OpenVINO.
-COMPRESSED = {"trashnet": ROOT / "models" / "trashnet-compressed" / "model.leansort"}
+COMPRESSED = {"trashnet": find_bundle("trashnet-compressed")}
 
 
 def bundles_of(model: TrainedModel, pixels: Any) -> dict[tuple[str, bool], Bundle]:

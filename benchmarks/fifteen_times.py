@@ -1,6 +1,6 @@
 """What 15 times the old way would take with the compressed TrashNet network: three ways, what each costs in macro-F1.
 
-The old way is Pillow and the uncompressed network in PyTorch. Ours is `models/trashnet-compressed` as it is; with
+The old way is Pillow and the uncompressed network in PyTorch. Ours is `trashnet-compressed` as it is; with
 linear interpolation in place of area means; and on a quarter of each side, which libjpeg decodes fastest, padded to
 128 px. One thread, in turns, on drawn photos of 512x384. Where LEANSORT_DATA holds TrashNet, the macro-F1 of each on
 its val photos; the network was trained at 160 px, so at 128 px training it on would bring some of it back.
@@ -34,6 +34,7 @@ from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime import engine as engines
 from leansort.runtime.predictor import Classifier
+from leansort.runtime.shipped_models import find_bundle
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"
@@ -75,7 +76,7 @@ def _next(item: Label, paths: Iterator[Path]) -> str:
 
 def main() -> None:
     torch.set_num_threads(1)
-    committed = bundles.load(MODELS / "trashnet-compressed" / "model.leansort")
+    committed = bundles.load(find_bundle("trashnet-compressed"))
     old = OldWay(trained_model.load(MODELS / "trashnet"))
     ways: dict[str, Label] = {
         "as it is": label(committed),

@@ -21,9 +21,10 @@ from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch
+from leansort.runtime import shipped_models
 
 HERE = Path(__file__).parent
-BUNDLE = HERE.parent / "models" / "trashnet-compressed" / "model.leansort"
+MODEL = shipped_models.default_model()
 MOST_MB, SECONDS = 250, 8.0
 
 
@@ -34,7 +35,7 @@ def installed(folder: Path) -> float:
     subprocess.run([folder / "venv" / "bin" / "pip", *given], cwd=HERE.parent, check=True)
     leansort = folder / "venv" / "bin" / "leansort"
     shown = str(folder / "photos")
-    for command in (["predict", str(BUNDLE), shown], ["bench", str(BUNDLE), "--images", shown]):
+    for command in (["predict", shown], ["bench", MODEL.name, "--images", shown]):
         subprocess.run([leansort, *command], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return sum(path.lstat().st_size for path in (folder / "venv").rglob("*")) / 1e6
 
@@ -46,7 +47,7 @@ def brought() -> float:
 
 
 def main() -> None:
-    shown = bundles.load(BUNDLE).meta.preprocess
+    shown = bundles.load(MODEL.path).meta.preprocess
     with atomic_io.scratch() as folder:
         data = [path.read_bytes() for path in photos(folder / "photos", 64)]
         size = installed(folder)

@@ -35,7 +35,7 @@ def bases(folder: Path) -> dict[str, Bundle]:
     root = Path(__file__).parents[2]
     result = {
         "colour": colour_bundle(), "many": bundle_of(many_operators()),
-        "int8": bundles.load(root / "models" / "trashnet-compressed" / "model.leansort"),
+        "int8": bundles.load(root / "src" / "leansort" / "models" / "trashnet-compressed" / "model.leansort"),
         "openvino": colour_bundle("openvino"), "torch": colour_bundle("torch"),
     }  # fmt: skip
     result["network"], result["openvino network"] = _network()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leansort.api.verbs import AnyPath, optional, several, verb
+from leansort.api.verbs import AnyPath, several, verb
 
 if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
@@ -84,7 +84,7 @@ def bench(
     ['ms', 'ms', 'ms', 'images/s']
 
     Args:
-        bundles: path of a bundle, or of several that are compared.
+        bundles: path of a bundle, or of several that are compared; or names that `leansort.models` lists.
         images: a picture, or a folder of pictures, to decode.
         baseline: a bundle that the others are compared with, among them or not.
         seconds: least time for each figure, at least 0.1.
@@ -102,11 +102,12 @@ def bench(
         IntegrityError: a bundle is damaged.
         EngineError: an engine crashed, hung or failed when it was tried.
     """
+    from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.deploy import bench as workflow
     from leansort.workflows.deploy.known_target import engine_of_recipe
     from leansort.workflows.deploy.predict import list_inputs
 
-    paths = several(bundles)
+    paths = [find_bundle(path) for path in several(bundles)]
     engine = engine or engine_of_recipe(paths, threads)
     settings = workflow.BenchSettings(
         seconds=seconds,
@@ -115,16 +116,23 @@ def bench(
         engine=engine,
         profile=profile,
         starts=starts,
-        baseline=optional(baseline),
+        baseline=None if baseline is None else find_bundle(baseline),
     )
     return workflow.bench(paths, list(list_inputs([str(images)])), settings)
 
 
 @verb(threads=0, batch=0)
 def predict(
-    bundle: AnyPath, inputs: AnyPath | Sequence[AnyPath], *, threads: int = 0, batch: int = 0, engine: str = ""
+    bundle: AnyPath | Sequence[AnyPath],
+    inputs: AnyPath | Sequence[AnyPath] | None = None,
+    *,
+    threads: int = 0,
+    batch: int = 0,
+    engine: str = "",
 ) -> Predictions:
     """Classify pictures; one that cannot be read has an error, and the others are classified all the same.
+
+    Without a bundle the model that the package brings classifies them: `leansort.predict("photo.jpg")`.
 
     A robot that classifies what its camera sees uses `Classifier`, which is loaded once.
 
@@ -136,7 +144,7 @@ def predict(
     True
 
     Args:
-        bundle: path of the bundle.
+        bundle: path of the bundle, or a name that `leansort.models` lists; or the first of the inputs.
         inputs: a picture or a folder of pictures, or several of them.
         threads: threads that decode and run; 0 tries one and all cores.
         batch: batch size of the engine, in images; 0 measures several and uses the fastest.
@@ -151,13 +159,18 @@ def predict(
         IntegrityError: the bundle is damaged.
         EngineError: the engine crashed, hung or failed when it was tried.
     """
+    from leansort.core import bundle as bundle_files
     from leansort.core.process.console import say
     from leansort.measure.engine_selection import engine_choice
+    from leansort.runtime import shipped_models
     from leansort.runtime.predictions import Predictions
     from leansort.workflows.deploy.predict import list_inputs, predict_images
+    from leansort.workflows.deploy.predict_arguments import split_arguments
 
-    pictures = list(list_inputs([str(path) for path in several(inputs)]))
-    with engine_choice.load_classifier(Path(bundle), engine, say=say) as classifier:
+    path, named = split_arguments([str(item) for item in (*several(bundle), *several(inputs or ()))])
+    pictures = list(list_inputs(named))
+    opened = shipped_models.open_default() if path is None else bundle_files.load(path)
+    with engine_choice.classifier_of(opened, engine, say=say) as classifier:
         results = [item for _, item in predict_images(classifier, pictures, threads=threads, batch=batch)]
         return Predictions(
             images=tuple(map(str, pictures)),

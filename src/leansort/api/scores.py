@@ -32,7 +32,7 @@ def submit(
     ()
 
     Args:
-        bundle: path of the bundle.
+        bundle: path of the bundle, or a name that `leansort.models` lists.
         inputs: a picture or a folder of pictures, or several of them.
         out: path of the submission file to write.
         threads: that decode and run; 0 takes every core.
@@ -46,14 +46,16 @@ def submit(
         UserError: there is no such bundle, picture or engine, or a picture is named twice.
         IntegrityError: the bundle is damaged.
     """
+    from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.contest.submit import submit as workflow
     from leansort.workflows.deploy.known_target import engine_of_recipe
     from leansort.workflows.deploy.predict import list_inputs
 
-    engine = engine or engine_of_recipe([Path(bundle)])
+    path = find_bundle(bundle)
+    engine = engine or engine_of_recipe([path])
     pictures = list(list_inputs([str(path) for path in several(inputs)]))
     return workflow(
-        Path(bundle),
+        path,
         pictures,
         Path(out),
         threads=threads,
@@ -85,7 +87,7 @@ def score(
     True
 
     Args:
-        answers: a submission file (JSON), or a bundle, which is run first.
+        answers: a submission file (JSON), or a bundle or the name of a model, which is run first.
         ground_truth: a manifest, a folder of class folders, or a CSV file `image,label`.
         split: which split of a manifest, or of class folders with splits.
         public: file with the names of the public list, one a line; scored apart.
@@ -104,14 +106,16 @@ def score(
         UserError: pictures have no answer, or classes are unknown or differ.
         IntegrityError: the bundle is damaged.
     """
+    from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.contest import score as workflow
     from leansort.workflows.deploy.known_target import engine_of_recipe
 
-    engine = engine or engine_of_recipe([Path(answers)])
+    path = find_bundle(answers)
+    engine = engine or engine_of_recipe([path])
     base = workflow.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     lists = {"public": public, "private": private}
     return workflow.score(
-        Path(answers),
+        path,
         Path(ground_truth),
         split=split,
         seconds=seconds,
@@ -148,7 +152,7 @@ def compare(
     True
 
     Args:
-        a: a bundle, a submission file (JSON), or predictions (CSV with the columns image and label).
+        a: a bundle or a model's name, a submission file (JSON), or predictions (CSV with the columns image and label).
         b: likewise; it is compared with `a`.
         ground_truth: a manifest, a folder of class folders, or a CSV file `image,label`.
         split: which split of a manifest, or of class folders with splits.
@@ -168,14 +172,16 @@ def compare(
         IntegrityError: a bundle is damaged.
         EngineError: an engine crashed, hung or failed when it was tried.
     """
+    from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.comparison.compare import compare as workflow
     from leansort.workflows.deploy.known_target import engine_of_recipe
 
+    first, second = find_bundle(a), find_bundle(b)
     if not engine and engine_b is None:
-        engine = engine_of_recipe([Path(a), Path(b)], threads)
+        engine = engine_of_recipe([first, second], threads)
     return workflow(
-        Path(a),
-        Path(b),
+        first,
+        second,
         Path(ground_truth),
         split=split,
         engine=engine,

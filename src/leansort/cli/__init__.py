@@ -34,8 +34,8 @@ from leansort.cli.options import (
     print_line,
     print_result,
 )
-from leansort.cli.plugins_command import list_kinds
-from leansort.cli.recipes_commands import recipes_app
+from leansort.cli.packaged.plugins_command import list_kinds
+from leansort.cli.packaged.recipes_commands import recipes_app
 from leansort.cli.tune_commands import tune_app
 from leansort.core.errors import LeansortError
 from leansort.core.process.extras import missing_extra

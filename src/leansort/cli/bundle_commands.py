@@ -53,7 +53,7 @@ def export(
 
 
 def bench(
-    bundles: Annotated[list[Path], typer.Argument(help="Bundles to compare.")],
+    bundles: Annotated[list[Path], typer.Argument(help="Bundles to compare, or names that `leansort models` lists.")],
     images: Annotated[Path, typer.Option(help="An image, or a folder of images, to classify.")],
     baseline: Annotated[Path | None, typer.Option(help="Bundle that the others are compared with.")] = None,
     seconds: Annotated[float, typer.Option(help="Minimum seconds for each measurement.", min=0.1)] = 3.0,
@@ -89,8 +89,17 @@ def bench(
 
 
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="The bundle.")],
-    inputs: Annotated[list[str], typer.Argument(help="Images, folders, or - for a list of paths on standard input.")],
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            metavar="[BUNDLE]",
+            help="A .leansort file, or a name that `leansort models` lists; without one, the model of the package.",
+        ),
+    ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="IMAGES...", help="Images, folders, or - for a list of paths on standard input."),
+    ] = None,
     style: Annotated[
         str, typer.Option("--format", help="Output format: text, csv or json (one object per line).")
     ] = "text",
@@ -106,15 +115,18 @@ def predict(
     With a list on standard input, each image is classified as soon as its path arrives, unless --batch is given.
 
     \b
+    Example: leansort predict photo.jpg
     Example: leansort predict model.leansort photos/ --format csv --out labels.csv
     """
     from leansort.workflows.deploy import predict as predictions
+    from leansort.workflows.deploy.predict_arguments import STDIN, split_arguments
 
-    if "-" in inputs and not batch:
+    path, named = split_arguments([bundle, *(inputs or [])])
+    if STDIN in named and not batch:
         threads, batch = threads or 1, 1
     result = predictions.predict_to(
-        bundle,
-        predictions.list_inputs(inputs, sys.stdin.buffer),
+        path,
+        predictions.list_inputs(named, sys.stdin.buffer),
         out,
         style=style,
         threads=threads,
@@ -126,7 +138,7 @@ def predict(
 
 
 def submit(
-    bundle: Annotated[Path, typer.Argument(help="The bundle.")],
+    bundle: Annotated[Path, typer.Argument(help="The bundle, or a name that `leansort models` lists.")],
     inputs: Annotated[list[str], typer.Argument(help="The test folder, images, or - for a list of paths.")],
     out: Annotated[Path, typer.Option("--out", help="The submission file.")] = Path("output.csv"),
     threads: Threads = 0,
@@ -140,13 +152,15 @@ def submit(
     \b
     Example: leansort submit model.leansort test/NoLabel --out output.csv
     """
+    from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.contest.submit import submit as write
     from leansort.workflows.deploy.known_target import engine_of_recipe
     from leansort.workflows.deploy.predict import list_inputs
 
-    engine = engine or engine_of_recipe([bundle])
+    path = find_bundle(bundle)
+    engine = engine or engine_of_recipe([path])
     pictures = list(list_inputs(inputs, sys.stdin.buffer))
-    result = write(bundle, pictures, out, threads=threads, engine=engine, predictions=predictions)
+    result = write(path, pictures, out, threads=threads, engine=engine, predictions=predictions)
     for line in result.faults:
         print_line(f"unreadable {line}", to_error=True)
     print_line(f"{out}: {result.pictures} pictures in {result.seconds:.2f} s")
@@ -155,7 +169,9 @@ def submit(
 
 
 def score(
-    answers: Annotated[Path, typer.Argument(help="A submission file, or a bundle, which is run on the images first.")],
+    answers: Annotated[
+        Path, typer.Argument(help="A submission file, or a bundle or model's name, which is run on the images first.")
+    ],
     ground_truth: Annotated[Path, typer.Option(help="Manifest, folder of class folders, or CSV image,label.")],
     split: Annotated[str, typer.Option(help="Split of the manifest.")] = "test",
     public: Annotated[Path | None, typer.Option(help="File with the names of the public list, one per line.")] = None,

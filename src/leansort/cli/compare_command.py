@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(help="A bundle, a submission file, or predictions as CSV.", metavar="A")],
+    a: Annotated[
+        Path, typer.Argument(help="A bundle or model's name, a submission file, or predictions (CSV).", metavar="A")
+    ],
     b: Annotated[Path, typer.Argument(help="The same; it is compared with A.", metavar="B")],
     ground_truth: Annotated[
         Path, typer.Option("--ground-truth", "--data", help="Manifest, folder of class folders, or CSV image,label.")

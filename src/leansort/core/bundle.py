@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from leansort.core.errors import IntegrityError, UserError, one_line
+from leansort.core.files.bundle_card import BundleCard
 from leansort.core.graphs import soundness
 from leansort.core.graphs.limits import BUNDLE_BYTES, META_BYTES, META_DEPTH, NAME_CHARACTERS
 from leansort.core.labels import LabelSet, require_distinct, require_printable
@@ -47,6 +48,7 @@ class BundleMeta(StrictModel):
         parameters: weights of the network.
         macs: multiply-adds for one image.
         provenance: where the bundle comes from.
+        card: what its model card tells; None of bundles that were not made to be passed on.
     """
 
     bundle_schema: int = SCHEMA
@@ -59,6 +61,11 @@ class BundleMeta(StrictModel):
     parameters: int = Field(ge=0, le=10**12)
     macs: int = Field(ge=0, le=10**15)
     provenance: dict[str, Any] = Field(default_factory=dict)
+    card: BundleCard | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `bundle.json`; without a card it is that of bundles from before there were cards."""
+        return self.model_dump(mode="json", exclude={"card"} if self.card is None else None)
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ class Bundle:
 
     def to_bytes(self) -> bytes:
         """The file's content: equal bundles give equal bytes."""
-        meta = atomic_io.canonical_json(self.meta.model_dump(mode="json"), indent=1).encode()
+        meta = atomic_io.canonical_json(self.meta.to_json(), indent=1).encode()
         members = {**self.files, _META: meta}
         return zip_members(members | {_HASHES: hash_members(members)})
 
@@ -139,6 +146,16 @@ def load(path: Path) -> Bundle:
     files = {name: content for name, content in members.items() if name not in (_META, _HASHES)}
     bundle = Bundle(_meta(members[_META], path), files)
     return replace(bundle, numbers=_require_sound(bundle, f"bundle: {path}:"))
+
+
+def recorded_macro_f1(path: Path) -> float:
+    """Return the macro-F1 in a bundle's card, -1 where there is none; the bundle is not verified."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            meta = BundleMeta.model_validate_json(archive.read(_META))
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError, NotImplementedError):
+        return -1.0  # whoever opens it says what is wrong
+    return meta.card.score.macro_f1 if meta.card and meta.card.score else -1.0
 
 
 def _require_sound(bundle: Bundle, where: str) -> int:

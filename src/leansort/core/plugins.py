@@ -81,7 +81,7 @@ class Plugin:
         """Where it comes from, for people: `leansort`, a file, or a distribution with its version."""
         if self.is_own:
             return "leansort"
-        return str(self.path) if self.path else " and ".join(map(_distribution, self.entry_points))
+        return str(self.path) if self.path else " and ".join(map(distribution_of, self.entry_points))
 
     @property
     def what(self) -> str:
@@ -100,7 +100,7 @@ def list_plugins(group: str) -> dict[str, Plugin]:
     for plugin in _all_found(group):
         first = kinds.setdefault(plugin.name, plugin)
         if first is not plugin:
-            _say_once(f"warning: {plugin.what} of {plugin.origin} is hidden by that of {first.origin}")
+            say_once(f"warning: {plugin.what} of {plugin.origin} is hidden by that of {first.origin}")
     return kinds
 
 
@@ -117,7 +117,7 @@ def find(group: str, name: str) -> Plugin:
             raise not_one_of(singular(group), name, kinds)
         return kinds[name]
     for hidden in files[1:]:
-        _say_once(f"warning: {hidden.what} of {hidden.origin} is hidden by that of {files[0].origin}")
+        say_once(f"warning: {hidden.what} of {hidden.origin} is hidden by that of {files[0].origin}")
     return files[0]
 
 
@@ -163,13 +163,13 @@ def load_all(group: str, base: type[T]) -> dict[str, type[T]]:
         try:
             classes[name] = load_class(plugin, base)
         except LeansortError as error:
-            _say_once(f"warning: left out: {error}")
+            say_once(f"warning: left out: {error}")
     return classes
 
 
 def forget() -> None:
     """Look through installed distributions anew, and give warnings again; for programs that install while they run."""
-    _entry_points.cache_clear()
+    entry_points_of.cache_clear()
     _said.clear()
 
 
@@ -177,31 +177,36 @@ def _all_found(group: str) -> Iterator[Plugin]:
     """Every kind, those that win first."""
     yield from _files(group)
     by_name: dict[str, list[EntryPoint]] = {}
-    for point in _entry_points(group):
+    for point in entry_points_of(group):
         by_name.setdefault(point.name, []).append(point)
     for name, points in by_name.items():
         yield Plugin(group, name, entry_points=tuple(points))
 
 
+def plugin_folders(group: str) -> list[Path]:
+    """Return the folders of a group in the folders that `LEANSORT_PLUGINS` names; they may not be there."""
+    return [Path(folder) / group for folder in os.environ.get("LEANSORT_PLUGINS", "").split(os.pathsep) if folder]
+
+
 def _files(group: str) -> Iterator[Plugin]:
-    extra = [Path(folder) / group for folder in os.environ.get("LEANSORT_PLUGINS", "").split(os.pathsep) if folder]
     own = [_HERE.joinpath(*package.split(".")) for package in PACKAGES[group]]
-    for folder in (*extra, *own):
+    for folder in (*plugin_folders(group), *own):
         for path in sorted(folder.glob("*")) if folder.is_dir() else []:
             if path.suffix in (".py", ".yaml") and not path.name.startswith(("_", ".")):
                 yield Plugin(group, path.stem, path)
 
 
 @cache
-def _entry_points(group: str) -> tuple[EntryPoint, ...]:
-    """All of a group; a distribution that lies on the path twice counts once."""
+def entry_points_of(group: str) -> tuple[EntryPoint, ...]:
+    """Return all entry points of a group; a distribution that lies on the path twice counts once."""
     from importlib.metadata import entry_points  # here, since a robot that runs our engines never needs it
 
     points = entry_points(group=f"leansort.{group}")
-    return tuple({(point.name, point.value, _distribution(point)): point for point in points}.values())
+    return tuple({(point.name, point.value, distribution_of(point)): point for point in points}.values())
 
 
-def _distribution(point: EntryPoint) -> str:
+def distribution_of(point: EntryPoint) -> str:
+    """Return where an entry point comes from, for people: the distribution with its version."""
     dist = point.dist
     return f"the distribution {dist.name} {dist.version}" if dist else f"the entry point {point.value}"
 
@@ -230,7 +235,8 @@ def _from_file(module_name: str, path: Path) -> ModuleType:
     return module
 
 
-def _say_once(line: str) -> None:
+def say_once(line: str) -> None:
+    """Say a line, but not a second time in this process."""
     if line not in _said:
         _said.add(line)
         say(line)

@@ -1,6 +1,6 @@
 """From an image to a label: decode, run the graph, calibrate. The whole runtime of a robot.
 
-with Classifier.load("model.leansort") as classifier:
+with Classifier.load("model.leansort") as classifier:  # without a file: the model that the package brings
     print(classifier.predict("photo.jpg").label)
 """
 
@@ -26,6 +26,7 @@ from leansort.core.graphs.limits import NUMBERS
 from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
+from leansort.runtime import shipped_models
 from leansort.runtime.autobatch import BatchPlan, candidate_plans, run_at_fastest
 from leansort.runtime.engine import LoadedGraph, require_logits
 
@@ -68,11 +69,12 @@ class Classifier:
         self._most = max(1, NUMBERS // numbers) if numbers else 0
 
     @classmethod
-    def load(cls, path: str | Path, *, engine: str = "", threads: int = 1) -> Classifier:
+    def load(cls, path: str | Path | None = None, *, engine: str = "", threads: int = 1) -> Classifier:
         """Open, verify and load a bundle.
 
         Args:
-            path: the bundle file.
+            path: the bundle file, or the name of a model that `leansort models` lists. None takes the model that
+                the package brings, and says on standard error, once, what that was trained on.
             engine: name of the engine, optionally with settings (`openvino:precision=bf16`); empty: the default
                 engine of the bundle's format.
             threads: compute threads of the engine, at least 1.
@@ -81,7 +83,8 @@ class Classifier:
             UserError: no such file or engine.
             IntegrityError: the bundle is damaged.
         """
-        return cls.of(bundles.load(Path(path)), engine=engine, threads=threads)
+        bundle = shipped_models.open_default() if path is None else bundles.load(shipped_models.find_bundle(path))
+        return cls.of(bundle, engine=engine, threads=threads)
 
     @classmethod
     def of(cls, bundle: Bundle, *, engine: str = "", threads: int = 1) -> Classifier:

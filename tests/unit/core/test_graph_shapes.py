@@ -67,7 +67,7 @@ def test_of_a_graph_of_many_operators(pictures: int) -> None:
 
 
 def test_of_an_int8_network() -> None:
-    bundle = bundles.load(ROOT / "models" / "trashnet-compressed" / "model.leansort")
+    bundle = bundles.load(ROOT / "src" / "leansort" / "models" / "trashnet-compressed" / "model.leansort")
     require_alike(bundle.graph, bundle.meta.preprocess.size, 2)
     held = checks.check(bundle.graph, bundle.meta.preprocess.size, len(bundle.meta.labels))
     assert 0.95 < held.work / bundle.meta.macs < 1.5

@@ -15,6 +15,7 @@ from leansort.core.errors import UserError
 from leansort.measure.comparison.comparison_result import ComparisonResult
 from leansort.measure.timing import timing_lock
 from leansort.report.comparison_table import comparison_text
+from leansort.runtime import shipped_models
 from leansort.workflows.comparison.compare import compare
 from leansort.workflows.contest.submit import submit
 from tests.conftest import ROOT, Cli
@@ -227,7 +228,8 @@ def test_one_bundle_on_two_engines_is_a_comparison(ground: Path) -> None:
 
 def test_the_committed_bundles_on_val(trashnet: Path) -> None:
     """Origin: the macro-F1 in their model cards."""
-    fast, compressed = (ROOT / "models" / name / "model.leansort" for name in ("trashnet-fast", "trashnet-compressed"))
+    fast = ROOT / "models" / "trashnet-fast" / "model.leansort"
+    compressed = shipped_models.find_bundle("trashnet-compressed")
     result = quick(fast, compressed, trashnet)
     assert result.crops == 328
     for side, card in ((result.a, fast), (result.b, compressed)):

@@ -19,6 +19,7 @@ from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.measure import engine_trial
+from leansort.runtime import shipped_models
 from leansort.runtime.engine import LoadedGraph
 from leansort.train.distillation.teacher_loss import Features, resize_crops
 
@@ -66,7 +67,8 @@ def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) 
     """Load teachers.
 
     Args:
-        paths: run folders, `.safetensors` models, `.leansort` bundles, or `timm:NAME`.
+        paths: run folders, `.safetensors` models, `.leansort` bundles, names of models
+            (`leansort models`), or `timm:NAME`.
         labels: the student's classes; every teacher must have the same in the same order.
         hints: whether features are wanted, too.
         threads: of a bundle's engine.
@@ -87,6 +89,7 @@ def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) 
 def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> NetworkTeacher | BundleTeacher:
     if timm_networks.is_timm(str(path)):
         return _published(str(path), hints=hints)
+    path = path if path.exists() else shipped_models.find_bundle(path)
     if path.suffix == ".leansort":
         bundle = bundles.load(path)
         _same_classes(path, bundle.meta.labels, labels)

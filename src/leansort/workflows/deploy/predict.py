@@ -20,6 +20,7 @@ from leansort.core.text.table_files import csv_line, csv_path
 from leansort.core.writing import atomic_io
 from leansort.core.writing.escaping import json_text, printable, printable_lines
 from leansort.measure.engine_selection import engine_choice
+from leansort.runtime import shipped_models
 from leansort.runtime.call_board import CallBoard
 from leansort.runtime.predictor import Classifier, Prediction
 from leansort.workflows.deploy import supervised_prediction
@@ -95,12 +96,28 @@ class PredictResult(TypedResult):
 
 
 def predict_to(
-    bundle: Path, pictures: Iterator[Path], out: Path | None, *, style: str, threads: int, batch: int, engine: str
+    bundle: Path | None,
+    pictures: Iterator[Path],
+    out: Path | None,
+    *,
+    style: str,
+    threads: int,
+    batch: int,
+    engine: str,
 ) -> PredictResult:
     """Classify pictures and print the lines, or write them to a file that takes the place of `out` when all are done.
 
     An engine that leansort does not rest on itself works in a child process, so that a fault in its native code costs
     neither the lines that are done nor the word of what happened.
+
+    Args:
+        bundle: the bundle file; None takes the model that the package brings.
+        pictures: their paths; may be endless.
+        out: the file; None prints.
+        style: one of `FORMATS`.
+        threads: that decode and run; 0 tries one and all cores.
+        batch: batch size of the engine, in images; 0 measures several and uses the fastest.
+        engine: which engine; the one that suits the bundle where empty, the fastest for `auto`.
 
     Raises:
         UserError: there is no such format or picture.
@@ -111,7 +128,7 @@ def predict_to(
         raise not_one_of("--format", style, FORMATS)
     if out:
         atomic_io.require_file(out)  # not only when all are sorted
-    opened = bundles.load(bundle)
+    opened = shipped_models.open_default() if bundle is None else bundles.load(bundle)
     board = CallBoard() if supervised_prediction.possible() and not engine_choice.is_proven(opened, engine) else None
 
     def work(target: TextIO) -> int:

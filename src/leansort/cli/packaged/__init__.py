@@ -1,0 +1,1 @@
+"""What the package brings, and plugins add: `leansort recipes`, `leansort models`, `leansort plugins`."""
