@@ -9,6 +9,7 @@ from pydantic import Field
 from leansort.core.strict_model import StrictModel
 
 START = "start"
+RECIPE = "recipe"
 
 
 class FinetuneConfig(StrictModel):
@@ -18,10 +19,12 @@ class FinetuneConfig(StrictModel):
         epochs: passes over the training crops; 0 trains nothing.
         lr: peak learning rate; None takes a quarter of the recipe's.
         warmup: epochs of linear warm-up.
-        teachers: to learn from: `start` is the network the pipeline began with; others are run folders, models or
-            bundles.
+        teachers: to learn from: `start` is the network the pipeline began with, `recipe` stands for all teachers of the
+            recipe's `distill` section; others are run folders, models or bundles. What `distill.unlabelled` holds is
+            learned from, too.
         weight: fraction of the teachers in the loss.
         temperature: divides the logits of both before they are compared.
+        hints: weight of matching the teachers' features, as in the recipe's `distill` section; 0 turns it off.
         train: further keys of the recipe's `train` section.
         augment: keys of its `augment` section.
     """
@@ -32,6 +35,7 @@ class FinetuneConfig(StrictModel):
     teachers: tuple[str, ...] = (START,)
     weight: float = Field(default=0.7, ge=0.0, le=1.0)
     temperature: float = Field(default=2.0, gt=0.0, le=100.0)
+    hints: float = Field(default=0.0, ge=0.0, le=1000.0)
     train: dict[str, Any] = Field(default_factory=dict)
     augment: dict[str, Any] = Field(default_factory=dict)
 

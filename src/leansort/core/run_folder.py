@@ -77,6 +77,10 @@ class ModelFolder(DataFolder):
     bundle = _Entry(_path, "model.leansort")
     card = _Entry(TextFile, "README.md")
 
+    def teacher(self, name: str) -> TrainingFolder:
+        """Return the folder of the training of a teacher, by its recipe's name."""
+        return TrainingFolder(self.path / f"teacher-{name}")
+
 
 class StepFolder(ModelFolder):
     """One step of a compression, or a try of it.
@@ -141,6 +145,9 @@ class TrainingFolder(ModelFolder):
         result: what a finished run of a group came to; written last.
         unfinished: folder where a refit trains, whose best epoch means nothing.
         compression: folder of the compression of this training's network.
+        teacher_outputs: folder of what teachers gave so far; gone once the training is done.
+        unlabelled: the photos without labels that it learns from, and those that were left out.
+        unlabelled_inputs: all photos of their folder, with sizes, times and hashes; see `data.inputs`.
     """
 
     checkpoint = _Entry(_path, "last.safetensors")
@@ -150,6 +157,17 @@ class TrainingFolder(ModelFolder):
     tensorboard = _Entry(_path, "tensorboard")
     result = _Entry(JsonFile, "result.json")
     unfinished = _Entry(_path, "unfinished")
+    teacher_outputs = _Entry(_path, "teacher-outputs")
+    unlabelled = _Entry(JsonFile, "unlabelled.json")
+    unlabelled_inputs = _Entry(_path, "unlabelled.parquet")
+
+    def teacher_output(self, epoch: int, batch: int, rank: int) -> Path:
+        """Return where a process writes what teachers gave up to a point of the training."""
+        return self.teacher_outputs / f"{epoch:05d}-{batch:07d}-rank-{rank}.safetensors"
+
+    def kept_teacher_outputs(self, rank: int) -> list[Path]:
+        """Return what a process wrote so far, in the order of writing."""
+        return sorted(self.teacher_outputs.glob(f"*-rank-{rank}.safetensors"))
 
     @property
     def compression(self) -> CompressionFolder:

@@ -14,6 +14,8 @@ from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.data.loading.crops import Crops
+from leansort.data.loading.loader import Pixels
+from leansort.data.loading.unlabelled_order import UnlabelledOrder
 from leansort.train.train_config import DistillConfig, TrainConfig
 
 
@@ -32,6 +34,7 @@ class TrainingJob:
         seeds: where all randomness comes from.
         provenance: kept in the trained model; its digest guards `resume`.
         distill: what to learn from teachers; its `teachers` are for the record, the loop is handed them.
+        unlabelled: crops of photos without labels, as large as those of `train`, that teachers speak about alone.
     """
 
     spec: ArchSpec
@@ -44,12 +47,13 @@ class TrainingJob:
     seeds: Seeds
     provenance: dict[str, Any]
     distill: DistillConfig = field(default_factory=DistillConfig)
+    unlabelled: Pixels | None = None
 
     @property
     def identity(self) -> str:
         """Digest of everything that must be equal for a resumed run to end as an unbroken one."""
         parts = [self.spec, self.preprocess, self.config.model_copy(update={"workers": 0}), self.augment, self.distill]
-        data = {key: self.provenance.get(key) for key in ("data", "seed", "begun_with", "teachers")}
+        data = {key: self.provenance.get(key) for key in ("data", "seed", "begun_with", "teachers", "unlabelled")}
         return atomic_io.digest([[part.model_dump(mode="json") for part in parts], data, list(self.labels.names)])
 
     @property
@@ -57,6 +61,14 @@ class TrainingJob:
         """Training crops of each class."""
         counted: list[int] = np.bincount(self.train.labels, minlength=len(self.labels)).tolist()
         return counted
+
+    @property
+    def unlabelled_order(self) -> UnlabelledOrder | None:
+        """Which crops without labels each batch gets; None where there are none."""
+        if self.unlabelled is None:
+            return None
+        ratio, seeds = self.distill.unlabelled_ratio, self.seeds.child("train")
+        return UnlabelledOrder(len(self.unlabelled), ratio, len(self.train.labels), seeds)
 
     def size(self, epoch: int) -> int:
         """Side of the training crops in an epoch, from 0: grows in steps of 32 pixels over three quarters of them."""

@@ -7,6 +7,7 @@ through the same steps, since each waits for the others in every one; the first 
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,13 +27,15 @@ from leansort.core.process.console import say
 from leansort.core.run_folder import TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.data.augmentation.epochs import EpochAugmentation
-from leansort.data.augmentation.mixing import mix_batch
+from leansort.data.augmentation.mixing import mix_labelled
 from leansort.data.loading.class_balance import class_weights
-from leansort.data.loading.loader import AugmentedCrops, train_loader
+from leansort.data.loading.loader import UNLABELLED, AugmentedCrops, train_loader
 from leansort.train import checkpoint
 from leansort.train.callbacks import EpochRecord, TrainingCallback, TrainingStep, opened
 from leansort.train.checkpoint import TrainingProgress, TrainingState
-from leansort.train.distillation.teacher_loss import Distillation, Key, Student, Teacher
+from leansort.train.distillation.named_views import NamedViews
+from leansort.train.distillation.teacher_loss import Student, Teacher
+from leansort.train.distillation.teacher_outputs import Key
 from leansort.train.ema import WeightAverage
 from leansort.train.epoch_outputs import write_epoch
 from leansort.train.hardware import compile_choice
@@ -41,6 +44,7 @@ from leansort.train.interrupt import StopRequest, catch_stop_signals
 from leansort.train.job import TrainingJob
 from leansort.train.losses import TrainingLoss
 from leansort.train.optim import build_optimizer, learning_rate
+from leansort.train.train_config import NO_TEACHER
 from leansort.train.validation import evaluate, evaluate_flipped
 
 
@@ -83,19 +87,22 @@ def train(
     speaks = fabric.is_global_zero
     run = TrainingRun(job, fabric, network or build(job.spec, job.seeds), teachers)
     last = TrainingFolder(folder).checkpoint
-    progress = run.resume(last) if resume else TrainingProgress(ranks=fabric.world_size)
+    progress = run.resume(TrainingFolder(folder)) if resume else TrainingProgress(ranks=fabric.world_size)
+    if not resume and speaks:  # what another training left, which did not come to its first checkpoint
+        shutil.rmtree(TrainingFolder(folder).teacher_outputs, ignore_errors=True)
     with opened(callbacks if speaks else ()) as followers:
         run.compile(progress)
         with catch_stop_signals() as stop:
             while progress.epoch < job.config.epochs and not _is_spent(progress, job):
                 record = run.epoch(progress, stop, followers)
+                best = progress.add(record) if record else False
+                run.keep_teacher_outputs(TrainingFolder(folder), progress)
                 if not record:
                     if speaks:
                         checkpoint.save(last, run.state, progress, job.identity)
                     fabric.barrier()  # torchrun ends all processes as soon as one has ended: not before it is saved
                     where = f"training stopped in epoch {progress.epoch + 1}"
                     raise TrainingInterrupted(f"{where}, saved; go on with --resume")
-                best = progress.add(record)
                 if speaks:
                     write_epoch(job, folder, run.state, progress, best=best)
                 followers.on_epoch(record)
@@ -104,6 +111,8 @@ def train(
                     break
             if run._any(stop):  # while val was scored the last time; what comes next is not wanted either
                 raise TrainingInterrupted("training is finished and saved; stopped before what comes next")
+    if speaks:
+        shutil.rmtree(TrainingFolder(folder).teacher_outputs, ignore_errors=True)
     return trained_models.load(folder, fitting=False)  # what was just written
 
 
@@ -137,18 +146,23 @@ class TrainingRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seeds.child("train/hints").value)
             self.student = Student(network, widths, len(job.labels))
-        self.distillation = Distillation(teachers, job.distill) if teachers else None
         self.objective = TrainingLoss(job.config, job.counts, fabric.device)
         self.ema = WeightAverage(network.to(fabric.device), job.config.ema)
-        self.dataset = AugmentedCrops(job.train.pixels, job.train.labels, _augmentation(job), job.seeds.child("train"))
+        seeds = job.seeds.child("train")
+        if job.unlabelled is not None and not teachers:
+            raise UserError(f"distill.unlabelled: {NO_TEACHER}")
+        self.dataset = AugmentedCrops(job.train.pixels, job.train.labels, _augmentation(job), seeds, job.unlabelled)
+        self.views = NamedViews(job, self.dataset)
+        self.distillation = self.views.distillation(teachers) if teachers else None
         self.loader, self.sampler = train_loader(
             self.dataset,
             job.config.batch,
             job.config.workers,
-            job.seeds.child("train"),
+            seeds,
             _draw_weights(job),
             rank=fabric.global_rank,
             ranks=fabric.world_size,
+            unlabelled=job.unlabelled_order,
         )
         if job.config.sync_norms and fabric.world_size > 1:
             self.student = synchronize_batch_norms(self.student, fabric.device)
@@ -162,9 +176,19 @@ class TrainingRun:
         """The tensors of a checkpoint: network, averaged weights, optimizer."""
         return TrainingState(self.student, self.ema, self.optimizer.optimizer)
 
-    def resume(self, path: Path) -> TrainingProgress:
+    def keep_teacher_outputs(self, folder: TrainingFolder, progress: TrainingProgress) -> None:
+        """Write what teachers gave since the last checkpoint; before the next one, which counts on it."""
+        if self.distillation and self.distillation.outputs:
+            path = folder.teacher_output(progress.epoch, progress.batch, self.fabric.global_rank)
+            self.distillation.outputs.save(path, self.job.identity, progress.epoch, progress.batch)
+            self.fabric.barrier()
+
+    def resume(self, folder: TrainingFolder) -> TrainingProgress:
         """Load a checkpoint, where there is one, and return where training stands."""
-        progress = checkpoint.resume(path, self.state, self.job.identity, self.fabric.world_size)
+        progress = checkpoint.resume(folder.checkpoint, self.state, self.job.identity, self.fabric.world_size)
+        if self.distillation and self.distillation.outputs:
+            kept = folder.kept_teacher_outputs(self.fabric.global_rank)
+            self.distillation.outputs.load(kept, self.job.identity, progress.epoch, progress.batch)
         scales = scaler(self.fabric)
         if progress.scaler and scales:  # a device that does bf16 may go on with what one of fp16 began
             scales.load_state_dict(progress.scaler)
@@ -204,7 +228,7 @@ class TrainingRun:
         progress.scaler = self._scaler()
         return {
             "epoch": number + 1,
-            "loss": sum(self._losses(total, number)) / len(self.job.train.labels),
+            "loss": sum(self._losses(total, number)) / sum(self.sampler.sizes),
             "lr": self._lr(number, len(self.sampler) - 1),
             **self._scores(),
             "images_per_s": seen * self.fabric.world_size / trained,
@@ -219,24 +243,39 @@ class TrainingRun:
         mixes = bool(self.job.augment.mixup or self.job.augment.cutmix)
         if mixes:
             drawn = self._seeds(f"mix/{epoch}/{index}").numpy()
-            x_bchw, target = mix_batch(x_bchw, target, len(self.job.labels), self.job.augment, drawn)
+            x_bchw, target = mix_labelled(x_bchw, target, len(self.job.labels), self.job.augment, drawn)
+        elif self.job.unlabelled is not None:
+            target = target[target != UNLABELLED]
         with self.fabric.no_backward_sync(self.model, enabled=not self._ends(index)):
-            loss = self._loss(x_bchw, target, None if mixes else self.crop_names(keys, epoch))
+            loss = self._loss(x_bchw, target, None if mixes else self.views.names(keys, epoch))
             self.fabric.backward(loss * self._share(len(keys), index))
         if self._ends(index):
             self._update(epoch, index)
         return loss.detach()
 
     def _loss(self, x_bchw: Tensor, target: Tensor, names: Sequence[Key] | None) -> Tensor:
+        """The mean loss of a batch; crops without labels, which come last, learn from teachers alone."""
         given, theirs = normalize(x_bchw, self.job.preprocess), list[Tensor]()
         if self.distillation is None:
             return self.objective(self.model(given)[0], target)
         soft_bc, theirs = self.distillation.targets(x_bchw, names)
         logits_bc, hint = self.model(given, theirs if self.job.distill.hints else ())
-        loss, weight = self.objective(logits_bc, target), self.job.distill.weight
+        loss, weight = self._label_loss(logits_bc, target), self.job.distill.weight
         if soft_bc is not None:
             loss = (1 - weight) * loss + weight * self.distillation.loss(logits_bc, soft_bc)
         return loss if hint is None else loss + self.job.distill.hints * hint
+
+    def _label_loss(self, logits_bc: Tensor, target: Tensor) -> Tensor:
+        """The mean loss on the labels, as it is without crops that have none.
+
+        Not of this batch's own mixture of both kinds, which rounding moves, but of all crops': a batch counts the same
+        whether it is taken whole, in parts (`accumulate`) or by several processes.
+        """
+        known = len(target)
+        loss = self.objective(logits_bc[:known], target)
+        if self.job.unlabelled is None:
+            return loss
+        return loss * ((1 + self.job.distill.unlabelled_ratio) * known / len(logits_bc))
 
     def _update(self, epoch: int, index: int) -> None:
         for group in self.optimizer.param_groups:
@@ -293,13 +332,6 @@ class TrainingRun:
         """What a batch's mean counts: its share of the crops, over all processes and batches, that make one step."""
         start = index - index % self.job.config.accumulate
         return crops * self.fabric.world_size / sum(self.sampler.sizes[start : start + self.job.config.accumulate])
-
-    def crop_names(self, keys: Sequence[Key], epoch: int) -> list[Key] | None:
-        """A name for each crop and the way it is varied; None where no crop comes back."""
-        views = self.job.augment.views
-        if not views or self.job.distill.hints:
-            return None
-        return [(self.job.size(epoch), epoch % views, index) for _, index in keys]
 
     def _scores(self) -> dict[str, float]:
         scores = {}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leansort.core.strict_model import StrictModel
 from leansort.data.loading.class_balance import Balance
+
+NO_TEACHER = "nobody says what the photos show; name distill.teachers or distill.teacher_recipes"
 
 
 class TrainConfig(StrictModel):
@@ -86,13 +88,44 @@ class DistillConfig(StrictModel):
     Attributes:
         teachers: run folders, `.safetensors` models or `.leansort` bundles of the same classes; several are averaged.
             Networks that timm has published (`timm:NAME`) know other classes and give hints alone.
+        teacher_recipes: names or files of recipes whose networks are trained first, on the same data and splits with
+            the same seed, and teach with the others; of each the training alone is done. They lie in `teacher-NAME`
+            beside the student.
+        teacher_overrides: `key=value` overrides of these recipes, such as `train.epochs=5`.
         weight: fraction of the teachers in the loss; the rest is the loss on the labels.
         temperature: divides the logits of both before they are compared.
         hints: weight of matching the teachers' features (arXiv:1412.6550), the input of their classifiers, through a
             linear layer that is thrown away afterwards; 0 turns it off. Bundles give no features.
+        unlabelled: folder of photos without labels, with any folders below it, from which the teachers' outputs are
+            learned alone.
+        unlabelled_ratio: photos without labels that a batch gets for each labelled crop (mu of arXiv:2001.07685).
+        memory_mb: memory for the teachers' outputs, which are kept where `augment.views` lets crops come back; what
+            does not fit is computed anew every time, and said.
     """
 
     teachers: tuple[Path, ...] = ()
+    teacher_recipes: tuple[str, ...] = ()
+    teacher_overrides: tuple[str, ...] = ()
     weight: float = Field(default=0.7, ge=0.0, le=1.0)
     temperature: float = Field(default=2.0, gt=0.0, le=100.0)
     hints: float = Field(default=0.0, ge=0.0, le=1000.0)
+    unlabelled: Path | None = None
+    unlabelled_ratio: float = Field(default=1.0, gt=0.0, le=16.0)
+    memory_mb: int = Field(default=2048, ge=0, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _overrides_have_recipes(self) -> DistillConfig:
+        if self.teacher_overrides and not self.teacher_recipes:
+            raise ValueError("teacher_overrides has no effect without teacher_recipes")
+        return self
+
+    @model_validator(mode="after")
+    def _unlabelled_is_taught(self) -> DistillConfig:
+        if self.unlabelled is None:
+            if "unlabelled_ratio" in self.model_fields_set and self.unlabelled_ratio != 1.0:
+                raise ValueError("unlabelled_ratio has no effect without unlabelled")
+        elif not (self.teachers or self.teacher_recipes):
+            raise ValueError(f"unlabelled: {NO_TEACHER}")
+        elif not self.weight and not self.hints:
+            raise ValueError("unlabelled has no effect with weight: 0 and hints: 0")
+        return self

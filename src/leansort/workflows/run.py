@@ -36,6 +36,7 @@ from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.export import export_bundle
 from leansort.workflows.deploy.run_report import read_evidence, write_page
 from leansort.workflows.deploy.target_limits import LimitResult, check_limits
+from leansort.workflows.training.teacher_recipes import teacher_paths
 from leansort.workflows.training.train import exportable, run_callbacks, train_model
 
 ALONE, WHOLE = benches.ALONE, benches.WHOLE
@@ -110,8 +111,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
     manifest = _manifest(recipe, folder, resume)
     training = folder.training
     callbacks = run_callbacks(recipe, recipe.name, training.path, tracker="")
-    begun = resume and training.checkpoint.exists()
-    model = train_model(recipe, manifest, training.path, resume=begun, callbacks=callbacks)
+    model = train_model(recipe, manifest, training.path, resume=resume, callbacks=callbacks, teachers_in=out)
     bundle, calibration = _deployed(recipe, model, manifest, folder)
     split = "test" if any(row.split == "test" for row in manifest.rows) else "val"
     pictures = [manifest.path(row) for row in manifest.split(split)]
@@ -177,7 +177,8 @@ def _manifest(recipe: Recipe, folder: RunFolder, resume: bool) -> Manifest:
 def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, folder: RunFolder) -> tuple[Bundle, Calibration]:
     """Write the bundle: what the recipe's passes make of the network, or without any the network itself."""
     if recipe.compress.steps:
-        calibration = compress(recipe, model, manifest, folder.compression.path, cache=folder.cache).calibration
+        place, teachers = folder.compression.path, teacher_paths(recipe, folder.path)
+        calibration = compress(recipe, model, manifest, place, cache=folder.cache, teachers=teachers).calibration
         bundle = bundles.load(folder.compression.bundle)
         bundle.save(folder.bundle)
     else:

@@ -26,9 +26,10 @@ from leansort.core.seeds import Seeds
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.data.loading.crops import Crops
 from leansort.export.onnx import export_onnx
-from leansort.train import loop
 from leansort.train.distillation import teachers
+from leansort.train.distillation.named_views import NamedViews
 from leansort.train.distillation.teacher_loss import Distillation, Features, Student, Teacher, resize_crops
+from leansort.train.distillation.teacher_outputs import TeacherOutputs
 from leansort.train.distillation.teachers import NetworkTeacher
 from leansort.train.job import TrainingJob
 from leansort.train.train_config import DistillConfig
@@ -40,7 +41,7 @@ NOTHING_ELSE = DistillConfig(weight=1.0)
 class Greener:
     """A teacher that calls crops by their strongest channel, and remembers every crop that it was shown."""
 
-    width = 0
+    width = size = 0
 
     def __init__(self, order: Sequence[int] = (0, 1, 2)) -> None:
         self.order, self.shown = list(order), list[bytes]()
@@ -55,14 +56,14 @@ class Greener:
         return logits.argmax(1).tolist()
 
 
-def fixed(logits_bc: Tensor) -> Any:
+def fixed(logits_bc: Tensor | None, features_bf: Tensor | None = None) -> Any:
     """A teacher of one answer."""
 
     class Fixed:
-        width = 0
+        width = size = 0
 
-        def __call__(self, x_bchw: Tensor) -> tuple[Tensor, Tensor | None]:
-            return logits_bc[: len(x_bchw)], None
+        def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:
+            return None if logits_bc is None else logits_bc[: len(x_bchw)], features_bf
 
     return Fixed()
 
@@ -184,7 +185,7 @@ def test_what_is_kept_gives_the_loss_of_asking_every_time(tmp_path: Path, monkey
     item = job(PLAIN, epochs=4, augment=AugmentConfig(views=2), distill=DistillConfig(), lr=0.03)
     cached, asked = Greener(), Greener()
     _, ours = trained(item, tmp_path / "cached", teachers=[cached])
-    monkeypatch.setattr(loop.TrainingRun, "crop_names", lambda *_: None)
+    monkeypatch.setattr(NamedViews, "names", lambda *_: None)
     _, theirs = trained(item, tmp_path / "asked", teachers=[asked])
     assert (len(cached.shown), len(asked.shown)) == (2 * 60, 4 * 60)
     # Probabilities are kept in 16 bits: 3 digits.
@@ -192,8 +193,8 @@ def test_what_is_kept_gives_the_loss_of_asking_every_time(tmp_path: Path, monkey
 
 
 def test_what_is_kept_is_told_apart_by_its_name_and_the_same_the_first_time() -> None:
-    distillation, teacher = Distillation([Greener()], DistillConfig()), Greener()
-    distillation.teachers = [teacher]
+    teacher = Greener()
+    distillation = Distillation([teacher], DistillConfig(), TeacherOutputs(crops=7, views=3, limit_mb=1))
     x_bchw = torch.randint(0, 256, (3, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     first = told(distillation, x_bchw, [(8, 0, 5), (8, 0, 6), (8, 1, 5)])
     again = told(distillation, x_bchw.flip(0), [(8, 1, 5), (8, 0, 6), (8, 0, 5)])
@@ -272,6 +273,7 @@ def test_features_of_a_convolution_as_classifier_are_pooled() -> None:
     [
         (DistillConfig(hints=2.0), AugmentConfig()),
         (DistillConfig(weight=0.9, temperature=4.0), AugmentConfig(views=2)),
+        (DistillConfig(hints=2.0), AugmentConfig(views=2)),
         (DistillConfig(hints=0.5), AugmentConfig(mixup=0.4)),
     ],
 )
@@ -388,7 +390,7 @@ def test_without_a_teacher_that_knows_the_classes_the_labels_count_whole() -> No
 
     def heard(logits_bc: Tensor | None) -> tuple[Tensor | None, list[Tensor]]:
         features = torch.zeros(5, 4)
-        return Distillation([lambda x: (logits_bc, features)], item.distill).targets(some(16), None)  # type: ignore[list-item]
+        return Distillation([fixed(logits_bc, features)], item.distill).targets(some(16), None)
 
     assert heard(None)[0] is None
     soft_bc, features = heard(torch.zeros(5, 3))

@@ -14,7 +14,7 @@ class DistillPassConfig(FinetuneConfig):
 
     Attributes:
         epochs: passes over the training crops.
-        teachers: to learn from; `start` is the network that the pipeline began with.
+        teachers: to learn from; `start` is the network that the pipeline began with, `recipe` the recipe's teachers.
     """
 
     epochs: int = Field(default=10, ge=1, le=10_000)

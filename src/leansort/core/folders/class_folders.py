@@ -18,7 +18,10 @@ from leansort.core.folders.folder_walk import UNREADABLE, PassedOverFile, note_p
 from leansort.core.folders.image_files import SHOWN, list_image_files, summarize_passed_over
 
 BESIDE = "not in a class folder"
-LISTED = "; photos with a list of their labels are read by: leansort data import table LIST --images FOLDER"
+LISTED = (
+    "; photos with a list of their labels are read by: leansort data import table LIST --images FOLDER; photos without "
+    "labels can be learned from beside labelled ones, with a teacher: distill.unlabelled=FOLDER"
+)
 Place = tuple[Parts, str | None]
 Meaning = tuple[str, str | None]
 

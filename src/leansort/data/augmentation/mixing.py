@@ -37,6 +37,22 @@ def mix_batch(
     return x_bchw, fraction * soft_bc + (1 - fraction) * soft_bc[order]
 
 
+def mix_labelled(
+    x_bchw: Tensor, target_b: Tensor, classes: int, config: AugmentConfig, generator: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """As `mix_batch`, where crops without labels may follow the others, with a negative target: each kind by itself.
+
+    Returns:
+        All images, and the targets of those that have labels.
+    """
+    known = int((target_b >= 0).sum())
+    mixed_bchw, soft_bc = mix_batch(x_bchw[:known], target_b[:known], classes, config, generator)
+    if known == len(x_bchw):
+        return mixed_bchw, soft_bc
+    others_bchw, _ = mix_batch(x_bchw[known:], target_b[known:].clamp(min=0), classes, config, generator)
+    return torch.cat([mixed_bchw, others_bchw]), soft_bc
+
+
 def _blended(x_bchw: Tensor, other_bchw: Tensor, fraction: float, _: np.random.Generator) -> tuple[Tensor, float]:
     """MixUp (Zhang et al. 2018, arXiv:1710.09412): `fraction` of one image, the rest of the other."""
     if x_bchw.is_floating_point():

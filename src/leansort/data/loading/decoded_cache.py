@@ -24,6 +24,7 @@ from leansort.core.writing.file_lock import hold_lock
 
 ProgressCallback = Callable[[int, int], None]
 Noting = Callable[[Path], AbstractContextManager[None]]
+HashedFile = tuple[Path, str]
 
 
 def load_decoded(
@@ -34,11 +35,22 @@ def load_decoded(
     progress: ProgressCallback | None = None,
     noting: Noting = lambda _: nullcontext(),
 ) -> npt.NDArray[np.uint8]:
-    """Return the decoded crops, building the cache file where it is not there yet.
+    """Return the decoded crops of a manifest's rows; see `load_decoded_files`."""
+    pictures = [(manifest.path(row), row.hash) for row in rows]
+    return load_decoded_files(pictures, preprocess, folder, progress, noting)
+
+
+def load_decoded_files(
+    pictures: Sequence[HashedFile],
+    preprocess: Preprocess,
+    folder: Path,
+    progress: ProgressCallback | None = None,
+    noting: Noting = lambda _: nullcontext(),
+) -> npt.NDArray[np.uint8]:
+    """Return decoded crops, building the cache file where it is not there yet.
 
     Args:
-        manifest: knows where the images lie.
-        rows: the crops wanted, in order.
+        pictures: the images, in order: path, and the beginning of the SHA-256 of what is expected there.
         preprocess: what makes pixels of them.
         folder: where cache files are kept.
         progress: called with (done, all) while building.
@@ -52,8 +64,8 @@ def load_decoded(
         UserError: an image has changed since the import.
         LeansortError: the cache cannot be written (full disk).
     """
-    path = folder / f"{atomic_io.digest([preprocess.digest, [row.hash for row in rows]])}.npy"
-    shape = (len(rows), preprocess.size, preprocess.size, 3)
+    path = folder / f"{atomic_io.digest([preprocess.digest, [digest for _, digest in pictures]])}.npy"
+    shape = (len(pictures), preprocess.size, preprocess.size, 3)
     mapped = _mapped(path, shape)
     if mapped is None:
         with hold_lock(path.with_suffix(".lock")):
@@ -61,7 +73,6 @@ def load_decoded(
             if mapped is None:
                 clear_leftovers(path)
                 with atomic_io.replace_file(path) as temporary:
-                    pictures = [(manifest.path(row), row.hash) for row in rows]
                     _fill(temporary, pictures, preprocess, progress, noting)
                 mapped = _mapped(path, shape)
     if mapped is None:
@@ -102,7 +113,7 @@ def _unchanged(picture: Path, digest: str) -> bytes:
 
 def _fill(
     path: Path,
-    pictures: Sequence[tuple[Path, str]],
+    pictures: Sequence[HashedFile],
     preprocess: Preprocess,
     progress: ProgressCallback | None,
     noting: Noting,

@@ -18,9 +18,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from leansort.core.seeds import Seeds
+from leansort.data.loading.unlabelled_order import UnlabelledOrder
 
 Pixels = npt.NDArray[np.uint8]
 Batch = tuple[Tensor, Tensor]
+UNLABELLED = -1  # the label of a crop that has none
 
 
 class IndexedCrops(Protocol):
@@ -43,13 +45,23 @@ class Augment(Protocol):
 class AugmentedCrops(Dataset[Batch]):
     """Cached crops, varied anew every epoch. Keys are (epoch, index) pairs, which the sampler gives.
 
-    Without `augment` they come as they are cached.
+    Without `augment` they come as they are cached. Crops without labels follow the others: their indices go on where
+    the labelled ones end, and their label is -1.
     """
 
-    def __init__(self, pixels: IndexedCrops, labels: Sequence[int], augment: Augment | None, seeds: Seeds) -> None:
+    def __init__(
+        self,
+        pixels: IndexedCrops,
+        labels: Sequence[int],
+        augment: Augment | None,
+        seeds: Seeds,
+        unlabelled: IndexedCrops | None = None,
+    ) -> None:
         self.pixels, self.labels, self.augment, self.seeds = pixels, labels, augment, seeds
+        self.unlabelled = unlabelled
 
     def __len__(self) -> int:
+        """The labelled crops."""
         return len(self.labels)
 
     def __getitem__(self, key: tuple[int, int]) -> Batch:
@@ -58,16 +70,26 @@ class AugmentedCrops(Dataset[Batch]):
 
     def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch:
         """A whole batch: one block of the cache, varied, uint8 (b, 3, h, w) with channels last in memory."""
-        labels = torch.tensor([self.labels[index] for _, index in keys])
         indices = [index for _, index in keys]
-        block_bhwc = (
-            np.asarray(self.pixels[indices])  # varying a memory map's slices would carry its class along
-            if isinstance(self.pixels, np.ndarray)
-            else np.stack([self.pixels[i] for i in indices])
-        )
+        labels = torch.tensor([self.labels[index] if index < len(self) else UNLABELLED for index in indices])
+        block_bhwc = self.block(indices)
         if self.augment is not None:
             block_bhwc = self.augment(block_bhwc, keys, self.seeds)
         return torch.from_numpy(block_bhwc).permute(0, 3, 1, 2), labels
+
+    def block(self, indices: Sequence[int]) -> Pixels:
+        """Crops as they are cached, uint8 (b, h, w, 3); labelled ones come first in `indices`."""
+        own = [index for index in indices if index < len(self)]
+        others = [index - len(self) for index in indices[len(own) :]]
+        if self.unlabelled is None or not others:
+            return _block(self.pixels, own)
+        return np.concatenate([*([_block(self.pixels, own)] if own else []), _block(self.unlabelled, others)])
+
+
+def _block(pixels: IndexedCrops, indices: list[int]) -> Pixels:
+    if isinstance(pixels, np.ndarray):
+        return np.asarray(pixels[indices])  # varying a memory map's slices would carry its class along
+    return np.stack([pixels[index] for index in indices])
 
 
 class EpochSampler(Sampler[list[tuple[int, int]]]):
@@ -76,6 +98,7 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
     With `weights` an epoch draws as many crops with replacement, each in proportion to its weight. With several
     `ranks` a batch has `batch` crops for each, and this one's are every `ranks`-th of them, so that no crop is seen
     twice. `skip` batches are left out at the start of the epoch. `sizes` are the crops of each batch, over all ranks.
+    With `unlabelled` every batch gets crops without labels behind its own, in proportion to them.
     """
 
     def __init__(
@@ -87,15 +110,18 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         *,
         rank: int = 0,
         ranks: int = 1,
+        unlabelled: UnlabelledOrder | None = None,
     ) -> None:
         self.length, self.seeds, self.epoch, self.skip = length, seeds, 0, 0
+        self.unlabelled = unlabelled
         self.rank, self.ranks = rank, ranks
         self.share = None if weights is None else np.asarray(weights, np.float64) / np.sum(weights)
         starts = list(range(0, length, batch * ranks))
         if len(starts) > 1 and length - starts[-1] < 2 * ranks:  # batch norm cannot train on a single crop
             del starts[-1]
         self._spans = list(zip(starts, [*starts[1:], length], strict=True))
-        self.sizes = [end - start for start, end in self._spans]
+        more = [unlabelled.beside(start, end) for start, end in self._spans] if unlabelled else []
+        self.sizes = [end - start + (more[at] if more else 0) for at, (start, end) in enumerate(self._spans)]
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -114,7 +140,9 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         )
         order = drawn.tolist()
         for start, end in self._spans[self.skip :]:
-            yield [(self.epoch, index) for index in order[start + self.rank : end : self.ranks]]
+            keys = [(self.epoch, index) for index in order[start + self.rank : end : self.ranks]]
+            others = self.unlabelled.keys(self.epoch, start, end) if self.unlabelled else []
+            yield [*keys, *others[self.rank :: self.ranks]]
 
 
 def train_loader(
@@ -126,12 +154,14 @@ def train_loader(
     *,
     rank: int = 0,
     ranks: int = 1,
+    unlabelled: UnlabelledOrder | None = None,
 ) -> tuple[DataLoader[Batch], EpochSampler]:
     """Make the training loader and its sampler; `sampler.begin` comes before each epoch.
 
     `weights`: how often each crop is drawn; None: every crop once. `rank` of `ranks` processes gets its part.
+    `unlabelled`: which crops without labels each batch gets beside its own.
     """
-    sampler = EpochSampler(len(dataset), batch, seeds, weights, rank=rank, ranks=ranks)
+    sampler = EpochSampler(len(dataset), batch, seeds, weights, rank=rank, ranks=ranks, unlabelled=unlabelled)
     context = multiprocessing.get_context("fork") if workers else None
     loader: DataLoader[Batch] = DataLoader(
         dataset,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -11,9 +11,11 @@ from torch.nn import functional as F
 
 from leansort.arch.spec.initialization import find_classifiers
 from leansort.core.errors import UserError
+from leansort.train.distillation.teacher_outputs import Key, TeacherOutputs
 from leansort.train.train_config import DistillConfig
 
-Key = tuple[int, ...]
+_MOST = float(torch.finfo(torch.float16).max)
+Views = Callable[[Sequence[Key], int], Tensor]
 
 
 class Teacher(Protocol):
@@ -21,9 +23,11 @@ class Teacher(Protocol):
 
     Attributes:
         width: of the features; 0 where it gives none.
+        size: side in pixels that it resizes crops to; 0 where it takes any.
     """
 
     width: int
+    size: int
 
     def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Map uint8 (b, 3, h, w) to logits (b, classes), where it knows the classes, and features (b, f), if any."""
@@ -59,36 +63,55 @@ class Distillation:
     Args:
         teachers: averaged.
         config: `weight`, `temperature`, `hints`.
+        outputs: where what they gave is kept; None asks every time.
+        views: makes named crops at another size, uint8 (b, 3, size, size), varied as they are named. None: teachers
+            that take larger crops than the student's are given the student's, enlarged.
     """
 
-    def __init__(self, teachers: Sequence[Teacher], config: DistillConfig) -> None:
-        self.teachers, self.config = teachers, config
-        self.kept: dict[Key, Tensor] = {}
+    def __init__(
+        self,
+        teachers: Sequence[Teacher],
+        config: DistillConfig,
+        outputs: TeacherOutputs | None = None,
+        views: Views | None = None,
+    ) -> None:
+        self.teachers, self.config, self.outputs, self.views = teachers, config, outputs, views
 
     @torch.no_grad()
-    def targets(self, x_bchw: Tensor, keys: Sequence[Key] | None) -> tuple[Tensor | None, list[Tensor]]:
+    def targets(self, x_bchw: Tensor, names: Sequence[Key] | None) -> tuple[Tensor | None, list[Tensor]]:
         """Mean of the teachers' softened probabilities, None where no teacher knows the classes, and their features.
 
         Args:
             x_bchw: the uint8 crops that the student sees.
-            keys: name each crop and the way it is varied; what was seen under a key is not computed again. None where
-                a crop never comes back, or where features are wanted.
+            names: of each crop and the way it is varied; what was seen under a name is not computed again. None where
+                crops are mixed and have no name.
         """
-        if keys is None:
-            return self._asked(x_bchw)
-        new = [at for at, key in enumerate(keys) if key not in self.kept]
-        if new:
-            soft_bc, _ = self._asked(x_bchw[new])
-            assert soft_bc is not None  # such teachers give features alone, and with features there are no keys
-            self.kept |= zip((keys[at] for at in new), soft_bc.half().cpu(), strict=True)
-        # Also the first time as it is kept: a resumed run, which has forgotten it, then learns from the same numbers.
-        return torch.stack([self.kept[key] for key in keys]).to(x_bchw.device).float(), []
+        if names is None or self.outputs is None or not self.outputs.views:
+            return self._asked(x_bchw, names)
 
-    def _asked(self, x_bchw: Tensor) -> tuple[Tensor | None, list[Tensor]]:
-        given = [teacher(x_bchw) for teacher in self.teachers]
+        def ask(places: list[int]) -> Tensor:
+            soft_bc, features = self._asked(x_bchw[places], [names[at] for at in places])
+            parts = [part.float().clamp(-_MOST, _MOST) for part in (soft_bc, *features) if part is not None]
+            return torch.cat(parts, 1)
+
+        # Also the first time as it is kept: what is asked and what is remembered are then the same numbers.
+        rows = self.outputs.rows(names, ask).to(x_bchw.device).float()
+        widths = [teacher.width for teacher in self.teachers if teacher.width]
+        classes = rows.shape[1] - sum(widths)
+        soft_bc, *features = torch.split(rows, [classes, *widths], 1)
+        return soft_bc if classes else None, features
+
+    def _asked(self, x_bchw: Tensor, names: Sequence[Key] | None) -> tuple[Tensor | None, list[Tensor]]:
+        given = [teacher(self._crops(x_bchw, names, teacher.size)) for teacher in self.teachers]
         soft = [F.softmax(logits / self.config.temperature, 1) for logits, _ in given if logits is not None]
         features = [features for _, features in given if features is not None]
         return torch.stack(soft).mean(0) if soft else None, features
+
+    def _crops(self, x_bchw: Tensor, names: Sequence[Key] | None, size: int) -> Tensor:
+        """The crops for a teacher: made anew at its size where that is larger than the student's."""
+        if self.views is None or names is None or size <= x_bchw.shape[-1]:
+            return x_bchw
+        return self.views(names, size).to(x_bchw.device)
 
     def loss(self, student_bc: Tensor, soft_bc: Tensor) -> Tensor:
         """Kullback-Leibler divergence of the softened probabilities, scaled so that gradients keep their size."""

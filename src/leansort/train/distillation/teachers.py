@@ -25,7 +25,7 @@ from leansort.train.distillation.teacher_loss import Features, resize_crops
 
 
 class NetworkTeacher:
-    """A trained network; crops are resized to the size it was trained at.
+    """A trained network; crops of another size are resized to that it was trained at.
 
     Args:
         network: in evaluation mode.
@@ -40,7 +40,7 @@ class NetworkTeacher:
     ) -> None:
         self.network, self.preprocess, self.knows = network.eval().requires_grad_(False), preprocess, knows
         self.features = Features(network, classes) if hints and find_classifiers(network, classes) else None
-        self.width = self.features.width if self.features else 0
+        self.width, self.size = self.features.width if self.features else 0, preprocess.size
 
     def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Map uint8 (b, 3, h, w) to logits (b, classes) and features (b, width)."""
@@ -84,6 +84,18 @@ def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) 
     if hints and not any(teacher.width for teacher in teachers):
         raise UserError("distill.hints: bundles give no features; name a trained model among the teachers")
     return teachers
+
+
+def require_same_classes(paths: Sequence[Path], labels: LabelSet) -> None:
+    """Refuse teachers that know other classes, before other teachers are trained.
+
+    Raises:
+        UserError: a file is missing, or its classes differ.
+        IntegrityError: a file is damaged.
+    """
+    for path in paths:
+        if not timm_networks.is_timm(str(path)):
+            _load(path, labels, hints=False, threads=1)
 
 
 def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> NetworkTeacher | BundleTeacher:

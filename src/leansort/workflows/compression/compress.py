@@ -11,17 +11,17 @@ from torch import nn
 from leansort.arch import trained_model
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress import layer_sensitivity
-from leansort.compress.compress_config import CompressConfig
+from leansort.compress.compress_config import RECIPE, START, CompressConfig
 from leansort.compress.evaluation import engine_for
 from leansort.compress.layer_sensitivity import LayerReport
-from leansort.compress.passes_api import FinetuneFunction, PassContext, read_step
+from leansort.compress.passes_api import PassContext, read_step
 from leansort.compress.pipeline import runner
 from leansort.compress.pipeline.compress_result import CompressResult, StepBudget, StepLatency
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import bar, say
-from leansort.core.run_folder import CompressionFolder
+from leansort.core.run_folder import CompressionFolder, TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.export import parity
@@ -35,12 +35,14 @@ from leansort.recipe.schema import Recipe
 from leansort.report import compression_page
 from leansort.runtime import engine as engines
 from leansort.runtime.engine import Pixels
+from leansort.train.distillation import teachers as teacher_files
 from leansort.workflows.compression import recipe_match
 from leansort.workflows.data.import_data import data_for
+from leansort.workflows.data.unlabelled_import import find_unlabelled
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
 from leansort.workflows.training import export_check, network_finetuning
 from leansort.workflows.training.network_finetuning import Finetuning
-from leansort.workflows.training.train import load_crops
+from leansort.workflows.training.train import content_digest, load_crops
 
 LEAST = 50  # timed calls of each bundle
 
@@ -53,6 +55,7 @@ def compress(
     *,
     cache: Path | None = None,
     explain: bool = False,
+    teachers: Sequence[Path] = (),
 ) -> CompressResult:
     """Compress a trained network as a recipe says.
 
@@ -63,9 +66,10 @@ def compress(
         out: gets `model.leansort`, `compress.json`, `compress.md`, `compress.html` and a folder for each step.
         cache: folder of decoded crops; `cache` in `out` by default.
         explain: also report what each layer costs and how sensitive it is.
+        teachers: what a step's teacher named `recipe` stands for; by default the recipe's `distill.teachers`.
 
     Raises:
-        UserError: a step is wrong, or the manifest has other classes.
+        UserError: a step is wrong, the manifest has other classes, or a teacher is missing or knows others.
         EngineError: the recipe's engine crashed, hung or failed when it was tried.
         LeansortError: a pass failed; earlier steps are kept, and the next call in the same `out` goes on from them.
     """
@@ -74,7 +78,8 @@ def compress(
     _require_engine(recipe, model)
     folder = CompressionFolder(out)
     model.save(folder.start)
-    context = _context(recipe, model, manifest, cache or folder.cache, folder)
+    finetuning = _finetuning(recipe, manifest, cache or folder.cache, folder, steps, teachers)
+    context = _context(recipe, model, manifest, finetuning, folder)
     watch = LoadWatch()
     done = runner.run_pipeline(recipe.compress, steps, model, context, out)
     bundle, calibration = calibrate_bundle(done.bundle, context.val, recipe.export.target_error)
@@ -183,11 +188,34 @@ def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
         engine_trial.require(bundle, engine_for(bundle, engine), threads=recipe.target.threads)
 
 
+def _finetuning(
+    recipe: Recipe, manifest: Manifest, cache: Path, out: CompressionFolder, steps: runner.Steps, given: Sequence[Path]
+) -> Finetuning:
+    """What trains networks on; the teachers of its steps are asked for their classes before any step is done.
+
+    Raises:
+        UserError: a teacher is missing or knows other classes, or no photo without labels can be used.
+    """
+    trainings = [item for step, step_pass in steps for item in step_pass.trainings(step) if item.epochs]
+    named = {name for item in trainings for name in item.teachers}
+    own = tuple(given or recipe.distill.teachers) if RECIPE in named else ()
+    if RECIPE in named and not own:
+        raise UserError(
+            "finetune.teachers: recipe stands for teachers that leansort run trains by distill.teacher_recipes; "
+            "name the folder of one that is trained: distill.teachers=[FOLDER]"
+        )
+    teacher_files.require_same_classes([*own, *(Path(name) for name in named - {START, RECIPE})], manifest.labels)
+    source = recipe.distill.unlabelled if named else None
+    unlabelled = find_unlabelled(source, manifest, TrainingFolder(out.path), resume=True) if source else None
+    return Finetuning(recipe, manifest, cache, out.start, own, unlabelled)
+
+
 def _context(
-    recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path, out: CompressionFolder
+    recipe: Recipe, model: TrainedModel, manifest: Manifest, finetune: Finetuning, out: CompressionFolder
 ) -> PassContext:
+    cache = finetune.cache
     val = load_crops(manifest, "val", model.preprocess, cache)
-    finetune: FinetuneFunction = Finetuning(recipe, manifest, cache, out.start)
+    learned_from = [content_digest(str(teacher)) for teacher in finetune.teachers]
     return PassContext(
         train=load_crops(manifest, "train", model.preprocess, cache), val=val, seeds=Seeds(recipe.seed),
         folder=out.path, finetune=finetune, export=partial(_exported, val.pixels, recipe.name),
@@ -196,6 +224,7 @@ def _context(
         ground=atomic_io.digest([
             manifest.digest, recipe.augment.model_dump(mode="json"),
             recipe.train.model_dump(mode="json", exclude={"workers", "threads"}),
+            learned_from, finetune.unlabelled and [finetune.unlabelled.digest, recipe.distill.unlabelled_ratio],
         ]),
     )  # fmt: skip
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
+from leansort.core.folders.image_files import list_image_files
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_first_process
 from leansort.core.run_folder import DataFolder
 from leansort.data import inputs
 from leansort.data.importing.data_source import DataSource
-from leansort.data.importing.items import Items
+from leansort.data.importing.items import PHOTO, Items
 from leansort.data.inputs import InputFiles
 from leansort.recipe.data_section import data_source
 
@@ -60,6 +61,24 @@ def same_manifest(path: Path, out: Path, *, resume: bool) -> Manifest:
     elif is_first_process():
         InputFiles(now, str(path.absolute())).save(known)
     return given
+
+
+def require_same_photos(source: Path, what: str, known: Path, out: Path) -> None:
+    """Refuse to go on where a folder of photos holds others than those that were written down.
+
+    Args:
+        source: the folder.
+        what: names it in the error.
+        known: the file that says what it held.
+        out: the run's folder.
+
+    Raises:
+        UserError: with what was added, removed and changed, or the folder is not there.
+    """
+    if not source.is_dir():
+        raise UserError(f"{what}: {source} is not there any more; {WAY_OUT}")
+    now = dict.fromkeys(list_image_files(source).files, PHOTO)
+    _refuse(inputs.differences(inputs.load(known).files, now), out)
 
 
 def require_own(out: Path) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from leansort.arch.timm_models import timm_networks
 from leansort.arch.trained_model import TrainedModel
-from leansort.compress.compress_config import START, FinetuneConfig
+from leansort.compress.compress_config import RECIPE, START, FinetuneConfig
 from leansort.compress.passes_api import Prepare
 from leansort.core.errors import UserError
 from leansort.core.manifest import Manifest
@@ -28,7 +28,8 @@ from leansort.train.distillation import teachers
 from leansort.train.job import TrainingJob
 from leansort.train.loop import train
 from leansort.train.progress_display import ProgressDisplay
-from leansort.train.train_config import DistillConfig, TrainConfig
+from leansort.train.train_config import TrainConfig
+from leansort.workflows.data.unlabelled_import import UnlabelledRecord, load_unlabelled
 from leansort.workflows.training import export_check
 from leansort.workflows.training.train import load_crops
 
@@ -45,12 +46,16 @@ class Finetuning:
         manifest: the data.
         cache: folder of decoded crops.
         start: file of the network that teachers named `start` stand for.
+        teachers: what a teacher named `recipe` stands for.
+        unlabelled: photos without labels, from which networks with teachers learn too.
     """
 
     recipe: Recipe
     manifest: Manifest
     cache: Path
     start: Path
+    teachers: tuple[Path, ...] = ()
+    unlabelled: UnlabelledRecord | None = None
 
     def __call__(
         self, model: TrainedModel, config: FinetuneConfig, folder: Path, prepare: Prepare | None = None
@@ -63,7 +68,8 @@ class Finetuning:
         """
         job = self._job(model, config)
         network = model.network()
-        given = teachers.load(self._files(config), model.labels, hints=False, threads=self.recipe.train.threads or 1)
+        threads = self.recipe.train.threads or 1
+        given = teachers.load(self._files(config), model.labels, hints=config.hints > 0, threads=threads)
         resume = begun(folder, job)
         if not resume:  # what a pass has made of it, before it is trained
             export_check.require_exact(model, "onnx", np.asarray(job.val.pixels[:_PICTURES]))
@@ -84,6 +90,9 @@ class Finetuning:
         }
         config = _changed(recipe.train, TrainConfig, own, "finetune.train.")
         recipe = recipe.model_copy(update={"train": config})
+        unlabelled = self.unlabelled if finetune.teachers else None
+        more = load_unlabelled(unlabelled, recipe.train_preprocess, self.cache) if unlabelled else None
+        known = model.provenance | {"seed": recipe.seed, "data": self.manifest.digest}
         return TrainingJob(
             spec=model.spec,
             preprocess=model.preprocess,
@@ -92,15 +101,22 @@ class Finetuning:
             val=load_crops(self.manifest, "val", model.preprocess, self.cache),
             config=config,
             augment=_changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment."),
-            distill=DistillConfig(
-                teachers=tuple(map(Path, finetune.teachers)), weight=finetune.weight, temperature=finetune.temperature
+            distill=recipe.distill.model_copy(
+                update={
+                    "teachers": tuple(map(Path, finetune.teachers)),
+                    "weight": finetune.weight,
+                    "temperature": finetune.temperature,
+                    "hints": finetune.hints,
+                }
             ),
             seeds=Seeds(recipe.seed).child("compress"),
-            provenance=model.provenance | {"seed": recipe.seed, "data": self.manifest.digest},
+            provenance=known | ({"unlabelled": more.digest, "unlabelled_photos": more.count} if more else {}),
+            unlabelled=more.pixels if more else None,
         )
 
     def _files(self, finetune: FinetuneConfig) -> list[Path]:
-        return [self.start if name == START else Path(name) for name in finetune.teachers]
+        own = {START: (self.start,), RECIPE: self.teachers}
+        return [path for name in finetune.teachers for path in own.get(name, (Path(name),))]
 
 
 def begun(folder: Path, job: TrainingJob) -> bool:
@@ -117,8 +133,12 @@ def checked(recipe: Recipe, finetune: FinetuneConfig) -> None:
     Raises:
         UserError: naming them.
     """
+    if finetune.hints and not finetune.teachers:
+        raise UserError("finetune.hints: nobody gives any; name finetune.teachers, or set it to 0")
     for name in finetune.teachers if finetune.epochs else ():
-        if name != START and not timm_networks.is_timm(name) and not Path(name).exists():
+        if name == RECIPE and not (recipe.distill.teachers or recipe.distill.teacher_recipes):
+            raise UserError("finetune.teachers: recipe stands for the recipe's distill.teachers, and it names none")
+        if name not in (START, RECIPE) and not timm_networks.is_timm(name) and not Path(name).exists():
             raise UserError(f"finetune.teachers: {name} is not there")
     _changed(recipe.train, TrainConfig, finetune.train, "finetune.train.")
     _changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment.")

@@ -36,6 +36,8 @@ from leansort.train.loop import train
 from leansort.train.progress_display import ProgressDisplay
 from leansort.workflows.data.cache import decoded_crops
 from leansort.workflows.data.import_data import data_for, import_data
+from leansort.workflows.data.unlabelled_import import UnlabelledRecord, find_unlabelled, load_unlabelled
+from leansort.workflows.training import teacher_recipes
 from leansort.workflows.training.built_network import build_network
 from leansort.workflows.training.export_check import require_exportable
 from leansort.workflows.training.training_results import SingleTrainingResult
@@ -57,7 +59,7 @@ def train_once(
         exportable(recipe)
     rows = data_for(recipe, out, manifest, resume=resume, import_into=import_once)
     callbacks = run_callbacks(recipe, recipe.name, folder, tracker)
-    model = train_model(recipe, rows, folder, resume=resume, cache=cache, callbacks=callbacks)
+    model = train_model(recipe, rows, folder, resume=resume, cache=cache, callbacks=callbacks, teachers_in=out)
     known = model.provenance
     over = coverage(rows.labels.names, rows.counts("val")).describe("val")
     return SingleTrainingResult(
@@ -90,6 +92,7 @@ def train_model(
     cache: Path | None = None,
     callbacks: Sequence[TrainingCallback] = (),
     built: BuiltNetwork | None = None,
+    teachers_in: Path | None = None,
 ) -> TrainedModel:
     """Train what a recipe says on a manifest.
 
@@ -101,6 +104,7 @@ def train_model(
         cache: folder of decoded crops; None: `cache` beside `folder`.
         callbacks: follow the training; opened once it is about to begin.
         built: the recipe's network for the manifest's classes, which the training takes over; None builds it.
+        teachers_in: folder below which the recipe's teachers are trained first; None: `folder`.
 
     Raises:
         UserError: `folder` holds another run, no crop in train shows a class that is not kept by name, `resume` finds
@@ -109,11 +113,14 @@ def train_model(
     """
     _require_free(folder, resume)
     require_learnable(manifest, keep_classes(recipe.data))
-    resume = resume and TrainingFolder(folder).checkpoint.exists()  # stopped in its first epoch it left none
+    go_on, resume = resume, resume and TrainingFolder(folder).checkpoint.exists()  # stopped early it left none
     built = built or build_network(recipe, len(manifest.labels))
     if not resume:
         require_exportable(built.spec, recipe, built)
-    job = _job(recipe, manifest, cache or folder.parent / "cache", built.spec)
+    cache = cache or folder.parent / "cache"
+    unlabelled = _unlabelled(recipe, manifest, folder, resume=resume)
+    taught_by = _teachers(recipe, manifest, teachers_in or folder, cache, resume=go_on)
+    job = _job(recipe, manifest, cache, built.spec, taught_by, unlabelled)
     for size in sorted({job.size(epoch) for epoch in range(job.config.epochs)} - {job.preprocess.size}):
         require_input_size(built.network, size)
     if resume:  # before the folder's recipe is written over
@@ -123,9 +130,7 @@ def train_model(
     if not resume:
         _load_pretrained(built.network, recipe, folder)
     say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
-    given = teachers.load(
-        recipe.distill.teachers, manifest.labels, hints=recipe.distill.hints > 0, threads=recipe.train.threads or 1
-    )
+    given = teachers.load(taught_by, manifest.labels, hints=recipe.distill.hints > 0, threads=recipe.train.threads or 1)
     return train(job, folder, network=built.network, teachers=given, resume=resume, callbacks=callbacks)
 
 
@@ -158,8 +163,10 @@ def exportable(recipe: Recipe) -> None:
     """Refuse a network that cannot be built, or built and not exported, before data are read and hours are spent.
 
     Raises:
-        UserError: there is no such network, it does not take the recipe's size, or its export fails or differs.
+        UserError: there is no such network, it does not take the recipe's size, or its export fails or differs; or the
+            recipes of its teachers are wrong.
     """
+    teacher_recipes.resolve_teachers(recipe)
     built = build_network(recipe, classes=2)
     require_exportable(built.spec, recipe)
 
@@ -176,7 +183,34 @@ def _load_pretrained(network: nn.Module, recipe: Recipe, folder: Path) -> None:
     say(f"weights: {recipe.arch.pretrained}: {matching.match_summary(pretrained)}; tensor by tensor in {listed}")
 
 
-def _job(recipe: Recipe, manifest: Manifest, cache: Path, spec: ArchSpec) -> TrainingJob:
+def _unlabelled(recipe: Recipe, manifest: Manifest, folder: Path, *, resume: bool) -> UnlabelledRecord | None:
+    """The photos without labels that a recipe names, if any."""
+    source = recipe.distill.unlabelled
+    return find_unlabelled(source, manifest, TrainingFolder(folder), resume=resume) if source else None
+
+
+def _teachers(recipe: Recipe, manifest: Manifest, place: Path, cache: Path, *, resume: bool) -> list[Path]:
+    """Where a recipe's teachers are, once those are trained that it trains itself."""
+    if recipe.distill.teacher_recipes:
+        teachers.require_same_classes(recipe.distill.teachers, manifest.labels)
+
+    def train_one(teacher: Recipe, folder: Path) -> TrainedModel:
+        callbacks = [ProgressDisplay(teacher.train.epochs)]
+        return train_model(teacher, manifest, folder, resume=resume, cache=cache, callbacks=callbacks)
+
+    teacher_recipes.train_teachers(recipe, place, train_one)
+    return teacher_recipes.teacher_paths(recipe, place)
+
+
+def _job(
+    recipe: Recipe,
+    manifest: Manifest,
+    cache: Path,
+    spec: ArchSpec,
+    taught_by: Sequence[Path],
+    unlabelled: UnlabelledRecord | None,
+) -> TrainingJob:
+    more = load_unlabelled(unlabelled, recipe.train_preprocess, cache) if unlabelled else None
     return TrainingJob(
         spec=spec,
         preprocess=recipe.preprocess,
@@ -189,12 +223,14 @@ def _job(recipe: Recipe, manifest: Manifest, cache: Path, spec: ArchSpec) -> Tra
         seeds=Seeds(recipe.seed),
         provenance={
             **provenance.provenance(recipe=recipe.digest, data=manifest.digest, seed=recipe.seed),
-            **_learned_from(recipe),
+            **_learned_from(recipe, taught_by),
+            **({"unlabelled": more.digest, "unlabelled_photos": more.count} if more else {}),
         },
+        unlabelled=more.pixels if more else None,
     )
 
 
-def _learned_from(recipe: Recipe) -> dict[str, list[str]]:
+def _learned_from(recipe: Recipe, taught_by: Sequence[Path]) -> dict[str, list[str]]:
     """Digests of pretrained weights and teachers, if any: another file of that name is another training."""
     values: dict[str, list[str]] = {}
     if recipe.arch.pretrained is not None:
@@ -203,8 +239,8 @@ def _learned_from(recipe: Recipe) -> dict[str, list[str]]:
             content_digest(str(recipe.arch.pretrained)),
             content_digest(str(names)) if names else "",
         ]
-    if recipe.distill.teachers:
-        values["teachers"] = [content_digest(str(teacher)) for teacher in recipe.distill.teachers]
+    if taught_by:
+        values["teachers"] = [content_digest(str(teacher)) for teacher in taught_by]
     return values
 
 
