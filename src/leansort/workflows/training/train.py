@@ -129,7 +129,8 @@ def train_model(
         TrainingFolder(folder).recipe.write(recipe.to_json())
     if not resume:
         _load_pretrained(built.network, recipe, folder)
-    say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops, {len(job.val.labels)} val crops")
+    more = f", {len(job.unlabelled)} photos without labels" if job.unlabelled is not None else ""
+    say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops{more}, {len(job.val.labels)} val crops")
     given = teachers.load(taught_by, manifest.labels, hints=recipe.distill.hints > 0, threads=recipe.train.threads or 1)
     return train(job, folder, network=built.network, teachers=given, resume=resume, callbacks=callbacks)
 
