@@ -178,7 +178,10 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, folder: R
     """Write the bundle: what the recipe's passes make of the network, or without any the network itself."""
     if recipe.compress.steps:
         place, teachers = folder.compression.path, teacher_paths(recipe, folder.path)
-        calibration = compress(recipe, model, manifest, place, cache=folder.cache, teachers=teachers).calibration
+        training = folder.training.path
+        calibration = compress(
+            recipe, model, manifest, place, cache=folder.cache, teachers=teachers, training=training
+        ).calibration
         bundle = bundles.load(folder.compression.bundle)
         bundle.save(folder.bundle)
     else:

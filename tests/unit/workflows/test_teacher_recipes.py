@@ -20,7 +20,8 @@ from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.training.teacher_recipes import resolve_teachers, teacher_paths
 from leansort.workflows.training.train import train_once
 from tests.conftest import draw
-from tests.support.jobs import require_equal
+from tests.support.jobs import job, require_equal
+from tests.unit.train.test_distillation import model_of
 
 TEACHER = """\
 name: large
@@ -127,8 +128,6 @@ def test_what_is_wrong_with_teachers_is_said_before_anything_is_trained(student:
 def test_a_teacher_of_other_classes_is_refused_before_another_is_trained(
     student: Recipe, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from tests.unit.train.test_distillation import job, model_of
-
     model_of(job()).save(tmp_path / "abc.safetensors")
     with pytest.raises(UserError, match=r"abc\.safetensors knows a, b, c; the data have Metal, Paper, Plastic"):
         train_once(changed(student, teachers=(tmp_path / "abc.safetensors",)), tmp_path / "out")

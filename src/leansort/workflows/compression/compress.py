@@ -11,7 +11,7 @@ from torch import nn
 from leansort.arch import trained_model
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress import layer_sensitivity
-from leansort.compress.compress_config import RECIPE, START, CompressConfig
+from leansort.compress.compress_config import CompressConfig
 from leansort.compress.evaluation import engine_for
 from leansort.compress.layer_sensitivity import LayerReport
 from leansort.compress.passes_api import PassContext, read_step
@@ -35,10 +35,8 @@ from leansort.recipe.schema import Recipe
 from leansort.report import compression_page
 from leansort.runtime import engine as engines
 from leansort.runtime.engine import Pixels
-from leansort.train.distillation import teachers as teacher_files
-from leansort.workflows.compression import recipe_match
+from leansort.workflows.compression import recipe_match, step_teachers
 from leansort.workflows.data.import_data import data_for
-from leansort.workflows.data.unlabelled_import import find_unlabelled
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
 from leansort.workflows.training import export_check, network_finetuning
 from leansort.workflows.training.network_finetuning import Finetuning
@@ -56,6 +54,7 @@ def compress(
     cache: Path | None = None,
     explain: bool = False,
     teachers: Sequence[Path] = (),
+    training: Path | None = None,
 ) -> CompressResult:
     """Compress a trained network as a recipe says.
 
@@ -67,6 +66,7 @@ def compress(
         cache: folder of decoded crops; `cache` in `out` by default.
         explain: also report what each layer costs and how sensitive it is.
         teachers: what a step's teacher named `recipe` stands for; by default the recipe's `distill.teachers`.
+        training: folder of the network's training, whose photos without labels are taken; None: they are looked for.
 
     Raises:
         UserError: a step is wrong, the manifest has other classes, or a teacher is missing or knows others.
@@ -78,7 +78,9 @@ def compress(
     _require_engine(recipe, model)
     folder = CompressionFolder(out)
     model.save(folder.start)
-    finetuning = _finetuning(recipe, manifest, cache or folder.cache, folder, steps, teachers)
+    taught_by = step_teachers.find_teachers(recipe, manifest, steps, teachers)
+    unlabelled = step_teachers.find_photos(recipe, manifest, TrainingFolder(training or out), steps)
+    finetuning = Finetuning(recipe, manifest, cache or folder.cache, folder.start, taught_by, unlabelled)
     context = _context(recipe, model, manifest, finetuning, folder)
     watch = LoadWatch()
     done = runner.run_pipeline(recipe.compress, steps, model, context, out)
@@ -186,28 +188,6 @@ def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
     if engine and not engines.is_proven(engine):
         bundle = export_onnx(model, name=recipe.name)
         engine_trial.require(bundle, engine_for(bundle, engine), threads=recipe.target.threads)
-
-
-def _finetuning(
-    recipe: Recipe, manifest: Manifest, cache: Path, out: CompressionFolder, steps: runner.Steps, given: Sequence[Path]
-) -> Finetuning:
-    """What trains networks on; the teachers of its steps are asked for their classes before any step is done.
-
-    Raises:
-        UserError: a teacher is missing or knows other classes, or no photo without labels can be used.
-    """
-    trainings = [item for step, step_pass in steps for item in step_pass.trainings(step) if item.epochs]
-    named = {name for item in trainings for name in item.teachers}
-    own = tuple(given or recipe.distill.teachers) if RECIPE in named else ()
-    if RECIPE in named and not own:
-        raise UserError(
-            "finetune.teachers: recipe stands for teachers that leansort run trains by distill.teacher_recipes; "
-            "name the folder of one that is trained: distill.teachers=[FOLDER]"
-        )
-    teacher_files.require_same_classes([*own, *(Path(name) for name in named - {START, RECIPE})], manifest.labels)
-    source = recipe.distill.unlabelled if named else None
-    unlabelled = find_unlabelled(source, manifest, TrainingFolder(out.path), resume=True) if source else None
-    return Finetuning(recipe, manifest, cache, out.start, own, unlabelled)
 
 
 def _context(

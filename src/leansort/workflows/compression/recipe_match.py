@@ -8,10 +8,9 @@ from pydantic import BaseModel
 
 from leansort.arch.timm_models import timm_networks
 from leansort.arch.trained_model import TrainedModel
-from leansort.compress.compress_config import RECIPE
-from leansort.compress.passes_api import read_step
 from leansort.recipe.schema import Recipe
 from leansort.workflows.arch import spec_for
+from leansort.workflows.compression.step_teachers import steps_read_teachers
 from leansort.workflows.training.train import content_digest
 
 
@@ -42,12 +41,6 @@ def mismatches(recipe: Recipe, model: TrainedModel) -> list[str]:
             "leave them out, or name teachers in the steps, where recipe stands for these"
         )
     return faults
-
-
-def steps_read_teachers(recipe: Recipe) -> bool:
-    """Whether a step learns from the teachers of the recipe's `distill` section."""
-    steps = (read_step(tree, f"compress.steps.{number}.") for number, tree in enumerate(recipe.compress.steps, 1))
-    return any(RECIPE in item.teachers for step, step_pass in steps for item in step_pass.trainings(step))
 
 
 def _differences(section: str, asked: BaseModel, given: BaseModel, names: Collection[str]) -> list[str]:

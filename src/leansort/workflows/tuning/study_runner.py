@@ -111,6 +111,11 @@ def _require_known_keys(config: SearchConfig, recipe: Recipe) -> None:
     """A mistyped key would make every candidate unfit."""
     if targets := [key for key in config.space if key.partition(".")[0] == "target"]:
         raise UserError(f"space.{targets[0]}: all candidates are for the recipe's target; set it there")
+    if recipe.distill.teacher_recipes:
+        raise UserError(
+            "distill.teacher_recipes: a search would train a teacher for each candidate; train it once, and name its "
+            "folder in distill.teachers"
+        )
     base = recipe.to_json()
     for tree in spaces.covers(space_parser.parse_space(config.space)):
         try:
