@@ -1,4 +1,4 @@
-"""Teacher, student, cuts and int8 by one recipe through the command line: whole, killed anywhere, and a user's mistakes."""
+"""Teacher, student, cuts and int8 by one recipe, through the command line: whole, killed anywhere, and mistakes."""
 
 from __future__ import annotations
 
