@@ -5,7 +5,7 @@
     leansort.predict(result.bundle, "photos/")   # what the bundle says of pictures
 
     from leansort import Classifier              # on the robot
-    with Classifier.load("model.leansort") as classifier:
+    with Classifier.load("model.leansort") as classifier:  # or load(): the model that the package brings
         print(classifier.predict("photo.jpg").label)
 
 The verbs are those of the command line, and take the same. Importing this package loads nothing else; names are fetched
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         export,
         import_data,
         load_recipe,
+        models,
         predict,
         report,
         run,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
     from leansort.search.study_result import StudyResult
+    from leansort.workflows.cards.model_listing import ModelsResult
     from leansort.workflows.contest.submit import SubmitResult
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
     from leansort.workflows.deploy.bench import BenchResult
@@ -85,6 +87,7 @@ __all__ = [
     "LeansortError",
     "MachineError",
     "MissingExtraError",
+    "ModelsResult",
     "Prediction",
     "Predictions",
     "Recipe",
@@ -106,6 +109,7 @@ __all__ = [
     "export",
     "import_data",
     "load_recipe",
+    "models",
     "predict",
     "report",
     "run",
@@ -123,7 +127,7 @@ publish(
     {
         "leansort.api": (
             "bench", "check_data", "compare", "compress", "draw_sample", "export", "import_data", "load_recipe",
-            "predict", "report", "run", "score", "split_data", "submit", "train", "tune", "tune_best",
+            "models", "predict", "report", "run", "score", "split_data", "submit", "train", "tune", "tune_best",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
         "leansort.contest.score_result": ("ScoreResult",),
@@ -137,6 +141,7 @@ publish(
         "leansort.runtime.predictions": ("Predictions",),
         "leansort.runtime.predictor": ("Classifier", "Prediction",),
         "leansort.search.study_result": ("StudyResult",),
+        "leansort.workflows.cards.model_listing": ("ModelsResult",),
         "leansort.workflows.contest.submit": ("SubmitResult",),
         "leansort.workflows.data.data_results": ("CheckResult", "ImportResult", "SampleResult", "SplitResult",),
         "leansort.workflows.deploy.bench": ("BenchResult",),

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from leansort.runtime import shipped_models
+from tests.conftest import ROOT, draw
 
 TINY = (
     "data.train=8", "data.val=4", "data.test=4", "train.epochs=1", "train.workers=0", "train.threads=1",
@@ -59,10 +60,14 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
-    kinds = (".py", ".yaml", ".j2", ".onnx", ".typed")
+    kinds = (".py", ".yaml", ".j2", ".onnx", ".typed", ".leansort", ".md", ".json")
     paths = (path for path in (ROOT / "src" / "leansort").rglob("*") if path.suffix in kinds or path.name == "py.typed")
     wanted = {path.relative_to(ROOT / "src").as_posix() for path in paths}
     assert "leansort/configs/search/quick.yaml" in wanted
+    model = shipped_models.default_model().path
+    assert {
+        f"leansort/models/{model.parent.name}/{name}" for name in (model.name, "README.md", "recipe.json")
+    } <= wanted
     assert wanted <= set(zipfile.ZipFile(wheel).namelist())
 
 
@@ -73,3 +78,35 @@ def test_the_demo_runs_without_a_clone(installed: Path, tmp_path: Path) -> None:
     picture = next((tmp_path / "run" / "data" / "crops" / "test").glob("*.*"))
     labels = done([installed, "predict", "run/model.leansort", picture, "--format", "csv"], tmp_path)
     assert str(picture) in labels
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of an environment with the wheel and what pip brings for it, without any extra."""
+    home = tmp_path_factory.mktemp("bare")
+    venv.create(home, with_pip=False, symlinks=True)
+    python = Path(sysconfig.get_path("scripts", vars={"base": str(home), "platbase": str(home)})) / "python"
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    ended = subprocess.run(
+        [*pip, "install", "--quiet", "-c", ROOT / "constraints.txt", wheel], capture_output=True, text=True, check=False
+    )
+    if ended.returncode and "connection" in ended.stderr.lower():
+        pytest.skip(f"no package index can be reached: {ended.stderr.splitlines()[-1]}")
+    assert ended.returncode == 0, ended.stderr
+    return python.with_name("leansort")
+
+
+@pytest.mark.slow
+def test_a_bare_installation_sorts_a_photo_with_no_bundle_named(bare: Path, tmp_path: Path) -> None:
+    draw(tmp_path / "photo.jpg", 0, seed=1)
+    python = bare.with_name("python")
+    extras = "import importlib.util as u; print(*(n for n in ('torch', 'cv2', 'openvino', 'onnx') if u.find_spec(n)))"
+    assert done([python, "-c", extras], tmp_path).strip() == ""
+    path, label, _ = done([bare, "predict", "photo.jpg"], tmp_path).split("\t")
+    with_python = "import leansort; print(leansort.Classifier.load().predict('photo.jpg').label)"
+    assert (path, label) == ("photo.jpg", done([python, "-c", with_python], tmp_path).strip())
+    name = shipped_models.default_model().name
+    assert name in done([bare, "models"], tmp_path)
+    assert "## Data, weights and licences" in done([bare, "models", name], tmp_path)
+    done([bare, "models", name, "--out", "mine.leansort"], tmp_path)
+    assert label in done([bare, "predict", "mine.leansort", "photo.jpg"], tmp_path)

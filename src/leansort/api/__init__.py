@@ -7,6 +7,7 @@ package loads no PyTorch. It may import every floor but the command line. Begin 
 from leansort.api.bundles import bench, export, predict
 from leansort.api.datasets import check_data, draw_sample, import_data, split_data
 from leansort.api.jobs import load_recipe, report, run
+from leansort.api.known_models import models
 from leansort.api.networks import compress, train
 from leansort.api.scores import compare, score, submit
 from leansort.api.searches import tune, tune_best
@@ -20,6 +21,7 @@ __all__ = [
     "export",
     "import_data",
     "load_recipe",
+    "models",
     "predict",
     "report",
     "run",

@@ -34,6 +34,7 @@ from leansort.cli.options import (
     print_line,
     print_result,
 )
+from leansort.cli.packaged.models_command import models
 from leansort.cli.packaged.plugins_command import list_kinds
 from leansort.cli.packaged.recipes_commands import recipes_app
 from leansort.cli.tune_commands import tune_app
@@ -119,6 +120,7 @@ compression.register(app)
 bundles.register(app)
 comparison.register(app)
 app.command()(report)
+app.command()(models)
 app.command("plugins")(list_kinds)
 
 

@@ -221,16 +221,30 @@ def card(
     out: Annotated[Path, typer.Option("--out", help="The folder to make.")],
     name: Annotated[str, typer.Option(help="Name of the model; the folder's by default.")] = "",
     note: Annotated[list[str] | None, typer.Option(help="A paragraph on data, licence or limits; repeatable.")] = None,
+    facts: Annotated[
+        Path | None,
+        typer.Option(help="YAML with data, data_licence, limits and so on; goes before the recipe's card section."),
+    ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="A model of the same recipe with another seed, to tell their spread; repeatable."),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Minimum seconds of each latency of a bundle; 3 by default, 0 for none.", min=0)
+    ] = None,
+    engine: Engine = "",
     as_json: Json = False,
 ) -> None:
     """Make a trained network or a bundle fit to be passed on: its files, recipe and model card in one folder.
 
     \b
     Example: leansort card runs/sure/seed-0 --manifest runs/sure --out models/trash --note "Trained on my photos."
+    Example: leansort card runs/a/model.leansort --also runs/b/model.leansort --manifest runs/a --out models/trash
     """
     from leansort.core import manifest as manifests
-    from leansort.workflows.deploy.model_card import write_model_card as make
+    from leansort.workflows.cards.model_card import CardSettings, write_model_card
 
-    result = make(run, manifests.load(manifest), out, name=name, notes=note or [])
+    settings = CardSettings(name, note or (), facts, also or (), engine, seconds)
+    result = write_model_card(run, manifests.load(manifest), out, settings)
     size = f"{result.parameters:,} parameters, {result.bytes / 1e6:.2f} MB"
     print_result(result, as_json, f"{out}: val macro-F1 {result.macro_f1:.4f}, {size}")

@@ -64,8 +64,14 @@ class BundleMeta(StrictModel):
     card: BundleCard | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of `bundle.json`; without a card it is that of bundles from before there were cards."""
-        return self.model_dump(mode="json", exclude={"card"} if self.card is None else None)
+        """Return the content of `bundle.json`.
+
+        Without a card it is that of bundles from before there were cards, and of a card the defaults are left out, so
+        that bundles keep their bytes and digest where cards come to tell more.
+        """
+        tree = self.model_dump(mode="json", exclude={"card"})
+        card = {"card": self.card.model_dump(mode="json", exclude_defaults=True)} if self.card else {}
+        return {**tree, **card}
 
 
 @dataclass(frozen=True)

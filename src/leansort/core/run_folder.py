@@ -69,6 +69,7 @@ class ModelFolder(DataFolder):
         spec: the network's architecture.
         bundle: the one file that a robot needs; see `core.bundle`.
         card: the model card.
+        card_facts: what the card of a network tells, for programs; a bundle has it in itself.
     """
 
     recipe = _Entry(JsonFile, "recipe.json")
@@ -76,6 +77,7 @@ class ModelFolder(DataFolder):
     spec = _Entry(JsonFile, "spec.json")
     bundle = _Entry(_path, "model.leansort")
     card = _Entry(TextFile, "README.md")
+    card_facts = _Entry(JsonFile, "card.json")
 
     def teacher(self, name: str) -> TrainingFolder:
         """Return the folder of the training of a teacher, by its recipe's name."""

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from leansort.arch.spec.spec import Init, Norm
 from leansort.compress.compress_config import CompressConfig
 from leansort.contest.formulas import Baselines
+from leansort.core.files.bundle_card import CardFacts
 from leansort.core.preprocess import Preprocess
 from leansort.core.strict_model import StrictModel
 from leansort.core.writing import atomic_io
@@ -106,6 +107,7 @@ class Recipe(StrictModel):
         target: the device that the result is for: engine, threads, precision, limits.
         bench: how it is timed.
         contest: baselines of the contest score.
+        card: what the model card says of data, licences and limits; changes no result.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -122,6 +124,7 @@ class Recipe(StrictModel):
     target: Target = Target()
     bench: BenchConfig = BenchConfig()
     contest: Baselines = Baselines()
+    card: CardFacts = CardFacts()
 
     def to_json(self) -> dict[str, Any]:
         """The resolved recipe as plain data."""
@@ -134,5 +137,5 @@ class Recipe(StrictModel):
 
     @property
     def digest(self) -> str:
-        """Digest of the resolved recipe."""
-        return atomic_io.digest(self.to_json())
+        """Digest of the resolved recipe, without `card`, which changes no result."""
+        return atomic_io.digest(self.model_dump(mode="json", exclude={"card"}))

@@ -2,8 +2,8 @@
 
 A model is a folder with a bundle and its card, and the folder's name is the model's. It is found in three ways, as
 every plugin is (`core.plugins`): in `models/` of a folder named in `LEANSORT_PLUGINS`, in `models/` of this package,
-and by an entry point in the group `leansort.models` that points to a package which is such a folder. A file of the
-user's goes before a name.
+and by an entry point in the group `leansort.models`, whose value is the importable package that is such a folder;
+nothing of it is imported. A file of the user's goes before a name.
 
 The default model, which sorts where no bundle is named, is always one of the package's own: the one with the best
 recorded macro-F1. So a model is shipped, or replaced, by its folder alone.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from leansort.core import bundle as bundles
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
-from leansort.core.errors import UserError, did_you_mean, one_line
+from leansort.core.errors import UserError, did_you_mean
 from leansort.core.files.bundle_card import BundleCard
 from leansort.core.run_folder import ModelFolder
 
@@ -153,15 +153,8 @@ def _in_folder(folder: Path, origin: str) -> Iterator[ShippedModel]:
 
 def _of_distribution(point: EntryPoint) -> ShippedModel | None:
     """The model of an entry point; one that cannot be used is left out, which is said once."""
-    origin = plugins.distribution_of(point)
-    try:
-        package = point.load()
-        bundle = ModelFolder(Path(package.__file__).parent).bundle
-    except Exception as error:  # whatever a plugin's own code raises
-        plugins.say_once(
-            f"warning: left out: model {point.name!r} of {origin}: {type(error).__name__}: {one_line(error)}"
-        )
-        return None
+    origin, package = plugins.distribution_of(point), point.module.replace(".", "/")
+    bundle = ModelFolder(Path(str(point.dist.locate_file(package)))).bundle if point.dist else Path(package)
     if not bundle.is_file():
         plugins.say_once(f"warning: left out: model {point.name!r} of {origin}: {bundle} is not there")
         return None

@@ -28,6 +28,7 @@ from leansort.compress.pipeline.compress_result import CompressResult
 from leansort.compress.pipeline.step_record import StepTry
 from leansort.contest.score_result import ContestScore, ListScore, ScoreResult
 from leansort.core.errors import UserError
+from leansort.core.files import bundle_card
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
 from leansort.core.preprocess import Preprocess
@@ -153,12 +154,22 @@ def network(name: str) -> str:
 
 
 def card_text(name: str) -> str:
-    f1 = Interval(0.5, 0.4, 0.6)
-    facts = model_card_page.ModelFacts(name, 1, 1, Preprocess(), (name, name), name, name, name)
-    rows = [ClassScore(name, 0.5, 0.5, 0.5, 3)]
-    return model_card_page.text(
-        model_card_page.ModelCard(name, name, facts, "val", f1, 3, rows, mean_interval([0.5, 0.6]), name, ())
-    )
+    weights = bundle_card.PretrainedWeights(name=name, used=name, licence=name, source=name, data=name)
+    facts = model_card_page.ModelFacts(name, 1, 1, Preprocess(), (name, name), name, name, name, name, (weights,))
+    row = bundle_card.CardClass(name=name, precision=0.5, recall=0.5, f1=0.5, crops=3)
+    card = bundle_card.BundleCard(
+        title=name, data=name, data_source=name, data_licence=name, photos=name, licence=name, limits=(name,),
+        teachers=(name,),
+        score=bundle_card.CardScore(
+            split=name, data=name, classes=(row,), macro_f1=0.5, low=0.4, high=0.6, crops=3
+        ),
+        seeds=bundle_card.CardSeeds(n=2, mean=0.5), reproduce=name,
+        latency=bundle_card.CardLatency(
+            engine=name, threads=1, model_ms=1.0, model_p99_ms=1.0, label_ms=1.0, label_p99_ms=1.0, machine=name,
+            warning=name,
+        ),
+    )  # fmt: skip
+    return model_card_page.text(name, facts, card)
 
 
 def ablation_text(name: str) -> str:

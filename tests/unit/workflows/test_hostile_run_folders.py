@@ -30,7 +30,8 @@ from leansort.search import storage as storages
 from leansort.search import study_setup
 from leansort.search.study import Study
 from leansort.train import checkpoint
-from leansort.workflows.deploy import release_source, run_report
+from leansort.workflows.cards import release_source
+from leansort.workflows.deploy import run_report
 from leansort.workflows.tuning import best_trial
 from tests.support import jobs
 from tests.support.mutations import mutated, sample, survived

@@ -19,17 +19,19 @@ class PretrainedWeights(StrictModel):
 
     Attributes:
         name: such as `pack:efficientnet_lite0`.
+        used: for what: `pretrained` of this network or one that it was made of, or `teacher`.
         licence: such as `Apache-2.0`.
-        source: where they come from.
+        source: who trained them.
+        data: that they were trained on.
         sha256: of their file.
-        used: for what, such as `teacher`.
     """
 
     name: str = Field(max_length=TEXT)
+    used: str = Field(default="", max_length=TEXT)
     licence: str = Field(default="", max_length=TEXT)
     source: str = Field(default="", max_length=TEXT)
+    data: str = Field(default="", max_length=TEXT)
     sha256: str = Field(default="", max_length=64)
-    used: str = Field(default="", max_length=TEXT)
 
 
 class CardFacts(StrictModel):
@@ -40,7 +42,7 @@ class CardFacts(StrictModel):
         data_source: who made the data, and where they are.
         data_licence: such as `MIT`.
         photos: what its photos show, in a few words: `one object on a white board`.
-        weights: pretrained weights that went into it, through teachers too.
+        weights: pretrained weights that went into it, through teachers too, beside the packs that the network keeps.
         licence: of the model and its code.
         limits: what it cannot do, a sentence each.
     """
@@ -79,6 +81,8 @@ class CardScore(StrictModel):
         split: that it was scored on.
         crops: of that split.
         data: digest of the manifest that they belong to.
+        engine: that ran it; on some processors engines compute int8 otherwise, and less exactly.
+        machine: processor, its vector extensions, system.
         macro_f1: 0 to 1, over the classes that the split shows.
         low: lower end of its 95 % bootstrap interval over the crops.
         high: upper end.
@@ -88,6 +92,8 @@ class CardScore(StrictModel):
     split: str
     crops: int = Field(ge=0)
     data: str
+    engine: str = ""
+    machine: str = ""
     macro_f1: float = Field(ge=0.0, le=1.0)
     low: float = Field(ge=0.0, le=1.0)
     high: float = Field(ge=0.0, le=1.0)
@@ -141,6 +147,7 @@ class BundleCard(CardFacts):
 
     Attributes:
         title: what the model is, one line.
+        teachers: networks that it learned from, as its recipe names them.
         score: None where it was not measured.
         seeds: of the same recipe with several seeds, None where there is one.
         latency: None where it was not measured.
@@ -149,6 +156,7 @@ class BundleCard(CardFacts):
     """
 
     title: str = Field(default="", max_length=TEXT)
+    teachers: tuple[str, ...] = Field(default=(), max_length=LINES)
     score: CardScore | None = None
     seeds: CardSeeds | None = None
     latency: CardLatency | None = None

@@ -1,4 +1,4 @@
-"""From a trained network to a robot: export, calibrate, bench, predict, report, card.
+"""From a trained network to a robot: export, calibrate, bench, predict, report.
 
 May import `data` and `training`. Begin with `export`.
 """

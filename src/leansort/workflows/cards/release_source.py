@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -14,6 +13,7 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, UserError
+from leansort.core.files.bundle_card import BundleCard
 from leansort.core.files.typed_files import JsonFile
 from leansort.core.files.typed_result import JsonObject
 from leansort.core.preprocess import Preprocess
@@ -22,6 +22,15 @@ from leansort.measure.confidence import MeanInterval, mean_interval
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.report.model_card_page import ModelFacts
+from leansort.workflows.cards.bundle_facts import (
+    base_of,
+    data_of,
+    facts_of_bundle,
+    packs_of,
+    part,
+    seed_of,
+    versions_of,
+)
 
 
 @dataclass(frozen=True)
@@ -47,12 +56,24 @@ class ReleaseSource:
         """What the artifact tells of itself."""
         if isinstance(self.artifact, TrainedModel):
             return _facts_of_network(self.artifact)
-        return _facts_of_bundle(self.artifact)
+        return facts_of_bundle(self.artifact)
 
     @property
     def preprocess(self) -> Preprocess:
         """How pictures become its input."""
         return self.artifact.preprocess if isinstance(self.artifact, TrainedModel) else self.artifact.meta.preprocess
+
+    @property
+    def earlier_card(self) -> BundleCard | None:
+        """The card that a bundle has already."""
+        return None if isinstance(self.artifact, TrainedModel) else self.artifact.meta.card
+
+    def with_card(self, card: BundleCard, name: str) -> ReleaseSource:
+        """Return the same with a card and name in it, where it is a bundle."""
+        if isinstance(self.artifact, TrainedModel):
+            return self
+        meta = self.artifact.meta.model_copy(update={"card": card, "name": name})
+        return replace(self, artifact=replace(self.artifact, meta=meta))
 
     def save(self, out: ModelFolder) -> None:
         """Write the artifact's files."""
@@ -73,7 +94,10 @@ def source_of_training(run: Path) -> ReleaseSource:
     if compression and not ModelFolder(run).recipe.exists():
         tree, recipe = _recipe(compression)
         return ReleaseSource(model, recipe, tree, "compress recipe.json NETWORK", None)
-    tree, recipe = _recipe(ModelFolder(run))
+    folder = ModelFolder(run)
+    tree, recipe = _recipe(folder)
+    if folder.card.exists() and recipe.compress.steps:  # made by `leansort card` of a step of a compression
+        return ReleaseSource(model, recipe, tree, "compress recipe.json NETWORK", None)
     seeds = _spread(GroupFolder(run.parent).repeats, "runs", "val_macro_f1")
     return ReleaseSource(model, recipe, tree, "train recipe.json", seeds)
 
@@ -94,9 +118,19 @@ def source_of_bundle(path: Path) -> ReleaseSource:
     if recipe.digest == known.get("recipe"):
         seeds = _spread(BestTrialFolder(above[0].path.parent).best, "claims", "macro_f1")
         return ReleaseSource(bundle, recipe, tree, "run recipe.json", seeds)
-    if recipe.digest == _part(known, "compressed").get("recipe"):
+    if recipe.digest == part(known, "compressed").get("recipe"):
         return ReleaseSource(bundle, recipe, tree, "compress recipe.json NETWORK", None)
+    if above[0].card.exists() and above[0].bundle.resolve() == path.resolve():  # made by `leansort card` before
+        whole = part(known, "compressed").get("recipe", known.get("recipe")) == known.get("recipe")
+        command = "run recipe.json" if whole else "compress recipe.json NETWORK"
+        return ReleaseSource(bundle, recipe, tree, command, _seeds_of_card(bundle))
     raise UserError(f"card: {path} was not made by the recipe in {above[0].path}")
+
+
+def _seeds_of_card(bundle: Bundle) -> MeanInterval | None:
+    """What an earlier card tells of further seeds."""
+    known = bundle.meta.card.seeds if bundle.meta.card else None
+    return MeanInterval(**known.model_dump()) if known else None
 
 
 def _recipe(folder: ModelFolder) -> tuple[JsonObject, Recipe]:
@@ -106,54 +140,19 @@ def _recipe(folder: ModelFolder) -> tuple[JsonObject, Recipe]:
 
 
 def _facts_of_network(model: TrainedModel) -> ModelFacts:
-    network, size = model.network(), sum(tensor.nbytes for tensor in model.weights.values())
+    network, size, known = model.network(), sum(tensor.nbytes for tensor in model.weights.values()), model.provenance
     return ModelFacts(
-        base=_base(model.spec.to_json()),
+        base=base_of(model.spec.to_json()),
         parameters=parameters(network),
         macs=macs(network, model.preprocess.size),
         preprocess=model.preprocess,
         labels=model.labels.names,
         weights=f"{size / 1e6:.1f} MB, 32-bit, {ModelFolder(Path()).model}",
-        data=_data(model.provenance),
-        versions=_versions(model.provenance),
+        data=data_of(known),
+        versions=versions_of(known),
+        seed=seed_of(known),
+        packs=packs_of(known),
     )
-
-
-def _facts_of_bundle(bundle: Bundle) -> ModelFacts:
-    meta, size = bundle.meta, len(bundle.to_bytes())
-    whole = _part(meta.provenance, "half").get("weights", "32-bit")
-    kind = _part(meta.provenance, "quantized").get("weights", whole)
-    return ModelFacts(
-        base=_base(_part(meta.provenance, "spec")),
-        parameters=meta.parameters,
-        macs=meta.macs,
-        preprocess=meta.preprocess,
-        labels=meta.labels,
-        weights=f"{size / 1e6:.1f} MB, {kind}, {ModelFolder(Path()).bundle} ({bundle.format})",
-        data=_data(meta.provenance),
-        versions=_versions(meta.provenance),
-    )
-
-
-def _base(spec: Mapping[str, object]) -> str:
-    width = spec.get("width")
-    tail = f", width {width:g}" if isinstance(width, float) and width != 1 else ""
-    return f"{spec.get('base', 'unknown')}{tail}"
-
-
-def _data(provenance: Mapping[str, object]) -> str:
-    return str(provenance.get("data", "unknown"))
-
-
-def _versions(provenance: Mapping[str, object]) -> str:
-    listed = _part(provenance, "versions")
-    return ", ".join(f"{key} {listed[key]}" for key in ("leansort", "torch") if key in listed)
-
-
-def _part(provenance: Mapping[str, object], name: str) -> Mapping[str, object]:
-    """An object in a provenance, where anything may stand; empty where there is none."""
-    result = provenance.get(name)
-    return result if isinstance(result, dict) else {}
 
 
 def _spread(file: JsonFile, runs: str, score: str) -> MeanInterval | None:
