@@ -1,12 +1,13 @@
-"""How a kind of backbone, engine, pass, source or tracker is found by its name, and its class imported and checked.
+"""How a backbone, engine, pack, pass, source or tracker is found by its name, and its class imported and checked.
 
 A kind is found in three ways, and there is no second list of them:
 
 1. **a plugin folder**: each folder named in `LEANSORT_PLUGINS` (joined by the path separator) may hold `backbones/`,
-   `engines/`, `passes/`, `sources/` and `trackers/`; a file's name in there is the kind's name;
+   `engines/`, `packs/`, `passes/`, `sources/` and `trackers/`; a file's name in there is the kind's name;
 2. **a file of this package**, in the folders of `PACKAGES`;
 3. **an entry point** of an installed distribution, in the group `leansort.backbones`, `leansort.engines`,
-   `leansort.passes`, `leansort.sources` or `leansort.trackers`; its name is the kind's name, and it points to a class.
+   `leansort.packs`, `leansort.passes`, `leansort.sources` or `leansort.trackers`; its name is the kind's name, and it
+   points to a class; a pack of weights is a file, and its entry point names the package that it lies in.
 
 Where a name exists twice, the way further up wins, and it is said. A folder is named for this very run, so it may put
 another kind in the place of one of ours. A distribution may not: it is often installed for the sake of something else,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 PACKAGES = {
     "backbones": ("arch.backbones",),
     "engines": ("runtime.engines", "arch.engines"),
+    "packs": ("arch.pretrained.packs",),
     "passes": ("compress.passes",),
     "sources": ("data.sources",),
     "trackers": ("train.trackers",),
@@ -55,7 +57,7 @@ class Plugin:
     """A kind that was found by its name and not imported yet.
 
     Attributes:
-        group: `backbones`, `engines`, `passes`, `sources` or `trackers`.
+        group: `backbones`, `engines`, `packs`, `passes`, `sources` or `trackers`.
         name: of the kind.
         path: its file; None for an entry point.
         entry_points: those of this name, of one distribution each; empty for a file.

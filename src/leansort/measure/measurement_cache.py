@@ -5,23 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from leansort.core.errors import LeansortError, MachineError
+from leansort.core.errors import LeansortError
+from leansort.core.folders.user_cache import cache_folder
 from leansort.core.text import text_files
 from leansort.core.writing import atomic_io
-
-
-def cache_folder(kind: str) -> Path:
-    """Return where they are kept, below the user's cache folder (of Linux `$XDG_CACHE_HOME`, else `~/.cache`).
-
-    Raises:
-        MachineError: the user has no home folder.
-    """
-    from platformdirs import user_cache_path  # here: whoever names an engine needs no cache, and starts at once
-
-    folder = user_cache_path("leansort")
-    if not folder.is_absolute():
-        raise MachineError(f"cache: got {folder}; set HOME or XDG_CACHE_HOME to a folder")
-    return folder / kind
 
 
 def read(kind: str, key: Any) -> dict[str, Any]:

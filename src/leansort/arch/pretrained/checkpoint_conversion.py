@@ -1,4 +1,4 @@
-"""The one place that opens pickles: tensors out of a `.pth`, once, on a person's explicit command.
+"""The one place that opens pickles: tensors out of a `.pth`, once, on a person's explicit command or by a pinned hash.
 
 `torch.load(weights_only=True)` builds tensors and plain containers and refuses whatever would run code.
 """
@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -54,7 +54,21 @@ def convert(source: str, out: Path) -> int:
 def _tensors(path: Path, source: str) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"weights: {source} is not there")
-    result = _state(_opened(path, source))
+    return read_checkpoint(path, source)
+
+
+def read_checkpoint(file: Path | BinaryIO, source: str) -> dict[str, Tensor]:
+    """Read a pickle's tensors by name, in their order, and run nothing of it.
+
+    Args:
+        file: that a person has named, or that is known by its hash.
+        source: what it is called in errors.
+
+    Raises:
+        UserError: it holds other objects than tensors.
+        IntegrityError: it is damaged.
+    """
+    result = _state(_opened(file, source))
     if result is None:
         raise UserError(
             f"weights: {source} holds no tensors by name, neither itself nor under {', '.join(_INSIDE[:3])}"
@@ -65,11 +79,11 @@ def _tensors(path: Path, source: str) -> dict[str, Tensor]:
     return result
 
 
-def _opened(path: Path, source: str) -> Any:
+def _opened(file: Path | BinaryIO, source: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of formats that it refuses right after
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises anything; weights_only keeps it from running anything
         message = one_line(error, None)
         named = re.search(r"(?:GLOBAL|global|type|function) ([\w.]+\.[\w.]+)", message)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -55,6 +55,15 @@ class WeightMatch:
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
         return asdict(self)
+
+    def with_their_names(self, rename: Callable[[str], str]) -> WeightMatch:
+        """The same match of weights that are called otherwise."""
+        pairs, replaced = (
+            tuple(replace(pair, theirs=rename(pair.theirs)) for pair in listed)
+            for listed in (self.pairs, self.replaced)
+        )
+        unmatched = tuple(map(rename, self.unmatched_theirs))
+        return replace(self, pairs=pairs, replaced=replaced, unmatched_theirs=unmatched)
 
 
 def match(

@@ -8,37 +8,40 @@ from pathlib import Path
 import safetensors
 from torch import Tensor, nn
 
-from leansort.arch.pretrained import hub
-from leansort.arch.pretrained.matching import WeightMatch, match
+from leansort.arch.pretrained import hub, matching, pack_cache, weight_pack
+from leansort.arch.pretrained.matching import WeightMatch
 from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.run_folder import ModelFolder
 from leansort.core.text.text_files import parse_json
 
 PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pickle", ".tar")
-FORMS = "a .safetensors file, timm:NAME[.TAG], hf:OWNER/NAME[@REVISION] or torchvision:NAME"
+FORMS = "a .safetensors file, pack:NAME, timm:NAME[.TAG], hf:OWNER/NAME[@REVISION] or torchvision:NAME"
 
 
 def is_pickle(source: str) -> bool:
     """Whether a source is a pickle, which only the conversion reads."""
-    return source.startswith("torchvision:") or source.lower().endswith(PICKLES)
+    return source.startswith("torchvision:") or (source.lower().endswith(PICKLES) and not weight_pack.is_pack(source))
 
 
 def read_weights(source: str) -> dict[str, Tensor]:
     """Read weights.
 
     Args:
-        source: a safetensors file or the folder of a trained model; `timm:NAME`, with or without a tag; or
-            `hf:OWNER/NAME`, with or without `@REVISION`.
+        source: a safetensors file or the folder of a trained model; `pack:NAME`; `timm:NAME`, with or without a tag;
+            or `hf:OWNER/NAME`, with or without `@REVISION`.
 
     Returns:
         Tensors on the CPU: in the network's order where that is known, else by the alphabet.
 
     Raises:
-        UserError: no such file, model or repository, the hub cannot be reached, or it is a pickle.
-        IntegrityError: the file is damaged.
+        UserError: no such file, pack, model or repository, the pack is not installed, the hub cannot be reached, or it
+            is a pickle.
+        IntegrityError: the file is damaged, or not the one that the pack was written for.
         MissingExtraError: what it takes is not installed.
     """
     kind, _, name = source.partition(":")
+    if weight_pack.is_pack(source):
+        return pack_cache.read_pack(source)
     if kind == "timm":
         return hub.in_timm_order(name, _read(hub.download(hub.timm_repository(name), source)))
     if kind == "hf":
@@ -67,23 +70,81 @@ def _read(path: Path) -> dict[str, Tensor]:
     return {name: tensors[name] for name in known}
 
 
-def load_pretrained(network: nn.Module, source: str, names: Mapping[str, str] | None = None) -> WeightMatch:
+def compare_weights(
+    own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], source: str, names: Mapping[str, str] | None = None
+) -> WeightMatch:
+    """Match weights that were read to a network's, however little fits.
+
+    A pack's tensors bear the names of its own backbone. In another network these names stand for other layers, so
+    there the order and shapes decide.
+
+    Args:
+        own: the network's state, in its order.
+        theirs: what `read_weights` gave for `source`.
+        source: where they come from.
+        names: their names or beginnings of names, and what each is called here.
+
+    Raises:
+        UserError: as `matching.compare`.
+    """
+    if not weight_pack.is_pack(source) or names or own.keys() == theirs.keys():
+        return matching.compare(own, theirs, names)
+    prefix = source.removeprefix(weight_pack.PREFIX)
+    hit = matching.compare(own, {f"{prefix}/{name}": tensor for name, tensor in theirs.items()})
+    return hit.with_their_names(lambda name: name.removeprefix(f"{prefix}/"))
+
+
+def require_fit(weight_match: WeightMatch, source: str, base: str) -> WeightMatch:
+    """Return the match.
+
+    Args:
+        weight_match: of weights and a network.
+        source: where the weights come from.
+        base: of the network.
+
+    Raises:
+        UserError: it takes over less than half; of a pack the line says which network it is made for.
+    """
+    if weight_match.fraction >= matching.LEAST or not weight_pack.is_pack(source):
+        return matching.require_match(weight_match)
+    others = ", ".join(name for name in weight_pack.packs_for(base) if name != source)
+    raise UserError(
+        f"weights: {misfit(weight_match, source, base)}, need {matching.LEAST:.0%}"
+        + (f"; for {base} there is {others}" if others else "")
+    )
+
+
+def misfit(weight_match: WeightMatch, source: str, base: str) -> str:
+    """What a pack is made for, and how much of it another network can use; empty where all of the network is served."""
+    if weight_match.fraction == 1.0 or not weight_pack.is_pack(source):
+        return ""
+    made_for = weight_pack.find_pack(source).facts.backbone
+    return (
+        f"{source} is made for {made_for} at width and depth 1; {weight_match.fraction:.1%} of the parameters of this "
+        f"network, {base}, fit"
+    )
+
+
+def load_pretrained(
+    network: nn.Module, source: str, names: Mapping[str, str] | None = None, *, base: str = "unnamed"
+) -> WeightMatch:
     """Copy pretrained weights into a network where they fit; all that fits or, on an error, none.
 
     Args:
         network: changed in place.
-        source: as `fetch` takes it.
+        source: as `read_weights` takes it.
         names: their names or beginnings of names, and what each is called here.
+        base: of the network, for errors.
 
     Returns:
         What went where.
 
     Raises:
-        UserError: as `fetch`, or less than half fits.
+        UserError: as `read_weights`, or less than half fits.
         IntegrityError: the file is damaged or holds values that are not finite.
     """
     theirs, own = read_weights(source), network.state_dict()
-    hit = match(own, theirs, names)
+    hit = require_fit(compare_weights(own, theirs, source, names), source, base)
     for pair in hit.pairs:
         if not theirs[pair.theirs].float().isfinite().all():
             raise IntegrityError(f"weights: {source}: {pair.theirs} holds values that are not finite")

@@ -1,4 +1,4 @@
-"""`leansort plugins`: every kind of backbone, engine, pass, source and tracker, and where it comes from."""
+"""`leansort plugins`: every backbone, engine, pack of weights, pass, source and tracker, and where it comes from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from leansort.cli.options import Json, print_result
 
 
 def list_kinds(as_json: Json = False) -> None:
-    """List every backbone, engine, pass, source and tracker with where it comes from; nothing is imported.
+    """List every backbone, engine, weight pack, pass, source and tracker with where it comes from; nothing is imported.
 
     A kind is a file of leansort, of a folder named in LEANSORT_PLUGINS, or an entry point of an installed distribution.
 

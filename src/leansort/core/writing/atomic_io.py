@@ -43,6 +43,12 @@ def replace_file(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def clear_leftovers(path: Path) -> None:
+    """Remove what a killed writer of `path` left; only for who holds the lock of it."""
+    for leftover in path.parent.glob(f".{path.name}.*.part"):
+        leftover.unlink(missing_ok=True)
+
+
 def require_file(path: Path) -> None:
     """Refuse a path that something other than a file has, such as /dev/null, whose place a file must not take.
 

@@ -71,7 +71,7 @@ def load_decoded_files(
         with hold_lock(path.with_suffix(".lock")):
             mapped = _mapped(path, shape)  # another process may have built it while this one waited
             if mapped is None:
-                clear_leftovers(path)
+                atomic_io.clear_leftovers(path)
                 with atomic_io.replace_file(path) as temporary:
                     _fill(temporary, pictures, preprocess, progress, noting)
                 mapped = _mapped(path, shape)
@@ -92,12 +92,6 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8] | None:
 def size_bytes(rows: int, preprocess: Preprocess) -> int:
     """Size of the cache of so many crops on disk, in bytes."""
     return rows * preprocess.size**2 * 3
-
-
-def clear_leftovers(path: Path) -> None:
-    """Remove what a killed builder of `path` left; only for who holds its lock."""
-    for leftover in path.parent.glob(f".{path.name}.*.part"):
-        leftover.unlink(missing_ok=True)
 
 
 def _unchanged(picture: Path, digest: str) -> bytes:
