@@ -14,9 +14,9 @@ import pytest
 
 from leansort.core import bundle as bundles
 from leansort.core.errors import EngineError, UserError
+from leansort.core.folders.user_cache import cache_folder
 from leansort.measure import engine_trial
 from leansort.measure.engine_selection import fastest_engine as choosing
-from leansort.measure.measurement_cache import cache_folder
 from leansort.runtime import engine as engines
 from leansort.runtime import engine_trial_child
 from tests.conftest import Cli

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
+from leansort.arch.pretrained.weight_pack import find_pack, is_pack
 from leansort.arch.timm_models import timm_networks
 from leansort.core.errors import UserError
 from leansort.core.files.typed_result import JsonObject
@@ -93,13 +94,23 @@ def validate_recipe(tree: object, where: str) -> Recipe:
 
 
 def _with_statistics(tree: JsonObject) -> JsonObject:
-    """Fill in the mean and deviation that a timm backbone's weights were made with, where the recipe sets none."""
+    """Fill in the mean and deviation that pretrained weights were made with, where the recipe sets none.
+
+    A pack says them; of a timm backbone, with or without weights, timm does.
+    """
     arch, preprocess = tree.get("arch"), tree.setdefault("preprocess", {})
-    base = arch.get("base") if isinstance(arch, dict) else None
-    if isinstance(base, str) and timm_networks.is_timm(base) and isinstance(preprocess, dict):
+    if not isinstance(arch, dict) or not isinstance(preprocess, dict):
+        return tree
+    base, pretrained = arch.get("base"), arch.get("pretrained")
+    if isinstance(pretrained, str) and is_pack(pretrained):
+        theirs = find_pack(pretrained).facts.preprocess
+        mean, std = theirs.mean, theirs.std
+    elif isinstance(base, str) and timm_networks.is_timm(base):
         mean, std = timm_networks.normalization_statistics(base)
-        preprocess.setdefault("mean", list(mean))
-        preprocess.setdefault("std", list(std))
+    else:
+        return tree
+    preprocess.setdefault("mean", list(mean))
+    preprocess.setdefault("std", list(std))
     return tree
 
 

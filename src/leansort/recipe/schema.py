@@ -33,7 +33,8 @@ class ArchConfig(StrictModel):
         init: `small` draws depthwise kernels small and keeps PyTorch's batch norms, which learns fastest from scratch;
             `paper` does both as the network's authors did.
         options: settings of a backbone in code or of a timm model.
-        pretrained: pretrained weights to begin with: a `.safetensors` file, `timm:NAME` or `hf:OWNER/NAME`.
+        pretrained: pretrained weights to begin with: a `.safetensors` file, `pack:NAME`, `timm:NAME` or
+            `hf:OWNER/NAME`.
         pretrained_key_map: YAML or JSON file that maps the names of pretrained tensors, or their beginnings, to ours.
     """
 

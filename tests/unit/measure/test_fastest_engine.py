@@ -9,13 +9,13 @@ import pytest
 
 from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.errors import UserError
+from leansort.core.folders.user_cache import cache_folder
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
 from leansort.core.text import text_files
 from leansort.measure import engine_trial
 from leansort.measure.engine_selection import fastest_engine as choosing
 from leansort.measure.engine_selection.fastest_engine import KIND, choose_fastest_engine
-from leansort.measure.measurement_cache import cache_folder
 from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime import engine as engines
 from tests.conftest import Cli

@@ -77,8 +77,8 @@ def match(
         names: their names or beginnings of names, and what each is called here.
 
     Raises:
-        UserError: less than half fits, batch norms are folded on one side, `names` names what is not there, or by order
-            several ways fit.
+        UserError: less than half fits, batch norms are folded on one side, the weights take other images,
+            `names` names what is not there, or several ways fit by order.
     """
     return require_match(compare(own, theirs, names))
 
@@ -103,8 +103,16 @@ def compare(
     own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], names: Mapping[str, str] | None = None
 ) -> WeightMatch:
     """Match as `match` does, however little fits."""
+    result = _compared(own, theirs, names)
+    _same_inputs(own, theirs, result)
+    return result
+
+
+def _compared(
+    own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], names: Mapping[str, str] | None = None
+) -> WeightMatch:
     _same_norms(own, theirs)
-    renamed = key_map.map_keys(own.keys(), theirs.keys(), names or {})
+    renamed = key_map.map_keys(own.keys(), theirs.keys(), key_map.write_out(names or {}, theirs.keys()))
     called = key_map.rename_keys(own.keys(), theirs.keys(), renamed)
     mine = layer_pairs.group_layers(own)
     named = layer_pairs.pair_by_name(mine, layer_pairs.group_layers({new: theirs[old] for new, old in called.items()}))
@@ -133,11 +141,15 @@ def _ordered(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], named: Wei
     chosen: Chosen = {pair.own: (pair.theirs, pair.how) for pair in known if _layer(pair.own) in sure}
     fixed = {_layer(name): _layer(old) for name, (old, _) in chosen.items()}
     mine, other = layer_pairs.group_layers(own), layer_pairs.group_layers(theirs)
-    # Files by the alphabet have lost the order; a network's own state is never sorted but by chance.
-    for name, partner in layer_pairs.pair_by_order(mine, other, fixed, ordered=list(theirs) != sorted(theirs)).items():
+    for name, partner in layer_pairs.pair_by_order(mine, other, fixed, ordered=_has_order(theirs)).items():
         if name not in fixed:
             chosen |= {mine[name].tensor(part): (other[partner].tensor(part), "order") for part in mine[name].parts}
     return _match(own, theirs, chosen)
+
+
+def _has_order(theirs: Mapping[str, Tensor]) -> bool:
+    """Files by the alphabet have lost the order; a network's own state is never sorted but by chance."""
+    return list(theirs) != sorted(theirs)
 
 
 def _same_norms(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
@@ -145,6 +157,28 @@ def _same_norms(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None
     if bool(mine) != bool(other):
         who = "the weights have none, this network has" if mine else "this network has none, the weights have"
         raise UserError(f"weights: batch norms: {who} {mine or other}; need both from before folding into convolutions")
+
+
+def _same_inputs(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], weight_match: WeightMatch) -> None:
+    """Refuse weights whose first convolution takes another image, where all the layers behind it may well fit.
+
+    Raises:
+        UserError: naming both layers and their counts.
+    """
+    stem = next((name for name, tensor in own.items() if tensor.ndim == 4), None)
+    if stem is None or stem not in weight_match.unmatched_own or weight_match.fraction < LEAST:
+        return
+    convolutions = [name for name, tensor in theirs.items() if tensor.ndim == 4]
+    known = stem in theirs or _has_order(theirs)
+    first = stem if stem in theirs else convolutions[0] if convolutions and known else ""
+    if first not in weight_match.unmatched_theirs:
+        return
+    mine, other = own[stem].shape, theirs[first].shape
+    if mine[1] != other[1] and (mine[0], mine[2:]) == (other[0], other[2:]):
+        raise UserError(
+            f"weights: {first} takes {other[1]} input channels, {stem} of this network takes {mine[1]} (RGB); need "
+            "weights for images of as many channels"
+        )
 
 
 def _layer(name: str) -> str:

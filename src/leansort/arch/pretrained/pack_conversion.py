@@ -11,7 +11,7 @@ from safetensors import torch as tensor_files
 from torch import Tensor
 
 from leansort.arch.build import build
-from leansort.arch.pretrained import checkpoint_conversion, key_map, pack_names
+from leansort.arch.pretrained import checkpoint_conversion, key_map
 from leansort.arch.pretrained.layer_pairs import COUNTER
 from leansort.arch.pretrained.weight_pack import WeightPack, weights_file
 from leansort.arch.spec.spec import ArchSpec
@@ -96,17 +96,20 @@ def _tensors(pack: WeightPack) -> dict[str, Tensor]:
 def _named(pack: WeightPack, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     with torch.device("meta"):
         own = build(ArchSpec(base=pack.facts.backbone, classes=pack.facts.classes)).state_dict()
-    rules = pack_names.write_out(pack.facts.key_map, tensors) or {name: name for name in tensors if name in own}
+    rules = key_map.write_out(pack.facts.key_map, tensors) or {name: name for name in tensors if name in own}
     names = key_map.map_keys(own, tensors, rules)
-    if left := [name for name in tensors if name not in names.values() and not name.endswith(COUNTER)]:
-        raise UserError(f"key_map: says nothing of {left[0]!r}, of {len(left)} tensors in all")
+    used = {theirs for own_name, theirs in names.items() if own_name in own}
+    if left := [name for name in tensors if name not in used and not name.endswith(COUNTER)]:
+        raise UserError(
+            f"names: {len(left)} tensors of the file become nothing of {pack.facts.backbone}: {left[0]!r} …"
+        )
     result = {}
     for name, tensor in own.items():
         if name.endswith(COUNTER):
             result[name] = tensors[names[name]] if name in names else torch.zeros((), dtype=torch.int64)
             continue
         if name not in names:
-            raise UserError(f"key_map: nothing becomes {name!r} of {pack.facts.backbone}")
+            raise UserError(f"names: nothing becomes {name!r} of {pack.facts.backbone}")
         result[name] = _checked(pack, names[name], tensors[names[name]], name, tuple(tensor.shape))
     return result
 

@@ -103,25 +103,21 @@ def require_fit(weight_match: WeightMatch, source: str, base: str) -> WeightMatc
         base: of the network.
 
     Raises:
-        UserError: it takes over less than half; of a pack the line says which network it is made for.
+        UserError: it takes over less than half, or the weights are a pack for another network and do not serve all of
+            this one; the line says which network the pack is made for.
     """
-    if weight_match.fraction >= matching.LEAST or not weight_pack.is_pack(source):
+    if not weight_pack.is_pack(source):
         return matching.require_match(weight_match)
-    others = ", ".join(name for name in weight_pack.packs_for(base) if name != source)
+    made_for, fits = weight_pack.find_pack(source).facts.backbone, f"{weight_match.fraction:.1%} of its parameters fit"
+    if weight_match.fraction == 1.0 or (base == made_for and weight_match.fraction >= matching.LEAST):
+        return weight_match
+    if base == made_for:
+        raise UserError(f"weights: {source} is made for {base} at width and depth 1; {fits}, need {matching.LEAST:.0%}")
+    others = ", ".join(weight_pack.packs_for(base))
     raise UserError(
-        f"weights: {misfit(weight_match, source, base)}, need {matching.LEAST:.0%}"
-        + (f"; for {base} there is {others}" if others else "")
-    )
-
-
-def misfit(weight_match: WeightMatch, source: str, base: str) -> str:
-    """What a pack is made for, and how much of it another network can use; empty where all of the network is served."""
-    if weight_match.fraction == 1.0 or not weight_pack.is_pack(source):
-        return ""
-    made_for = weight_pack.find_pack(source).facts.backbone
-    return (
-        f"{source} is made for {made_for} at width and depth 1; {weight_match.fraction:.1%} of the parameters of this "
-        f"network, {base}, fit"
+        f"weights: {source} is made for {made_for}, not for {base}; {fits}; "
+        + (f"for {base} there is {others}" if others else f"set arch.base: {made_for}")
+        + f", or take what fits from a file: leansort arch pretrained {source} --out NEW.safetensors"
     )
 
 

@@ -22,6 +22,7 @@ from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
 
 PREFIX = "pack:"
+_SAME = 0.005  # of pixels/255, one step of 255 and a little: 0.5 stands for 127/255 in other tools
 
 
 class PackFile(StrictModel):
@@ -88,6 +89,17 @@ class WeightPack:
     def source(self) -> str:
         """How recipes and commands name it: `pack:NAME`."""
         return f"{PREFIX}{self.name}"
+
+    def other_statistics(self, preprocess: Preprocess) -> str:
+        """What differs where images are normalized otherwise than the weights were trained with; empty if little."""
+        theirs = self.facts.preprocess
+        pairs = ((theirs.mean, preprocess.mean), (theirs.std, preprocess.std))
+        if all(abs(a - b) <= _SAME for side in pairs for a, b in zip(*side, strict=True)):
+            return ""
+        return (
+            f"{self.source} was trained with mean {theirs.mean} and std {theirs.std}, preprocess has {preprocess.mean} "
+            f"and {preprocess.std}; leave preprocess.mean and preprocess.std out to take the pack's"
+        )
 
     def record(self, used: str) -> JsonObject:
         """What a network that learned from it keeps: where the weights come from, and on what terms.

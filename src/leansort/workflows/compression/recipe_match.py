@@ -6,12 +6,12 @@ from collections.abc import Collection
 
 from pydantic import BaseModel
 
+from leansort.arch.pretrained.weight_origin import content_digest
 from leansort.arch.timm_models import timm_networks
 from leansort.arch.trained_model import TrainedModel
 from leansort.recipe.schema import Recipe
 from leansort.workflows.arch import spec_for
 from leansort.workflows.compression.step_teachers import steps_read_teachers
-from leansort.workflows.training.train import content_digest
 
 
 def mismatches(recipe: Recipe, model: TrainedModel) -> list[str]:

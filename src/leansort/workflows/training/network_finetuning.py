@@ -11,11 +11,14 @@ from typing import TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from leansort.arch.pretrained.weight_origin import packs_behind
+from leansort.arch.pretrained.weight_pack import is_pack
 from leansort.arch.timm_models import timm_networks
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import RECIPE, START, FinetuneConfig
 from leansort.compress.passes_api import Prepare
 from leansort.core.errors import UserError
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.run_folder import TrainingFolder
@@ -92,7 +95,7 @@ class Finetuning:
         recipe = recipe.model_copy(update={"train": config})
         unlabelled = self.unlabelled if finetune.teachers else None
         more = load_unlabelled(unlabelled, recipe.train_preprocess, self.cache) if unlabelled else None
-        known = model.provenance | {"seed": recipe.seed, "data": self.manifest.digest}
+        known = self._provenance(model, finetune)
         return TrainingJob(
             spec=model.spec,
             preprocess=model.preprocess,
@@ -113,6 +116,12 @@ class Finetuning:
             provenance=known | ({"unlabelled": more.digest, "unlabelled_photos": more.count} if more else {}),
             unlabelled=more.pixels if more else None,
         )
+
+    def _provenance(self, model: TrainedModel, finetune: FinetuneConfig) -> JsonObject:
+        """The network's own, and the packs that its teachers come from."""
+        packs = packs_behind(teachers=map(str, self._files(finetune)), known=model.provenance.get("packs"))
+        own: JsonObject = {"seed": self.recipe.seed, "data": self.manifest.digest}
+        return model.provenance | own | ({"packs": packs} if packs else {})
 
     def _files(self, finetune: FinetuneConfig) -> list[Path]:
         own = {START: (self.start,), RECIPE: self.teachers}
@@ -138,7 +147,9 @@ def checked(recipe: Recipe, finetune: FinetuneConfig) -> None:
     for name in finetune.teachers if finetune.epochs else ():
         if name == RECIPE and not (recipe.distill.teachers or recipe.distill.teacher_recipes):
             raise UserError("finetune.teachers: recipe stands for the recipe's distill.teachers, and it names none")
-        if name not in (START, RECIPE) and not timm_networks.is_timm(name) and not Path(name).exists():
+        if name in (START, RECIPE) or timm_networks.is_timm(name) or is_pack(name):
+            continue
+        if not Path(name).exists():
             raise UserError(f"finetune.teachers: {name} is not there")
     _changed(recipe.train, TrainConfig, finetune.train, "finetune.train.")
     _changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment.")

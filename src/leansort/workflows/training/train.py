@@ -10,18 +10,21 @@ from torch import nn
 from leansort.arch.analysis.summary import require_input_size
 from leansort.arch.build import BuiltNetwork
 from leansort.arch.pretrained import key_map, matching, weight_loader
+from leansort.arch.pretrained.matching import WeightMatch
+from leansort.arch.pretrained.weight_origin import content_digest, packs_behind
+from leansort.arch.pretrained.weight_pack import find_pack, is_pack
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.core import manifest as manifests
 from leansort.core import provenance
 from leansort.core.errors import UserError
+from leansort.core.files.typed_result import JsonObject
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.process.console import say
 from leansort.core.process.distributed import is_distributed, is_first_process
 from leansort.core.run_folder import RunFolder, TrainingFolder
 from leansort.core.seeds import Seeds
-from leansort.core.writing import atomic_io
 from leansort.data.importing.class_selection import require_learnable
 from leansort.data.loading.crops import Crops
 from leansort.measure.accuracy.metrics import coverage
@@ -128,7 +131,7 @@ def train_model(
     if is_first_process():
         TrainingFolder(folder).recipe.write(recipe.to_json())
     if not resume:
-        _load_pretrained(built.network, recipe, folder)
+        _tell(_load_pretrained(built.network, recipe), recipe, folder)
     more = f", {len(job.unlabelled)} photos without labels" if job.unlabelled is not None else ""
     say(f"train: {recipe.arch.base} on {len(job.train.labels)} crops{more}, {len(job.val.labels)} val crops")
     given = teachers.load(taught_by, manifest.labels, hints=recipe.distill.hints > 0, threads=recipe.train.threads or 1)
@@ -164,24 +167,35 @@ def exportable(recipe: Recipe) -> None:
     """Refuse a network that cannot be built, or built and not exported, before data are read and hours are spent.
 
     Raises:
-        UserError: there is no such network, it does not take the recipe's size, or its export fails or differs; or the
-            recipes of its teachers are wrong.
+        UserError: there is no such network, it does not take the recipe's size, its export fails or differs, the
+            pretrained weights are not at hand or do not fit, or the recipes of its teachers are wrong.
     """
     teacher_recipes.resolve_teachers(recipe)
     built = build_network(recipe, classes=2)
+    _load_pretrained(built.network, recipe)
     require_exportable(built.spec, recipe)
 
 
-def _load_pretrained(network: nn.Module, recipe: Recipe, folder: Path) -> None:
+def _load_pretrained(network: nn.Module, recipe: Recipe) -> WeightMatch | None:
     """Load the pretrained weights that a recipe names, if it names any, into its network."""
-    if recipe.arch.pretrained is None:
+    source, names = recipe.arch.pretrained, recipe.arch.pretrained_key_map
+    if source is None:
+        return None
+    key_names = key_map.read_key_map(names) if names else None
+    return weight_loader.load_pretrained(network, source, key_names, base=recipe.arch.base)
+
+
+def _tell(pretrained: WeightMatch | None, recipe: Recipe, folder: Path) -> None:
+    """Say how pretrained weights fitted, and list it tensor by tensor."""
+    source = recipe.arch.pretrained
+    if pretrained is None or source is None:
         return
-    names = key_map.read_key_map(recipe.arch.pretrained_key_map) if recipe.arch.pretrained_key_map else None
-    pretrained = weight_loader.load_pretrained(network, recipe.arch.pretrained, names)
     listed = TrainingFolder(folder).pretrained
     if is_first_process():
         listed.write(pretrained.to_json())
-    say(f"weights: {recipe.arch.pretrained}: {matching.match_summary(pretrained)}; tensor by tensor in {listed}")
+    say(f"weights: {source}: {matching.match_summary(pretrained)}; tensor by tensor in {listed}")
+    if is_pack(source) and (warning := find_pack(source).other_statistics(recipe.preprocess)):
+        say(f"warning: {warning}")
 
 
 def _unlabelled(recipe: Recipe, manifest: Manifest, folder: Path, *, resume: bool) -> UnlabelledRecord | None:
@@ -231,25 +245,17 @@ def _job(
     )
 
 
-def _learned_from(recipe: Recipe, taught_by: Sequence[Path]) -> dict[str, list[str]]:
-    """Digests of pretrained weights and teachers, if any: another file of that name is another training."""
-    values: dict[str, list[str]] = {}
-    if recipe.arch.pretrained is not None:
-        names = recipe.arch.pretrained_key_map
-        values["begun_with"] = [
-            content_digest(str(recipe.arch.pretrained)),
-            content_digest(str(names)) if names else "",
-        ]
+def _learned_from(recipe: Recipe, taught_by: Sequence[Path]) -> JsonObject:
+    """Digests of pretrained weights and teachers, if any: another file of that name is another training. And packs."""
+    values: JsonObject = {}
+    pretrained, names = recipe.arch.pretrained, recipe.arch.pretrained_key_map
+    if pretrained is not None:
+        values["begun_with"] = [content_digest(pretrained), content_digest(str(names)) if names else ""]
     if taught_by:
         values["teachers"] = [content_digest(str(teacher)) for teacher in taught_by]
+    if packs := packs_behind([pretrained] if pretrained else [], map(str, taught_by)):
+        values["packs"] = packs
     return values
-
-
-def content_digest(name: str) -> str:
-    """Digest of a file, or of the network in a run folder; what is no file here is known by its name."""
-    path = Path(name)
-    path = TrainingFolder(path).model if path.is_dir() else path
-    return atomic_io.sha256(path.read_bytes())[:16] if path.is_file() else name
 
 
 def load_crops(manifest: Manifest, split: str, preprocess: Preprocess, cache: Path) -> Crops:
