@@ -108,7 +108,7 @@ def test_two_processes_make_one_cache(folder: Path, monkeypatch: pytest.MonkeyPa
     weight_packs.write_pack(folder)
     begun = multiprocessing.get_context("fork")
     made, ready = begun.Value("i", 0), begun.Barrier(2)
-    convert = pack_cache.convert_pack
+    convert = pack_conversion.convert_pack
 
     def counted(pack: weight_pack.WeightPack) -> State:
         with made.get_lock():

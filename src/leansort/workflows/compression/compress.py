@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from leansort.arch import trained_model
+from leansort.arch.pretrained.weight_origin import content_digest
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress import layer_sensitivity
 from leansort.compress.compress_config import CompressConfig
@@ -40,7 +41,7 @@ from leansort.workflows.data.import_data import data_for
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
 from leansort.workflows.training import export_check, network_finetuning
 from leansort.workflows.training.network_finetuning import Finetuning
-from leansort.workflows.training.train import content_digest, load_crops
+from leansort.workflows.training.train import load_crops
 
 LEAST = 50  # timed calls of each bundle
 
