@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 SOURCE = ROOT / "src" / "leansort"
-PLUGINS = {"backbones", "engines", "passes", "sources", "trackers"}  # users write the names of these files
+PLUGINS = {"backbones", "engines", "packs", "passes", "sources", "trackers"}  # users write the names of these files
 MOST = 12  # files in a room
 
 

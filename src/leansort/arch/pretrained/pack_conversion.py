@@ -100,9 +100,7 @@ def _named(pack: WeightPack, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     names = key_map.map_keys(own, tensors, rules)
     used = {theirs for own_name, theirs in names.items() if own_name in own}
     if left := [name for name in tensors if name not in used and not name.endswith(COUNTER)]:
-        raise UserError(
-            f"names: {len(left)} tensors of the file become nothing of {pack.facts.backbone}: {left[0]!r} …"
-        )
+        raise UserError(f"names: {len(left)} tensors become nothing of {pack.facts.backbone}: {left[0]!r} is the first")
     result = {}
     for name, tensor in own.items():
         if name.endswith(COUNTER):
