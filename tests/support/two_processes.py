@@ -20,7 +20,10 @@ from leansort.train.job import TrainingJob
 from leansort.train.loop import TrainingInterrupted, train
 from tests.support.jobs import NORMED, job, pressed, trained
 
-STEPS_IN_TURN = job(NORMED, count=58, batch=4, accumulate=2, epochs=3, augment=AugmentConfig(mixup=0.4))
+STEPS_IN_TURN = job(
+    NORMED, count=58, batch=4, accumulate=2, epochs=3, augment=AugmentConfig(mixup=0.4),
+    freeze=1, layer_decay=0.5, head_lr=3.0, average_from=0.67,
+)  # fmt: skip
 
 
 class Noted:

@@ -25,7 +25,8 @@ class FinetuneConfig(StrictModel):
         weight: fraction of the teachers in the loss.
         temperature: divides the logits of both before they are compared.
         hints: weight of matching the teachers' features, as in the recipe's `distill` section; 0 turns it off.
-        train: further keys of the recipe's `train` section.
+        train: further keys of the recipe's `train` section. Of the recipe's own `freeze`, `freeze_norms`, `layer_decay`
+            and `head_lr` do not count here: a cut network is trained on as a whole.
         augment: keys of its `augment` section.
     """
 

@@ -17,7 +17,7 @@ from leansort.arch.trained_model import load_tensors, save_tensors
 from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.files import json_documents
 from leansort.train.callbacks import EpochRecord
-from leansort.train.ema import WeightAverage
+from leansort.train.optimization.weight_average import WeightAverage
 
 _GROUP = "group-"
 

@@ -78,3 +78,19 @@ class TrainingJob:
             return whole
         fraction = config.grow_from + (1 - config.grow_from) * epoch / grown
         return min(whole, max(32, 32 * round(fraction * whole / 32)))
+
+    def steps(self, batches: int) -> int:
+        """Optimizer steps of an epoch of so many batches."""
+        return -(-batches // self.config.accumulate)
+
+    @property
+    def first_equal_epoch(self) -> int:
+        """The epoch, from 0, with which the equal mean of the weights begins; as many as there are: with none."""
+        if self.config.average_from == 1.0:
+            return self.config.epochs
+        return min(int(self.config.average_from * self.config.epochs + 1e-9), self.config.epochs - 1)
+
+    def first_equal_step(self, batches: int) -> int | None:
+        """The first step of the equal mean, from 0, where an epoch has so many batches; None: there is no such mean."""
+        first = self.first_equal_epoch
+        return first * self.steps(batches) if first < self.config.epochs else None

@@ -27,7 +27,11 @@ class TrainConfig(StrictModel):
         schedule: `cosine` to zero, `one_cycle` (arXiv:1708.07120), `restarts` (cosines one after another,
             arXiv:1608.03983) or `constant`.
         cycles: number of cosine cycles of `restarts`.
-        warmup: epochs of linear warm-up before the schedule; `one_cycle` brings its own.
+        warmup: epochs of linear warm-up before the schedule, after those of `freeze`; `one_cycle` brings its own.
+        head_lr: factor of the classifier's learning rate: a new classifier on pretrained weights has further to go than
+            they have.
+        layer_decay: factor of the learning rate from each block to the one before it, counted from the classifier, so
+            that the first blocks of pretrained weights change least (arXiv:1801.06146); 1 is the same rate for all.
         loss: `cross_entropy`, `focal` (arXiv:1708.02002) or `bce` (binary, class by class, arXiv:2110.00476).
         focal_gamma: focusing parameter; higher values give less weight to crops that are classified with confidence.
         logit_adjustment: factor of the log class frequencies that are added to the logits (arXiv:2007.07314); 1 is the
@@ -38,12 +42,20 @@ class TrainConfig(StrictModel):
             replacement, with these class weights.
         label_smoothing: fraction of the target that is spread over all classes (arXiv:1512.00567).
         ema: decay of the exponential moving average of the weights, which is evaluated and saved; 0 turns it off.
+            It is reached gradually: a training of n steps averages its last tenth at most.
+        average_from: fraction of the epochs after which the equal mean of the weights after every step takes the place
+            of `ema` (stochastic weight averaging, arXiv:1803.05407), with batch-norm statistics recomputed on training
+            crops; 1 turns it off.
         clip: maximum gradient norm; 0 turns clipping off.
         enlarge: factor by which cached training crops are larger than the input, for random resized crops.
         grow_from: side of the training crops at the start, as a fraction of the input's; it grows in steps of 32 pixels
             and reaches the full size after three quarters of the epochs (progressive resizing, arXiv:2104.00298).
         patience: epochs without a better val macro-F1 after which training stops; 0 never stops.
-        freeze: first epochs in which only the classifier is trained, for networks with pretrained weights.
+        freeze: first epochs in which only the classifier is trained, for networks with pretrained weights
+            (arXiv:2202.10054): without warm-up at the peak learning rate, the rest of the network in evaluation mode.
+            Warm-up and schedule begin after them.
+        freeze_norms: whether batch norms keep the statistics of the pretrained weights; their scale and shift are
+            trained.
         tta: whether val is also scored on four flips of every crop (test-time augmentation), reported apart.
         precision: `auto` uses bf16, else fp16, on a GPU; fp32 on a CPU, where bf16 is slower for depthwise networks.
         compile: whether the network is compiled; `auto` times the first steps both ways on a GPU and says which won.
@@ -62,6 +74,8 @@ class TrainConfig(StrictModel):
     schedule: Literal["cosine", "one_cycle", "restarts", "constant"] = "cosine"
     cycles: int = Field(default=3, ge=1, le=100)
     warmup: float = Field(default=5.0, ge=0.0)
+    head_lr: float = Field(default=1.0, gt=0.0, le=1000.0)
+    layer_decay: float = Field(default=1.0, gt=0.0, le=1.0)
     loss: Literal["cross_entropy", "focal", "bce"] = "cross_entropy"
     focal_gamma: float = Field(default=2.0, ge=0.0, le=10.0)
     logit_adjustment: float = Field(default=0.0, ge=0.0, le=4.0)
@@ -69,17 +83,32 @@ class TrainConfig(StrictModel):
     sampler: Balance = "none"
     label_smoothing: float = Field(default=0.1, ge=0.0, lt=1.0)
     ema: float = Field(default=0.998, ge=0.0, lt=1.0)
+    average_from: float = Field(default=1.0, ge=0.0, le=1.0)
     clip: float = Field(default=5.0, ge=0.0)
     enlarge: float = Field(default=1.15, ge=1.0, le=2.0)
     grow_from: float = Field(default=1.0, ge=0.25, le=1.0)
     patience: int = Field(default=0, ge=0, le=10_000)
     freeze: int = Field(default=0, ge=0, le=10_000)
+    freeze_norms: bool = False
     tta: bool = False
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
     sync_norms: bool = False
     workers: int = Field(default=2, ge=0, le=64)
     threads: int = Field(default=0, ge=0, le=256)
+
+    @model_validator(mode="after")
+    def _all_has_effect(self) -> TrainConfig:
+        if self.freeze_norms and self.sync_norms:
+            raise ValueError("sync_norms has no effect on norms whose statistics are kept: set it or freeze_norms")
+        only_head = self.freeze >= self.epochs
+        if only_head and (self.layer_decay != 1.0 or self.freeze_norms):
+            name = "freeze_norms" if self.freeze_norms else "layer_decay"
+            raise ValueError(f"{name} has no effect while freeze, {self.freeze}, covers all {self.epochs} epochs")
+        if not only_head and self.average_from * self.epochs + 1e-9 < self.freeze:
+            first = f"average_from, {self.average_from:g}, begins in epoch {int(self.average_from * self.epochs) + 1}"
+            raise ValueError(f"{first} of {self.epochs}, but freeze keeps the body as it is for {self.freeze}")
+        return self
 
 
 class DistillConfig(StrictModel):

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from leansort.data.loading.class_balance import class_weights
-from leansort.train.losses import TrainingLoss
+from leansort.train.optimization.losses import TrainingLoss
 from leansort.train.train_config import TrainConfig
 
 CPU = torch.device("cpu")

@@ -18,8 +18,9 @@ from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.errors import UserError
 from leansort.train import checkpoint
 from leansort.train.checkpoint import TrainingProgress, TrainingState
-from leansort.train.ema import WeightAverage
-from leansort.train.optim import build_optimizer, learning_rate
+from leansort.train.optimization.optim import build_optimizer
+from leansort.train.optimization.schedules import learning_rate
+from leansort.train.optimization.weight_average import WeightAverage
 from leansort.train.train_config import TrainConfig
 
 Schedule = Literal["cosine", "one_cycle", "restarts", "constant"]

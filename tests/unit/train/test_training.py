@@ -28,16 +28,17 @@ from leansort.core.seeds import Seeds
 from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.data.loading.loader import EpochSampler, eval_batches
 from leansort.measure.accuracy.metrics import macro_f1
-from leansort.train import checkpoint, loop
+from leansort.train import checkpoint, loop, training_run
 from leansort.train.checkpoint import TrainingProgress, TrainingState
 from leansort.train.distillation.teachers import NetworkTeacher
-from leansort.train.ema import WeightAverage
 from leansort.train.hardware import compile_choice
 from leansort.train.hardware.compile_choice import CompileChoice
 from leansort.train.hardware.device import Fabric, devices, precision
 from leansort.train.interrupt import catch_stop_signals
-from leansort.train.optim import build_optimizer
+from leansort.train.optimization.optim import build_optimizer
+from leansort.train.optimization.weight_average import WeightAverage
 from leansort.train.train_config import DistillConfig, TrainConfig
+from leansort.train.training_run import TrainingRun
 from tests.support.jobs import (
     AS_THEY_ARE,
     NORMED,
@@ -131,6 +132,7 @@ def test_test_time_augmentation_is_the_mean_over_four_flips_and_reported_apart(t
         {"optimizer": "adamw"},
         {"class_weights": "inverse", "loss": "focal"},
         {"class_weights": "effective", "clip": 0.05},
+        {"optimizer": "sgd", "lr": 0.3, "freeze": 1, "layer_decay": 0.5, "head_lr": 2.0, "average_from": 0.4},
     ],
 )
 @pytest.mark.parametrize("count", [64, 61])  # 61: the last step is of one whole batch and one of five crops
@@ -211,10 +213,10 @@ def test_freezing_leaves_the_body_and_its_norms_untouched(tmp_path: Path) -> Non
 
 def test_while_it_is_frozen_the_body_has_no_gradients(tmp_path: Path) -> None:
     item = job(epochs=2, freeze=1)
-    run = loop.TrainingRun(item, devices(item.config), build(item.spec, item.seeds), [])
-    run.freeze_body(True)
+    run = TrainingRun(item, devices(item.config), build(item.spec, item.seeds), [])
+    run.freeze(0)
     assert [name for name, p in run.network.named_parameters() if p.requires_grad] == ["5.weight", "5.bias"]
-    run.freeze_body(False)
+    run.freeze(1)
     assert all(p.requires_grad for p in run.student.parameters())
 
 
@@ -299,6 +301,16 @@ RESUMED: dict[str, tuple[Sequence[dict[str, Any]], AugmentConfig, dict[str, Any]
         NORMED,
         AugmentConfig(cutmix=1.0),
         {"schedule": "restarts", "freeze": 1, "precision": "bf16", "tta": True, "patience": 5},
+    ),
+    "layer decay, freeze, equal mean, accumulation": (
+        NORMED,
+        MIXED,
+        {"layer_decay": 0.7, "head_lr": 4.0, "freeze": 1, "average_from": 0.4, "accumulate": 2},
+    ),
+    "frozen norms, sgd": (
+        NORMED,
+        AugmentConfig(randaugment=1),
+        {"optimizer": "sgd", "lr": 0.1, "layer_decay": 0.9, "freeze_norms": True, "average_from": 0.0},
     ),
 }
 
@@ -385,7 +397,7 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
 
 
 def test_what_is_shown_on_the_way_goes_on_after_resuming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=itertools.count().__next__))
+    monkeypatch.setattr(training_run, "time", SimpleNamespace(perf_counter=itertools.count().__next__))
     item = job(epochs=1)
     whole, rest = Recorder(), Recorder()
     trained(item, tmp_path / "whole", whole)
@@ -635,10 +647,10 @@ def test_compiling_is_measured_decided_said_and_kept(monkeypatch: pytest.MonkeyP
         return choice
 
     monkeypatch.setattr(compile_choice, "measure_compile", fake)
-    monkeypatch.setattr(loop, "say", texts.append)
+    monkeypatch.setattr(training_run, "say", texts.append)
     monkeypatch.setattr(nn.Module, "compile", lambda module: compiled.append(module))
     fabric = devices(item.config)
-    run = loop.TrainingRun(item, fabric, build(item.spec), [])
+    run = TrainingRun(item, fabric, build(item.spec), [])
     on_cpu = TrainingProgress()
     run.compile(on_cpu)
     assert (on_cpu.compiled, asked, texts) == (False, [], [])  # there it is not worth the wait

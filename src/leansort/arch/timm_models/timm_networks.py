@@ -155,6 +155,23 @@ def synchronize_batch_norms(network: nn.Module) -> nn.Module:
     return made
 
 
+def group_weights(network: nn.Module) -> dict[str, int] | None:
+    """How deep timm says that each weight lies, by its name, as its own layer-wise learning rates count; pruned or not.
+
+    Returns:
+        Numbers that rise from the input to the head; None where the network is not timm's, or does not say.
+    """
+    matcher = getattr(network, "group_matcher", None)
+    if matcher is None:
+        return None
+    group = import_torchvision("timm.models", "timm").group_parameters
+    try:
+        depths: dict[str, int] = group(network, matcher(coarse=False), reverse=True)
+    except (TypeError, ValueError, NotImplementedError, AssertionError):  # of models whose matcher is not kept up
+        return None
+    return depths
+
+
 def _with_own_padding(network: nn.Module) -> nn.Module:
     """Where timm pads as TensorFlow does, layers that every exporter can follow; outputs and names stay."""
     from timm.layers.conv2d_same import Conv2dSame, Conv2dSameExport

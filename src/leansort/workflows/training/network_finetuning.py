@@ -38,6 +38,8 @@ from leansort.workflows.training.train import load_crops
 
 M = TypeVar("M", bound=BaseModel)
 _PICTURES = 8
+# A cut is in every block, so every block is trained on alike, and its batch norms see what the cut has left.
+_WHOLE = {"freeze": 0, "freeze_norms": False, "layer_decay": 1.0, "head_lr": 1.0}
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Finetuning:
             "epochs": finetune.epochs,
             "lr": lr,
             "warmup": min(finetune.warmup, finetune.epochs / 2),
-            "freeze": 0,
+            **_WHOLE,
             **finetune.train,
         }
         config = _changed(recipe.train, TrainConfig, own, "finetune.train.")

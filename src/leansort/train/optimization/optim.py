@@ -1,9 +1,8 @@
-"""Optimizers and learning-rate schedules."""
+"""Optimizers, their weights in groups of one learning rate and one weight decay."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -16,21 +15,40 @@ from leansort.train.train_config import TrainConfig
 TIMM = "timm:"
 
 
-def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def build_optimizer(
+    model: nn.Module, config: TrainConfig, scales: Mapping[int, float] | None = None
+) -> torch.optim.Optimizer:
     """The recipe's optimizer; one-dimensional parameters (biases, batch norms) do not decay.
+
+    Args:
+        model: whose weights it changes.
+        config: the recipe's `train` section.
+        scales: factors of the learning rate by the `id` of a weight; all others have 1.
+
+    Returns:
+        An optimizer whose groups say their factor as `lr_scale`, as timm's do: whoever sets `lr` multiplies by it.
 
     Raises:
         UserError: timm has no optimizer of that name.
         MissingExtraError: timm is asked for and not installed.
     """
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    kept = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+    groups = _groups(model, config, scales or {})
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=config.lr)  # arXiv:1711.05101
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
     return _of_timm(groups, config, next(model.parameters()).device)
+
+
+def _groups(model: nn.Module, config: TrainConfig, scales: Mapping[int, float]) -> list[dict[str, Any]]:
+    weights: dict[tuple[float, bool], list[nn.Parameter]] = {(1.0, True): [], (1.0, False): []}
+    for decays in (True, False):
+        for weight in (each for each in model.parameters() if (each.ndim > 1) is decays):
+            weights.setdefault((scales.get(id(weight), 1.0), decays), []).append(weight)
+    return [
+        {"params": group, "weight_decay": config.weight_decay * decays, "lr": config.lr * scale, "lr_scale": scale}
+        for (scale, decays), group in weights.items()
+    ]
 
 
 def _of_timm(groups: list[dict[str, Any]], config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
@@ -60,48 +78,3 @@ def _try(make: Callable[[list[dict[str, Any]]], torch.optim.Optimizer], name: st
     values = [value for state in item.state.values() for value in state.values()]
     if not all(isinstance(value, torch.Tensor | int | float) for value in values):
         raise UserError(f"train.optimizer: timm's {name!r} keeps lists, which a checkpoint does not hold")
-
-
-def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
-    """The learning rate as a function of the step alone: linear warm-up, then the recipe's schedule.
-
-    Args:
-        step: counts from 0.
-        steps_per_epoch: steps an epoch.
-        config: `schedule`, `lr`, `warmup`, `epochs` and `cycles`.
-    """
-    warm = config.warmup * steps_per_epoch if config.schedule != "one_cycle" else 0.0
-    if step < warm:
-        return config.lr * min(1.0, (step + 1) / warm)
-    done = (step - warm) / max(1.0, config.epochs * steps_per_epoch - warm)
-    return config.lr * _SCHEDULES[config.schedule](done, config)
-
-
-def _cosine(done: float, _: TrainConfig) -> float:
-    """To zero (arXiv:1608.03983)."""
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def _one_cycle(done: float, config: TrainConfig) -> float:
-    """Up from a 25th over the first third, then down to nothing (arXiv:1708.07120)."""
-    rise = 0.3
-    if done < rise:
-        return 1 / 25 + (1 - 1 / 25) * 0.5 * (1 - math.cos(math.pi * done / rise))
-    return _cosine((done - rise) / (1 - rise), config)
-
-
-def _restarts(done: float, config: TrainConfig) -> float:
-    """Cosines one after another, each beginning at the peak again (arXiv:1608.03983)."""
-    return _cosine(math.fmod(done * config.cycles + 1e-9, 1.0), config)  # a restart due now is not to be rounded away
-
-
-def _constant(done: float, _: TrainConfig) -> float:
-    return 1.0
-
-
-_SCHEDULES: dict[str, Callable[[float, TrainConfig], float]] = {
-    "cosine": _cosine,
-    "one_cycle": _one_cycle,
-    "restarts": _restarts,
-    "constant": _constant,
-}
