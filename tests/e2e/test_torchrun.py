@@ -140,6 +140,17 @@ def test_one_process_that_is_told_to_stop_stops_both_in_the_same_step(
     require_equal(out / "broken", out / "whole")  # dropout, mixup and accumulation included
 
 
+def test_photos_without_labels_and_what_teachers_gave_are_shared_and_gone_on_with(
+    told: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    out, ranks = told
+    require_equal(out / "untaught", out / "taught")
+    assert not (out / "untaught" / "teacher-outputs").exists()
+    # In two views each of 58 crops and 30 photos; what only the other process has asked for is asked for again.
+    assert all(0 < item["shown"] <= 2 * (58 + 30) for item in ranks)
+    assert sum(item["shown"] for item in ranks) >= 2 * (58 + 30) - 30  # three epochs are 4.4 passes of the photos
+
+
 def test_another_number_of_processes_cannot_go_on(told: tuple[Path, list[dict[str, Any]]]) -> None:
     with pytest.raises(UserError, match="of 2 processes, here are 1"):
         trained(STEPS_IN_TURN, told[0] / "whole", resume=True)

@@ -18,7 +18,8 @@ from leansort.data.loading.crops import Crops
 from leansort.data.loading.loader import Pixels
 from leansort.train.job import TrainingJob
 from leansort.train.loop import TrainingInterrupted, train
-from tests.support.jobs import NORMED, job, pressed, trained
+from leansort.train.train_config import DistillConfig
+from tests.support.jobs import NORMED, crops, job, pressed, trained
 
 STEPS_IN_TURN = job(
     NORMED, count=58, batch=4, accumulate=2, epochs=3, augment=AugmentConfig(mixup=0.4),
@@ -37,14 +38,31 @@ class Noted:
         return cast(Pixels, self.pixels[index])
 
 
+TAUGHT = replace(
+    job(NORMED, count=58, batch=4, epochs=3, augment=AugmentConfig(views=2),
+        distill=DistillConfig(teachers=(Path("t"),), unlabelled=Path("u"), unlabelled_ratio=0.75)),
+    unlabelled=crops(30, size=20, seed=3).pixels,
+)  # fmt: skip
+
+
+class Brightest:
+    """A teacher that calls crops by their strongest channel, and counts those that it was shown."""
+
+    width, size, shown = 0, 0, 0
+
+    def __call__(self, x_bchw: Tensor) -> tuple[Tensor, None]:
+        self.shown += len(x_bchw)
+        return x_bchw.float().mean((2, 3)) / 4, None
+
+
 def noted(training_job: TrainingJob) -> tuple[TrainingJob, Noted]:
     pixels = Noted(training_job.train.pixels)
     return replace(training_job, train=Crops(cast(Pixels, pixels), training_job.train.labels)), pixels
 
 
-def stopped_by_the_second(folder: Path, rank: int, after: int, **more: Any) -> str:
+def stopped_by_the_second(folder: Path, rank: int, after: int, of: TrainingJob = STEPS_IN_TURN, **more: Any) -> str:
     try:
-        train(pressed(STEPS_IN_TURN, after) if rank == 1 else STEPS_IN_TURN, folder, **more)
+        train(pressed(of, after) if rank == 1 else of, folder, **more)
     except TrainingInterrupted as error:
         return str(error)
     return "not stopped"
@@ -66,7 +84,17 @@ def main(out: Path) -> None:
     first = stopped_by_the_second(out / "broken", rank, after=17)
     again = stopped_by_the_second(out / "broken", rank, after=31, resume=True)
     trained(STEPS_IN_TURN, out / "broken", resume=True)
-    told = {"asked": pixels.asked, "records": records, "dropped": dropped, "stopped": [first, again]}
+    teacher = Brightest()
+    trained(TAUGHT, out / "taught", teachers=[teacher])
+    stopped_by_the_second(out / "untaught", rank, after=17, of=TAUGHT, teachers=[Brightest()])
+    trained(TAUGHT, out / "untaught", resume=True, teachers=[Brightest()])
+    told = {
+        "shown": teacher.shown,
+        "asked": pixels.asked,
+        "records": records,
+        "dropped": dropped,
+        "stopped": [first, again],
+    }
     (out / f"rank-{rank}.json").write_text(json.dumps(told))
 
 

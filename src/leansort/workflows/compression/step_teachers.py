@@ -16,10 +16,18 @@ from leansort.train.distillation import teachers as teacher_files
 from leansort.workflows.data.unlabelled_import import UnlabelledRecord, find_unlabelled
 
 
+def steps_have_teachers(recipe: Recipe) -> bool:
+    """Whether a step learns from anybody."""
+    return bool(_named_teachers(_read(recipe)))
+
+
 def steps_read_teachers(recipe: Recipe) -> bool:
     """Whether a step learns from the teachers of the recipe's `distill` section."""
-    steps = [read_step(tree, f"compress.steps.{number}.") for number, tree in enumerate(recipe.compress.steps, 1)]
-    return RECIPE in _named_teachers(steps)
+    return RECIPE in _named_teachers(_read(recipe))
+
+
+def _read(recipe: Recipe) -> Steps:
+    return [read_step(tree, f"compress.steps.{number}.") for number, tree in enumerate(recipe.compress.steps, 1)]
 
 
 def _named_teachers(steps: Steps) -> set[str]:
