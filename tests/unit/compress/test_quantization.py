@@ -21,6 +21,7 @@ from leansort.arch.build import build
 from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel, normalize
+from leansort.compress.passes.quantize import QuantizeConfig
 from leansort.compress.quantization.calibration_outliers import layer_extremes, select_typical
 from leansort.compress.quantization.half_precision import Half, half_weights
 from leansort.compress.quantization.input_normalization import UNIT, fold_input_normalization
@@ -127,6 +128,24 @@ def float_layers(bundle: Bundle) -> list[str]:
 def test_onnx_int8_is_close_to_float_in_every_engine(bundle: Bundle, method: str, engine: str) -> None:
     made = quantize_onnx(bundle, CALIBRATION, method=method)  # type: ignore[arg-type]
     assert 0 < distance(bundle, made, engine) < TOLERANCE
+
+
+def largest_weights(bundle: Bundle) -> set[int]:
+    """The largest magnitude in each int8 tensor of weights."""
+    graph = onnx.load_from_string(bundle.graph).graph
+    values = [numpy_helper.to_array(value) for value in graph.initializer if value.data_type == onnx.TensorProto.INT8]
+    return {int(np.abs(item.astype(int)).max()) for item in values if item.ndim > 1}
+
+
+def test_seven_bits_of_weights_never_overflow_a_sum_of_two_products(bundle: Bundle, in_onnx: Bundle) -> None:
+    made = quantize_onnx(bundle, CALIBRATION, weight_bits=7)
+    assert max(largest_weights(in_onnx)) > 64 >= max(largest_weights(made)) >= 63
+    assert 2 * 255 * max(largest_weights(made)) < 2**15  # AVX2's vpmaddubsw adds two of unsigned times signed
+    assert 0 < distance(bundle, made) < TOLERANCE
+    assert made.meta.provenance["quantized"]["weight_bits"] == 7
+    assert "weight_bits" not in in_onnx.meta.provenance["quantized"]  # bundles of before keep their bytes
+    with pytest.raises(ValueError, match="weight_bits has no effect with engine openvino"):
+        QuantizeConfig(engine="openvino", weight_bits=7)
 
 
 @needs_nncf

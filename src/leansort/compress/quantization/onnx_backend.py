@@ -25,6 +25,7 @@ from leansort.runtime.engine import Pixels
 from leansort.runtime.layer_outputs import LAYERS
 
 Method = Literal["minmax", "percentile", "entropy"]
+WeightBits = Literal[7, 8]
 _BINS: dict[Method, dict[str, Any]] = {
     "minmax": {},
     "percentile": {"num_bins": 2048, "percentile": 99.999},
@@ -66,12 +67,13 @@ class CalibratedGraph:
                 calibrater.collect_data(_Once({calibrater.infer_session.get_inputs()[0].name: batch}))
             return cls(onnx.shape_inference.infer_shapes(onnx.load_from_string(graph)), calibrater.compute_data())
 
-    def quantized(self, *, exclude: Collection[str] = (), only: str = "") -> bytes:
+    def quantized(self, *, exclude: Collection[str] = (), only: str = "", weight_bits: WeightBits = 8) -> bytes:
         """Quantize the graph.
 
         Args:
             exclude: layers left in float.
             only: the one layer to quantize, with the activation that follows; all where empty.
+            weight_bits: of the weights' eight bits that are used.
 
         Returns:
             The serialized graph, without anything that a robot does not need.
@@ -85,7 +87,7 @@ class CalibratedGraph:
             quantizer = QDQQuantizer(
                 deepcopy(self.model),
                 True,
-                False,
+                weight_bits < 8,
                 QuantType.QInt8,
                 QuantType.QUInt8,
                 deepcopy(self.ranges),
