@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from leansort.arch import trained_model
-from leansort.arch.build import build, parameters, uses_own_blocks
+from leansort.arch.build import build, macs, parameters, uses_own_blocks
+from leansort.arch.layers.branched_conv import BranchedConv
 from leansort.arch.spec.backbone import Backbone
-from leansort.arch.spec.batch_norm_folding import fold_batch_norms
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms, merge_branches
 from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized
 from leansort.arch.trained_model import TrainedModel
@@ -124,6 +125,16 @@ class BackboneContract(PluginContract):
         again = TrainedModel(folded, fast.state_dict(), model.preprocess, model.labels).network()
         assert torch.equal(again(x), fast(x))
         assert ArchSpec.model_validate(folded.to_json()) == folded
+
+    def test_deployed_it_has_no_branches_and_fewer_weights(self, spec: ArchSpec) -> None:
+        """Deployed it has no branches and fewer weights, and says the same."""
+        network = model_of(spec).network()
+        merged, (fast, _) = merge_branches(network), fold_batch_norms(network, spec)
+        assert not [part for form in (merged, fast) for part in form.modules() if isinstance(part, BranchedConv)]
+        assert parameters(fast) < parameters(network)
+        assert macs(fast, 64) == macs(merged, 64) <= macs(network, 64)
+        x = torch.randn(2, 3, 64, 64)
+        torch.testing.assert_close(merged(x), network(x), atol=1e-4, rtol=1e-4)
 
     def test_save_load_gives_the_same_outputs_bit_for_bit(self, spec: ArchSpec, tmp_path: Path) -> None:
         """Save load gives the same outputs bit for bit."""

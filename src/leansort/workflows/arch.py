@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from leansort.arch.analysis.summary import Part, PartTotals, summarize_parts, total_parts
 from leansort.arch.build import build, macs, parameters
 from leansort.arch.model_files import list_grammar
+from leansort.arch.spec.batch_norm_folding import merge_branches
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.timm_models import timm_networks
 from leansort.core import plugins
@@ -134,11 +135,14 @@ def _flow(row: JsonObject) -> str:
 
 
 def list_backbones(classes: int, size: int) -> BackbonesResult:
-    """Return parameters and multiply-adds of every backbone at an input size; those of others that fail are named."""
+    """Return parameters and multiply-adds of every backbone at an input size; those of others that fail are named.
+
+    Branches are merged, as they are for the robot.
+    """
     result = []
     for name, plugin in sorted(plugins.list_plugins("backbones").items()):
         try:
-            network = build(ArchSpec(base=name, classes=classes))
+            network = merge_branches(build(ArchSpec(base=name, classes=classes)))
         except LeansortError as error:
             if plugin.is_own:
                 raise
@@ -149,12 +153,12 @@ def list_backbones(classes: int, size: int) -> BackbonesResult:
 
 
 def show_architecture(spec: ArchSpec, size: int) -> ArchitectureResult:
-    """What each part of a network puts out and costs at an input size, batch 1.
+    """What each part of a network puts out and costs at an input size, batch 1; branches merged, as it is deployed.
 
     Raises:
         UserError: the input is too small for the network, or the network cannot be traced.
     """
-    parts = summarize_parts(build(timm_networks.set_input_size(spec, size)), size)
+    parts = summarize_parts(merge_branches(build(timm_networks.set_input_size(spec, size))), size)
     return ArchitectureResult(size=size, parts=tuple(parts), total=total_parts(parts))
 
 

@@ -12,6 +12,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
+from leansort.arch.layers.branched_conv import BranchedConv, branch_kernels
 from leansort.arch.layers.same_padding import SameConv2d
 
 Padding = int | Literal["same"] | None
@@ -43,6 +44,11 @@ class ConvBlock(nn.Sequential):
         act: activation.
         padding: zeros on every side; None: half the kernel; `same`: as many as TensorFlow adds, which at stride 2 and
             an even input is one more below and to the right; weights that were trained there need it.
+        branches: 0 for a plain convolution. Else how often the whole kernel is trained, beside smaller ones and the
+            input itself; the robot gets one convolution for all of them (`BranchedConv`).
+
+    Raises:
+        ValueError: branches with a padding of their own, or an even kernel.
     """
 
     def __init__(
@@ -54,9 +60,17 @@ class ConvBlock(nn.Sequential):
         groups: int = 1,
         act: str = "relu",
         padding: Padding = None,
+        branches: int = 0,
     ) -> None:
-        conv = _convolution(cin, out, kernel, stride, groups, padding)
-        super().__init__(conv, nn.BatchNorm2d(out), *([] if act == "none" else [ACTIVATIONS[act]()]))
+        if branches and padding is not None:
+            raise ValueError(f"branches are padded by half the kernel, got padding {padding}; leave one of them out")
+        several = len(branch_kernels(kernel, branches)) > 1 or (stride == 1 and cin == out)
+        conv: list[nn.Module]
+        if branches and several:
+            conv = [BranchedConv(cin, out, kernel, stride, groups, branches)]
+        else:
+            conv = [_convolution(cin, out, kernel, stride, groups, padding), nn.BatchNorm2d(out)]
+        super().__init__(*conv, *([] if act == "none" else [ACTIVATIONS[act]()]))
 
 
 def _convolution(cin: int, out: int, kernel: int, stride: int, groups: int, padding: Padding) -> nn.Conv2d:
@@ -71,9 +85,16 @@ class Depthwise(ConvBlock):
     """A convolution in as many groups as both widths allow: their greatest common divisor."""
 
     def __init__(
-        self, cin: int, out: int, kernel: int = 3, stride: int = 1, act: str = "relu", padding: Padding = None
+        self,
+        cin: int,
+        out: int,
+        kernel: int = 3,
+        stride: int = 1,
+        act: str = "relu",
+        padding: Padding = None,
+        branches: int = 0,
     ) -> None:
-        super().__init__(cin, out, kernel, stride, math.gcd(cin, out), act, padding)
+        super().__init__(cin, out, kernel, stride, math.gcd(cin, out), act, padding, branches)
 
 
 class DropPath(nn.Module):
@@ -123,6 +144,7 @@ class InvertedResidual(Residual):
         stride: of the depthwise convolution.
         act: activation after the first two convolutions.
         padding: of the depthwise convolution.
+        branches: of every convolution, see `ConvBlock`.
     """
 
     def __init__(
@@ -134,11 +156,13 @@ class InvertedResidual(Residual):
         stride: int = 1,
         act: str = "relu6",
         padding: Padding = None,
+        branches: int = 0,
     ) -> None:
         hidden = round(cin * expand)
-        parts = [] if expand == 1 else [ConvBlock(cin, hidden, 1, act=act)]
-        parts.append(ConvBlock(hidden, hidden, kernel, stride, hidden, act, padding))
-        super().__init__([*parts, ConvBlock(hidden, out, 1, act="none")], stride == 1 and cin == out)
+        parts = [] if expand == 1 else [ConvBlock(cin, hidden, 1, act=act, branches=branches)]
+        parts.append(ConvBlock(hidden, hidden, kernel, stride, hidden, act, padding, branches))
+        project = ConvBlock(hidden, out, 1, act="none", branches=branches)
+        super().__init__([*parts, project], stride == 1 and cin == out)
 
 
 class Dense(nn.Sequential):

@@ -134,6 +134,7 @@ class UniversalInvertedBottleneck(Residual):
         stride: of the last depthwise convolution there is.
         act: activation inside.
         padding: of the depthwise convolutions.
+        branches: of every convolution, see `ConvBlock`.
     """
 
     def __init__(
@@ -146,12 +147,14 @@ class UniversalInvertedBottleneck(Residual):
         stride: int = 1,
         act: str = "relu",
         padding: Padding = None,
+        branches: int = 0,
     ) -> None:
         hidden = make_divisible(cin * expand)
         parts: list[nn.Module] = []
         if start:
-            parts.append(ConvBlock(cin, cin, start, 1 if middle else stride, cin, "none", padding))
-        parts.append(ConvBlock(cin, hidden, 1, act=act))
+            parts.append(ConvBlock(cin, cin, start, 1 if middle else stride, cin, "none", padding, branches))
+        parts.append(ConvBlock(cin, hidden, 1, act=act, branches=branches))
         if middle:
-            parts.append(ConvBlock(hidden, hidden, middle, stride, hidden, act, padding))
-        super().__init__([*parts, ConvBlock(hidden, out, 1, act="none")], stride == 1 and cin == out)
+            parts.append(ConvBlock(hidden, hidden, middle, stride, hidden, act, padding, branches))
+        project = ConvBlock(hidden, out, 1, act="none", branches=branches)
+        super().__init__([*parts, project], stride == 1 and cin == out)

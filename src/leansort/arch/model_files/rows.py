@@ -19,7 +19,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from torch import nn
 
-from leansort.arch.layers import blocks, mobile_blocks
+from leansort.arch.layers import blocks, mobile_blocks, star_block
 from leansort.arch.model_files import list_grammar
 from leansort.arch.spec.spec import Norm
 from leansort.core.errors import UserError, not_one_of
@@ -33,6 +33,7 @@ BLOCKS: dict[str, Callable[..., nn.Module]] = {
     "universal": mobile_blocks.UniversalInvertedBottleneck,
     "separable": mobile_blocks.SeparableBlock,
     "bottleneck": mobile_blocks.Bottleneck,
+    "star": star_block.StarBlock,
     "dense": blocks.Dense,
     "depthwise": blocks.Depthwise,
 }
@@ -62,6 +63,8 @@ RANGES = {  # least, most, whole numbers only
     "middle": (0, 63, True),
     "stride": (1, 16, True),
     "padding": (0, 31, True),
+    "branches": (0, 8, True),
+    "last": (0, 63, True),
     "p": (0, 0.999, False),
 }
 WORDS: dict[str, Collection[Any]] = {"out": ("in", "classes"), "padding": ("same",)}  # beside the numbers

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import torch
 from torch import fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from leansort.arch.layers.branched_conv import fold_norm
 from leansort.arch.layers.same_padding import SameConv2d
 from leansort.arch.spec.factorized_layers import Factors
 from leansort.arch.spec.fx_trace import layer_calls, trace
@@ -27,20 +27,38 @@ def fold_batch_norms(model: nn.Module, spec: ArchSpec) -> tuple[nn.Module, ArchS
 def fold_batch_norms_inplace(model: nn.Module) -> nn.Module:
     """Fold every batch norm that alone reads a convolution; in place, in evaluation mode.
 
-    Blocks that know how to merge their branches (a method `fuse` or `reparameterize`, as timm's RepViT and MobileOne
-    have) do so first, but not where a layer of theirs is factorized: they would not find its weight.
+    Blocks that know how to merge their branches (a method `fuse` or `reparameterize`, as `BranchedConv` and timm's
+    RepViT and MobileOne have) do so first, but not where a layer of theirs is factorized: they would not find its
+    weight.
 
     Where a module's forward depends on values or sizes, nothing is known of how its parts are connected, and each part
     is looked at alone.
     """
-    model.eval()
+    _merge_inplace(model.eval())
+    _fold(model)
+    return model
+
+
+def merge_branches(model: nn.Module) -> nn.Module:
+    """What is deployed of a network, with its batch norms: a copy with branches merged, in evaluation mode.
+
+    Weights, multiply-adds and layers are counted of this. A network without such branches is given back as it is.
+    """
+    return _merge_inplace(deepcopy(model).eval()) if _has_branches(model) else model
+
+
+def _has_branches(model: nn.Module) -> bool:
+    """Whether a part of a network knows how to merge its branches."""
+    return any(hasattr(part, "fuse") or hasattr(part, "reparameterize") for part in model.modules())
+
+
+def _merge_inplace(model: nn.Module) -> nn.Module:
     default = torch.get_default_dtype()
     try:  # what merging makes anew takes the default type
         torch.set_default_dtype(next((p.dtype for p in model.parameters()), default))
         _merge(model)
     finally:
         torch.set_default_dtype(default)
-    _fold(model)
     return model
 
 
@@ -56,7 +74,7 @@ def _fold(model: nn.Module) -> None:
         before = _conv_before(node, norm, model)
         if before is not None:
             conv = cast(nn.Conv2d, model.get_submodule(before))
-            model.set_submodule(before, _folded(conv, norm))
+            model.set_submodule(before, fold_norm(conv, norm))
             # What else a batch norm of timm's does, it goes on doing: dropout, then the activation.
             rest = [part for part in norm.children() if not isinstance(part, nn.Identity)]
             model.set_submodule(str(node.target), nn.Sequential(*rest) if rest else nn.Identity())
@@ -67,14 +85,6 @@ def _fold(model: nn.Module) -> None:
 def _fold_parts(model: nn.Module) -> None:
     for part in model.children():
         _fold(part)
-
-
-def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """One convolution for both; its bias learns where its weight does, which PyTorch leaves out."""
-    folded = fuse_conv_bn_eval(conv, norm)
-    assert folded.bias is not None
-    folded.bias.requires_grad_(folded.weight.requires_grad)
-    return folded
 
 
 def _merge(model: nn.Module) -> None:

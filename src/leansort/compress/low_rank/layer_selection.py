@@ -10,6 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from leansort.arch.layers.branched_conv import BranchedConv
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
 from leansort.arch.spec.spec import Factorize, Factorized
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.low_rank.decomposition import (
@@ -75,11 +77,16 @@ class FactorizationPass(CompressionPass[FactorizeConfig, TrainedModel]):
     def apply(self, model: TrainedModel, context: PassContext) -> PassOutcome:
         """Factorize the layers for which it pays.
 
+        A network with branches is folded first: only their sum is a layer of the robot's, and a branch that is split
+        alone could not be merged any more.
+
         Returns:
             The network; `notes["layers"]` says of each layer what was found: method, ranks, relative reconstruction
             error, milliseconds before and after, and whether it was taken.
         """
-        network = model.network()
+        network, spec = model.network(), model.spec
+        if any(isinstance(part, BranchedConv) for part in network.modules()):
+            network, spec = fold_batch_norms(network, spec)
         chosen: dict[str, Factorized] = {}
         notes: dict[str, dict[str, Any]] = {}
         for name, layer, shape in list_layers(network, model.preprocess.size):
@@ -100,8 +107,13 @@ class FactorizationPass(CompressionPass[FactorizeConfig, TrainedModel]):
             return PassOutcome(
                 model, {"layers": notes}, f"no layer gets faster by it (of {len(notes)} that could be split)"
             )
-        spec = model.spec.edited(Factorize(layers=chosen))
-        made = TrainedModel(spec, network.state_dict(), model.preprocess, model.labels, model.provenance)
+        made = TrainedModel(
+            spec.edited(Factorize(layers=chosen)),
+            network.state_dict(),
+            model.preprocess,
+            model.labels,
+            model.provenance,
+        )
         made.network()  # a strict rebuild
         return PassOutcome(made, {"layers": notes})
 

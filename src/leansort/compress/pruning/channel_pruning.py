@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from leansort.arch import build
+from leansort.arch.spec.batch_norm_folding import merge_branches
 from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.pruning.channel_groups import ChannelGroup, Unprunable, find_channel_groups
@@ -70,13 +71,13 @@ def prune_to_target(
 
 
 def count_macs(model: TrainedModel) -> float:
-    """Multiply-adds for one picture of the model's own size."""
-    return float(build.macs(model.network(), model.preprocess.size))
+    """Multiply-adds for one picture of the model's own size, of what is deployed of it."""
+    return float(build.macs(merge_branches(model.network()), model.preprocess.size))
 
 
 def count_parameters(model: TrainedModel) -> float:
-    """Number of weights that training changes."""
-    return float(build.parameters(model.network()))
+    """Number of weights of what is deployed of the model."""
+    return float(build.parameters(merge_branches(model.network())))
 
 
 class ChannelPruner:

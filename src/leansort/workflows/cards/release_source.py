@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from leansort.arch import trained_model
 from leansort.arch.build import macs, parameters
+from leansort.arch.spec.batch_norm_folding import merge_branches
 from leansort.arch.trained_model import TrainedModel
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
@@ -140,7 +141,8 @@ def _recipe(folder: ModelFolder) -> tuple[JsonObject, Recipe]:
 
 
 def _facts_of_network(model: TrainedModel) -> ModelFacts:
-    network, size, known = model.network(), sum(tensor.nbytes for tensor in model.weights.values()), model.provenance
+    network, known = merge_branches(model.network()), model.provenance
+    size = sum(tensor.nbytes for tensor in model.weights.values())
     return ModelFacts(
         base=base_of(model.spec.to_json()),
         parameters=parameters(network),

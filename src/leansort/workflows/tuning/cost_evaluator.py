@@ -13,6 +13,7 @@ import numpy as np
 
 from leansort.arch.analysis.summary import summarize_parts
 from leansort.arch.build import BuiltNetwork, macs, parameters
+from leansort.arch.spec.batch_norm_folding import merge_branches
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import FinetuneConfig
 from leansort.compress.evaluation import engine_for
@@ -141,7 +142,7 @@ class CostEvaluator:
         return self._of_bundle(bundle, candidate.counted, bundle.digest, whole=True)
 
     def _counted(self, built: BuiltNetwork, size: int) -> dict[str, float]:
-        network = built.network
+        network = merge_branches(built.network)
         numbers: dict[str, float] = {"macs": macs(network, size), "parameters": parameters(network)}
         if "stride" in self.objectives.needed:
             numbers["stride"] = max(part.downsampling or 1.0 for part in summarize_parts(built.copy(), size))
