@@ -12,6 +12,7 @@ import torch
 
 from leansort.arch.build import build, macs, parameters
 from leansort.arch.layers.mobile_blocks import MobileResidual, SqueezeExcite, make_divisible
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.workarounds.torchvision_import import import_torchvision
 
@@ -26,6 +27,9 @@ COUNTS = {
     "tiny_m": (245_646, 108_277_408),
     "tiny_l": (617_302, 232_479_456),
     "lean_v4": (304_278, 55_589_088),
+    "rep_v4": (469_110, 93_244_208),  # branches counted, as they are trained
+    "rep_next": (485_822, 97_293_184),
+    "star_s": (486_622, 81_738_624),
     "efficientnet_lite0": (3_378_694, 383_915_232),
     "efficientnet_lite1": (4_143_366, 501_195_360),
     "efficientnet_lite2": (4_818_758, 575_237_104),
@@ -36,6 +40,33 @@ COUNTS = {
 def test_counts(name: str) -> None:
     network = build(ArchSpec(base=name, classes=6))
     assert (parameters(network), macs(network, 224)) == COUNTS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "counts"),
+    [
+        ("lean_v4", 1.2, (439_214, 44_627_904)),
+        ("rep_v4", 1.0, (439_214, 44_627_904)),
+        ("rep_next", 1.0, (462_278, 46_875_520)),
+        ("star_s", 1.0, (467_678, 39_272_320)),
+    ],
+)
+def test_deployed_counts_of_the_smallest_at_160_px(name: str, width: float, counts: tuple[int, int]) -> None:
+    """Origin: counted by this code. A plain convolution and one of branches are the same network for the robot."""
+    spec = ArchSpec(base=name, classes=6, width=width)
+    network, _ = fold_batch_norms(build(spec), spec)
+    assert (parameters(network), macs(network, 160)) == counts
+    assert counts[0] <= 500_000
+
+
+def test_rep_v4_is_deployed_as_lean_v4_layer_for_layer() -> None:
+    shapes = []
+    for name, width in (("lean_v4", 1.2), ("rep_v4", 1.0)):
+        spec = ArchSpec(base=name, classes=6, width=width)
+        shapes.append(
+            [(key, tensor.shape) for key, tensor in fold_batch_norms(build(spec), spec)[0].state_dict().items()]
+        )
+    assert shapes[0] == shapes[1]
 
 
 def test_moga_without_the_weights_that_its_authors_carry_along() -> None:
