@@ -3,8 +3,8 @@
 Networks below half a million weights, each trained with the same seeds by the recipe trashnet-small, cut short, from
 the same teacher on TrashNet (LEANSORT_DATA, ../shared/data by default). They are timed as robots run them: in int8, one
 picture, one thread, at 160 px, all in turns. Macro-F1 on val is judged in float, and told in int8 for each engine:
-where a processor's int8 saturates, ONNX Runtime's says more of the processor. A broken run goes on where it was; another
-teacher, size or length of training is another folder below benchmarks/out/tiny_networks.
+where a processor's int8 saturates, ONNX Runtime's says more of the processor. A broken run goes on where it was;
+another teacher, size or length of training is another folder below benchmarks/out/tiny_networks.
 """
 
 from __future__ import annotations
@@ -159,21 +159,13 @@ def report(costs: dict[str, dict[str, Any]], numbers: dict[str, list[Scores]], w
             gain = mean_interval([mine - its for mine, its in zip(whole[name], whole[BASE], strict=True)])
             fits = cost["parameters"] <= MOST_WEIGHTS and max(faster.values()) <= EQUAL
             verdicts[name] = fits and gain.mean > 0
-            sure = {"helps": "the seeds agree"}.get(gain.verdict, "within what seeds differ by")
+            sure = "within what seeds differ by" if gain.verdict == "not told apart" else "more than seeds differ by"
             lines.append(
                 f"{name}: {100 * gain.mean:+.1f} points of macro-F1 ({sure}) at {max(faster.values()):.2f} "
                 f"times the latency and {cost['parameters']:,} weights: {'holds' if verdicts[name] else 'MISSED'}"
             )
-    heads = [
-        "network",
-        "weights",
-        "MACs",
-        "OpenVINO, ms",
-        "ONNX Runtime, ms",
-        "macro-F1",
-        *(f"int8, {key}" for key in QUANTIZE),
-    ]
-    print(markdown.table(heads, rows))
+    heads = ["network", "weights", "MACs", "OpenVINO, ms", "ONNX Runtime, ms", "macro-F1"]
+    print(markdown.table([*heads, *(f"int8, {engine}" for engine in QUANTIZE)], rows))
     print("\n".join(lines + ([warning] if warning else [])))
     return verdicts
 
