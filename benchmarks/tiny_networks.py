@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,7 +53,7 @@ NETWORKS = {BASE: ("lean_v4", 1.2), "rep_v4": ("rep_v4", 1.0), "rep_next": ("rep
 CLAIMED = ("rep_v4", "rep_next")
 CROPS, OUTLIERS, TIMED_SIZE, SECONDS = 300, 0.01, 160, 3.0
 MOST_WEIGHTS, EQUAL = 500_000, 1.05  # a ratio of latencies that is no difference
-QUANTIZE = {"openvino": quantize_openvino, "onnxruntime": quantize_onnx}
+QUANTIZE: dict[str, Callable[..., Bundle]] = {"openvino": quantize_openvino, "onnxruntime": quantize_onnx}
 Scores = dict[str, float]
 
 
