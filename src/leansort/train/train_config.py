@@ -116,7 +116,7 @@ class DistillConfig(StrictModel):
 
     Attributes:
         teachers: run folders, `.safetensors` models or `.leansort` bundles of the same classes; several are averaged.
-            Networks that timm has published (`timm:NAME`) know other classes and give hints alone.
+            Published networks (`timm:NAME`, `pack:NAME`) know other classes and give hints alone.
         teacher_recipes: names or files of recipes whose networks are trained first, on the same data and splits with
             the same seed, and teach with the others; of each the training alone is done. They lie in `teacher-NAME`
             beside the student.

@@ -420,3 +420,25 @@ def test_the_command_converts_and_shows_what_fits(tmp_path: Path) -> None:
     assert (tmp_path / "w.safetensors").exists()
     again = command(tmp_path / "w.pth", "--out", tmp_path / "w.safetensors")
     assert "is there already; name another file" in again.stderr
+
+
+def test_weights_for_images_of_other_channels_are_refused(tmp_path: Path) -> None:
+    """All but the first layer fits, by name and by order; a stem that stays as drawn would undo the rest unseen."""
+    own, grey = chain(3, 8, 16, 24).state_dict(), chain(1, 8, 16, 24).state_dict()
+    with pytest.raises(
+        UserError, match=r"0.0.weight takes 1 input channels, 0.0.weight of this network takes 3 \(RGB\)"
+    ):
+        matching.compare(own, grey)
+    named = {f"z{name}" if name.startswith("0") else f"y{name}": tensor for name, tensor in grey.items()}
+    with pytest.raises(UserError, match=r"z0.0.weight takes 1 input channels"):
+        matching.compare(own, named)
+
+
+def test_a_map_of_names_may_have_places_for_numbers() -> None:
+    own = chain(3, 8, 16, 24).state_dict()
+    theirs = {f"layer{int(name[0]) + 4}{name[1:]}": tensor for name, tensor in own.items()}
+    hit = matching.match(own, theirs, {"layer{n}": "{n-4}"})
+    assert {pair.own: pair.theirs for pair in hit.pairs} == {
+        name: f"layer{int(name[0]) + 4}{name[1:]}" for name in own if "tracked" not in name
+    } | {pair.own: pair.theirs for pair in hit.pairs if "tracked" in pair.own}
+    assert {pair.how for pair in hit.pairs} == {"map"}

@@ -1,4 +1,4 @@
-"""Teachers: trained models and bundles, and timm's published networks, which know other classes."""
+"""Teachers: trained models and bundles, and published networks of packs and timm, which know other classes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from leansort.arch import trained_model
-from leansort.arch.pretrained import weight_loader
+from leansort.arch.build import build
+from leansort.arch.pretrained import weight_loader, weight_pack
+from leansort.arch.pretrained.weight_pack import WeightPack
 from leansort.arch.spec.initialization import find_classifiers
+from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.timm_models import timm_networks
+from leansort.arch.timm_models.timm_networks import PublishedModel
 from leansort.arch.trained_model import normalize
 from leansort.core import bundle as bundles
 from leansort.core.errors import UserError
@@ -68,7 +72,7 @@ def load(paths: Sequence[Path], labels: LabelSet, *, hints: bool, threads: int) 
 
     Args:
         paths: run folders, `.safetensors` models, `.leansort` bundles, names of models
-            (`leansort models`), or `timm:NAME`.
+            (`leansort models`), `pack:NAME` or `timm:NAME`.
         labels: the student's classes; every teacher must have the same in the same order.
         hints: whether features are wanted, too.
         threads: of a bundle's engine.
@@ -94,12 +98,12 @@ def require_same_classes(paths: Sequence[Path], labels: LabelSet) -> None:
         IntegrityError: a file is damaged.
     """
     for path in paths:
-        if not timm_networks.is_timm(str(path)):
+        if not _is_published(str(path)):
             _load(path, labels, hints=False, threads=1)
 
 
 def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> NetworkTeacher | BundleTeacher:
-    if timm_networks.is_timm(str(path)):
+    if _is_published(str(path)):
         return _published(str(path), hints=hints)
     path = path if path.exists() else shipped_models.find_bundle(path)
     if path.suffix == ".leansort":
@@ -111,16 +115,27 @@ def _load(path: Path, labels: LabelSet, *, hints: bool, threads: int) -> Network
     return NetworkTeacher(model.network(), model.preprocess, len(labels), hints=hints)
 
 
+def _is_published(source: str) -> bool:
+    return timm_networks.is_timm(source) or weight_pack.is_pack(source)
+
+
 def _published(source: str, *, hints: bool) -> NetworkTeacher:
-    """A network of timm's with the weights of its makers."""
+    """A network with the weights of its makers: one of timm's, or the one that a pack is made for."""
+    pack = weight_pack.find_pack(source) if weight_pack.is_pack(source) else None
     if not hints:
         raise UserError(
             f"distill.teachers: {source} knows other classes than the data, so it gives features alone; set "
-            f"distill.hints, or train it on the data first (arch.base: {source}, arch.pretrained: {source})"
+            f"distill.hints, or train it on the data first (arch.base: {pack.facts.backbone if pack else source}, "
+            f"arch.pretrained: {source})"
         )
-    made = timm_networks.build_published(source)
+    made = _network_of(pack) if pack else timm_networks.build_published(source)
     made.network.load_state_dict(weight_loader.read_weights(source))
     return NetworkTeacher(made.network, made.preprocess, made.classes, hints=True, knows=False)
+
+
+def _network_of(pack: WeightPack) -> PublishedModel:
+    facts = pack.facts
+    return PublishedModel(build(ArchSpec(base=facts.backbone, classes=facts.classes)), facts.preprocess, facts.classes)
 
 
 def _same_classes(path: Path, theirs: Sequence[str], labels: LabelSet) -> None:
