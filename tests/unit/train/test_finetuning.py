@@ -266,7 +266,8 @@ def test_a_training_averages_its_last_part(tmp_path: Path, monkeypatch: pytest.M
     after = kept(tmp_path)[0]
     assert len(steps) == 4 * 3
     for name in steps[0]:
-        torch.testing.assert_close(after[f"ema.{name}"], torch.stack([step[name] for step in steps[6:]]).mean(0))
+        wanted = torch.stack([step[name] for step in steps[6:]]).mean(0)
+        torch.testing.assert_close(after[f"ema.{name}"], wanted, rtol=1e-4, atol=1e-6)  # of means taken one by one
 
 
 def test_statistics_are_recomputed_as_pytorch_does() -> None:

@@ -115,6 +115,8 @@ def train_model(
             begins with.
     """
     _require_free(folder, resume)
+    if recipe.train.freeze_norms and recipe.arch.pretrained is None:
+        raise UserError("train.freeze_norms keeps the statistics of pretrained weights; name some in arch.pretrained")
     require_learnable(manifest, keep_classes(recipe.data))
     go_on, resume = resume, resume and TrainingFolder(folder).checkpoint.exists()  # stopped early it left none
     built = built or build_network(recipe, len(manifest.labels))
