@@ -170,9 +170,10 @@ def exportable(recipe: Recipe) -> None:
 
     Raises:
         UserError: there is no such network, it does not take the recipe's size, its export fails or differs, the
-            pretrained weights are not at hand or do not fit, or the recipes of its teachers are wrong.
+            pretrained weights are not at hand or do not fit, or any of that is so of a teacher that is trained first.
     """
-    teacher_recipes.resolve_teachers(recipe)
+    for teacher in teacher_recipes.resolve_teachers(recipe):
+        exportable(teacher)
     built = build_network(recipe, classes=2)
     _load_pretrained(built.network, recipe)
     require_exportable(built.spec, recipe)
