@@ -126,12 +126,13 @@ class BackboneContract(PluginContract):
         assert torch.equal(again(x), fast(x))
         assert ArchSpec.model_validate(folded.to_json()) == folded
 
-    def test_deployed_it_has_no_branches_and_fewer_weights(self, spec: ArchSpec) -> None:
-        """Deployed it has no branches and fewer weights, and says the same."""
+    def test_deployed_it_has_no_branches(self, spec: ArchSpec) -> None:
+        """Deployed it has no branches, fewer weights where it had some, and says the same."""
         network = model_of(spec).network()
         merged, (fast, _) = merge_branches(network), fold_batch_norms(network, spec)
         assert not [part for form in (merged, fast) for part in form.modules() if isinstance(part, BranchedConv)]
-        assert parameters(fast) < parameters(network)
+        if any(isinstance(part, BranchedConv) for part in network.modules()):
+            assert parameters(fast) < parameters(merged) < parameters(network)
         assert macs(fast, 64) == macs(merged, 64) <= macs(network, 64)
         x = torch.randn(2, 3, 64, 64)
         torch.testing.assert_close(merged(x), network(x), atol=1e-4, rtol=1e-4)
