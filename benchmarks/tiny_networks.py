@@ -49,7 +49,7 @@ from leansort.workflows.training.train import load_crops, train_model
 ROOT = Path(__file__).parent.parent
 OUT = Path(__file__).parent / "out" / "tiny_networks"
 BASE = "lean_v4 1.2"
-NETWORKS = {BASE: ("lean_v4", 1.2), "rep_v4": ("rep_v4", 1.0), "rep_next": ("rep_next", 1.0), "star_s": ("star_s", 1.0)}
+NETWORKS = {BASE: ("lean_v4", 1.2), "rep_v4": ("rep_v4", 1.0), "rep_next": ("rep_next", 1.0)}
 CLAIMED = ("rep_v4", "rep_next")
 CROPS, OUTLIERS, TIMED_SIZE, SECONDS = 300, 0.01, 160, 3.0
 MOST_WEIGHTS, EQUAL = 500_000, 1.05  # a ratio of latencies that is no difference

@@ -29,7 +29,6 @@ COUNTS = {
     "lean_v4": (304_278, 55_589_088),
     "rep_v4": (469_110, 93_244_208),  # branches counted, as they are trained
     "rep_next": (485_822, 97_293_184),
-    "star_s": (486_622, 81_738_624),
     "efficientnet_lite0": (3_378_694, 383_915_232),
     "efficientnet_lite1": (4_143_366, 501_195_360),
     "efficientnet_lite2": (4_818_758, 575_237_104),
@@ -48,7 +47,6 @@ def test_counts(name: str) -> None:
         ("lean_v4", 1.2, (439_214, 44_627_904)),
         ("rep_v4", 1.0, (439_214, 44_627_904)),
         ("rep_next", 1.0, (462_278, 46_875_520)),
-        ("star_s", 1.0, (467_678, 39_272_320)),
     ],
 )
 def test_deployed_counts_of_the_smallest_at_160_px(name: str, width: float, counts: tuple[int, int]) -> None:

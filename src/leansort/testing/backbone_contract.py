@@ -134,8 +134,9 @@ class BackboneContract(PluginContract):
         if any(isinstance(part, BranchedConv) for part in network.modules()):
             assert parameters(fast) < parameters(merged) < parameters(network)
         assert macs(fast, 64) == macs(merged, 64) <= macs(network, 64)
-        x = torch.randn(2, 3, 64, 64)
-        torch.testing.assert_close(merged(x), network(x), atol=1e-4, rtol=1e-4)
+        x = torch.randn(2, 3, 64, 64, dtype=torch.float64)  # as above: drawn weights magnify rounding
+        exact = deepcopy(network).double()
+        torch.testing.assert_close(merge_branches(exact)(x), exact(x), atol=1e-5, rtol=0)
 
     def test_save_load_gives_the_same_outputs_bit_for_bit(self, spec: ArchSpec, tmp_path: Path) -> None:
         """Save load gives the same outputs bit for bit."""
