@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.export import ExportResult
     from leansort.workflows.run import RunResult
+    from leansort.workflows.training.quick.probe_result import ProbeResult
     from leansort.workflows.training.training_results import RepeatedResult, SingleTrainingResult
     from leansort.workflows.tuning.best_trial_result import BestTrialResult
 
@@ -90,6 +91,7 @@ __all__ = [
     "ModelsResult",
     "Prediction",
     "Predictions",
+    "ProbeResult",
     "Recipe",
     "RepeatedResult",
     "RunResult",
@@ -147,6 +149,7 @@ publish(
         "leansort.workflows.deploy.bench": ("BenchResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.run": ("RunResult",),
+        "leansort.workflows.training.quick.probe_result": ("ProbeResult",),
         "leansort.workflows.training.training_results": ("RepeatedResult", "SingleTrainingResult",),
         "leansort.workflows.tuning.best_trial_result": ("BestTrialResult",),
     },

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from leansort.api.jobs import resolve, run_folder
 from leansort.api.verbs import AnyPath, optional, verb
+from leansort.core.errors import UserError
 
 if TYPE_CHECKING:
     from leansort.compress.pipeline.compress_result import CompressResult
     from leansort.recipe.schema import Recipe
+    from leansort.workflows.training.quick.probe_result import ProbeResult
     from leansort.workflows.training.training_results import RepeatedResult, SingleTrainingResult
 
 
@@ -28,6 +30,7 @@ def train(
     seeds: None = ...,
     folds: None = ...,
     refit: Literal[False] = ...,
+    quick: Literal[False] = ...,
     tracker: str = ...,
 ) -> SingleTrainingResult: ...
 
@@ -45,8 +48,27 @@ def train(
     seeds: int | None = ...,
     folds: int | None = ...,
     refit: bool = ...,
+    quick: Literal[False] = ...,
     tracker: str = ...,
 ) -> SingleTrainingResult | RepeatedResult: ...
+
+
+@overload
+def train(
+    recipe: AnyPath | Recipe,
+    overrides: Sequence[str] = ...,
+    *,
+    data: AnyPath | None = ...,
+    manifest: AnyPath | None = ...,
+    cache: AnyPath | None = ...,
+    out: AnyPath | None = ...,
+    resume: bool = ...,
+    seeds: int | None = ...,
+    folds: int | None = ...,
+    refit: bool = ...,
+    quick: Literal[True],
+    tracker: str = ...,
+) -> ProbeResult: ...
 
 
 @verb(seeds=1, folds=2)
@@ -62,8 +84,9 @@ def train(
     seeds: int | None = None,
     folds: int | None = None,
     refit: bool = False,
+    quick: bool = False,
     tracker: str = "",
-) -> SingleTrainingResult | RepeatedResult:
+) -> SingleTrainingResult | RepeatedResult | ProbeResult:
     """Train a network and keep its best epoch; or train it several times and say how far to trust the result.
 
     >>> import leansort
@@ -83,17 +106,26 @@ def train(
         seeds: train with so many seeds, from the recipe's on, at least 1.
         folds: cross-validate on so many folds of train and val, at least 2.
         refit: then train on train and val together, all epochs.
+        quick: train no network, and fit a linear classifier on features of the recipe's pretrained one instead, which
+            says in a minute what the data can give; alone.
         tracker: also send each epoch to a tracker: `wandb`, `mlflow`, or one of a plugin.
 
     Returns:
-        The best epoch and its val macro-F1; with `seeds`, `folds` or `refit` each training's, with mean and interval.
+        The best epoch and its val macro-F1; with `seeds`, `folds` or `refit` each training's, with mean and interval;
+        with `quick` the probe's val macro-F1 with its interval, by class too.
 
     Raises:
-        UserError: the recipe is wrong, the data cannot be used, the network cannot be exported, or `out` holds another
-            run.
+        UserError: the recipe is wrong, the data cannot be used, the network cannot be exported, `out` holds another
+            run, or `quick` is given with what has no effect on it.
     """
+    if quick:
+        _refuse_with_quick(resume=resume, seeds=bool(seeds), folds=bool(folds), refit=refit, tracker=bool(tracker))
     resolved = resolve(recipe, overrides, data)
     folder = run_folder(resolved, out)
+    if quick:
+        from leansort.workflows.training.quick.quick_probe import probe
+
+        return probe(resolved, folder, manifest=optional(manifest), cache=optional(cache))
     if tracker:
         from leansort.train import trackers
 
@@ -110,6 +142,14 @@ def train(
     return train_once(
         resolved, folder, manifest=optional(manifest), cache=optional(cache), resume=resume, tracker=tracker
     )
+
+
+def _refuse_with_quick(**given: bool) -> None:
+    for option in (name for name, is_given in given.items() if is_given):
+        raise UserError(
+            f"train: --quick and --{option} exclude each other: --quick trains no network, it fits one classifier on "
+            "features, and begins anew each time with the features that it kept"
+        )
 
 
 @verb()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from leansort import api
 from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, print_result
 
 ManifestFile = Annotated[Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")]
@@ -39,6 +40,10 @@ def train(
     refit: Annotated[
         bool, typer.Option("--refit", help="Then train on train and val together, for all epochs.")
     ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Fit a classifier on features of the pretrained network, in place of training."),
+    ] = False,
     tracker: TrackerName = "",
     as_json: Json = False,
 ) -> None:
@@ -46,8 +51,28 @@ def train(
 
     \b
     Example: leansort train sample train.epochs=3 --out runs/quick
+    Example: leansort train trashnet --quick --data photos/ --out runs/trashnet
     Example: leansort train sample --seeds 3 --folds 5 --refit --out runs/sure
     """
+    if quick:
+        probe = api.train(
+            recipe,
+            overrides or [],
+            data=data,
+            manifest=manifest,
+            cache=cache,
+            out=out,
+            resume=resume,
+            seeds=seeds,
+            folds=folds,
+            refit=refit,
+            quick=True,
+            tracker=tracker,
+        )
+        from leansort.workflows.training.quick.probe_result import probe_text
+
+        print_result(probe, as_json, probe_text(probe))
+        return
     from leansort.recipe.load import load_recipe
 
     resolved = load_recipe(recipe, overrides or [], data)
@@ -67,6 +92,10 @@ def train(
     results = train_once(resolved, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
     text = f"val macro-F1 {results.val_macro_f1:.4f} {results.macro_f1_classes.over} at epoch {results.epoch}"
     text += f": {results.folder}"
+    if results.probe:
+        from leansort.workflows.training.quick.probe_result import probe_line
+
+        text += f"\n{probe_line(results.probe, results.val_macro_f1)}"
     print_result(results, as_json, text)
 
 

@@ -145,6 +145,7 @@ class TrainingFolder(ModelFolder):
         trackers: what trackers call the run, by tracker.
         tensorboard: folder of TensorBoard's events.
         result: what a finished run of a group came to; written last.
+        probe: what a linear probe of the same data came to.
         unfinished: folder where a refit trains, whose best epoch means nothing.
         compression: folder of the compression of this training's network.
         teacher_outputs: folder of what teachers gave so far; gone once the training is done.
@@ -158,6 +159,7 @@ class TrainingFolder(ModelFolder):
     trackers = _Entry(JsonFile, "tracked.json")
     tensorboard = _Entry(_path, "tensorboard")
     result = _Entry(JsonFile, "result.json")
+    probe = _Entry(JsonFile, "probe.json")
     unfinished = _Entry(_path, "unfinished")
     teacher_outputs = _Entry(_path, "teacher-outputs")
     unlabelled = _Entry(JsonFile, "unlabelled.json")

@@ -61,6 +61,7 @@ class Report:
         matrix: confusion counts, rows truth, columns prediction, in the order of `classes`.
         mistakes: worst first.
         history: one record an epoch (epoch, loss, lr, val_macro_f1, images_per_s, seconds).
+        probe: val macro-F1 of a linear probe of the same data, with its interval; empty where there is none.
         latency: the latency table.
         contest: the contest's scores; may be empty.
         calibration: fitted on val; None where there is none.
@@ -81,6 +82,7 @@ class Report:
     mistakes: tuple[Mistake, ...]
     history: tuple[Mapping[str, float | None], ...]
     latency: tuple[Measurement, ...]
+    probe: str = ""
     contest: tuple[ContestScore, ...] = ()
     calibration: Calibration | None = None
     on_split: SplitCalibration | None = None

@@ -64,7 +64,7 @@ def render(report: Report) -> str:
         upright=len(report.classes) > 8 or any(len(item.name) > 14 for item in report.classes),
         shade=shade,
         floor=plots.f1_floor([report.f1.low, *(item.f1 for item in report.classes if item.support)]),
-        training=training(report.history),
+        training=training(report.history, report.probe),
         slowest=slowest(report.latency),
         risk=risk(report.calibration),
         hosts=sorted({_host(item) for item in report.latency if item.host}),
@@ -124,8 +124,13 @@ def shade(count: int, total: int) -> str:
     return f"{STRONGEST * (count / total) ** 0.5 if total else 0:.3f}"
 
 
-def training(history: Sequence[Mapping[str, float | None]]) -> Training | None:
-    """Draw the learning curves, where there are any; the best epoch is the first with the highest macro-F1."""
+def training(history: Sequence[Mapping[str, float | None]], probe: str = "") -> Training | None:
+    """Draw the learning curves, where there are any; the best epoch is the first with the highest macro-F1.
+
+    Args:
+        history: a record an epoch.
+        probe: what a linear probe of the same data scored on val; empty where there is none.
+    """
     loss, f1 = plots.points(history, "loss"), plots.points(history, "val_macro_f1")
     if not loss and not f1:
         return None
@@ -134,7 +139,9 @@ def training(history: Sequence[Mapping[str, float | None]]) -> Training | None:
     drawings = tuple((what, plots.curve(what, line, best and best[0])) for what, line in lines if len(line) > 1)
     epochs = "one epoch" if len(history) == 1 else f"{len(history):,} epochs"
     return Training(
-        f"Trained for {epochs}." + (f" Epoch {best[0]:.0f} was kept, val macro-F1 {best[1]:.3f}." if best else ""),
+        f"Trained for {epochs}."
+        + (f" Epoch {best[0]:.0f} was kept, val macro-F1 {best[1]:.3f}." if best else "")
+        + (f" A linear probe scored {probe} on val." if probe else ""),
         drawings,
     )
 

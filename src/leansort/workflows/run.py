@@ -36,6 +36,7 @@ from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.export import export_bundle
 from leansort.workflows.deploy.run_report import read_evidence, write_page
 from leansort.workflows.deploy.target_limits import LimitResult, check_limits
+from leansort.workflows.training.quick.probe_result import ProbeScore, read_probe
 from leansort.workflows.training.teacher_recipes import teacher_paths
 from leansort.workflows.training.train import exportable, run_callbacks, train_model
 
@@ -60,6 +61,7 @@ class RunResult(TypedResult):
         bundle: the bundle's file.
         submission: the contest's submission file.
         report: the page.
+        probe: what a linear probe of the same data came to on val, where one was made in this folder.
     """
 
     macro_f1: Interval
@@ -76,6 +78,7 @@ class RunResult(TypedResult):
     bundle: Path
     submission: Path
     report: Path
+    probe: ProbeScore | None = None
 
     def headline(self) -> dict[str, str]:
         """Return macro-F1, latencies, size, the contest's score, and where the files are."""
@@ -85,6 +88,7 @@ class RunResult(TypedResult):
             **{name: ", ".join(f"{p} {ms:.2f} ms" for p, ms in of.items()) for name, of in self.latency_ms.items()},
             "bundle": f"{self.bytes / 1e6:.2f} MB, {self.parameters:,} parameters: {self.bundle}",
             **({"contest score": f"{row.score:.4f} (time edition, {row.cost:.2f} s)"} if row else {}),
+            **({"linear probe, val": str(self.probe)} if self.probe else {}),
             "report": str(self.report),
             **{f"target, {item.name}": str(item) for item in self.limits},
             **({"warning": self.warning} if self.warning else {}),
@@ -125,7 +129,8 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
     folder.score.write(scored)
     page = write_page(read_evidence(folder, scored, timed, calibration), folder)
     limits = check_limits(target.limits, scored.all.macro_f1.value, bundle, timed.measurements)
-    return _result(folder, bundle, scored, timed, page, limits)
+    result = _result(folder, bundle, scored, timed, page, limits)
+    return result.model_copy(update={"probe": read_probe(training, manifest.digest)})
 
 
 def _result(
@@ -169,7 +174,8 @@ def _manifest(recipe: Recipe, folder: RunFolder, resume: bool) -> Manifest:
         manifest = manifests.load(folder.manifest)
         warn(manifest)
         return manifest
-    atomic_io.new_folder(out, "run", reuse=resume)
+    probed = folder.training.probe.exists() and not folder.training.checkpoint.exists()
+    atomic_io.new_folder(out, "run", reuse=resume or probed)
     folder.recipe.write(recipe.to_json())
     return import_data(recipe.data, out, seed=recipe.seed)
 
@@ -253,6 +259,7 @@ def run_summary(result: RunResult) -> str:
         f"bundle            {result.bytes / 1e6:.2f} MB, {result.parameters:,} parameters: "
         + printable(str(result.bundle)),
         f"contest score     {contest.score:.4f} (time edition, {contest.cost:.2f} s for {result.crops} crops)",
+        *([f"linear probe      {printable(str(result.probe))}, val"] if result.probe else []),
         f"report            {printable(str(result.report))}",
         *(f"target            {item}" for item in result.limits),
     ]

@@ -94,8 +94,17 @@ def size_bytes(rows: int, preprocess: Preprocess) -> int:
     return rows * preprocess.size**2 * 3
 
 
-def _unchanged(picture: Path, digest: str) -> bytes:
-    """Read an image, and refuse one that is not what the import saw: its pixels would be kept under a wrong name."""
+def read_unchanged(picture: Path, digest: str) -> bytes:
+    """Read an image, and refuse one that is not what the import saw: its pixels would be kept under a wrong name.
+
+    Args:
+        picture: path of the image.
+        digest: first hex digits of the SHA-256 that the import saw.
+
+    Raises:
+        UnreadableImage: it is gone.
+        UserError: it has changed.
+    """
     try:
         data = atomic_io.read_file(picture)
     except OSError as error:
@@ -120,7 +129,7 @@ def _fill(
 
     def item(index: int) -> None:
         with noting(pictures[index][0]):
-            array[index] = preprocess(_unchanged(*pictures[index]))
+            array[index] = preprocess(read_unchanged(*pictures[index]))
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:

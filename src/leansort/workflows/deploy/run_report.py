@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from leansort.contest.score_result import ScoreResult
 from leansort.core import bundle as bundles
+from leansort.core import manifest as manifests
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, LeansortError
 from leansort.core.preprocess import Preprocess
@@ -29,6 +30,7 @@ from leansort.runtime import named_predictions
 from leansort.runtime.predictor import Prediction
 from leansort.workflows.deploy.bench import BenchResult
 from leansort.workflows.deploy.target_limits import LimitResult, check_limits
+from leansort.workflows.training.quick.probe_result import ProbeScore, read_probe
 
 MOST_MISTAKES = 18
 THUMBNAIL = Preprocess(size=144, fit="pad", fill=240)
@@ -59,6 +61,7 @@ class RunEvidence:
         bench: the bundle's latencies.
         calibration: fitted on val; None where there is none.
         history: a record an epoch.
+        probe: a linear probe of the same data; None where there is none.
     """
 
     recipe: TitledRecipe
@@ -70,6 +73,7 @@ class RunEvidence:
     bench: BenchResult
     calibration: Calibration | None
     history: Sequence[Epoch]
+    probe: ProbeScore | None = None
 
 
 def write_run_report(run: Path, out: Path | None = None) -> Path:
@@ -120,6 +124,13 @@ def read_evidence(
         bench=timed,
         calibration=calibration,
         history=folder.training.history.read(Epoch, "report"),
+        probe=_probe(folder),
+    )
+
+
+def _probe(folder: RunFolder) -> ProbeScore | None:
+    return (
+        read_probe(folder.training, manifests.load(folder.manifest).digest) if folder.training.probe.exists() else None
     )
 
 
@@ -164,6 +175,7 @@ def _content(evidence: RunEvidence, mistakes: Sequence[Mistake]) -> Report:
         matrix=part.confusion,
         mistakes=tuple(mistakes),
         history=tuple(evidence.history),
+        probe=str(evidence.probe or ""),
         latency=evidence.bench.measurements,
         contest=scored.contest,
         calibration=evidence.calibration,

@@ -43,6 +43,7 @@ from leansort.workflows.data.unlabelled_import import UnlabelledRecord, find_unl
 from leansort.workflows.training import teacher_recipes
 from leansort.workflows.training.built_network import build_network
 from leansort.workflows.training.export_check import require_exportable
+from leansort.workflows.training.quick.probe_result import read_probe
 from leansort.workflows.training.training_results import SingleTrainingResult
 
 
@@ -66,7 +67,11 @@ def train_once(
     known = model.provenance
     over = coverage(rows.labels.names, rows.counts("val")).describe("val")
     return SingleTrainingResult(
-        val_macro_f1=known["val_macro_f1"], macro_f1_classes=over, epoch=known["epoch"], folder=str(folder)
+        val_macro_f1=known["val_macro_f1"],
+        macro_f1_classes=over,
+        epoch=known["epoch"],
+        folder=str(folder),
+        probe=read_probe(TrainingFolder(folder), rows.digest),
     )
 
 

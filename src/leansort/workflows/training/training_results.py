@@ -7,6 +7,7 @@ from typing import Literal
 from leansort.core.files.typed_result import TypedResult
 from leansort.measure.accuracy.metrics import DescribedCoverage
 from leansort.measure.confidence import MeanInterval
+from leansort.workflows.training.quick.probe_result import ProbeScore
 
 
 class SingleTrainingResult(TypedResult):
@@ -17,17 +18,20 @@ class SingleTrainingResult(TypedResult):
         macro_f1_classes: the classes that macro-F1 was taken over.
         epoch: the best one, from 1.
         folder: of the network.
+        probe: what a linear probe of the same data came to, where one was made in this folder.
     """
 
     val_macro_f1: float
     macro_f1_classes: DescribedCoverage
     epoch: int
     folder: str
+    probe: ProbeScore | None = None
 
     def headline(self) -> dict[str, str]:
         """Return the score, its epoch and where the network is."""
         score = f"{self.val_macro_f1:.4f} {self.macro_f1_classes.over}"
-        return {"val macro-F1": score, "epoch": str(self.epoch), "folder": self.folder}
+        shown = {"val macro-F1": score, "epoch": str(self.epoch), "folder": self.folder}
+        return shown | ({"linear probe": str(self.probe)} if self.probe else {})
 
 
 class TrainingResult(TypedResult):
