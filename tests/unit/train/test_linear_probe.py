@@ -59,7 +59,7 @@ def test_the_penalty_is_stronger_where_features_are_noise() -> None:
 
 
 def test_crops_that_are_in_every_fit_are_never_held_out() -> None:
-    data = problem(60, 8, signal=2.0)
+    data = problem(60, 8, signal=5.0)
     wrong = torch.arange(60) < 3
     labels_n = torch.where(wrong, (data.labels_n + 1) % 3, data.labels_n)
     spoilt = LabelledFeatures(data.x_nf, labels_n, data.weights_n, data.margin_c)

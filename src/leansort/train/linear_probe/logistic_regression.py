@@ -148,7 +148,7 @@ class LogisticRegression:
             value.backward()  # type: ignore[no-untyped-call]
             return value
 
-        solver.step(loss)  # type: ignore[arg-type]  # PyTorch takes the tensor, its stub asks for a number
+        solver.step(loss)  # type: ignore[no-untyped-call]
         return LinearClassifier(stretched_ck.detach() * scale_k, bias_c.detach())
 
 

@@ -76,7 +76,7 @@ class FeatureExtractor:
 
     def __init__(self, network: ProbeNetwork, sample: Pixels, threads: int) -> None:
         self.body, self.device = network.body, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.engine = None
+        self.engine: OnnxRuntimeEngine | None = None
         if self.device.type == "cuda":
             self.body.to(self.device)
             return

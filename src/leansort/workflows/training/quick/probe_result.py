@@ -128,7 +128,7 @@ class ProbeResult(TypedResult):
 
     def headline(self) -> dict[str, str]:
         """Return the score, whose features they are, what is confused and what it took."""
-        seconds, cpu = (sum(values) for values in zip(*((s.seconds, s.cpu_seconds) for s in self.stages), strict=True))
+        seconds, cpu = (sum(s.seconds for s in self.stages), sum(s.cpu_seconds for s in self.stages))
         parts = ", ".join(f"{stage.stage} {stage.cpu_seconds:.1f}" for stage in self.stages)
         source = f"{self.score.network} ({self.score.pretrained}), {self.score.size} px"
         return {
@@ -176,7 +176,7 @@ def read_probe(folder: TrainingFolder, data: str) -> ProbeScore | None:
     if probe is not None and probe.data != data:
         say(f"warning: {folder.probe} is of other data or splits, and not reported; run leansort train --quick again")
         return None
-    return probe and probe.score
+    return probe.score if probe else None
 
 
 def probe_line(probe: ProbeScore, val_macro_f1: float) -> str:
