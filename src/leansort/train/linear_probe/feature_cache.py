@@ -18,7 +18,6 @@ from leansort.arch.spec.initialization import find_classifiers
 from leansort.core.preprocess import Preprocess
 from leansort.core.writing import atomic_io
 from leansort.core.writing.file_lock import hold_lock
-from leansort.data.loading.decoded_cache import clear_leftovers
 
 Features = npt.NDArray[np.float32]
 _VERSION = 1  # of how features are computed
@@ -66,7 +65,7 @@ def load_features(path: Path, rows: int, compute: Callable[[], Features]) -> Fea
     with hold_lock(path.with_suffix(".lock")):
         kept = _read(path, rows)  # another process may have made it while this one waited
         if kept is None:
-            clear_leftovers(path)
+            atomic_io.clear_leftovers(path)
             kept = compute()
             with atomic_io.replace_file(path) as temporary, temporary.open("wb") as file:
                 np.save(file, kept, allow_pickle=False)

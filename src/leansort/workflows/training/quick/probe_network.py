@@ -8,18 +8,20 @@ import numpy as np
 import torch
 
 from leansort.arch.pretrained import key_map, matching, weight_loader
+from leansort.arch.pretrained.weight_pack import find_pack, is_pack
 from leansort.arch.spec.batch_norm_folding import fold_batch_norms_inplace
 from leansort.arch.spec.memory_format import channels_last
 from leansort.core.errors import UserError, one_line
 from leansort.core.process.console import say
 from leansort.export.feature_graph import export_features
-from leansort.recipe.schema import Recipe
+from leansort.recipe.schema import ArchConfig, Recipe
 from leansort.runtime.engine import Pixels
 from leansort.runtime.engines.onnxruntime import OnnxRuntimeConfig, OnnxRuntimeEngine
 from leansort.train.linear_probe.body_features import BodyFeatures
 from leansort.train.linear_probe.feature_cache import Features, body_digest
 from leansort.workflows.training.built_network import build_network
 
+DEFAULT = "pack:efficientnet_lite0"  # whose features a recipe without pretrained weights is probed with
 BATCH = 16  # more do not fit into the processor's cache, and take longer for each
 _OFF = 1e-3  # of the largest feature: what a graph may differ from its network by
 
@@ -41,6 +43,27 @@ class ProbeNetwork:
     note: str
 
 
+def with_pretrained(recipe: Recipe) -> tuple[Recipe, str]:
+    """The recipe with a network that has pretrained weights, and why that is another one; empty where it is not.
+
+    Features of random weights say little of data, so where the recipe names no weights a network that has some is
+    taken in place of its own, with the statistics that those were trained with.
+
+    Raises:
+        UserError: there is no such pack.
+    """
+    if recipe.arch.pretrained:
+        return recipe, ""
+    facts = find_pack(DEFAULT).facts
+    theirs = {"mean": facts.preprocess.mean, "std": facts.preprocess.std}
+    changed = {
+        "arch": ArchConfig(base=facts.backbone, pretrained=DEFAULT),
+        "preprocess": recipe.preprocess.model_copy(update=theirs),
+    }
+    note = f"the recipe names no arch.pretrained, and features of random weights say little; these are {DEFAULT}'s"
+    return recipe.model_copy(update=changed), note
+
+
 def build_probe_network(recipe: Recipe, classes: int) -> ProbeNetwork:
     """Build the network that a recipe is probed with, and load its pretrained weights.
 
@@ -51,18 +74,19 @@ def build_probe_network(recipe: Recipe, classes: int) -> ProbeNetwork:
     Raises:
         UserError: there is no such network, the weights are not at hand or do not fit, or it has no linear classifier.
     """
-    if not (source := recipe.arch.pretrained):
-        raise UserError(
-            "train --quick: the recipe names no arch.pretrained, and features of random weights say little of the "
-            "data; name a network with pretrained weights: arch.base=NETWORK arch.pretrained=WEIGHTS"
-        )
+    recipe, note = with_pretrained(recipe)
+    if note:
+        say(f"probe: {note}")
+    source = str(recipe.arch.pretrained)
     network = build_network(recipe, classes).network
     names = key_map.read_key_map(recipe.arch.pretrained_key_map) if recipe.arch.pretrained_key_map else None
-    hit = weight_loader.load_pretrained(network, source, names)
+    hit = weight_loader.load_pretrained(network, source, names, base=recipe.arch.base)
     say(f"weights: {source}: {matching.match_summary(hit)}")
+    if is_pack(source) and (warning := find_pack(source).other_statistics(recipe.preprocess)):
+        say(f"warning: {warning}")
     digest = body_digest(network, classes)
     folded = channels_last(fold_batch_norms_inplace(network.requires_grad_(False)))
-    return ProbeNetwork(recipe, BodyFeatures(folded.eval(), classes, recipe.preprocess), digest, "")
+    return ProbeNetwork(recipe, BodyFeatures(folded.eval(), classes, recipe.preprocess), digest, note)
 
 
 class FeatureExtractor:
