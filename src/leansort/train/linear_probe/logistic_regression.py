@@ -2,7 +2,7 @@
 
 The problem is convex, so that equal features give equal classifiers however it is begun. Neighbouring features are
 nearly the same, which makes it a long narrow valley and L-BFGS (Liu and Nocedal 1989) slow. So the features are first
-turned to their principal axes, and each axis is stretched until the valley is about round: ten to twenty steps then do
+turned to their principal axes, and each axis is stretched until the valley is about round: fewer steps then do
 where hundreds did not. The penalty is that of the unstretched weights, and turning changes no length.
 """
 
