@@ -46,6 +46,7 @@ class BodyFeatures(nn.Module):
         for name in stages:
             network.get_submodule(name).register_forward_hook(lambda _, __, out, name=name: self._keep(name, out))
         self.names = ("classifier", *stages)
+        self.eval()  # itself too: exporters give every part the mode of the whole back, and dropout would come on
 
     def _keep(self, name: str, x: Tensor) -> None:
         self.taken[name] = x.flatten(2).mean(2) if x.ndim == 4 else x.flatten(1)
