@@ -55,7 +55,7 @@ CROPS, OUTLIERS, TIMED_SIZE, SECONDS = 300, 0.01, 160, 3.0
 MOST_WEIGHTS, EQUAL = 500_000, 1.05  # a ratio of latencies that is no difference
 QUANTIZE: dict[str, Callable[..., Bundle]] = {
     "openvino": quantize_openvino,
-    "onnxruntime": partial(quantize_onnx, weight_bits=7),
+    "onnxruntime": quantize_onnx,
 }
 Scores = dict[str, float]
 

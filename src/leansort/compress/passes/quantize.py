@@ -29,8 +29,8 @@ class QuantizeConfig(StrictModel):
         crops: train crops that calibrate.
         outliers: fraction of them that is left out: those on which a layer's output stands out most.
         method: how ranges are found, of `onnxruntime`; NNCF has no choice of these.
-        weight_bits: of `onnxruntime`; 7 costs a little precision and is right on every processor. With 8, those that
-            have AVX2 and no VNNI cut sums off, and the bundle may lose many points of accuracy there.
+        weight_bits: of `onnxruntime`; 7 costs a little precision and is right on every processor. 8 is for processors
+            with VNNI: those with AVX2 alone cut sums off, and the bundle may lose many points of accuracy there.
         preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
         ignored_layers: names of graph nodes that stay in float.
         fraction: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
@@ -40,7 +40,7 @@ class QuantizeConfig(StrictModel):
     crops: int = Field(default=300, ge=1, le=100_000)
     outliers: float = Field(default=0.01, ge=0.0, le=0.5)
     method: Literal["minmax", "percentile", "entropy"] = "minmax"
-    weight_bits: Literal[7, 8] = 8
+    weight_bits: Literal[7, 8] = 7
     preset: Literal["mixed", "performance"] = "mixed"
     ignored_layers: tuple[str, ...] = ()
     fraction: float = Field(default=1.0, ge=0.0, le=1.0)

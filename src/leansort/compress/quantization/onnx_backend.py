@@ -67,7 +67,7 @@ class CalibratedGraph:
                 calibrater.collect_data(_Once({calibrater.infer_session.get_inputs()[0].name: batch}))
             return cls(onnx.shape_inference.infer_shapes(onnx.load_from_string(graph)), calibrater.compute_data())
 
-    def quantized(self, *, exclude: Collection[str] = (), only: str = "", weight_bits: WeightBits = 8) -> bytes:
+    def quantized(self, *, exclude: Collection[str] = (), only: str = "", weight_bits: WeightBits = 7) -> bytes:
         """Quantize the graph.
 
         Args:

@@ -41,7 +41,7 @@ def quantize_onnx(
     *,
     method: Method = "minmax",
     ignored_layers: Collection[str] = (),
-    weight_bits: WeightBits = 8,
+    weight_bits: WeightBits = 7,
 ) -> Bundle:
     """Quantize for ONNX Runtime: QDQ nodes, activations unsigned per tensor, weights signed per channel.
 
@@ -70,7 +70,7 @@ def quantize_onnx(
     else:
         calibrated = CalibratedGraph.of(bundle.graph, _batches(pixels), method)
     graph = calibrated.quantized(exclude=ignored_layers, weight_bits=weight_bits)
-    notes = {"method": method} | ({"weight_bits": weight_bits} if weight_bits < 8 else {})
+    notes = {"method": method, "weight_bits": weight_bits}
     return _noted(bundle, {"graph.onnx": graph}, "onnxruntime", pixels, ignored_layers, notes)
 
 
