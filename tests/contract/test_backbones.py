@@ -30,6 +30,7 @@ from leansort.export.mismatch_location import find_first_mismatch
 from leansort.runtime.layer_outputs import LAYERS
 from leansort.testing import BackboneContract, sample_networks
 
+SIBLINGS = ("efficientnet_lite1", "efficientnet_lite2", "tiny_m", "tiny_l")  # made of the same rows as a smaller one
 TIMM = ("mnasnet_100", "mobilenetv4_conv_small", "lcnet_050", "ghostnet_100", "repvit_m0_9")
 
 
@@ -37,6 +38,7 @@ class TestBackbones(BackboneContract):
     """Every backbone that is found, small, and five of timm's families."""
 
     names = sorted(plugins.list_plugins("backbones"))
+    slow = SIBLINGS
 
     def specs(self) -> dict[str, ArchSpec]:
         return super().specs() | {f"timm:{name}": ArchSpec(base=f"timm:{name}", classes=6) for name in TIMM}

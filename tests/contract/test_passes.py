@@ -28,7 +28,7 @@ from leansort.export.fast_export import export_for_timing
 from leansort.measure.timing import latency
 from leansort.testing import PassContract
 from leansort.testing.pass_contract import QUICK, context, require_rebuilt
-from tests.contract.test_backbones import CASES, model_of
+from tests.contract.test_backbones import CASES, SIBLINGS, model_of
 
 SETTINGS: dict[str, dict[str, Any]] = {  # of passes that need some; the others are tried as they come
     "prune": {"macs": 0.6, "round_to": 2},
@@ -45,7 +45,7 @@ TRAINING = {"finetune", "distill", "qat"}
 
 
 class TestPasses(PassContract):
-    """Every pass on every backbone; trainings and graphs on a few, the others of these in the long runs."""
+    """Every pass on every backbone; the larger of a family, and trainings and graphs but of a few, in the long runs."""
 
     names = PASSES
     settings = SETTINGS
@@ -55,7 +55,7 @@ class TestPasses(PassContract):
         return [
             pytest.param(name, CASES[backbone], id=f"{name}-{backbone}", marks=[pytest.mark.slow] if long else [])
             for name, backbone in pairs
-            for long in [(name in GRAPH_PASSES or name in TRAINING) and backbone not in FEW]
+            for long in [backbone in SIBLINGS or ((name in GRAPH_PASSES or name in TRAINING) and backbone not in FEW)]
         ]
 
     @pytest.fixture(autouse=True)

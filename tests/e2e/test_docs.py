@@ -91,7 +91,11 @@ def require_classes_in(run: Path) -> None:
     assert sorted(rows) == sorted(supports)
 
 
-@pytest.mark.parametrize("recipe", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+FROM_LARGE_TO_TINY = ("trashnet-lean", "trashnet-tiny")  # of many trainings: tests/e2e/test_from_large_to_tiny.py
+RECIPES = sorted(path for path in CONFIGS.glob("*.yaml") if path.stem not in FROM_LARGE_TO_TINY)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tiny_run: Path, tmp_path: Path) -> None:
     teacher = tiny_run / "train"
     tiny = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import ClassVar
@@ -39,6 +39,7 @@ class BackboneContract(PluginContract):
     Attributes:
         width: multiple of the channels; 1.0 for a backbone that has no narrower form.
         sizes: (height, width) in pixels that a network has to take.
+        slow: networks, as `specs` names them, whose tests are marked `slow`: the larger ones of a family, say.
     """
 
     group = "backbones"
@@ -47,6 +48,7 @@ class BackboneContract(PluginContract):
     sizes: ClassVar[Sequence[tuple[int, int]]] = (
         (64, 64), (96, 96), (128, 128), (192, 192), (224, 224), (64, 96),
     )  # fmt: skip
+    slow: ClassVar[Collection[str]] = ()
 
     def specs(self) -> dict[str, ArchSpec]:
         """The networks to try, by a name each."""
@@ -62,8 +64,9 @@ class BackboneContract(PluginContract):
         """Run each test that takes `spec` on every network."""
         super().pytest_generate_tests(metafunc)
         if "spec" in metafunc.fixturenames:
-            specs = self.specs()
-            metafunc.parametrize("spec", list(specs.values()), ids=list(specs))
+            marks = {name: [pytest.mark.slow] if name in self.slow else [] for name in self.specs()}
+            cases = [pytest.param(spec, id=name, marks=marks[name]) for name, spec in self.specs().items()]
+            metafunc.parametrize("spec", cases)
 
     def test_forward_at_every_size(self, spec: ArchSpec) -> None:
         """Forward at every size."""
