@@ -109,7 +109,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str,
 
 def test_no_crop_is_seen_twice_in_an_epoch_and_none_is_left_out(told: tuple[Path, list[dict[str, Any]]]) -> None:
     first, second = (item["asked"] for item in told[1])
-    assert len(first) == len(second) == 3 * 29
+    assert len(second) == 3 * 29
+    assert sorted(first[3 * 29 :]) == sorted(first[2 * 29 : 3 * 29])  # again, for the norms of averaged weights
     orders = []
     for epoch in range(3):
         part = slice(29 * epoch, 29 * (epoch + 1))
@@ -122,7 +123,8 @@ def test_processes_draw_dropout_of_their_own_and_agree_on_the_metrics(
     told: tuple[Path, list[dict[str, Any]]],
 ) -> None:
     first, second = told[1]
-    assert len(first["dropped"]) == len(second["dropped"]) == 3 * 7  # 58 crops: seven batches, the last longer
+    # 58 crops: seven batches, the last longer; in the first epoch the body is frozen, and dropout off.
+    assert len(first["dropped"]) == len(second["dropped"]) == 2 * 7
     assert all(ours != theirs for ours, theirs in zip(first["dropped"], second["dropped"], strict=True))
     assert second["records"] == []  # callbacks are the first one's
     assert [record["epoch"] for record in first["records"]] == [1, 2, 3]
