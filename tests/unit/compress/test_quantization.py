@@ -21,7 +21,6 @@ from leansort.arch.build import build
 from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel, normalize
-from leansort.compress.passes.quantize import QuantizeConfig
 from leansort.compress.quantization.calibration_outliers import layer_extremes, select_typical
 from leansort.compress.quantization.half_precision import Half, half_weights
 from leansort.compress.quantization.input_normalization import UNIT, fold_input_normalization
@@ -142,8 +141,13 @@ def test_seven_bits_of_weights_never_overflow_a_sum_of_two_products(bundle: Bund
     assert max(largest_weights(whole)) > 64 >= max(largest_weights(in_onnx)) >= 63
     assert 2 * 255 * max(largest_weights(in_onnx)) < 2**15  # AVX2's vpmaddubsw adds two of unsigned times signed
     assert [made.meta.provenance["quantized"]["weight_bits"] for made in (in_onnx, whole)] == [7, 8]
-    with pytest.raises(ValueError, match="weight_bits has no effect with engine openvino"):
-        QuantizeConfig(engine="openvino", weight_bits=7)
+
+
+@needs_nncf
+def test_seven_bits_are_of_openvino_too(bundle: Bundle, in_openvino: Bundle) -> None:
+    whole = quantize_openvino(bundle, CALIBRATION, weight_bits=8)
+    assert whole.files != in_openvino.files
+    assert [made.meta.provenance["quantized"]["weight_bits"] for made in (in_openvino, whole)] == [7, 8]
 
 
 @needs_nncf

@@ -20,6 +20,7 @@ from leansort.workflows.comparison.compare import compare
 from leansort.workflows.contest.submit import submit
 from tests.conftest import ROOT, Cli
 from tests.support.graphs import LABELS, SIZE, bundle_of, colour_bundle, mean_colour, node, onnx_graph
+from tests.support.processors import needs_vnni
 
 CROPS = 24
 
@@ -226,6 +227,7 @@ def test_one_bundle_on_two_engines_is_a_comparison(ground: Path) -> None:
     assert result.counts.disagreements == 0
 
 
+@needs_vnni
 def test_the_committed_bundles_on_val(trashnet: Path) -> None:
     """Origin: the macro-F1 in their model cards."""
     fast = ROOT / "models" / "trashnet-fast" / "model.leansort"

@@ -16,9 +16,11 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from typing_extensions import TypeAliasType
 
 import leansort
+from leansort.arch.pretrained.weight_pack import PackFile, find_pack
 from leansort.contest.score_result import ListScore, ScoreResult
 from leansort.core.errors import IntegrityError, MissingExtraError
 from leansort.core.files.typed_result import TypedResult
+from leansort.core.preprocess import Preprocess
 from leansort.measure.accuracy.metrics import ClassScore, DescribedCoverage, Interval
 from leansort.search.search_config import SearchConfig
 from tests.support.study_worker import config_of
@@ -50,7 +52,8 @@ SCORED = ListScore(
 )  # fmt: skip
 EXAMPLES: dict[object, object] = {
     str: "a <b>", int: 3, float: 0.25, bool: True, Path: Path("runs/a"), NoneType: None, ListScore: SCORED,
-    SearchConfig: config_of("s", trials=3),
+    SearchConfig: config_of("s", trials=3), Preprocess: Preprocess(),
+    PackFile: find_pack("pack:efficientnet_lite0").facts,
     object: "plain", Any: 1.5,
 }  # fmt: skip
 

@@ -29,7 +29,7 @@ class QuantizeConfig(StrictModel):
         crops: train crops that calibrate.
         outliers: fraction of them that is left out: those on which a layer's output stands out most.
         method: how ranges are found, of `onnxruntime`; NNCF has no choice of these.
-        weight_bits: of `onnxruntime`; 7 costs a little precision and is right on every processor. 8 is for processors
+        weight_bits: 7 costs a little precision and is right on every processor. 8 is for processors
             with VNNI: those with AVX2 alone cut sums off, and the bundle may lose many points of accuracy there.
         preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
         ignored_layers: names of graph nodes that stay in float.
@@ -47,7 +47,7 @@ class QuantizeConfig(StrictModel):
 
     @model_validator(mode="after")
     def _no_setting_of_the_other_engine(self) -> QuantizeConfig:
-        for idle in ("method", "weight_bits") if self.engine == "openvino" else ("preset",):
+        for idle in ("method",) if self.engine == "openvino" else ("preset",):
             if idle in self.model_fields_set:
                 raise ValueError(f"{idle} has no effect with engine {self.engine}; leave it out")
         return self
@@ -89,8 +89,11 @@ class QuantizePass(CompressionPass[QuantizeConfig, Bundle]):
         if len(set(kept)) >= len(nodes):
             return PassOutcome(bundle, notes, "every layer would stay in float")
         if self.config.engine == "openvino":
-            return PassOutcome(quantize_openvino(bundle, pixels, preset=self.config.preset, ignored_layers=kept), notes)
-        made = quantize_onnx(
-            bundle, pixels, method=self.config.method, ignored_layers=kept, weight_bits=self.config.weight_bits
-        )
+            made = quantize_openvino(
+                bundle, pixels, preset=self.config.preset, ignored_layers=kept, weight_bits=self.config.weight_bits
+            )
+        else:
+            made = quantize_onnx(
+                bundle, pixels, method=self.config.method, ignored_layers=kept, weight_bits=self.config.weight_bits
+            )
         return PassOutcome(made, notes)

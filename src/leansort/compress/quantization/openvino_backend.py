@@ -19,7 +19,14 @@ from leansort.runtime.openvino_graph import layers, weight
 
 
 def quantize(
-    bundle: Bundle, pixels: Pixels, *, preset: str, method: str, ignored_layers: Collection[str], half_rest: bool
+    bundle: Bundle,
+    pixels: Pixels,
+    *,
+    preset: str,
+    method: str,
+    ignored_layers: Collection[str],
+    half_rest: bool,
+    weight_bits: int,
 ) -> tuple[Mapping[str, bytes], list[str]]:
     """Quantize a bundle's graph; see `int8.quantize_openvino`.
 
@@ -42,7 +49,8 @@ def quantize(
             fast_bias_correction=True,
             ignored_scope=_ignored(nncf, model, ignored_layers),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
-                activations_range_estimator_params=_ranges(nncf, method)
+                activations_range_estimator_params=_ranges(nncf, method),
+                overflow_fix=nncf.OverflowFix.ENABLE if weight_bits < 8 else nncf.OverflowFix.DISABLE,
             ),
         )
     gc.collect()  # NNCF's own engines have to end in this thread: see `runtime.engines.openvino`

@@ -82,6 +82,7 @@ def quantize_openvino(
     method: Literal["minmax", "mean"] = "minmax",
     ignored_layers: Collection[str] = (),
     half_rest: bool = True,
+    weight_bits: WeightBits = 7,
 ) -> Bundle:
     """Quantize for OpenVINO by NNCF, which also corrects the biases.
 
@@ -95,6 +96,7 @@ def quantize_openvino(
             which cuts off much where pictures differ).
         ignored_layers: names of layers that stay in float.
         half_rest: weights that stay in float are stored in 16 bits.
+        weight_bits: as of `quantize_onnx`.
 
     Returns:
         A bundle in the openvino format, with `quantized` in its provenance; `kept_float` there also names what NNCF
@@ -106,9 +108,16 @@ def quantize_openvino(
     """
     _require(bundle, pixels, ignored_layers, ("onnx", "openvino"))
     files, kept = openvino_backend.quantize(
-        bundle, pixels, preset=preset, method=method, ignored_layers=ignored_layers, half_rest=half_rest
+        bundle,
+        pixels,
+        preset=preset,
+        method=method,
+        ignored_layers=ignored_layers,
+        half_rest=half_rest,
+        weight_bits=weight_bits,
     )
-    return _noted(bundle, files, "openvino", pixels, kept, {"preset": preset, "method": method})
+    notes = {"preset": preset, "method": method, "weight_bits": weight_bits}
+    return _noted(bundle, files, "openvino", pixels, kept, notes)
 
 
 def quantization_sensitivity(
