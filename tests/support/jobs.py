@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel, load_tensors
@@ -144,3 +144,15 @@ def require_equal(first: Path, second: Path) -> None:
     item, two = (load_tensors(folder / "model.safetensors", "model") for folder in (first, second))
     assert item[1] == two[1]
     assert all(torch.equal(item[0][name], two[0][name]) for name in item[0])
+
+
+class WithoutClassifier(nn.Module):
+    """A network whose outputs no linear layer gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(3, 3))
+
+    def forward(self, x_bchw: Tensor) -> Tensor:
+        """Map (b, 3, h, w) to (b, 3)."""
+        return x_bchw.mean((2, 3)) @ self.weight

@@ -28,7 +28,7 @@ from leansort.train.optimization.optim import build_optimizer
 from leansort.train.optimization.schedules import learning_rate
 from leansort.train.optimization.weight_average import WeightAverage
 from leansort.train.train_config import TrainConfig
-from tests.support.jobs import AS_THEY_ARE, NORMED, PLAIN, job, kept, trained
+from tests.support.jobs import AS_THEY_ARE, NORMED, PLAIN, WithoutClassifier, job, kept, trained
 
 ONE_STEP: dict[str, Any] = {
     "optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "warmup": 0, "schedule": "constant", "epochs": 1,
@@ -160,17 +160,11 @@ def test_without_decay_the_optimizer_has_the_two_groups_it_had() -> None:
 
 
 def test_the_factor_of_the_classifier_needs_one(tmp_path: Path) -> None:
-    class Odd(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.zeros(3, 3))
-
-        def forward(self, x_bchw: Tensor) -> Tensor:
-            return x_bchw.mean((2, 3)) @ self.weight
-
     with pytest.raises(UserError, match=r"train\.head_lr: .* no linear classifier"):
-        loop.train(job(head_lr=2.0), tmp_path, network=Odd())
-    loop.train(job(epochs=1, layer_decay=0.5), tmp_path, network=Odd())  # one depth: there is nothing to tell apart
+        loop.train(job(head_lr=2.0), tmp_path, network=WithoutClassifier())
+    loop.train(
+        job(epochs=1, layer_decay=0.5), tmp_path, network=WithoutClassifier()
+    )  # one depth: there is nothing to tell apart
 
 
 # ---- the classifier first

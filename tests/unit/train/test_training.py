@@ -44,6 +44,7 @@ from tests.support.jobs import (
     NORMED,
     PLAIN,
     Recorder,
+    WithoutClassifier,
     job,
     kept,
     pressed,
@@ -229,16 +230,8 @@ def test_after_freezing_all_is_tuned(tmp_path: Path) -> None:
 
 
 def test_freezing_needs_a_classifier(tmp_path: Path) -> None:
-    class Odd(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.zeros(3, 3))
-
-        def forward(self, x_bchw: Tensor) -> Tensor:
-            return x_bchw.mean((2, 3)) @ self.weight
-
     with pytest.raises(UserError, match=r"train\.freeze: .* no linear classifier"):
-        loop.train(job(freeze=1), tmp_path, network=Odd())
+        loop.train(job(freeze=1), tmp_path, network=WithoutClassifier())
 
 
 @pytest.mark.parametrize("patience", [1, 2])
