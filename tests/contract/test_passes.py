@@ -36,6 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of passes that need some; the others 
     "distill": {"epochs": 1},
     "qat": {"epochs": 1},
     "quantize": {"crops": 8},
+    "truncate": {"parts": 4},
 }
 PASSES = sorted(plugins.list_plugins("passes"))
 MODEL_PASSES = [name for name in PASSES if plugins.load("passes", name, CompressionPass).stage == "model"]

@@ -12,7 +12,7 @@ from leansort.arch.build import build, parameters
 from leansort.arch.layers.blocks import DropPath
 from leansort.arch.spec.batch_norm_folding import fold_batch_norms
 from leansort.arch.spec.factorized_layers import build_factor_chain
-from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized, Norm, Remove, Resize
+from leansort.arch.spec.spec import ArchSpec, Factorize, Factorized, Norm, Remove, Resize, Truncate
 from leansort.core.errors import UserError
 from leansort.core.seeds import Seeds
 
@@ -80,9 +80,10 @@ def test_a_block_that_merges_its_branches_is_fused_around_a_factorized_layer() -
         (Factorize(layers={"0.0": Factorized(method="svd", ranks=(2,))}), "svd takes a 1x1 convolution"),
         (Factorize(layers={"21": Factorized(method="cp", ranks=(2,))}), "a linear layer takes svd"),
         (Remove(layers=("99",)), "there is no layer '99'"),
+        (Truncate(parts=22, channels=8, classes=6), "no chain of more than 22 parts"),
     ],
 )
-def test_an_edit_that_does_not_fit_is_one_line(edit: Resize | Factorize | Remove, part: str) -> None:
+def test_an_edit_that_does_not_fit_is_one_line(edit: Resize | Factorize | Remove | Truncate, part: str) -> None:
     with pytest.raises(UserError, match=part):
         build(MOBILE.edited(edit))
 

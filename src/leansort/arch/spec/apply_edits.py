@@ -8,9 +8,10 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from leansort.arch.layers.blocks import GlobalPool
 from leansort.arch.spec.batch_norm_folding import fold_batch_norms_inplace
 from leansort.arch.spec.factorized_layers import build_factor_chain, convolution_like
-from leansort.arch.spec.spec import Edit, Factorize, FuseBatchNorm, Remove, Resize
+from leansort.arch.spec.spec import Edit, Factorize, FuseBatchNorm, Remove, Resize, Truncate
 from leansort.core.errors import UserError
 
 
@@ -29,6 +30,8 @@ def apply_edits(model: nn.Module, edits: tuple[Edit, ...]) -> nn.Module:
             _each(model, edit.op, edit.layers, build_factor_chain)
         elif isinstance(edit, Remove):
             _each(model, edit.op, dict.fromkeys(edit.layers), lambda _layer, _given: nn.Identity())
+        else:
+            _truncate(model, edit)
     return model
 
 
@@ -42,6 +45,14 @@ def _each(model: nn.Module, op: str, layers: dict[str, Any], make: Callable[[Any
         except ValueError as error:
             raise UserError(f"edit {op}: {name}: {error}") from None
         model.set_submodule(name, made.train(layer.training))
+
+
+def _truncate(model: nn.Module, edit: Truncate) -> None:
+    if not isinstance(model, nn.Sequential) or edit.parts >= len(model):
+        raise UserError(f"edit truncate: the network is no chain of more than {edit.parts} parts")
+    dropouts = [module for module in model[edit.parts :].modules() if isinstance(module, nn.Dropout)]
+    del model[edit.parts :]
+    model.extend([GlobalPool(), *dropouts[-1:], nn.Linear(edit.channels, edit.classes)])
 
 
 def _resized(layer: nn.Module, shape: tuple[int, int, int]) -> nn.Module:

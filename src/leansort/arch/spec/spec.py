@@ -70,7 +70,22 @@ class Remove(StrictModel):
     layers: tuple[str, ...]
 
 
-Edit = Annotated[FuseBatchNorm | Resize | Factorize | Remove, Field(discriminator="op")]
+class Truncate(StrictModel):
+    """Edit: a chain of parts ends earlier, with a pool and a classifier of its own behind the last part that stays.
+
+    Attributes:
+        parts: that stay, counted from the input.
+        channels: that the last of them puts out.
+        classes: outputs of the new classifier.
+    """
+
+    op: Literal["truncate"] = "truncate"
+    parts: Positive
+    channels: Positive
+    classes: int = Field(ge=2)
+
+
+Edit = Annotated[FuseBatchNorm | Resize | Factorize | Remove | Truncate, Field(discriminator="op")]
 
 
 class ArchSpec(StrictModel):
@@ -106,7 +121,7 @@ class ArchSpec(StrictModel):
     edits: tuple[Edit, ...] = ()
     model: dict[str, Any] | None = None
 
-    def edited(self, edit: FuseBatchNorm | Resize | Factorize | Remove) -> ArchSpec:
+    def edited(self, edit: FuseBatchNorm | Resize | Factorize | Remove | Truncate) -> ArchSpec:
         """Return this spec with one more edit."""
         return self.model_copy(update={"edits": (*self.edits, edit)})
 
