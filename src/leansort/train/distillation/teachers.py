@@ -13,7 +13,9 @@ from leansort.arch import trained_model
 from leansort.arch.build import build
 from leansort.arch.pretrained import weight_loader, weight_pack
 from leansort.arch.pretrained.weight_pack import WeightPack
+from leansort.arch.spec.batch_norm_folding import fold_batch_norms_inplace
 from leansort.arch.spec.initialization import find_classifiers
+from leansort.arch.spec.memory_format import channels_last
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.timm_models import timm_networks
 from leansort.arch.timm_models.timm_networks import PublishedModel
@@ -32,7 +34,7 @@ class NetworkTeacher:
     """A trained network; crops of another size are resized to that it was trained at.
 
     Args:
-        network: in evaluation mode.
+        network: taken over; its batch norms are folded, which makes it up to twice as fast.
         preprocess: its own.
         classes: outputs.
         hints: whether its features are wanted.
@@ -42,8 +44,9 @@ class NetworkTeacher:
     def __init__(
         self, network: nn.Module, preprocess: Preprocess, classes: int, *, hints: bool, knows: bool = True
     ) -> None:
-        self.network, self.preprocess, self.knows = network.eval().requires_grad_(False), preprocess, knows
-        self.features = Features(network, classes) if hints and find_classifiers(network, classes) else None
+        self.network = channels_last(fold_batch_norms_inplace(network.requires_grad_(False)))
+        self.preprocess, self.knows = preprocess, knows
+        self.features = Features(self.network, classes) if hints and find_classifiers(self.network, classes) else None
         self.width, self.size = self.features.width if self.features else 0, preprocess.size
 
     def __call__(self, x_bchw: Tensor) -> tuple[Tensor | None, Tensor | None]:
