@@ -28,6 +28,7 @@ from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
 from leansort.runtime import shipped_models
 from leansort.runtime.autobatch import BatchPlan, candidate_plans, run_at_fastest
+from leansort.runtime.decisions.novelty import SCORES, novelty_on
 from leansort.runtime.engine import LoadedGraph, require_logits
 
 Picture = bytes | Path | str | Image
@@ -42,9 +43,13 @@ class Prediction:
     Attributes:
         label: name of the most probable class; empty where `error` is set.
         probability: calibrated probability of that class, 0 to 1.
-        accepted: whether the probability reaches the bundle's reject threshold.
+        accepted: whether the probability reaches the bundle's reject threshold, and the image is known where the
+            bundle rejects what is not.
         probabilities: of all classes, in the order of the bundle's labels.
         error: why there is no label: the image is unreadable, or the logits are not finite; empty otherwise.
+        novelty: how little the image resembles what the network was trained on, 0 or more; 1 is where known ends.
+            None of a bundle that does not tell it, and of errors.
+        known: whether the novelty is at most 1; None where there is none.
     """
 
     label: str
@@ -52,6 +57,8 @@ class Prediction:
     accepted: bool
     probabilities: tuple[float, ...]
     error: str = ""
+    novelty: float | None = None
+    known: bool | None = None
 
 
 class Classifier:
@@ -64,6 +71,7 @@ class Classifier:
         self._names = bundle.meta.labels
         self._temperature = bundle.meta.temperature
         self._threshold = bundle.meta.reject_below
+        self._scale = bundle.meta.novelty
         self.preprocess = bundle.meta.preprocess
         numbers = getattr(engine, "numbers", bundle.numbers)  # that one image takes, as far as it is known
         self._most = max(1, NUMBERS // numbers) if numbers else 0
@@ -186,9 +194,13 @@ class Classifier:
         whole = sum(exponents)
         best = logits.index(most)
         sure = exponents[best] / whole
-        return Prediction(
-            self._names[best], sure, sure >= self._threshold, tuple([exponent / whole for exponent in exponents])
-        )
+        accepted, novel, known = sure >= self._threshold, None, None
+        if self._scale:
+            novel = novelty_on(self._scale, SCORES[self._scale.method](logits, self._temperature))
+            known = novel <= 1.0
+            accepted = accepted and (known or not self._scale.reject)
+        probabilities = tuple([exponent / whole for exponent in exponents])
+        return Prediction(self._names[best], sure, accepted, probabilities, "", novel, known)
 
 
 def softmax(logits: npt.NDArray[Real]) -> npt.NDArray[Real]:

@@ -278,7 +278,7 @@ def test_a_table_of_predictions_has_the_same_cells_and_no_formula() -> None:
     results = [(Path(HOSTILE), Prediction(HOSTILE, 1.0, True, (1.0,)))]
     text = "".join(f"{line}\n" for line in predict.format_predictions(results, [HOSTILE], "csv"))
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    assert [len(row) for row in rows] == [6, 6]
+    assert [len(row) for row in rows] == [8, 8]
     assert Path(rows[1][0]) == Path(HOSTILE)
     assert [cell for row in rows for cell in row if cell.lstrip()[:1] in tuple("=+-@")] == []
 

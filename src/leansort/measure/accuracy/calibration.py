@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from leansort.core.files.bundle_decisions import DEFAULT_METHOD, NoveltyMethod, NoveltyScale
+from leansort.measure.accuracy.novelty_fit import fit_novelty
+from leansort.runtime.decisions.novelty import novelty_scores
 from leansort.runtime.predictor import softmax
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -32,6 +35,8 @@ class Calibration:
         coverage: fraction of crops accepted.
         error: fraction of wrong labels among them.
         curve: (coverage, error) of accepting only the surest, from few to all.
+        novelty: how novel images are told; None of results from before it was.
+        known: fraction of crops that are known by it.
     """
 
     crops: int
@@ -43,19 +48,24 @@ class Calibration:
     coverage: float
     error: float
     curve: Sequence[tuple[float, float]]
+    novelty: NoveltyScale | None = None
+    known: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return asdict(self)
+        return asdict(self) | {"novelty": self.novelty and self.novelty.model_dump(mode="json")}
 
 
-def calibrate(logits: Floats, truth: Ints, target_error: float | None = None) -> Calibration:
-    """Fit a temperature and, where an error rate is wanted, a threshold.
+def calibrate(
+    logits: Floats, truth: Ints, target_error: float | None = None, method: NoveltyMethod = DEFAULT_METHOD
+) -> Calibration:
+    """Fit a temperature, a scale of novelty and, where an error rate is wanted, a threshold.
 
     Args:
         logits: (n, classes), of crops that nothing was trained on.
         truth: n class indices.
         target_error: largest fraction of wrong labels among those accepted, 0-1.
+        method: score of the novelty.
 
     Returns:
         The calibration. Where even the surest crop is wrong, nothing is accepted.
@@ -64,6 +74,8 @@ def calibrate(logits: Floats, truth: Ints, target_error: float | None = None) ->
     exact = np.asarray(logits, np.float64)
     before, after = softmax(exact), softmax(exact / temperature)
     threshold = 0.0 if target_error is None else threshold_for(after, truth, target_error)
+    scale = fit_novelty(exact, method, temperature)
+    scores = novelty_scores(exact, method, temperature)
     accepted = after.max(axis=1) >= threshold
     wrong = after.argmax(axis=1) != truth
     return Calibration(
@@ -76,6 +88,8 @@ def calibrate(logits: Floats, truth: Ints, target_error: float | None = None) ->
         coverage=float(accepted.mean()),
         error=float(wrong[accepted].mean()) if accepted.any() else 0.0,
         curve=risk_coverage(after, truth),
+        novelty=scale,
+        known=float((scores - scale.zero <= scale.span).mean()),
     )
 
 

@@ -31,7 +31,8 @@ def facts_of_bundle(bundle: Bundle) -> ModelFacts:
         seed=seed_of(meta.provenance),
         packs=packs_of(meta.provenance),
         sha256=atomic_io.sha256(content),
-        confidence=f"temperature {meta.temperature:.3g}, accepted from a probability of {meta.reject_below:.3g} on",
+        confidence=f"temperature {meta.temperature:.3g}, accepted from a probability of {meta.reject_below:.3g} on"
+        + (f"; unknown by {meta.novelty.method}, {meta.novelty.recall:.0%} of val known" if meta.novelty else ""),
     )
 
 

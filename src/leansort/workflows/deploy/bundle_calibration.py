@@ -14,26 +14,28 @@ from leansort.runtime import engine as engines
 
 
 def calibrate_bundle(bundle: Bundle, val: Crops, target_error: float | None = None) -> tuple[Bundle, Calibration]:
-    """Fit a bundle's temperature and threshold.
+    """Fit a bundle's temperature, threshold and scale of novelty.
 
     Args:
-        bundle: its own temperature and threshold are replaced.
+        bundle: its own are replaced.
         val: crops that nothing was trained on.
         target_error: largest fraction of wrong labels among accepted ones; None accepts everything.
 
     Returns:
-        The bundle with both, and what they come to on val.
+        The bundle with them, and what they come to on val.
     """
     logits = engines.compute_logits(engine_trial.load(bundle), val.pixels)
     result = calibrate(logits, np.asarray(val.labels, np.int64), target_error)
-    meta = bundle.meta.model_copy(update={"temperature": result.temperature, "reject_below": result.reject_below})
-    return replace(bundle, meta=meta), result
+    fitted = {"temperature": result.temperature, "reject_below": result.reject_below, "novelty": result.novelty}
+    return replace(bundle, meta=bundle.meta.model_copy(update=fitted)), result
 
 
 def calibration_sentence(calibration: Calibration) -> str:
     """What was found, in one line."""
     before, after = calibration.ece_before, calibration.ece_after
     text = f"temperature {calibration.temperature:.2f}, calibration error {before:.3f} before, {after:.3f} after"
+    if calibration.novelty and calibration.known is not None:
+        text += f"; {calibration.known:.1%} of val crops known by {calibration.novelty.method}"
     if calibration.target_error is None:
         return text
     return (

@@ -27,7 +27,15 @@ from leansort.workflows.deploy import supervised_prediction
 from leansort.workflows.deploy.predict_output import written
 
 FORMATS = ("text", "csv", "json")
-COLUMNS = ("image", "label", "probability", "accepted", "error")  # of CSV, before those of the classes
+COLUMNS = (
+    "image",
+    "label",
+    "probability",
+    "accepted",
+    "error",
+    "known",
+    "novelty",
+)  # of CSV, before those of the classes
 
 
 def list_inputs(inputs: Sequence[str], listed: BinaryIO | None = None) -> Iterator[Path]:
@@ -189,6 +197,8 @@ def format_predictions(results: Iterable[tuple[Path, Prediction]], labels: Seque
                 f"{result.probability:.6f}",
                 str(result.accepted).lower(),
                 result.error,
+                "" if result.known is None else str(result.known).lower(),
+                "" if result.novelty is None else f"{result.novelty:.4f}",
             ]
             yield csv_line([*row, *(f"{p:.6f}" for p in result.probabilities or [0.0] * len(labels))])
         else:
@@ -203,6 +213,7 @@ def _fields(path: Path, prediction: Prediction) -> list[str]:
         prediction.label,
         f"{prediction.probability:.4f}",
         *([] if prediction.accepted else ["rejected"]),
+        *(["unknown"] if prediction.known is False else []),
     ]
 
 
@@ -210,10 +221,14 @@ def _record(path: Path, prediction: Prediction, labels: Sequence[str]) -> JsonOb
     if prediction.error:
         return {"image": str(path), "error": prediction.error}
     probabilities: JsonObject = dict(zip(labels, (round(p, 6) for p in prediction.probabilities), strict=True))
+    novelty: JsonObject = {}
+    if prediction.novelty is not None:
+        novelty = {"known": prediction.known, "novelty": round(prediction.novelty, 6)}
     return {
         "image": str(path),
         "label": prediction.label,
         "probability": round(prediction.probability, 6),
         "accepted": prediction.accepted,
+        **novelty,
         "probabilities": probabilities,
     }
