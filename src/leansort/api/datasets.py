@@ -58,6 +58,7 @@ def import_data(
     bare_names: bool = False,
     tolerate: float | None = None,
     keep_classes: Sequence[str] | None = None,
+    corrections: AnyPath | None = None,
     split: str = "hash",
     ratios: str = RATIOS,
     seed: int = 0,
@@ -82,6 +83,7 @@ def import_data(
         bare_names: of a COCO source: of a photo's name take the last part only.
         tolerate: fraction of pictures that may be missing or unreadable.
         keep_classes: classes that stay although no crop shows them, or none in train.
+        corrections: CSV with the columns `file` and `label` that corrects labels, as `doubt_labels` writes one.
         split: `hash`, by name alone, or `class`, where every class gets its fraction.
         ratios: fractions of train, val and test, where the data set gives no splits.
         seed: of the splits, at least 0.
@@ -102,6 +104,7 @@ def import_data(
     settings |= {name: value for name, value in given.items() if value is not None}
     settings |= {name: True for name, on in flags.items() if on}
     settings |= {} if keep_classes is None else {"keep_classes": list(keep_classes)}
+    settings |= {} if corrections is None else {"corrections": Path(corrections)}
     settings["split"] = parse_fractions(ratios, split).model_dump()
     checked = workflow.check_source(settings, Path(out))
     with stage_folder(Path(out), "import_data") as folder:

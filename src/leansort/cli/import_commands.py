@@ -54,6 +54,10 @@ def data_import(
     keep_classes: Annotated[
         str | None, typer.Option(help="Classes to keep although they have no crop, or none in train: NAME,NAME.")
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns file and label that corrects labels, as data doubt writes one."),
+    ] = None,
     split: Method = "hash",
     ratios: Ratios = RATIOS,
     seed: Seed = 0,
@@ -78,6 +82,7 @@ def data_import(
     flags = {"polygons": polygons, "crowds": crowds, "bare_names": bare_names}
     settings |= {name: True for name, on in flags.items() if on}
     settings |= {} if keep_classes is None else {"keep_classes": keep_classes.split(",")}
+    settings |= {} if corrections is None else {"corrections": corrections}
     settings["split"] = fractions(ratios, split).model_dump()
     checked = import_data.check_source(settings, out or Path())
     if dry_run:

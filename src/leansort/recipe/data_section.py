@@ -13,7 +13,7 @@ from leansort.core.text import yaml_config
 from leansort.data.importing.data_source import DataSource
 from leansort.data.splits import SplitConfig
 
-COMMON = ("source", "split", "keep_classes")  # keys of a `data` section that belong to no source
+COMMON = ("source", "split", "keep_classes", "corrections")  # keys of a `data` section that belong to no source
 
 
 def data_source(data: dict[str, Any], **more: Any) -> DataSource:
@@ -38,6 +38,11 @@ def keep_classes(data: dict[str, Any]) -> tuple[str, ...]:
     return TypeAdapter(tuple[str, ...]).validate_python(data.get("keep_classes", ()))
 
 
+def corrections_file(data: dict[str, Any]) -> Path | None:
+    """The checked `corrections` of a recipe's `data` section: a file that corrects labels; None where there is none."""
+    return TypeAdapter(Path | None).validate_python(data.get("corrections"))
+
+
 def data_faults(data: Any, out: Path = Path()) -> list[str]:
     """Everything that is wrong with a `data` section, one line each."""
     if not isinstance(data, dict):
@@ -60,4 +65,8 @@ def data_faults(data: Any, out: Path = Path()) -> list[str]:
         keep_classes(data)
     except ValidationError:
         faults.append(f"data.keep_classes: got {data['keep_classes']!r}, need a list of class names")
+    try:
+        corrections_file(data)
+    except ValidationError:
+        faults.append(f"data.corrections: got {data['corrections']!r}, need the path of a corrections file")
     return faults

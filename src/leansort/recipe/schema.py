@@ -97,7 +97,8 @@ class Recipe(StrictModel):
         title: of the report.
         seed: root of all randomness.
         data: `source` names a data source; `split` says how to split; `keep_classes` lists classes that stay although
-            no crop shows them, or none in train; the other keys are that source's own.
+            no crop shows them, or none in train; `corrections` names a file that corrects labels; the other keys are
+            that source's own.
         preprocess: how pictures become the network's input.
         arch: the network.
         augment: how training crops are varied.

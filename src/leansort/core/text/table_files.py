@@ -40,7 +40,9 @@ def is_csv(path: Path) -> bool:
     return path.suffix.lower() in (".csv", ".tsv")
 
 
-def read_csv(path: Path, what: str, needed: Sequence[str], optional: Sequence[str] = ()) -> Table:
+def read_csv(
+    path: Path, what: str, needed: Sequence[str], optional: Sequence[str] = (), may_be_empty: Sequence[str] = ()
+) -> Table:
     """Read a table whose first row names its columns.
 
     Separators are commas, semicolons or tabs. Names of columns may have blanks around them and capitals; values may
@@ -51,6 +53,7 @@ def read_csv(path: Path, what: str, needed: Sequence[str], optional: Sequence[st
         what: kind of file, for the error.
         needed: columns that must be there, in small letters; a row must have a value in each.
         optional: columns that are taken where there are any.
+        may_be_empty: of the needed columns those in which a row may have no value.
 
     Raises:
         UserError: no text, no such column, or a row with more or fewer fields than the header; with the row's number.
@@ -69,7 +72,7 @@ def read_csv(path: Path, what: str, needed: Sequence[str], optional: Sequence[st
         _require_fields(fields, head, f"{where} row {number}", separator)
         values = {name: cell_text(fields[at]) for name, at in columns.items()}
         values |= {name: value.strip() for name, value in values.items() if name != needed[0]}
-        require_values(values, needed, f"{where} row {number}")
+        require_values(values, [name for name in needed if name not in may_be_empty], f"{where} row {number}")
         made.append((number, values))
     unused = [name for at, name in enumerate(head) if at not in columns.values() and name.strip()]
     return Table(where, made, blank, unused)

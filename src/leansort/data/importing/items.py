@@ -11,7 +11,7 @@ from typing import Any
 from leansort.core.labels import LabelSet
 from leansort.data.quality.issues import Issues
 
-PHOTO, MAP = "photo", "category map"  # kinds of files that an import reads
+PHOTO, MAP, CORRECTIONS = "photo", "category map", "corrections file"  # kinds of files that an import reads
 WITHOUT = "classes without a crop"  # in a survey; the import leaves them out
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 
 from leansort.core.errors import IntegrityError
 from leansort.core.files.typed_result import JsonObject, TypedResult
+from leansort.data.importing.corrections import AppliedCorrection
 
 SplitCounts = dict[str, dict[str, int]]  # crops by split and class
 
@@ -57,18 +58,39 @@ class IssueCount:
     examples: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class CorrectionRecord:
+    """What an import took from a corrections file, each photo by name.
+
+    Attributes:
+        file: the corrections file, absolute.
+        relabelled: photos that got another class.
+        dropped: photos that were left out.
+        confirmed: photos whose row has the class that they have anyway.
+        undecided: number of rows with an empty label.
+    """
+
+    file: str
+    relabelled: tuple[AppliedCorrection, ...] = ()
+    dropped: tuple[AppliedCorrection, ...] = ()
+    confirmed: tuple[str, ...] = ()
+    undecided: int = 0
+
+
 class ImportRecord(ImportResult):
     """What an import gave, and what it was made of: `import.json`.
 
     Attributes:
         faults: what was wrong, by kind.
         warnings: classes that are short of crops, a sentence each.
+        corrections: what a corrections file changed; None where none was given.
         data: the recipe's `data` section with absolute paths; None in files from before it was kept.
         seed: of the splits; None likewise.
     """
 
     faults: dict[str, IssueCount] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    corrections: CorrectionRecord | None = None
     data: JsonObject | None = None
     seed: int | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -16,13 +17,15 @@ from leansort.core.process.console import bar, say
 from leansort.core.run_folder import DataFolder
 from leansort.core.writing.escaping import printable
 from leansort.data.importing.class_selection import scarce_class_warnings
+from leansort.data.importing.corrections import Corrections, apply_corrections, read_corrections, summarize
 from leansort.data.importing.data_source import DataSource
-from leansort.data.importing.items import Items
+from leansort.data.importing.items import CORRECTIONS, Items
 from leansort.data.importing.manifest_builder import MAX_UNREADABLE, build_manifest
 from leansort.data.quality.issues import Issues
-from leansort.recipe.data_section import data_faults, data_source, keep_classes, split_config
+from leansort.recipe.data_section import corrections_file, data_faults, data_source, keep_classes, split_config
 from leansort.recipe.schema import Recipe
 from leansort.workflows.data.data_results import (
+    CorrectionRecord,
     ImportRecord,
     ImportResult,
     IssueCount,
@@ -30,6 +33,8 @@ from leansort.workflows.data.data_results import (
     SurveyResult,
 )
 from leansort.workflows.data.resume_check import keep_import, require_own, require_same_import, same_manifest
+
+CORRECTED = "corrections"  # in the notes of a manifest
 
 if TYPE_CHECKING:
     from leansort.data.download.photo_downloads import DownloadResult
@@ -60,7 +65,8 @@ def import_data(data: dict[str, object], out: Path, *, seed: int = 0) -> Manifes
     source = data_source(data, out=out, path=folder.imported)
     say(f"data: reading {data['source']} {describe_source(source.config)}")
     _say_recognized(source)
-    result = _items(source)
+    corrections = _corrections(data)
+    result, corrected = _corrected(_items(source), corrections)
     with bar("checking pictures") as advance:
         manifest, faults = build_manifest(
             result,
@@ -79,6 +85,7 @@ def import_data(data: dict[str, object], out: Path, *, seed: int = 0) -> Manifes
         notes=counted.notes,
         faults=issue_counts(faults),
         warnings=tuple(scarce_class_warnings(manifest)),
+        corrections=corrected,
         data=_named(data),
         seed=seed,
     )
@@ -86,6 +93,36 @@ def import_data(data: dict[str, object], out: Path, *, seed: int = 0) -> Manifes
     folder.import_record.write(record)
     manifest.save(folder.manifest)  # last: where it lies the import is whole
     return manifest
+
+
+def _corrections(data: dict[str, object]) -> Corrections | None:
+    """The corrections file of a `data` section, read before photos are: a fault of it costs no waiting."""
+    path = corrections_file(data)
+    return read_corrections(path) if path else None
+
+
+def _corrected(items: Items, corrections: Corrections | None) -> tuple[Items, CorrectionRecord | None]:
+    """A source's items with their corrections, which are counted in the notes and told by name."""
+    if corrections is None:
+        return items, None
+    corrected = apply_corrections(items, corrections)
+    told = Issues()
+    for item in (*corrected.relabelled, *corrected.dropped):
+        told.add("label corrected" if item.label else "dropped by a correction", str(item))
+    for line in told.lines():
+        say(f"corrections: {line}")
+    notes = {**items.notes, CORRECTED: summarize(corrected, corrections.blank)}
+    say(f"corrections: {corrections.path}: {len(corrected.relabelled):,} labels corrected, "
+        f"{len(corrected.dropped):,} photos dropped, {len(corrected.confirmed):,} labels confirmed, "
+        f"{corrections.blank:,} rows undecided")  # fmt: skip
+    inputs = None if items.inputs is None else {**items.inputs, corrections.path: CORRECTIONS}
+    return replace(corrected.items, notes=notes, inputs=inputs), CorrectionRecord(
+        str(corrections.path.resolve()),
+        corrected.relabelled,
+        corrected.dropped,
+        corrected.confirmed,
+        corrections.blank,
+    )
 
 
 def warn(manifest: Manifest) -> None:
@@ -147,7 +184,7 @@ def _kept(data: dict[str, object], out: Path, *, seed: int) -> Manifest | None:
 
 def _named(data: Mapping[str, object]) -> JsonObject:
     """A `data` section as plain data, its paths as they are called from anywhere."""
-    return {key: _plain(value, path=key == "path") for key, value in data.items()}
+    return {key: _plain(value, path=key in ("path", "corrections")) for key, value in data.items()}
 
 
 def _plain(value: object, *, path: bool) -> JsonValue:
@@ -187,6 +224,8 @@ def survey(data: dict[str, object]) -> SurveyResult:
     Raises:
         UserError: the data set cannot be used, or its source cannot be counted without importing.
     """
+    if corrections_file(data):
+        raise UserError("--dry-run: corrections have no effect on it; it counts what the source has, as it has it")
     source = data_source(data)
     if type(source).survey is not DataSource.survey:
         _say_recognized(source)

@@ -13,9 +13,9 @@ from leansort.core.process.distributed import is_first_process
 from leansort.core.run_folder import DataFolder
 from leansort.data import inputs
 from leansort.data.importing.data_source import DataSource
-from leansort.data.importing.items import PHOTO, Items
+from leansort.data.importing.items import CORRECTIONS, PHOTO, Items
 from leansort.data.inputs import InputFiles
-from leansort.recipe.data_section import data_source
+from leansort.recipe.data_section import corrections_file, data_source
 
 WAY_OUT = "start anew with another --out, or put the data back"
 
@@ -41,7 +41,9 @@ def require_same_import(data: dict[str, object], out: Path) -> None:
     if not DataFolder(out).inputs.exists():
         say(f"resume: {out} does not tell which files its import read; whether they changed is not checked")
         return
-    _refuse(inputs.differences(inputs.load(DataFolder(out).inputs).files, source.inputs() or {}), out)
+    corrections = corrections_file(data)
+    now = {**(source.inputs() or {}), **({corrections: CORRECTIONS} if corrections else {})}
+    _refuse(inputs.differences(inputs.load(DataFolder(out).inputs).files, now), out)
 
 
 def same_manifest(path: Path, out: Path, *, resume: bool) -> Manifest:
