@@ -26,6 +26,7 @@ telemetry.switch_off()  # before any library that would report is imported
 
 if TYPE_CHECKING:
     from leansort.api import (
+        average,
         bench,
         check_data,
         compare,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
     from leansort.search.study_result import StudyResult
+    from leansort.workflows.averaging.average import AverageResult
     from leansort.workflows.cards.model_listing import ModelsResult
     from leansort.workflows.contest.submit import SubmitResult
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AverageResult",
     "BenchResult",
     "BestTrialResult",
     "Bundle",
@@ -103,6 +106,7 @@ __all__ = [
     "SubmitResult",
     "UserError",
     "__version__",
+    "average",
     "bench",
     "check_data",
     "compare",
@@ -128,8 +132,9 @@ publish(
     __name__,
     {
         "leansort.api": (
-            "bench", "check_data", "compare", "compress", "draw_sample", "export", "import_data", "load_recipe",
-            "models", "predict", "report", "run", "score", "split_data", "submit", "train", "tune", "tune_best",
+            "average", "bench", "check_data", "compare", "compress", "draw_sample", "export", "import_data",
+            "load_recipe", "models", "predict", "report", "run", "score", "split_data", "submit", "train", "tune",
+            "tune_best",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
         "leansort.contest.score_result": ("ScoreResult",),
@@ -143,6 +148,7 @@ publish(
         "leansort.runtime.predictions": ("Predictions",),
         "leansort.runtime.predictor": ("Classifier", "Prediction",),
         "leansort.search.study_result": ("StudyResult",),
+        "leansort.workflows.averaging.average": ("AverageResult",),
         "leansort.workflows.cards.model_listing": ("ModelsResult",),
         "leansort.workflows.contest.submit": ("SubmitResult",),
         "leansort.workflows.data.data_results": ("CheckResult", "ImportResult", "SampleResult", "SplitResult",),

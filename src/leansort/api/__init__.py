@@ -8,11 +8,12 @@ from leansort.api.bundles import bench, export, predict
 from leansort.api.datasets import check_data, draw_sample, import_data, split_data
 from leansort.api.jobs import load_recipe, report, run
 from leansort.api.known_models import models
-from leansort.api.networks import compress, train
+from leansort.api.networks import average, compress, train
 from leansort.api.scores import compare, score, submit
 from leansort.api.searches import tune, tune_best
 
 __all__ = [
+    "average",
     "bench",
     "check_data",
     "compare",

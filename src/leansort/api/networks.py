@@ -1,4 +1,4 @@
-"""Networks: trained, once or several times, and compressed."""
+"""Networks: trained, once or several times, averaged, and compressed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from leansort.core.errors import UserError
 if TYPE_CHECKING:
     from leansort.compress.pipeline.compress_result import CompressResult
     from leansort.recipe.schema import Recipe
+    from leansort.workflows.averaging.average import AverageResult
     from leansort.workflows.training.quick.probe_result import ProbeResult
     from leansort.workflows.training.training_results import RepeatedResult, SingleTrainingResult
 
@@ -150,6 +151,38 @@ def _refuse_with_quick(**given: bool) -> None:
             f"train: --quick and --{option} exclude each other: --quick trains no network, it fits one classifier on "
             "features, and begins anew each time with the features that it kept"
         )
+
+
+@verb()
+def average(
+    networks: Sequence[AnyPath], manifest: AnyPath, *, out: AnyPath, cache: AnyPath | None = None
+) -> AverageResult:
+    """Average the weights of trainings that began with the same pretrained weights (model soup, arXiv:2203.05482).
+
+    The best network by val comes first; each of the others is taken in where val macro-F1 does not fall with it.
+
+    >>> import leansort
+    >>> result = leansort.average(["runs/first/train"] * 2, "runs/first", out="runs/mean")
+    >>> [network.taken for network in result.networks]
+    [True, True]
+
+    Args:
+        networks: run folders or `model.safetensors` files of one architecture, two or more.
+        manifest: the manifest, or its folder.
+        out: folder for the averaged network.
+        cache: folder of decoded crops; `cache` in `out` by default.
+
+    Returns:
+        Each network's val macro-F1, whether it is in the mean, and the mean's.
+
+    Raises:
+        UserError: the networks are of several architectures or of other classes than the manifest, or `out` holds
+            something.
+    """
+    from leansort.core import manifest as manifests
+    from leansort.workflows.averaging.average import average as workflow  # these load PyTorch
+
+    return workflow([Path(item) for item in networks], manifests.load(Path(manifest)), Path(out), optional(cache))
 
 
 @verb()

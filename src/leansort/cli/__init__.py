@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from leansort import __version__, api
+from leansort.cli import average_command as averaging
 from leansort.cli import bundle_commands as bundles
 from leansort.cli import compare_command as comparison
 from leansort.cli import compress_command as compression
@@ -116,6 +117,7 @@ def run(
 
 app.command()(run)
 training.register(app)
+averaging.register(app)
 compression.register(app)
 bundles.register(app)
 comparison.register(app)
