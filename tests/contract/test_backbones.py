@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -31,14 +32,25 @@ from leansort.runtime.layer_outputs import LAYERS
 from leansort.testing import BackboneContract, sample_networks
 
 SIBLINGS = ("efficientnet_lite1", "efficientnet_lite2", "tiny_m", "tiny_l")  # made of the same rows as a smaller one
+LARGER = (
+    *SIBLINGS,
+    "mobilenetv2",
+    "mobilenetv3_large",
+    "robnet-large",
+    "timm:mnasnet_100",
+    "timm:mobilenetv4_conv_small",
+)
 TIMM = ("mnasnet_100", "mobilenetv4_conv_small", "lcnet_050", "ghostnet_100", "repvit_m0_9")
 
 
 class TestBackbones(BackboneContract):
-    """Every backbone that is found, small, and five of timm's families."""
+    """Every backbone that is found, small, and five of timm's families.
+
+    One of each family at once; the larger ones, of the same blocks, in the long runs.
+    """
 
     names = sorted(plugins.list_plugins("backbones"))
-    slow = SIBLINGS
+    slow = LARGER
 
     def specs(self) -> dict[str, ArchSpec]:
         return super().specs() | {f"timm:{name}": ArchSpec(base=f"timm:{name}", classes=6) for name in TIMM}
@@ -67,8 +79,17 @@ def needed(name: str) -> ArchSpec:
     return CASES[name]
 
 
-@pytest.mark.parametrize("name", ["tiny_s", "lean_v4", "mobilenetv3_small", "timm:repvit_m0_9"])
-@pytest.mark.parametrize("graph_format", FORMATS)
+def formats() -> list[Any]:
+    """Every format of a small network, and the one that needs no export of more; theirs in the long runs."""
+    more = ("mobilenetv3_small", "timm:repvit_m0_9")  # blocks that the small one lacks, and a network of timm's
+    return [
+        *[(name, "torch") for name in more],
+        *[("tiny_s", graph_format) for graph_format in FORMATS],
+        *[pytest.param(name, other, marks=pytest.mark.slow) for name in more for other in FORMATS if other != "torch"],
+    ]
+
+
+@pytest.mark.parametrize(("name", "graph_format"), formats())
 def test_every_format_says_the_same(name: str, graph_format: str, tmp_path: Path) -> None:
     pytest.importorskip(graph_format)
     model = model_of(name)
@@ -90,7 +111,7 @@ def test_every_format_says_the_same(name: str, graph_format: str, tmp_path: Path
 @pytest.mark.parametrize("graph_format", FORMATS)
 def test_the_parity_gate_refuses_a_wrong_normalization(graph_format: str) -> None:
     pytest.importorskip("openvino")
-    model = model_of("mnasnet")
+    model = model_of("tiny_s")
     wrong = export_to_format(
         replace(model, preprocess=Preprocess(size=64, mean=(0, 0, 0), std=(1, 1, 1))), graph_format
     )

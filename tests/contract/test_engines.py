@@ -10,17 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leansort.arch.spec.spec import ArchSpec
-from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.core import plugins
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import MissingExtraError, UserError
-from leansort.core.labels import LabelSet
 from leansort.runtime import engine as engines
 from leansort.runtime import openvino_graph, openvino_library
 from leansort.runtime.predictor import Classifier
 from leansort.testing import EngineContract
-from leansort.testing.sample_networks import bundle_of, untrained_model_of
+from leansort.testing.engine_contract import sample_bundle
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
 
@@ -33,12 +30,7 @@ class TestEngines(EngineContract):
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return contest_bundle("onnx")
-
-
-def contest_bundle(graph_format: str) -> Bundle:
-    model = untrained_model_of(ArchSpec(classes=6, width=0.25), 32, LabelSet(CONTEST_CLASSES))
-    return bundle_of(model, graph_format)
+    return sample_bundle("onnx")
 
 
 def needs(library: str) -> None:
@@ -48,12 +40,12 @@ def needs(library: str) -> None:
 
 @pytest.mark.parametrize("graph_format", FORMATS)
 def test_every_format_runs_where_no_engine_is_named(graph_format: str, tmp_path: Path) -> None:
-    item = contest_bundle(graph_format)
+    item = sample_bundle(graph_format)
     assert engines.default_engine(item) in engines.engines_reading(graph_format)
     assert engines.default_engine(item) in engines.installed_engines()
     item.save(tmp_path / "m")
     with Classifier.load(tmp_path / "m") as classifier:
-        assert classifier.predict(PIXELS[0]).label in CONTEST_CLASSES
+        assert classifier.predict(PIXELS[0]).label in item.labels.names
 
 
 def test_a_format_that_an_engine_does_not_read_names_the_one_that_does(bundle: Bundle) -> None:

@@ -40,23 +40,25 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of passes that need some; the others 
 }
 PASSES = sorted(plugins.list_plugins("passes"))
 MODEL_PASSES = [name for name in PASSES if plugins.load("passes", name, CompressionPass).stage == "model"]
-GRAPH_PASSES = [name for name in PASSES if name not in MODEL_PASSES]
-FEW = ("mnasnet", "mobilenetv3_small", "tiny_s", "timm:lcnet_050")
-TRAINING = {"finetune", "distill", "qat"}
+FEW = ("mobilenetv3_small", "tiny_s", "timm:lcnet_050")  # plain blocks, gates and hard swish, and one of timm's
+KINDS = (*FEW, "mnasnet", "rep_v4", "robnet-free", "timm:repvit_m0_9")  # and branches, cells, and a network of others
+SWEPT = ("prune", "quantize")  # change every layer of a network, each in its way: tried on every backbone
 
 
 class TestPasses(PassContract):
-    """Every pass on every backbone but the larger of a family; trainings and graphs but of a few in the long runs."""
+    """Every pass on a few backbones; on one of each kind, and two passes on every family, in the long runs."""
 
     names = PASSES
     settings = SETTINGS
 
     def cases(self) -> list[Any]:
-        pairs = [(name, backbone) for name in self.names for backbone in CASES if backbone not in SIBLINGS]
+        families = [backbone for backbone in CASES if backbone not in SIBLINGS]
+        pairs = [(name, backbone) for name in self.names for backbone in (families if name in SWEPT else KINDS)]
         return [
-            pytest.param(name, CASES[backbone], id=f"{name}-{backbone}", marks=[pytest.mark.slow] if long else [])
+            pytest.param(
+                name, CASES[backbone], id=f"{name}-{backbone}", marks=[] if backbone in FEW else [pytest.mark.slow]
+            )
             for name, backbone in pairs
-            for long in [(name in GRAPH_PASSES or name in TRAINING) and backbone not in FEW]
         ]
 
     @pytest.fixture(autouse=True)
@@ -91,13 +93,9 @@ def weight_bytes(bundle: Bundle) -> int:
 
 
 def faster_passes() -> list[tuple[str, str]]:
-    """Every pass that promises speed on every backbone.
-
-    cp chooses layers as tucker does, so a few show it; the larger RobNet has the cells of the other.
-    """
+    """Every pass that promises speed on a few backbones, and pruning, which knows most of blocks, on every kind."""
     names = [name for name in MODEL_PASSES if load(name).faster]
-    backbones = [backbone for backbone in CASES if backbone != "robnet-large"]
-    return [(name, backbone) for name in names for backbone in (FEW if name == "cp" else backbones)]
+    return [(name, backbone) for name in names for backbone in (KINDS if name == "prune" else FEW)]
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ from docs.timm_table import Row, line, page, rows, summary
 
 from leansort.export import parity
 
-FAST = ("test_vit", "tf_mixnet_s", "test_nfnet", "levit_128s")  # fixed size, padding, weights of every call, a cache
+FAST = ("test_vit", "test_nfnet")  # fixed size, weights of every call
 SLOW = (
+    "tf_mixnet_s", "levit_128s",  # padding, a cache
     "mobilevit_xxs", "edgenext_xx_small", "fastvit_t8", "ghostnetv3_050", "starnet_s050", "xcit_nano_12_p16_224",
     "tf_efficientnetv2_b0", "deit_tiny_distilled_patch16_224",
 )  # fmt: skip

@@ -25,9 +25,7 @@ def test_a_fork_answers_as_a_new_process(arguments: tuple[str, ...], cli: Cli, n
     assert forked.stderr.splitlines()[-1:] == new.stderr.splitlines()[-1:]
 
 
-def test_a_fork_sees_the_environment_and_the_folder(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fork_sees_the_environment_and_the_folder(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "backbones").mkdir()
     (tmp_path / "backbones" / "mine.yaml").write_text("rows: [{block: conv, out: 8}]")
     monkeypatch.setenv("LEANSORT_PLUGINS", str(tmp_path))
