@@ -114,7 +114,7 @@ RECIPE = """\
 name: tiny
 data: {{source: folder, path: {path}}}
 preprocess: {{size: 32}}
-arch: {{base: mnasnet, width: 0.25, dropout: 0.1}}
+arch: {{base: tiny_s, width: 0.25, dropout: 0.1}}
 augment: {{randaugment: 1}}
 train: {{epochs: 3, batch: 16, lr: 2.0e-3, warmup: 1, workers: 0, threads: 1}}
 bench: {{seconds: 0.1, queries: 20, starts: 1}}

@@ -92,10 +92,14 @@ def require_classes_in(run: Path) -> None:
 
 
 FROM_LARGE_TO_TINY = ("trashnet-lean", "trashnet-tiny")  # of many trainings: tests/e2e/test_from_large_to_tiny.py
+AT_ONCE = ("trashnet",)  # the one that the README begins with; the rest in the long runs
 RECIPES = sorted(path for path in CONFIGS.glob("*.yaml") if path.stem not in FROM_LARGE_TO_TINY)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "recipe",
+    [pytest.param(p, id=p.stem, marks=[] if p.stem in AT_ONCE else [pytest.mark.slow]) for p in RECIPES],
+)
 def test_every_recipe_runs_a_step(recipe: Path, cli: Cli, folders: Path, tiny_run: Path, tmp_path: Path) -> None:
     teacher = tiny_run / "train"
     tiny = [

@@ -18,7 +18,7 @@ name: tiny
 title: "<script>alert(1)</script> \\x1b[2J | `x`"
 data: {{source: folder, path: {path}}}
 preprocess: {{size: 32}}
-arch: {{base: mnasnet, width: 0.25, dropout: 0.1}}
+arch: {{base: tiny_s, width: 0.25, dropout: 0.1}}
 train: {{epochs: 1, batch: 16, lr: 2.0e-3, warmup: 0, workers: 0, threads: 1}}
 bench: {{seconds: 0.1, queries: 20, starts: 1}}
 """

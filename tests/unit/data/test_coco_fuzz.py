@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ from leansort.data.coco.annotation_files import AnnotationFile
 from leansort.data.coco.plan import CropPlan, Reading, plan_crops
 from leansort.data.coco.survey import survey
 
-CASES = 10_000
+CASES = 10_000  # in the long runs; a twentieth of them at once
 Records = st.SearchStrategy[Any]
 numbers = st.one_of(
     st.integers(-5, 300),
@@ -109,26 +111,37 @@ def counted(planned: CropPlan, surveyed: dict[str, Any]) -> dict[str, Any]:
     return surveyed
 
 
-quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
+quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+cases = pytest.mark.parametrize("count", [CASES // 20, pytest.param(CASES, marks=pytest.mark.slow)])
 
 
-@settings(max_examples=CASES // 2, deadline=None, suppress_health_check=quiet)
-@given(trees)
-def test_any_tree_is_planned_or_refused(tmp_path: Path, tree: Any) -> None:
-    read(tmp_path, json.dumps(tree).encode())
+def require(check: Callable[..., None], count: int, **drawn: st.SearchStrategy[Any]) -> None:
+    """Hold a check on so many drawn cases."""
+    settings(max_examples=count, deadline=None, suppress_health_check=quiet)(given(**drawn)(check))()
 
 
-@settings(max_examples=CASES * 3 // 10, deadline=None, suppress_health_check=quiet)
-@given(sound)
-def test_whatever_a_box_holds_every_annotation_is_accounted_for(tmp_path: Path, tree: Any) -> None:
+@cases
+def test_any_tree_is_planned_or_refused(tmp_path: Path, count: int) -> None:
+    def check(tree: Any) -> None:
+        read(tmp_path, json.dumps(tree).encode())
+
+    require(check, count // 2, tree=trees)
+
+
+@cases
+def test_whatever_a_box_holds_every_annotation_is_accounted_for(tmp_path: Path, count: int) -> None:
     """Origin of the demand: the counts of an import must add up to the annotations of the file."""
-    try:
-        text = json.dumps(tree)
-        surveyed = read(tmp_path, text.encode())
-    except UnicodeEncodeError:
-        return
-    out_of_range = any(abs(n) >= 2**63 for n in _integers(tree))
-    assert surveyed is not None or out_of_range or "\\u" in text
+
+    def check(tree: Any) -> None:
+        try:
+            text = json.dumps(tree)
+            surveyed = read(tmp_path, text.encode())
+        except UnicodeEncodeError:
+            return
+        out_of_range = any(abs(n) >= 2**63 for n in _integers(tree))
+        assert surveyed is not None or out_of_range or "\\u" in text
+
+    require(check, count * 3 // 10, tree=sound)
 
 
 def _integers(value: Any) -> list[int]:
@@ -139,12 +152,14 @@ def _integers(value: Any) -> list[int]:
     return [value] if isinstance(value, int) else []
 
 
-@settings(max_examples=CASES // 5, deadline=None, suppress_health_check=quiet)
-@given(sound, st.data())
-def test_damaged_bytes_are_planned_or_refused(tmp_path: Path, tree: Any, data: st.DataObject) -> None:
-    text = bytearray(json.dumps(tree).encode())
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(text) - 1))
-        text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
-        text = text or bytearray(b"{")
-    read(tmp_path, bytes(text))
+@cases
+def test_damaged_bytes_are_planned_or_refused(tmp_path: Path, count: int) -> None:
+    def check(tree: Any, data: st.DataObject) -> None:
+        text = bytearray(json.dumps(tree).encode())
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, len(text) - 1))
+            text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+            text = text or bytearray(b"{")
+        read(tmp_path, bytes(text))
+
+    require(check, count // 5, tree=sound, data=st.data())
