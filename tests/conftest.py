@@ -9,8 +9,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Two files of tests run at once, each on its core; a library that spins on both waits for the other's many times over.
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+# Two workers run at once; threads of one that spin on both cores make the other's work take many times as long.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", OMP_WAIT_POLICY="passive")
+if (worker := os.environ.get("PYTEST_XDIST_WORKER", "")) and hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})  # and so for all that it starts
 
 import cv2
 import numpy as np
@@ -23,7 +26,6 @@ from tests.support.command_server import CommandServer
 
 ROOT = Path(__file__).parent.parent
 CLASSES = ("Metal", "Paper", "Plastic")
-torch.set_num_threads(1)  # small networks gain nothing from more, and a busy second core makes them many times slower
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -33,6 +35,12 @@ def real_data(name: str) -> Path:
     if not folder.exists():
         pytest.skip(f"{folder} is not here; set LEANSORT_DATA to run this test")
     return folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Small networks gain nothing from more threads; a training in this process, which takes all, leaves it so."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
