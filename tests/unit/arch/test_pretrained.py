@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 import urllib.error
 from collections.abc import Callable
 from itertools import pairwise
@@ -25,6 +24,7 @@ from leansort.arch.pretrained import checkpoint_conversion, key_map, matching, w
 from leansort.arch.spec.spec import ArchSpec, FuseBatchNorm, Norm
 from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError
+from tests.conftest import Cli
 
 ROOT = Path(__file__).parents[3]
 REVISION = "0123456789" * 4
@@ -358,10 +358,17 @@ def test_our_own_models_load_by_name(tmp_path: Path) -> None:
     assert ours.state_dict()["0.0.weight"].is_contiguous(memory_format=torch.channels_last)
 
 
-def command(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **more}
-    line = [sys.executable, "-m", "leansort", "arch", "pretrained", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, env=environment, check=False, timeout=120)
+@pytest.fixture
+def command(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run `leansort arch pretrained` with more in its environment."""
+
+    def run(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            for name, value in more.items():
+                patch.setenv(name, value)
+            return cli("arch", "pretrained", *arguments)
+
+    return run
 
 
 def hub_cache(folder: Path, repository: str, state: State) -> dict[str, str]:
@@ -375,7 +382,7 @@ def hub_cache(folder: Path, repository: str, state: State) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("source", ["hf:someone/net", "hf:someone/net@v2", "timm:mobilenetv2_100.ra_in1k"])
-def test_offline_and_not_cached_is_one_line(source: str, tmp_path: Path) -> None:
+def test_offline_and_not_cached_is_one_line(source: str, tmp_path: Path, command: Cli) -> None:
     pytest.importorskip("huggingface_hub")
     done = command(source, HF_HOME=str(tmp_path), HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1")
     assert done.returncode == 2
@@ -384,7 +391,7 @@ def test_offline_and_not_cached_is_one_line(source: str, tmp_path: Path) -> None
     assert f"{source}: not in the hub's cache" in done.stderr
 
 
-def test_a_hub_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+def test_a_hub_that_does_not_answer_is_one_line(tmp_path: Path, command: Cli) -> None:
     pytest.importorskip("huggingface_hub")
     done = command("hf:a/b", HF_HOME=str(tmp_path), HF_HUB_CACHE=str(tmp_path), HF_ENDPOINT="http://127.0.0.1:9")
     assert done.returncode == 2
@@ -392,7 +399,7 @@ def test_a_hub_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     assert "http://127.0.0.1:9 cannot be reached" in done.stderr
 
 
-def test_the_hubs_cache_serves_offline(tmp_path: Path) -> None:
+def test_the_hubs_cache_serves_offline(tmp_path: Path, command: Cli) -> None:
     pytest.importorskip("huggingface_hub")
     environment = hub_cache(tmp_path, "someone/net", network(classes=6).state_dict())
     done = command("hf:someone/net", "--into", "mobilenetv2", **environment)
@@ -400,7 +407,7 @@ def test_the_hubs_cache_serves_offline(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1].startswith("314 tensors taken over (314 by name), 100.0% of the parameters")
 
 
-def test_timm_by_its_bare_name_from_the_cache(tmp_path: Path) -> None:
+def test_timm_by_its_bare_name_from_the_cache(tmp_path: Path, command: Cli) -> None:
     given = theirs("timm:mobilenetv2_100")
     environment = hub_cache(tmp_path, "timm/mobilenetv2_100.ra_in1k", given.state_dict())
     done = command("timm:mobilenetv2_100", "--out", tmp_path / "w.safetensors", **environment)
@@ -411,7 +418,7 @@ def test_timm_by_its_bare_name_from_the_cache(tmp_path: Path) -> None:
     assert command("timm:mobilenetv2_1000", **environment).stderr.count("did you mean 'mobilenetv2_100'") == 1
 
 
-def test_the_command_converts_and_shows_what_fits(tmp_path: Path) -> None:
+def test_the_command_converts_and_shows_what_fits(tmp_path: Path, command: Cli) -> None:
     torch.save(chain(3, 4).state_dict(), tmp_path / "w.pth")
     done = command(tmp_path / "w.pth", "--out", tmp_path / "w.safetensors", "--into", "mobilenetv2")
     assert done.returncode == 2
