@@ -78,6 +78,7 @@ def score(
     base_macs_f1: float = 0.8342,
     base_macs: int = 13_863_553,
     engine: str = "",
+    unknown: AnyPath | None = None,
 ) -> ScoreResult:
     """Score answers: macro-F1 with its interval, the table of classes, and the contest's scores in both editions.
 
@@ -98,12 +99,13 @@ def score(
         base_macs_f1: baseline of macro-F1 in the contest's MACs edition.
         base_macs: baseline of multiply-adds in the MACs edition.
         engine: what runs a bundle, as for `submit`.
+        unknown: folder of photos that show none of a bundle's classes: how well is told that they are unknown?
 
     Returns:
         The scores of all pictures and of each list, and notes on labels and pictures that were passed over.
 
     Raises:
-        UserError: pictures have no answer, or classes are unknown or differ.
+        UserError: pictures have no answer, classes are unknown or differ, or nothing in `unknown` is unknown.
         IntegrityError: the bundle is damaged.
     """
     from leansort.runtime.shipped_models import find_bundle
@@ -121,6 +123,7 @@ def score(
         seconds=seconds,
         base=base,
         engine=engine,
+        unknown=optional(unknown),
         **{name: Path(path) for name, path in lists.items() if path is not None},
     )
 

@@ -184,12 +184,17 @@ def score(
     base_macs_f1: Annotated[float, typer.Option(help="Baseline F1 of the MACs edition.")] = 0.8342,
     base_macs: Annotated[int, typer.Option(help="Baseline MACs.")] = 13_863_553,
     engine: BundleEngine = "",
+    unknown: Annotated[
+        Path | None,
+        typer.Option(help="Folder of photos that show none of a bundle's classes: how well are they told?"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Macro-F1 with its interval, the per-class table, and the contest's scores in both editions.
 
     \b
     Example: leansort score output.csv --ground-truth runs/sample --public public.txt --private private.txt
+    Example: leansort score model.leansort --ground-truth runs/sample --unknown photos/
     """
     from leansort.workflows.contest import score as scores
 
@@ -205,6 +210,7 @@ def score(
         base_macs_f1=base_macs_f1,
         base_macs=base_macs,
         engine=engine,
+        unknown=unknown,
     )
     for line in scored.faults:
         print_line(f"unreadable {line}", to_error=True)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from leansort.contest.formulas import Baselines, macs_score, time_score
 from leansort.core.files.typed_result import TypedResult
 from leansort.measure.accuracy.metrics import ClassScore, DescribedCoverage, Interval
+from leansort.measure.accuracy.unknowns import MethodScore
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -63,6 +64,34 @@ class ListScore:
             raise ValueError(f"confusion: need {size} rows of {size} counts, one a class")
 
 
+@dataclass(frozen=True)
+class UnknownScore:
+    """How well a bundle tells what it knows from what it does not.
+
+    Attributes:
+        folder: of the unknown photos.
+        known: number of known images.
+        unknown: number of unknown ones.
+        method: the bundle's own score of novelty; the default one where it has none.
+        fitted: whether the bundle has a scale of novelty.
+        methods: every score, the best AUROC first.
+        notes: what was left out, and what looks odd, a line each.
+    """
+
+    folder: str
+    known: Count
+    unknown: Count
+    method: str
+    fitted: bool
+    methods: tuple[MethodScore, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> MethodScore:
+        """The row of the bundle's own score."""
+        return next(row for row in self.methods if row.method == self.method)
+
+
 class ScoreResult(TypedResult):
     """What a submission file or a bundle scores.
 
@@ -75,6 +104,7 @@ class ScoreResult(TypedResult):
         contest: the contest's scores, both editions of every list.
         faults: a line for each picture that could not be read, of a bundle.
         notes: about labels and files that were passed over, a line each.
+        unknown: how well unknown photos are told; None where none were given.
     """
 
     split: str
@@ -85,6 +115,7 @@ class ScoreResult(TypedResult):
     contest: tuple[ContestScore, ...]
     faults: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    unknown: UnknownScore | None = None
 
     @model_validator(mode="after")
     def _require_all(self) -> Self:
@@ -106,7 +137,8 @@ class ScoreResult(TypedResult):
         """Return macro-F1, accuracy, crops, and each of the contest's scores."""
         scores = {f"contest, {row.edition} edition, {row.list}": f"{row.score:.4f}" for row in self.contest}
         f1 = {f"macro-F1, {name}": f"{part.macro_f1} {part.macro_f1_classes.over}" for name, part in self.lists.items()}
-        return {**f1, "accuracy": f"{self.all.accuracy:.4f}", "crops": f"{self.all.crops:,}", **scores}
+        told = {"AUROC of unknown photos": f"{self.unknown.own.auroc} by {self.unknown.method}"} if self.unknown else {}
+        return {**f1, "accuracy": f"{self.all.accuracy:.4f}", "crops": f"{self.all.crops:,}", **told, **scores}
 
 
 def contest_scores(

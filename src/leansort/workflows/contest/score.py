@@ -11,18 +11,22 @@ import numpy as np
 
 from leansort.contest import submission_file
 from leansort.contest.formulas import Baselines
-from leansort.contest.score_result import ListScore, ScoreResult, contest_scores
+from leansort.contest.score_result import ListScore, ScoreResult, UnknownScore, contest_scores
 from leansort.contest.submission_file import Submission
 from leansort.core import bundle as bundles
+from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
 from leansort.core.folders.image_files import KnownNames
 from leansort.core.labels import count_respelled
+from leansort.core.run_folder import DataFolder
 from leansort.core.text.columns import align_columns
 from leansort.core.text.name_lists import read_names
+from leansort.core.text.table_files import is_csv
 from leansort.core.writing.escaping import printable
 from leansort.measure.accuracy import metrics
 from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
 from leansort.workflows.contest.submit import classify_pictures
+from leansort.workflows.contest.unknown_score import score_unknown, unknown_table
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ def score(
     seconds: float | None = None,
     base: Baselines | None = None,
     engine: str = "",
+    unknown: Path | None = None,
 ) -> ScoreResult:
     """Score a submission file, or a bundle, which is run first.
 
@@ -62,14 +67,17 @@ def score(
         seconds: replaces the time that the submission states.
         base: the contest's baselines.
         engine: that runs a bundle; the one that suits it where empty.
+        unknown: folder of photos that show none of a bundle's classes.
 
     Returns:
         The scores. Pictures of a bundle that cannot be read count as its first class and are among the `faults`.
 
     Raises:
         UserError: pictures are missing from the answers, none of a bundle's can be read, or classes are unknown or
-            differ.
+            differ; `unknown` is given with a file of answers, or holds nothing but known photos.
     """
+    if unknown is not None and not _is_bundle(answers):
+        raise UserError(f"score --unknown: needs a bundle, whose logits tell what is unknown; {answers} holds answers")
     given = _answers(answers, truth, split, engine)
     lists = {"all": given.truth}
     for name, path in (("public", public), ("private", private)):
@@ -91,7 +99,16 @@ def score(
         contest=tuple(row for both in rows for row in both),
         faults=given.faults,
         notes=(*given.truth.notes, *_retold(labels.values())),
+        unknown=None if unknown is None else _score_unknown(answers, given.truth, truth, unknown, engine),
     )
+
+
+def _score_unknown(path: Path, truth: GroundTruth, where: Path, folder: Path, engine: str) -> UnknownScore:
+    hashes: list[str] = []
+    if not is_csv(where) and (where.is_file() or DataFolder(where).manifest.exists()):
+        hashes = [row.hash for row in manifests.load(where).rows]  # of every split: train photos are known, too
+    classes = [truth.index[name] for name in truth.files]
+    return score_unknown(bundles.load(path), truth.files, classes, folder, hashes, engine)
 
 
 def _retold(answers: Iterable[str]) -> list[str]:
@@ -100,11 +117,15 @@ def _retold(answers: Iterable[str]) -> list[str]:
 
 
 def _answers(answers: Path, truth_path: Path, split: str, engine: str) -> Answers:
-    if answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers)):
+    if _is_bundle(answers):
         return _run(answers, truth_path, split, engine)
     given = submission_file.load(answers)
     truth = read_ground_truth(truth_path, split).among(given.labels.values())
     return Answers(truth, Submission(_respelled(given.labels, truth), given.seconds, given.macs))
+
+
+def _is_bundle(answers: Path) -> bool:
+    return answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers))
 
 
 def _respelled(labels: Mapping[str, str], truth: GroundTruth) -> dict[str, str]:
@@ -181,4 +202,5 @@ def score_table(scored: ScoreResult) -> str:
         f"contest, {row.edition} edition, {row.list}: {row.score:.4f} ({row.cost:,.4g} {row.unit})"
         for row in scored.contest
     ]
+    lines += [unknown_table(scored.unknown)] if scored.unknown else []
     return "\n".join(lines)

@@ -1,0 +1,189 @@
+"""`leansort score --unknown`: how well a bundle tells what it knows from what it does not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from leansort.contest.score_result import UnknownScore
+from leansort.core.bundle import Bundle
+from leansort.core.errors import LeansortError, UserError
+from leansort.core.files.bundle_decisions import DEFAULT_METHOD, METHODS
+from leansort.core.folders.archives import require_unpacked
+from leansort.core.folders.image_files import SHOWN, list_image_files
+from leansort.core.labels import normalize_name
+from leansort.core.process.console import say
+from leansort.core.text.columns import align_columns
+from leansort.core.writing.escaping import printable
+from leansort.measure.accuracy.unknowns import MethodScore, score_method
+from leansort.measure.engine_selection import engine_choice
+from leansort.runtime.autobatch import usable_cores
+from leansort.runtime.decisions.novelty import novelty_scores
+from leansort.runtime.predictor import Classifier
+
+WHAT = "score --unknown"
+_NAMED = 3  # examples of each kind of photo that is left out
+
+
+@dataclass(frozen=True)
+class UnknownPhotos:
+    """Photos of none of the classes.
+
+    Attributes:
+        files: those that are taken, in the order of their paths.
+        notes: what was left out, and what looks odd, a line each.
+    """
+
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NoveltyOutputs:
+    """What a bundle gives for images, as far as novelty goes.
+
+    Attributes:
+        logits: float32 (n, classes), of those that can be read.
+        faults: a line for each of the others.
+        read: indices of the n among the images.
+    """
+
+    logits: npt.NDArray[np.float32]
+    faults: tuple[str, ...]
+    read: tuple[int, ...]
+
+
+def score_unknown(
+    bundle: Bundle, known: Mapping[str, Path], truth: Sequence[int], folder: Path, hashes: Iterable[str], engine: str
+) -> UnknownScore:
+    """Measure every score of novelty on known images and a folder of unknown ones.
+
+    Args:
+        bundle: the opened bundle.
+        known: files of the known images by name.
+        truth: their class indices.
+        folder: of the unknown photos.
+        hashes: of further known photos, as in a manifest; none of all these counts as unknown.
+        engine: as for `score`.
+
+    Raises:
+        UserError: there is no such folder, it holds no photo that can be read, or none but known ones.
+    """
+    photos = find_unknown_photos(folder, known.values(), hashes, bundle.meta.labels)
+    with engine_choice.classifier_of(bundle, engine, say=say) as classifier:
+        ours, theirs = (novelty_outputs(classifier, files) for files in (list(known.values()), photos.files))
+    if not ours.read or not theirs.read:
+        raise UserError(f"{WHAT}: no photo of {folder} can be read, first {theirs.faults[0]}")
+    right = ours.logits.argmax(1) == np.asarray(truth)[list(ours.read)]
+    temperature, scale = bundle.meta.temperature, bundle.meta.novelty
+    rows = []
+    for method in METHODS:
+        known_n, unknown_n = (novelty_scores(item.logits, method, temperature) for item in (ours, theirs))
+        rows.append(score_method(method, known_n, unknown_n, right))
+    own = scale.method if scale else DEFAULT_METHOD
+    return UnknownScore(
+        folder=str(folder),
+        known=len(ours.read),
+        unknown=len(theirs.read),
+        method=own,
+        fitted=scale is not None,
+        methods=tuple(sorted(rows, key=lambda row: -row.auroc.value)),
+        notes=(*photos.notes, *(f"unknown: left out, {printable(line)}" for line in theirs.faults)),
+    )
+
+
+def find_unknown_photos(
+    folder: Path, known: Iterable[Path], hashes: Iterable[str], classes: Sequence[str]
+) -> UnknownPhotos:
+    """List the photos of a folder that are none of the known ones, by their bytes.
+
+    Raises:
+        UserError: there is no such folder, it holds no photo, or none but known ones.
+    """
+    require_unpacked(folder, WHAT)
+    if not folder.is_dir():
+        raise UserError(f"{WHAT}: {folder} is {'not a folder' if folder.exists() else 'not there'}")
+    listed = list_image_files(folder)
+    if not listed.files:
+        raise UserError(f"{WHAT}: {folder} holds no photos ({SHOWN})")
+    seen = {content_hash(path) for path in known} | set(hashes)
+    ours = [path for path in listed.files if content_hash(path) in seen]
+    taken = [path for path in listed.files if path not in set(ours)]
+    names = [printable(path.relative_to(folder).as_posix()) for path in ours]
+    told = f"{len(ours):,} of {len(listed.files):,} photos are among the known ones"
+    examples = f"{', '.join(names[:_NAMED])}{', …' * (len(names) > _NAMED)}"
+    if not taken:
+        raise UserError(f"{WHAT}: {folder}: {told}, none is left ({examples})")
+    notes = [f"unknown: {told} and were left out: {examples}"] if ours else []
+    notes += [f"unknown: {line}" for line in [printable(listed.summary())] if line]
+    return UnknownPhotos(tuple(taken), (*notes, *_class_folders(folder, taken, classes)))
+
+
+def content_hash(path: Path) -> str:
+    """The hash of a photo, as a manifest has it; empty where it cannot be read, which whoever decodes it says."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+    except OSError:
+        return ""
+
+
+def _class_folders(folder: Path, photos: Iterable[Path], classes: Sequence[str]) -> list[str]:
+    folders = Counter(normalize_name(part) for path in photos for part in path.relative_to(folder).parts[:-1])
+    named = ", ".join(f"{name} {folders[name]:,}" for name in classes if folders[name])
+    return [f"unknown: folders are called as known classes are ({named}); their photos count as unknown"] * bool(named)
+
+
+def novelty_outputs(classifier: Classifier, files: Sequence[Path]) -> NoveltyOutputs:
+    """Run a bundle on images, one a call, as a robot does."""
+
+    def run(path: Path) -> npt.NDArray[np.float32] | str:
+        try:
+            row: npt.NDArray[np.float32] = classifier.engine.run(classifier.preprocess(path)[None])[0]
+            return row
+        except LeansortError as error:
+            return f"{path}: {error}"
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        results = list(pool.map(run, files))
+    finite = [f"{path}: no finite logits" if _broken(row) else row for path, row in zip(files, results, strict=True)]
+    read = tuple(at for at, row in enumerate(finite) if not isinstance(row, str))
+    rows = [row for row in finite if not isinstance(row, str)]
+    logits = np.stack(rows) if rows else np.zeros((0, len(classifier.bundle.meta.labels)), np.float32)
+    return NoveltyOutputs(logits, tuple(row for row in finite if isinstance(row, str)), read)
+
+
+def _broken(row: npt.NDArray[np.float32] | str) -> bool:
+    return not isinstance(row, str) and not bool(np.isfinite(row).all())
+
+
+def unknown_table(scored: UnknownScore) -> str:
+    """As lines of text."""
+    rows = [["novelty by", "AUROC (95 %)", "unknown taken for known (95 %)", *_heads(scored.methods[0])]]
+    for row in scored.methods:
+        rows.append([
+            f"{row.method}{' *' * (row.method == scored.method)}",
+            f"{row.auroc.value:.3f} ({row.auroc.low:.3f} – {row.auroc.high:.3f})",
+            f"{row.fpr.value:.1%} ({row.fpr.low:.1%} – {row.fpr.high:.1%})",
+            *(f"{at.accuracy:.3f}" for at in row.curve),
+        ])  # fmt: skip
+    own = (
+        "* the bundle's own" if scored.fitted else "* the default; this bundle has no scale of novelty, export it anew"
+    )
+    return "\n".join([
+        f"unknown: {scored.unknown:,} photos of {printable(scored.folder)} against {scored.known:,} known ones; "
+        f"taken for known where {scored.methods[0].recall:.0%} of the known ones are",
+        align_columns(rows, left=1),
+        f"{own}; last columns: right labels among all accepted photos, where so many of the known ones are accepted",
+        *scored.notes,
+    ])  # fmt: skip
+
+
+def _heads(row: MethodScore) -> list[str]:
+    return [f"at {at.coverage:.0%}" for at in row.curve]
