@@ -8,7 +8,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 HELPERS = {"run_all.py", "old_way.py", "old_submit.py", "pictures.py", "__init__.py"}
-HELPERS |= {"data_size.py", "transfer_curve.py"}  # of a user's photos and runs, which they are told of
+HELPERS |= {
+    "data_size.py",
+    "label_errors.py",
+    "transfer_curve.py",
+}  # of a user's photos and runs, which they are told of
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         check_data,
         compare,
         compress,
+        doubt_labels,
         draw_sample,
         export,
         import_data,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.export import ExportResult
     from leansort.workflows.run import RunResult
+    from leansort.workflows.training.doubt.doubt_result import DoubtResult
     from leansort.workflows.training.quick.probe_result import ProbeResult
     from leansort.workflows.training.training_results import RepeatedResult, SingleTrainingResult
     from leansort.workflows.tuning.best_trial_result import BestTrialResult
@@ -84,6 +86,7 @@ __all__ = [
     "Classifier",
     "ComparisonResult",
     "CompressResult",
+    "DoubtResult",
     "EngineError",
     "ExportResult",
     "ImportResult",
@@ -111,6 +114,7 @@ __all__ = [
     "check_data",
     "compare",
     "compress",
+    "doubt_labels",
     "draw_sample",
     "export",
     "import_data",
@@ -132,8 +136,8 @@ publish(
     __name__,
     {
         "leansort.api": (
-            "average", "bench", "check_data", "compare", "compress", "draw_sample", "export", "import_data",
-            "load_recipe", "models", "predict", "report", "run", "score", "split_data", "submit", "train", "tune",
+            "average", "bench", "check_data", "compare", "compress", "doubt_labels", "draw_sample", "export",
+            "import_data", "load_recipe", "models", "predict", "report", "run", "score", "split_data", "submit", "train", "tune",
             "tune_best",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
@@ -155,6 +159,7 @@ publish(
         "leansort.workflows.deploy.bench": ("BenchResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.run": ("RunResult",),
+        "leansort.workflows.training.doubt.doubt_result": ("DoubtResult",),
         "leansort.workflows.training.quick.probe_result": ("ProbeResult",),
         "leansort.workflows.training.training_results": ("RepeatedResult", "SingleTrainingResult",),
         "leansort.workflows.tuning.best_trial_result": ("BestTrialResult",),

@@ -5,7 +5,7 @@ package loads no PyTorch. It may import every floor but the command line. Begin 
 """
 
 from leansort.api.bundles import bench, export, predict
-from leansort.api.datasets import check_data, draw_sample, import_data, split_data
+from leansort.api.datasets import check_data, doubt_labels, draw_sample, import_data, split_data
 from leansort.api.jobs import load_recipe, report, run
 from leansort.api.known_models import models
 from leansort.api.networks import average, compress, train
@@ -18,6 +18,7 @@ __all__ = [
     "check_data",
     "compare",
     "compress",
+    "doubt_labels",
     "draw_sample",
     "export",
     "import_data",

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leansort.api.jobs import resolve, run_folder
 from leansort.api.verbs import AnyPath, optional, several, verb
 from leansort.core.errors import UserError
 
 if TYPE_CHECKING:
+    from leansort.recipe.schema import Recipe
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
+    from leansort.workflows.training.doubt.doubt_result import DoubtResult
 
 RATIOS = "0.7,0.15,0.15"
 
@@ -143,6 +146,54 @@ def check_data(path: AnyPath, *, radius: int | None = None) -> CheckResult:
     from leansort.workflows.data.check import summarize_check
 
     return summarize_check(workflow(Path(path), radius)[0])
+
+
+@verb(folds=2, top=1)
+def doubt_labels(
+    recipe: AnyPath | Recipe,
+    overrides: Sequence[str] = (),
+    *,
+    data: AnyPath | None = None,
+    manifest: AnyPath | None = None,
+    cache: AnyPath | None = None,
+    out: AnyPath | None = None,
+    folds: int = 5,
+    top: int = 100,
+) -> DoubtResult:
+    """Rank labels that are probably wrong, by predictions of classifiers that have not seen them.
+
+    >>> import leansort
+    >>> result = leansort.doubt_labels("sample", ["preprocess.size=32"], manifest="runs/first", out="doubt", top=3)
+    >>> [item.rank for item in result.top]
+    [1, 2, 3]
+
+    Args:
+        recipe: as for `load_recipe`; the features of its pretrained network judge.
+        overrides: changes such as `preprocess.size=160`; values are YAML.
+        data: replaces the recipe's `data.path`.
+        manifest: judge this manifest, or its folder, in place of importing the recipe's data.
+        cache: folder of the features; `cache` in `out` by default.
+        out: folder for table, page and corrections file; `runs/NAME` by default, with the recipe's name.
+        folds: of the cross-validation, at least 2; photos of one group are in one fold.
+        top: number of photos on the page and in the corrections file, at least 1.
+
+    Returns:
+        The most doubtful labels, how many are flagged, and where table, page and corrections file are.
+
+    Raises:
+        UserError: the data cannot be used, or the network or its weights cannot be had.
+    """
+    resolved = resolve(recipe, overrides, data)
+    from leansort.workflows.training.doubt.label_doubt import doubt  # after the check: this one loads PyTorch
+
+    return doubt(
+        resolved,
+        run_folder(resolved, out),
+        manifest=optional(manifest),
+        cache=optional(cache),
+        folds=folds,
+        top=top,
+    )
 
 
 @verb(folds=2, fold=0, seed=0)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from leansort.cli.doubt_command import data_doubt
 from leansort.cli.import_commands import RATIOS, Method, data_import
 from leansort.cli.options import Json, print_line, print_result
 from leansort.core.errors import UserError
@@ -153,6 +154,9 @@ def data_check(
     print_result(summarize_check(checked), as_json, table(checked) + (f"\npage: {html}" if html else ""))
     if strict and (checked.leaks or checked.unusable):
         raise typer.Exit(1)
+
+
+data_app.command("doubt")(data_doubt)
 
 
 @data_app.command("show")

@@ -193,6 +193,10 @@ class RunFolder(ModelFolder):
         submission: the contest's submission file; see `contest.submission_file`.
         predictions: probabilities of the scored images, one JSON object a line; see `runtime.named_predictions`.
         report: the run's page.
+        doubt: the most doubtful labels of the data.
+        doubt_table: all labels, the most doubtful first.
+        doubt_page: the most doubtful ones with their photos, to be decided.
+        corrections: the same as a corrections file, to be filled in; see `data.importing.corrections`.
     """
 
     parity = _Entry(JsonFile, "parity.json")
@@ -203,6 +207,10 @@ class RunFolder(ModelFolder):
     submission = _Entry(_path, "output.csv")
     predictions = _Entry(_path, "predictions.jsonl")
     report = _Entry(TextFile, "report.html")
+    doubt = _Entry(JsonFile, "doubt.json")
+    doubt_table = _Entry(_path, "doubt.csv")
+    doubt_page = _Entry(TextFile, "doubt.html")
+    corrections = _Entry(_path, "corrections.csv")
 
     @property
     def training(self) -> TrainingFolder:

@@ -90,7 +90,7 @@ def to_html(sheet: Sheet) -> str:
         MissingExtraError: Jinja2 is not installed.
     """
     loaded = templates.environment()
-    loaded.filters.update(uri=_uri)
+    loaded.filters.update(uri=data_uri)
     page: str = loaded.get_template("sheet.html.j2").render(sheet=sheet)
     return templates.writable(page)
 
@@ -127,7 +127,8 @@ def _cut(text: str, letters: int) -> str:
     return text if len(text) <= letters else "…" + text[len(text) - letters + 1 :]
 
 
-def _uri(pixels: Image) -> str:
+def data_uri(pixels: Image) -> str:
+    """A picture, (h, w, 3) uint8 RGB, as a JPEG in a data URI."""
     done, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return f"data:image/jpeg;base64,{templates.base64_of(data.tobytes())}" if done else ""
 

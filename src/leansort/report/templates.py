@@ -36,6 +36,19 @@ def escape_text(value: object) -> object:
     return printable_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
+def trusted(text: str) -> str:
+    """Text of the package itself, which a page takes as it is: never anything of a user's.
+
+    Raises:
+        MissingExtraError: Jinja2 is not installed.
+    """
+    try:
+        markup: str = importlib.import_module("markupsafe").Markup(text)
+    except ModuleNotFoundError:
+        raise MissingExtraError("jinja2", "train") from None
+    return markup
+
+
 def base64_of(data: bytes) -> str:
     """Bytes as text for a data URI."""
     return base64.b64encode(data).decode("ascii")

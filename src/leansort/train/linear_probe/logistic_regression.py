@@ -116,6 +116,20 @@ class LogisticRegression:
                 break
         return scores[best].penalty, tuple(scores)
 
+    def held_out_logits(self, penalty: float, folds_n: Tensor) -> Tensor:
+        """Logits (n, classes) of each crop by a classifier that was fitted on the other folds; 0 for crops of none.
+
+        Args:
+            penalty: above 0.
+            folds_n: as for `choose_penalty`.
+        """
+        logits_nc = torch.zeros(len(folds_n), len(self.data.margin_c))
+        for fold in range(int(folds_n.max()) + 1):
+            held_n = folds_n == fold
+            fitted = self._fit(penalty, self.data.weights_n * ~held_n, None)
+            logits_nc[held_n] = fitted(self.data.x_nf[held_n])
+        return logits_nc
+
     def _held_out(self, penalty: float, folds_n: Tensor, starts: list[LinearClassifier | None]) -> PenaltyScore:
         """Score a penalty; `starts` has the classifier of each fold to begin with, and gets the new one."""
         loss = right = 0.0

@@ -143,7 +143,7 @@ def _pairs(checked: DatasetCheck, root: Path, title: str, pairs: Sequence[Duplic
     shown = pairs[:MOST_PAIRS]
     names = checked.labels.names
     tiles = [
-        Tile(_small(root / row.image), f"{row.image} ({names[row.label]})")
+        Tile(small_picture(root / row.image), f"{row.image} ({names[row.label]})")
         for pair in shown
         for row in (checked.rows[pair.first], checked.rows[pair.second])
     ]
@@ -152,7 +152,8 @@ def _pairs(checked: DatasetCheck, root: Path, title: str, pairs: Sequence[Duplic
     return Section(title, tiles, hint, across=2, notes=notes)
 
 
-def _small(path: Path) -> Image | None:
+def small_picture(path: Path) -> Image | None:
+    """An image as a page shows it, (h, w, 3) RGB; None where it cannot be read."""
     try:
         bgr = decode(path.read_bytes(), PICTURE)
     except (OSError, UnreadableImage):

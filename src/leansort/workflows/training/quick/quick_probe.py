@@ -62,11 +62,11 @@ def probe(recipe: Recipe, out: Path, *, manifest: Path | None = None, cache: Pat
     torch.set_num_threads(recipe.train.threads or len(os.sched_getaffinity(0)))
     clock, folder = StageClock(), RunFolder(out)
     with clock.measure("import"):
-        rows = _data(recipe, out, manifest)
+        rows = probe_data(recipe, out, manifest)
         require_learnable(rows, keep_classes(recipe.data))
     with clock.measure("network"):
         network = build_probe_network(recipe, len(rows.labels))
-    features = _SplitFeatures(rows, network, cache or folder.cache, clock)
+    features = SplitFeatures(rows, network, cache or folder.cache, clock)
     train_nf, val_nf = features("train"), features("val")
     with clock.measure("fit"):
         fitted = _fit(recipe, rows, train_nf, val_nf)
@@ -75,7 +75,7 @@ def probe(recipe: Recipe, out: Path, *, manifest: Path | None = None, cache: Pat
     return result
 
 
-def _data(recipe: Recipe, out: Path, manifest: Path | None) -> Manifest:
+def probe_data(recipe: Recipe, out: Path, manifest: Path | None) -> Manifest:
     """The recipe's data: those that an earlier import left in `out` where they are unchanged, else imported anew.
 
     Raises:
@@ -89,7 +89,7 @@ def _data(recipe: Recipe, out: Path, manifest: Path | None) -> Manifest:
     return data_for(recipe, out, manifest, resume=False)
 
 
-class _SplitFeatures:
+class SplitFeatures:
     """Features of a split's crops, from the cache where they are there."""
 
     def __init__(self, manifest: Manifest, network: ProbeNetwork, cache: Path, clock: StageClock) -> None:
@@ -158,7 +158,7 @@ def _class_terms(config: TrainConfig, counts: Sequence[int]) -> tuple[Tensor, Te
     return torch.tensor(weights, dtype=torch.float32), torch.tensor(margin, dtype=torch.float32)
 
 
-def folds_of(rows: Sequence[Row], counts: Sequence[int], seed: int) -> Tensor:
+def folds_of(rows: Sequence[Row], counts: Sequence[int], seed: int, most: int = FOLDS) -> Tensor:
     """The fold that each training crop is held out in, groups kept together; -1 for crops that never are.
 
     A class with a single crop, or all of whose crops are one group, is never held out: without it no classifier could
@@ -168,6 +168,7 @@ def folds_of(rows: Sequence[Row], counts: Sequence[int], seed: int) -> Tensor:
         rows: the training crops.
         counts: crops of each class.
         seed: of the folds.
+        most: number of folds; fewer where there are fewer groups.
 
     Raises:
         UserError: fewer than two groups of crops can be held out.
@@ -177,10 +178,10 @@ def folds_of(rows: Sequence[Row], counts: Sequence[int], seed: int) -> Tensor:
         groups.setdefault(row.label, set()).add(row.group)
     alone = {label for label, own in groups.items() if len(own) < 2}
     held = [at for at, row in enumerate(rows) if row.label not in alone]
-    count = min(FOLDS, len({rows[at].group for at in held}))
+    count = min(most, len({rows[at].group for at in held}))
     if count < 2:
         raise UserError(
-            f"train --quick: cross-validation needs two groups of crops or more of a class in train, got {list(counts)}"
+            f"cross-validation needs two groups of crops or more of a class, got crops of each class: {list(counts)}"
         )
     folds_n = torch.full((len(rows),), -1)
     for fold in range(count):

@@ -1,0 +1,1 @@
+"""Pages on which a person decides something, with the script that keeps and downloads the decisions."""
