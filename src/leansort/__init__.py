@@ -137,8 +137,8 @@ publish(
     {
         "leansort.api": (
             "average", "bench", "check_data", "compare", "compress", "doubt_labels", "draw_sample", "export",
-            "import_data", "load_recipe", "models", "predict", "report", "run", "score", "split_data", "submit", "train",
-            "tune", "tune_best",
+            "import_data", "load_recipe", "models", "predict", "report", "run", "score", "split_data", "submit",
+            "train", "tune", "tune_best",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
         "leansort.contest.score_result": ("ScoreResult",),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from leansort.workflows.training.quick.probe_network import ProbeNetwork, build_
 from leansort.workflows.training.quick.quick_probe import FOLDS, SplitFeatures, folds_of, probe_data
 from leansort.workflows.training.quick.stage_clock import StageClock
 
+_PER_THREAD = 2000  # photos
 TOP = 100  # photos on the page and in the corrections file
 
 
@@ -87,6 +89,17 @@ def judge_labels(features_nf: Features, rows: Sequence[Row], classes: int, seed:
     return JudgedLabels(doubts, judged.tolist(), p_nc, int(folds_n.max()) + 1, predicted.penalty)
 
 
+@contextmanager
+def _fewer_threads(photos: int) -> Iterator[None]:
+    """Compute with a thread for so many photos: more of them wait for each other longer than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, photos // _PER_THREAD)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _groups(rows: Sequence[Row]) -> Tensor:
     numbers: dict[str, int] = {}
     return torch.tensor([numbers.setdefault(row.group, len(numbers)) for row in rows])
@@ -127,7 +140,7 @@ def doubt(
     splits = [split for split in SPLITS if any(data.counts(split))]
     rows = [row for split in splits for row in data.split(split)]
     x_nf = np.concatenate([features(split) for split in splits])
-    with clock.measure("fit"):
+    with clock.measure("fit"), _fewer_threads(len(rows)):
         judged = judge_labels(x_nf, rows, len(data.labels), recipe.seed, folds)
     ranked = _ranked(rows, data.labels.names, judged)
     with clock.measure("page"):
