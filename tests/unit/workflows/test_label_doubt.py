@@ -29,7 +29,7 @@ SWAPPED = ("train/Metal/swapped_a.png", "val/Paper/swapped_b.png")
 def overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Weights drawn at random, whose features tell stripes from rings all the same."""
     path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    tensors = build(ArchSpec(base="mnasnet", width=0.25, classes=5), Seeds(3)).state_dict()
+    tensors = build(ArchSpec(base="tiny_s", width=0.25, classes=5), Seeds(3)).state_dict()
     trained_model.save_tensors(path, tensors, {"order": list(tensors)})
     return [f"arch.pretrained={path}", "train.threads=1"]
 
