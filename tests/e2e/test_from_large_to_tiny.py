@@ -109,14 +109,21 @@ def test_the_whole_way_killed_in_every_part_ends_as_unbroken(recipe: Path, tmp_p
 @pytest.mark.parametrize(
     ("name", "overrides"),
     [
-        ("trashnet-tiny", ["distill.teacher_overrides=[train.epochs=1, preprocess.size=32, arch.pretrained=null]"]),
+        ("trashnet-tiny", []),
         ("trashnet-lean", ["arch.pretrained=null", "train.batch=16"]),
     ],
 )
 def test_the_recipes_of_the_package_do_the_whole_way(
     name: str, overrides: list[str], folders: Path, tmp_path: Path, cli: Cli
 ) -> None:
-    small = ["train.epochs=2", "preprocess.size=32", "augment.views=2", "train.workers=0", "train.threads=1"]
+    small = [
+        "distill.teacher_overrides=[train.epochs=1, preprocess.size=32, arch.pretrained=null]",
+        "train.epochs=2",
+        "preprocess.size=32",
+        "augment.views=2",
+        "train.workers=0",
+        "train.threads=1",
+    ]
     small += ["compress.max_f1_drop=1", "compress.seconds=0.1", "bench={seconds: 0.1, queries: 20, starts: 0}"]
     done = cli("run", name, *small, *overrides, "--data", folders, "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
