@@ -26,7 +26,7 @@ from leansort.core.writing import atomic_io
 from leansort.recipe.load import load_recipe
 from leansort.train.linear_probe.feature_cache import Features
 from leansort.train.linear_probe.logistic_regression import LabelledFeatures, LogisticRegression, standardize
-from leansort.workflows.training.doubt.label_doubt import judge_labels
+from leansort.workflows.training.doubt.judged_labels import judge_labels
 from leansort.workflows.training.quick.probe_network import build_probe_network
 from leansort.workflows.training.quick.quick_probe import FOLDS, SplitFeatures, folds_of, probe_data
 from leansort.workflows.training.quick.stage_clock import StageClock

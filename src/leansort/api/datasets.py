@@ -181,8 +181,11 @@ def doubt_labels(
         The most doubtful labels, how many are flagged, and where table, page and corrections file are.
 
     Raises:
-        UserError: the data cannot be used, or the network or its weights cannot be had.
+        UserError: the data cannot be used, the network or its weights cannot be had, or both `data` and `manifest` are
+            given.
     """
+    if data is not None and manifest is not None:
+        raise UserError("doubt_labels: data and manifest each say what is judged; give one of them")
     resolved = resolve(recipe, overrides, data)
     from leansort.workflows.training.doubt.label_doubt import doubt  # after the check: this one loads PyTorch
 

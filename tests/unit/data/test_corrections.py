@@ -10,7 +10,7 @@ import leansort
 from leansort.cli import main
 from leansort.core import manifest as manifests
 from leansort.core.run_folder import DataFolder
-from leansort.data.importing.corrections import AppliedCorrection
+from leansort.data.importing.corrections import AppliedCorrection, drop_words
 from leansort.workflows.data.data_results import ImportRecord
 from tests.conftest import CLASSES, draw
 
@@ -118,10 +118,13 @@ def test_a_class_that_is_called_drop_is_a_class(tmp_path: Path) -> None:
     named = labels_of(tmp_path / "out")
     assert (named["train/Paper/0.jpg"], named["val/drop/0.jpg"]) == ("drop", PAPER)
     assert "train/Paper/1.jpg" not in named
+    assert drop_words(("drop", PAPER)) == ["-"]
+    assert drop_words(("-", "Drop")) == []
+    assert drop_words((METAL, PAPER)) == ["-", "drop"]
 
 
 def test_a_recipe_names_its_corrections_and_a_resumed_import_sees_that_they_changed(
-    photos: Path, tmp_path: Path
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from leansort.recipe.load import load_recipe
     from leansort.workflows.data.import_data import data_for
@@ -135,6 +138,11 @@ def test_a_recipe_names_its_corrections_and_a_resumed_import_sees_that_they_chan
     written(tmp_path, "train/Metal/0.jpg,Plastic")
     with pytest.raises(leansort.UserError, match="1 corrections file changed"):
         data_for(recipe, out, None, resume=True)
+    assert data_for(recipe, tmp_path / "other", out, resume=False).digest == first.digest
+    assert "do not count" not in capfd.readouterr().err
+    leansort.import_data("folder", photos, out=tmp_path / "plain")
+    data_for(recipe, tmp_path / "third", tmp_path / "plain", resume=False)
+    assert "was imported without corrections" in capfd.readouterr().err
     with pytest.raises(leansort.UserError, match=r"data\.corrections: got \[1\], need the path"):
         load_recipe("trashnet", ["data.corrections=[1]"])
 

@@ -15,7 +15,7 @@ from leansort.report.review.doubt_page import DoubtPage, DoubtTile, render
 
 def page(file: str = "train/glass/a.jpg", label: str = "glass") -> str:
     tiles = [DoubtTile(np.zeros((8, 8, 3), np.uint8), file, label, "plastic", "rank 1")]
-    return render(DoubtPage("Doubtful labels", "Look.", (label, "plastic"), tiles, "0123"))
+    return render(DoubtPage("Doubtful labels", "Look.", (label, "plastic"), tiles, "drop", "0123"))
 
 
 def test_the_policy_allows_the_script_and_nothing_else() -> None:
@@ -42,4 +42,4 @@ def test_hostile_names_stay_text_and_come_back_as_cells() -> None:
 
 def test_each_photo_can_be_any_class_or_dropped() -> None:
     options = re.findall(r'<option value="([^"]*)">', page())
-    assert options == ["", "glass", "plastic", "-"]
+    assert options == ["", "glass", "plastic", "drop"]

@@ -129,7 +129,11 @@ def test_a_class_that_is_one_group_is_not_judged_and_named(
     assert [row["label"] for row in unranked] == ["Metal"] * alone
 
 
-def test_folds_out_of_range_are_refused(tiny_recipe: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_meant_is_refused(tiny_recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(leansort.UserError, match="data and manifest each say what is judged"):
+        leansort.doubt_labels(tiny_recipe, data=tmp_path, manifest=tmp_path, out=tmp_path / "out")
+    with pytest.raises(leansort.UserError, match="is not there"):
+        leansort.doubt_labels(tiny_recipe, data=tmp_path / "none", out=tmp_path / "out")
     with pytest.raises(leansort.UserError, match="folds: got 1, allowed: 2 or more"):
         leansort.doubt_labels(tiny_recipe, folds=1, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

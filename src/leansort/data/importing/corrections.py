@@ -175,11 +175,17 @@ def _find_files(corrections: Corrections, names: Sequence[str]) -> list[str]:
 
 
 def _label_of(row: Correction, items: Items, corrections: Corrections) -> str:
-    """The class that a row gives; empty where it drops the photo. A class that is called `drop` is that class."""
-    if row.label == DASH or (row.label.casefold() == DROP and DROP not in items.labels.names):
+    """The class that a row gives; empty where it drops the photo."""
+    if row.label.casefold() in drop_words(items.labels.names):
         return ""
     at = items.labels.index(row.label, f"{corrections.where(row.row)}: label ({DROP} leaves the photo out)")
     return items.labels.names[at]
+
+
+def drop_words(classes: Sequence[str]) -> list[str]:
+    """The words that leave a photo out, where no class is called so."""
+    taken = {name.casefold() for name in classes}
+    return [word for word in (DASH, DROP) if word not in taken]
 
 
 def _require_same_label(row: Correction, now: str, corrections: Corrections) -> None:

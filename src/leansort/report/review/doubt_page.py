@@ -48,6 +48,7 @@ class DoubtPage:
         lead: one sentence under it.
         classes: that a photo may be given.
         tiles: the photos, the most doubtful first.
+        drop: the word that leaves a photo out; empty where classes are called like both such words.
         data: digest of the data, under which a browser keeps decisions that were not downloaded yet.
     """
 
@@ -55,6 +56,7 @@ class DoubtPage:
     lead: str
     classes: Sequence[str]
     tiles: Sequence[DoubtTile]
+    drop: str
     data: str
 
 

@@ -154,6 +154,8 @@ def data_for(
     if manifest:
         given = same_manifest(manifest, out, resume=resume)
         warn(given)
+        if corrections_file(recipe.data) and CORRECTED not in given.notes:
+            say(f"warning: {manifest} was imported without corrections, and the recipe's data.corrections do not count")
         return given
     if resume:
         require_own(out)
