@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from leansort.core.errors import LeansortError
-from leansort.runtime.engine import LoadedGraph, Logits, Pixels
+from leansort.runtime.engine import Distances, LoadedGraph, Logits, Pixels
 from leansort.runtime.engine_trial_child import describe_exception
 
 # Since when, images of the call, calls done, lines done, of how many bytes, name.
@@ -88,3 +88,8 @@ class WatchedEngine:
         """Map pixels to logits."""
         with self._board.record_call(len(x_bhwc)):
             return self._engine.run(x_bhwc)
+
+    def run_with_distance(self, x_bhwc: Pixels) -> tuple[Logits, Distances | None]:
+        """Map pixels to logits and distances."""
+        with self._board.record_call(len(x_bhwc)):
+            return self._engine.run_with_distance(x_bhwc)

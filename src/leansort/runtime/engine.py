@@ -23,6 +23,7 @@ from leansort.core.writing.escaping import printable
 
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
+Distances = npt.NDArray[np.float32]
 ConfigT = TypeVar("ConfigT", bound=BaseModel, default=Any)
 DEFAULTS = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}  # by bundle format
 
@@ -58,6 +59,10 @@ class LoadedGraph(Protocol):
             UserError: pixels of another type or size.
             IntegrityError: the graph fails on them.
         """
+        ...
+
+    def run_with_distance(self, x_bhwc: Pixels) -> tuple[Logits, Distances | None]:
+        """Return the logits, and the graph's second output, float32 (b, 1), where it has one that the engine gives."""
         ...
 
 
@@ -101,6 +106,10 @@ class Engine(ABC, Generic[ConfigT]):
     @abstractmethod
     def run(self, x_bhwc: Pixels) -> Logits:
         """Map pixels to logits; see `LoadedGraph`."""
+
+    def run_with_distance(self, x_bhwc: Pixels) -> tuple[Logits, Distances | None]:
+        """Return the logits and no distance; engines that give one do so here. See `LoadedGraph`."""
+        return self.run(x_bhwc), None
 
 
 def load_engine(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
@@ -258,6 +267,15 @@ def compute_logits(engine: LoadedGraph, pixels: Pixels, batch: int = 64) -> Logi
     """Logits (n, classes) of pixels (n, size, size, 3), in batches."""
     parts = (np.ascontiguousarray(pixels[start : start + batch]) for start in range(0, len(pixels), batch))
     return np.concatenate([engine.run(part) for part in parts])
+
+
+def compute_with_distances(engine: LoadedGraph, pixels: Pixels, batch: int = 64) -> tuple[Logits, Distances | None]:
+    """Logits (n, classes) of pixels (n, size, size, 3), and distances (n,) where the graph gives them, in batches."""
+    starts = range(0, len(pixels), batch)
+    pairs = [engine.run_with_distance(np.ascontiguousarray(pixels[at : at + batch])) for at in starts]
+    distances = [distance.reshape(-1) for _, distance in pairs if distance is not None]
+    whole = np.concatenate(distances) if len(distances) == len(pairs) else None
+    return np.concatenate([logits for logits, _ in pairs]), whole
 
 
 def default_engine(bundle: Bundle) -> str:

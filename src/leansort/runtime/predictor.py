@@ -22,6 +22,7 @@ import numpy.typing as npt
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
+from leansort.core.files.bundle_decisions import DISTANCE
 from leansort.core.graphs.limits import NUMBERS
 from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, one_thread
@@ -29,7 +30,7 @@ from leansort.runtime import engine as engines
 from leansort.runtime import shipped_models
 from leansort.runtime.autobatch import BatchPlan, candidate_plans, run_at_fastest
 from leansort.runtime.decisions.novelty import SCORES, novelty_on
-from leansort.runtime.engine import LoadedGraph, require_logits
+from leansort.runtime.engine import LoadedGraph, Pixels, require_logits
 
 Picture = bytes | Path | str | Image
 Floats = npt.NDArray[np.float32]
@@ -48,7 +49,7 @@ class Prediction:
         probabilities: of all classes, in the order of the bundle's labels.
         error: why there is no label: the image is unreadable, or the logits are not finite; empty otherwise.
         novelty: how little the image resembles what the network was trained on, 0 or more; 1 is where known ends.
-            None of a bundle that does not tell it, and of errors.
+            None of a bundle that does not tell it, of errors, and where an engine does not give the graph's distance.
         known: whether the novelty is at most 1; None where there is none.
     """
 
@@ -129,7 +130,7 @@ class Classifier:
             IntegrityError: the graph fails, or its number of outputs differs from the number of labels.
         """
         x_hwc = self.preprocess(picture)
-        return self._interpret(self.engine.run(x_hwc[None]), 1)[0]
+        return self._predictions(x_hwc[None], 1)[0]
 
     def predict_many(self, pictures: Iterable[Picture], *, batch: int = 1, threads: int = 1) -> Iterator[Prediction]:
         """Classify images in order; an unreadable image gives a prediction with `error`, and the rest are classified.
@@ -178,14 +179,21 @@ class Classifier:
             except (UnreadableImage, UserError) as error:
                 faults[index] = str(error)
         good = len(group) - len(faults)
-        text = iter(self._interpret(self.engine.run(x_bhwc[:good]), good) if good else [])
+        text = iter(self._predictions(x_bhwc[:good], good) if good else [])
         return [failed_prediction(faults[i]) if i in faults else next(text) for i in range(len(group))]
 
-    def _interpret(self, logits: Floats, pictures: int) -> list[Prediction]:
+    def _predictions(self, x_bhwc: Pixels, pictures: int) -> list[Prediction]:
+        if self._scale is None or self._scale.method != DISTANCE:
+            rows = require_logits(self.engine.run(x_bhwc), pictures, len(self._names)).tolist()
+            return [self._prediction(row) for row in rows]
+        logits, distances = self.engine.run_with_distance(x_bhwc)
         rows = require_logits(logits, pictures, len(self._names)).tolist()
-        return [self._prediction(row) for row in rows]
+        if distances is None:
+            return [self._prediction(row) for row in rows]
+        scores = require_logits(distances, pictures, 1)[:, 0].tolist()
+        return [self._prediction(row, score) for row, score in zip(rows, scores, strict=True)]
 
-    def _prediction(self, logits: list[float]) -> Prediction:
+    def _prediction(self, logits: list[float], distance: float = math.nan) -> Prediction:
         """By plain arithmetic: for the few classes of one image numpy would take several times as long."""
         if not math.isfinite(sum(logits)):
             return failed_prediction("the network gives no finite numbers for this picture")
@@ -196,9 +204,12 @@ class Classifier:
         sure = exponents[best] / whole
         accepted, novel, known = sure >= self._threshold, None, None
         if self._scale:
-            novel = novelty_on(self._scale, SCORES[self._scale.method](logits, self._temperature))
-            known = novel <= 1.0
-            accepted = accepted and (known or not self._scale.reject)
+            score = SCORES.get(self._scale.method)
+            novelty = score(logits, self._temperature) if score else distance
+            if math.isfinite(novelty):  # a distance that an engine does not give is no novelty, and nobody's known
+                novel = novelty_on(self._scale, novelty)
+                known = novel <= 1.0
+            accepted = accepted and (known is True or not self._scale.reject)
         probabilities = tuple([exponent / whole for exponent in exponents])
         return Prediction(self._names[best], sure, accepted, probabilities, "", novel, known)
 

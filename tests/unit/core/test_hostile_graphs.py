@@ -84,7 +84,7 @@ CASES: dict[str, tuple[str, Made]] = {
     "whole numbers called floats": ("need one float", lambda: ending(node("Cast", "colour", "logits", to=7))),
     "text": ("need one float", lambda: ending(
         node("Cast", "colour", "logits", to=8), out=("logits", 8, ["b", 3]))),
-    "two outputs": ("need one float", lambda: ending(
+    "two outputs": ("need float (2, 1)", lambda: ending(
         node("Identity", "colour", "logits"), out=[LOGITS, ("colour", 1, ["b", 3])])),
     "no output": ("gives nothing", lambda: ending(node("Identity", "colour", "logits"), out=[])),
     "two inputs": ("need one uint8", lambda: ending(

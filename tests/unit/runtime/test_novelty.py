@@ -10,7 +10,7 @@ from scipy.special import entr, logsumexp, softmax
 
 from leansort.core import bundle as bundles
 from leansort.core.errors import IntegrityError
-from leansort.core.files.bundle_decisions import METHODS, NoveltyMethod, NoveltyScale
+from leansort.core.files.bundle_decisions import LOGIT_METHODS, LogitMethod, NoveltyScale
 from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.novelty_fit import fit_novelty, novelty_threshold
 from leansort.runtime.decisions.novelty import novelty_on, novelty_scores
@@ -24,8 +24,8 @@ def drawn(count: int = 200) -> np.ndarray:
     return np.random.default_rng(0).normal(0, 4, (count, 5)).astype(np.float32)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_what_is_flat_is_more_novel_than_what_is_sure(method: NoveltyMethod) -> None:
+@pytest.mark.parametrize("method", LOGIT_METHODS)
+def test_what_is_flat_is_more_novel_than_what_is_sure(method: LogitMethod) -> None:
     flat, sure = novelty_scores(np.array([[0.1, 0.0, 0.05], [9.0, -2.0, -3.0]]), method, T)
     assert flat > sure
 
@@ -42,21 +42,22 @@ def test_scores_are_those_of_scipy() -> None:
         "entropy": entr(p).sum(1),
         "generalized_entropy": ((p * (1 - p)) ** 0.1).sum(1),
     }
-    for method in METHODS:
+    for method in LOGIT_METHODS:
         assert novelty_scores(logits, method, T) == pytest.approx(expected[method], abs=1e-6), method
 
 
 def test_scores_bear_the_largest_logits() -> None:
-    for method in METHODS:
+    for method in LOGIT_METHODS:
         assert np.isfinite(novelty_scores(np.array([[1e30, -1e30], [0.0, 0.0]]), method, 0.01)).all(), method
 
 
 @pytest.mark.parametrize("recall", [0.5, 0.95, 1.0])
-@pytest.mark.parametrize("method", METHODS)
-def test_the_threshold_leaves_as_many_known_as_asked(method: NoveltyMethod, recall: float) -> None:
+@pytest.mark.parametrize("method", LOGIT_METHODS)
+def test_the_threshold_leaves_as_many_known_as_asked(method: LogitMethod, recall: float) -> None:
     logits = drawn()
-    scale = fit_novelty(logits, method, T, recall)
-    novelties = np.array([novelty_on(scale, score) for score in novelty_scores(logits, method, T)])
+    scores = novelty_scores(logits, method, T)
+    scale = fit_novelty(scores, method, recall)
+    novelties = np.array([novelty_on(scale, score) for score in scores])
     assert (novelties <= 1).mean() == pytest.approx(recall, abs=0.03)
     assert (novelties <= 1).mean() >= recall
     assert novelties.min() == 0
@@ -69,7 +70,7 @@ def test_the_threshold_lies_between_two_scores() -> None:
 
 
 def test_equal_crops_give_a_scale_all_the_same() -> None:
-    scale = fit_novelty(np.ones((7, 3)), "energy", T)
+    scale = fit_novelty(np.ones(7), "energy")
     assert novelty_on(scale, scale.zero) == 0
     assert novelty_on(scale, scale.threshold) == pytest.approx(1)
 

@@ -12,9 +12,11 @@ from pydantic import Field
 
 from leansort.core.strict_model import StrictModel
 
-NoveltyMethod = Literal["energy", "max_logit", "max_softmax", "margin", "entropy", "generalized_entropy"]
-METHODS: tuple[NoveltyMethod, ...] = get_args(NoveltyMethod)
-DEFAULT_METHOD: NoveltyMethod = "energy"
+LogitMethod = Literal["energy", "max_logit", "max_softmax", "margin", "entropy", "generalized_entropy"]
+LOGIT_METHODS: tuple[LogitMethod, ...] = get_args(LogitMethod)
+DEFAULT_METHOD: LogitMethod = "energy"  # where a graph gives no distance
+DISTANCE: Literal["mahalanobis"] = "mahalanobis"  # of features, the graph's second output
+NoveltyMethod = LogitMethod | Literal["mahalanobis"]
 RECALL = 0.95  # of known crops, that the threshold leaves known
 LEAST_SPAN = 1e-9
 _MOST = 1e30
@@ -24,7 +26,8 @@ class NoveltyScale(StrictModel):
     """How novel an image is, on a scale that is 1 where known ends.
 
     Attributes:
-        method: which score of the logits; see `runtime.decisions.novelty`.
+        method: which score of the logits, see `runtime.decisions.novelty`; or `mahalanobis`, which the graph itself
+            gives as its second output, see `export.distance_graph`.
         zero: the score of the most familiar val crop, which is novelty 0.
         span: how far above it known ends; `zero + span` is novelty 1, and what is above is unknown.
         recall: fraction of val crops that the threshold was chosen to leave known, 0 to 1.

@@ -131,7 +131,7 @@ def _require_ends(read: Model, size: int) -> None:
     given = read.inputs
     if len(given) != 1 or given[0].type != UINT8 or not _is(given[0].shape, (size, size, 3)):
         raise UnsoundGraphError(f"reads {_describe(given)}, need one uint8 (b, {size}, {size}, 3)")
-    if len(read.outputs) != 1 or read.outputs[0].type != FLOAT:
+    if len(read.outputs) not in (1, 2) or any(item.type != FLOAT for item in read.outputs):
         raise UnsoundGraphError(f"gives {_describe(read.outputs)}, need one float (b, classes)")
 
 
@@ -157,4 +157,7 @@ def _trace(read: Model, size: int, classes: int, batch: int) -> GraphCost:
     if out.shape != (batch, classes) or out.type != FLOAT or out.fixed:
         text = "constants" if out.fixed else f"type {out.type} {list(out.shape)}"
         raise UnsoundGraphError(f"gives {text} for {batch} pictures, need one float ({batch}, {classes})")
+    for value in (trace.values[item.name] for item in read.outputs[1:]):
+        if value.shape != (batch, 1) or value.type != FLOAT or value.fixed:
+            raise UnsoundGraphError(f"gives {list(value.shape)} second for {batch} pictures, need float ({batch}, 1)")
     return needs

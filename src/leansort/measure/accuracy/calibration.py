@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core.files.bundle_decisions import DEFAULT_METHOD, NoveltyMethod, NoveltyScale
+from leansort.core.files.bundle_decisions import DEFAULT_METHOD, DISTANCE, NoveltyScale
 from leansort.measure.accuracy.novelty_fit import fit_novelty
 from leansort.runtime.decisions.novelty import novelty_scores
 from leansort.runtime.predictor import softmax
@@ -57,7 +57,7 @@ class Calibration:
 
 
 def calibrate(
-    logits: Floats, truth: Ints, target_error: float | None = None, method: NoveltyMethod = DEFAULT_METHOD
+    logits: Floats, truth: Ints, target_error: float | None = None, distances: Floats | None = None
 ) -> Calibration:
     """Fit a temperature, a scale of novelty and, where an error rate is wanted, a threshold.
 
@@ -65,7 +65,7 @@ def calibrate(
         logits: (n, classes), of crops that nothing was trained on.
         truth: n class indices.
         target_error: largest fraction of wrong labels among those accepted, 0-1.
-        method: score of the novelty.
+        distances: (n,), where the graph gives them; novelty is told by them, else by the logits.
 
     Returns:
         The calibration. Where even the surest crop is wrong, nothing is accepted.
@@ -74,8 +74,8 @@ def calibrate(
     exact = np.asarray(logits, np.float64)
     before, after = softmax(exact), softmax(exact / temperature)
     threshold = 0.0 if target_error is None else threshold_for(after, truth, target_error)
-    scale = fit_novelty(exact, method, temperature)
-    scores = novelty_scores(exact, method, temperature)
+    scores = novelty_scores(exact, DEFAULT_METHOD, temperature) if distances is None else distances
+    scale = fit_novelty(np.asarray(scores, np.float64), DEFAULT_METHOD if distances is None else DISTANCE)
     accepted = after.max(axis=1) >= threshold
     wrong = after.argmax(axis=1) != truth
     return Calibration(

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from leansort.core.files.bundle_decisions import LEAST_SPAN, RECALL, NoveltyMethod, NoveltyScale
-from leansort.runtime.decisions.novelty import novelty_scores
 
 
 def fit_novelty(
-    logits: npt.NDArray[Any], method: NoveltyMethod, temperature: float, recall: float = RECALL, *, reject: bool = False
+    scores: npt.NDArray[np.float64], method: NoveltyMethod, recall: float = RECALL, *, reject: bool = False
 ) -> NoveltyScale:
     """Choose the threshold that leaves a fraction of known crops known.
 
     Args:
-        logits: finite, (n, classes), of crops that nothing was trained on.
-        method: the score.
-        temperature: of the bundle.
+        scores: finite, (n,), of crops that nothing was trained on.
+        method: what they are scores by.
         recall: fraction of the crops that is to stay known, above 0 and at most 1.
         reject: whether what is unknown is not accepted.
     """
-    scores = np.sort(novelty_scores(logits, method, temperature))
-    zero = float(scores[0])
+    zero = float(scores.min())
     least = max(LEAST_SPAN, 1e-6 * abs(zero))  # where all crops score the same
     span = max(least, novelty_threshold(scores, recall) - zero)
     return NoveltyScale(method=method, zero=zero, span=span, recall=recall, reject=reject)

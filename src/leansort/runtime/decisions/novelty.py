@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core.files.bundle_decisions import METHODS, NoveltyMethod, NoveltyScale
+from leansort.core.files.bundle_decisions import LOGIT_METHODS, LogitMethod, NoveltyScale
 
 Score = Callable[[Sequence[float], float], float]
 GAMMA = 0.1  # of the generalized entropy, as its authors set it
@@ -52,7 +52,7 @@ def generalized_entropy(logits: Sequence[float], temperature: float) -> float:
     return sum([math.pow(p * (1.0 - p), GAMMA) for p in _probabilities(logits, temperature)])
 
 
-SCORES: Mapping[NoveltyMethod, Score] = {
+SCORES: Mapping[str, Score] = {
     "energy": energy,
     "max_logit": max_logit,
     "max_softmax": max_softmax,
@@ -60,10 +60,10 @@ SCORES: Mapping[NoveltyMethod, Score] = {
     "entropy": entropy,
     "generalized_entropy": generalized_entropy,
 }
-assert tuple(SCORES) == METHODS
+assert tuple(SCORES) == LOGIT_METHODS
 
 
-def novelty_scores(logits: npt.NDArray[Any], method: NoveltyMethod, temperature: float) -> npt.NDArray[np.float64]:
+def novelty_scores(logits: npt.NDArray[Any], method: LogitMethod, temperature: float) -> npt.NDArray[np.float64]:
     """Scores of many images.
 
     Args:

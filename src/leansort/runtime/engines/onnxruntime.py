@@ -79,12 +79,22 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
 
     def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
+        return self._run(x_bhwc)[0]
+
+    def run_with_distance(
+        self, x_bhwc: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+        """Map pixels to logits and, where the graph gives them, distances (b, 1)."""
+        out = self._run(x_bhwc)
+        return out[0], out[1] if len(out) > 1 else None
+
+    def _run(self, x_bhwc: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
         require_pixels(x_bhwc, self._shape)
         try:
-            logits: npt.NDArray[np.float32] = self._session.run(None, {self._input: x_bhwc})[0]
+            out: list[npt.NDArray[np.float32]] = self._session.run(None, {self._input: x_bhwc})
         except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
             raise engine_failure(error, "ONNX Runtime") from None
-        return logits
+        return out
 
 
 def _layer(name: str, calls: list[dict[str, Any]]) -> LayerTime:

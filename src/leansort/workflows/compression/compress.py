@@ -85,7 +85,7 @@ def compress(
     context = _context(recipe, model, manifest, finetuning, folder)
     watch = LoadWatch()
     done = runner.run_pipeline(recipe.compress, steps, model, context, out)
-    bundle, calibration = calibrate_bundle(done.bundle, context.val, recipe.export.target_error)
+    bundle, calibration = calibrate_bundle(done.bundle, context.val, recipe.export.target_error, context.train)
     say(f"compress: {calibration_sentence(calibration)}")
     known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
     bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)

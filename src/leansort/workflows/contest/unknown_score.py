@@ -15,7 +15,7 @@ import numpy.typing as npt
 from leansort.contest.score_result import UnknownScore
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.files.bundle_decisions import DEFAULT_METHOD, METHODS
+from leansort.core.files.bundle_decisions import DEFAULT_METHOD, DISTANCE, LOGIT_METHODS
 from leansort.core.folders.archives import require_unpacked
 from leansort.core.folders.image_files import SHOWN, list_image_files
 from leansort.core.labels import normalize_name
@@ -51,11 +51,13 @@ class NoveltyOutputs:
 
     Attributes:
         logits: float32 (n, classes), of those that can be read.
+        distances: float64 (n,) of features, where the graph gives them.
         faults: a line for each of the others.
         read: indices of the n among the images.
     """
 
     logits: npt.NDArray[np.float32]
+    distances: npt.NDArray[np.float64] | None
     faults: tuple[str, ...]
     read: tuple[int, ...]
 
@@ -84,9 +86,11 @@ def score_unknown(
     right = ours.logits.argmax(1) == np.asarray(truth)[list(ours.read)]
     temperature, scale = bundle.meta.temperature, bundle.meta.novelty
     rows = []
-    for method in METHODS:
+    for method in LOGIT_METHODS:
         known_n, unknown_n = (novelty_scores(item.logits, method, temperature) for item in (ours, theirs))
         rows.append(score_method(method, known_n, unknown_n, right))
+    if ours.distances is not None and theirs.distances is not None:
+        rows.append(score_method(DISTANCE, ours.distances, theirs.distances, right))
     own = scale.method if scale else DEFAULT_METHOD
     return UnknownScore(
         folder=str(folder),
@@ -143,24 +147,25 @@ def _class_folders(folder: Path, photos: Iterable[Path], classes: Sequence[str])
 def novelty_outputs(classifier: Classifier, files: Sequence[Path]) -> NoveltyOutputs:
     """Run a bundle on images, one a call, as a robot does."""
 
-    def run(path: Path) -> npt.NDArray[np.float32] | str:
+    def run(path: Path) -> npt.NDArray[np.float64] | str:
         try:
-            row: npt.NDArray[np.float32] = classifier.engine.run(classifier.preprocess(path)[None])[0]
-            return row
+            logits, distance = classifier.engine.run_with_distance(classifier.preprocess(path)[None])
         except LeansortError as error:
             return f"{path}: {error}"
+        row = np.concatenate([logits[0], [] if distance is None else distance[0]]).astype(np.float64)
+        return row if np.isfinite(row).all() else f"{path}: the network gives no finite numbers for this picture"
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         results = list(pool.map(run, files))
-    finite = [f"{path}: no finite logits" if _broken(row) else row for path, row in zip(files, results, strict=True)]
-    read = tuple(at for at, row in enumerate(finite) if not isinstance(row, str))
-    rows = [row for row in finite if not isinstance(row, str)]
-    logits = np.stack(rows) if rows else np.zeros((0, len(classifier.bundle.meta.labels)), np.float32)
-    return NoveltyOutputs(logits, tuple(row for row in finite if isinstance(row, str)), read)
-
-
-def _broken(row: npt.NDArray[np.float32] | str) -> bool:
-    return not isinstance(row, str) and not bool(np.isfinite(row).all())
+    classes = len(classifier.bundle.meta.labels)
+    rows = [row for row in results if not isinstance(row, str)]
+    whole = np.stack(rows) if rows else np.zeros((0, classes))
+    return NoveltyOutputs(
+        logits=whole[:, :classes].astype(np.float32),
+        distances=whole[:, classes] if whole.shape[1] > classes else None,
+        faults=tuple(row for row in results if isinstance(row, str)),
+        read=tuple(at for at, row in enumerate(results) if not isinstance(row, str)),
+    )
 
 
 def unknown_table(scored: UnknownScore) -> str:

@@ -8,24 +8,30 @@ import numpy as np
 
 from leansort.core.bundle import Bundle
 from leansort.data.loading.crops import Crops
+from leansort.export.distance_graph import add_distance
 from leansort.measure import engine_trial
 from leansort.measure.accuracy.calibration import Calibration, calibrate
 from leansort.runtime import engine as engines
 
 
-def calibrate_bundle(bundle: Bundle, val: Crops, target_error: float | None = None) -> tuple[Bundle, Calibration]:
+def calibrate_bundle(
+    bundle: Bundle, val: Crops, target_error: float | None = None, train: Crops | None = None
+) -> tuple[Bundle, Calibration]:
     """Fit a bundle's temperature, threshold and scale of novelty.
 
     Args:
         bundle: its own are replaced.
         val: crops that nothing was trained on.
         target_error: largest fraction of wrong labels among accepted ones; None accepts everything.
+        train: crops that the network was trained on, whose features tell what it knows; without them, and where the
+            graph has no features to take, novelty is told by the logits.
 
     Returns:
         The bundle with them, and what they come to on val.
     """
-    logits = engines.compute_logits(engine_trial.load(bundle), val.pixels)
-    result = calibrate(logits, np.asarray(val.labels, np.int64), target_error)
+    bundle = (add_distance(bundle, train) if train else None) or bundle
+    logits, distances = engines.compute_with_distances(engine_trial.load(bundle), val.pixels)
+    result = calibrate(logits, np.asarray(val.labels, np.int64), target_error, distances)
     fitted = {"temperature": result.temperature, "reject_below": result.reject_below, "novelty": result.novelty}
     return replace(bundle, meta=bundle.meta.model_copy(update=fitted)), result
 

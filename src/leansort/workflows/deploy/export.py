@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from leansort.arch.trained_model import TrainedModel
+from leansort.core.errors import LeansortError
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.manifest import Manifest
+from leansort.core.preprocess import Preprocess
 from leansort.core.process.console import say
 from leansort.core.run_folder import RunFolder
+from leansort.data.loading.crops import Crops
+from leansort.data.loading.decoded_cache import read_unchanged
 from leansort.export import parity
+from leansort.export.distance_graph import MOST_CROPS
 from leansort.export.formats import export_to_format
 from leansort.export.parity import Parity
 from leansort.measure.accuracy.calibration import Calibration
@@ -78,7 +85,7 @@ def export_bundle(
     val = load_crops(manifest, "val", model.preprocess, RunFolder(out.parent).cache)
     same = parity.check_parity(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
-    bundle, result = calibrate_bundle(bundle, val, target_error)
+    bundle, result = calibrate_bundle(bundle, val, target_error, _train_crops(manifest, model.preprocess))
     say(f"export: {calibration_sentence(result)}")
     bundle.save(out)
     return ExportResult(
@@ -90,3 +97,19 @@ def export_bundle(
         parity=same,
         calibration=result,
     )
+
+
+def _train_crops(manifest: Manifest, preprocess: Preprocess) -> Crops | None:
+    """Some train crops, evenly taken, that tell what the network knows; None where they cannot be read any more."""
+    rows = manifest.split("train")
+    rows = rows[:: max(1, -(-len(rows) // MOST_CROPS))]
+    if not rows:
+        return None
+    x_bhwc = np.empty((len(rows), preprocess.size, preprocess.size, 3), np.uint8)
+    try:
+        for at, row in enumerate(rows):
+            x_bhwc[at] = preprocess(read_unchanged(manifest.path(row), row.hash))
+    except LeansortError as error:
+        say(f"warning: {error}; novelty is told by the logits, since the train crops cannot be read")
+        return None
+    return Crops(x_bhwc, [row.label for row in rows])
