@@ -28,6 +28,7 @@ IMPORTED = (  # neither ONNX Runtime nor Arrow: they start a thread, and take bu
     "leansort.arch.pretrained.weight_loader", "leansort.arch.timm_models.timm_networks", "leansort.cli",
     "leansort.data.augmentation.batch", "leansort.export.onnx", "leansort.recipe.load", "leansort.train.loop",
 )  # fmt: skip
+READY = "ready\n"
 READ_AT_START = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "LD_")  # a change of these needs a new process
 
 
@@ -49,10 +50,12 @@ class CommandServer:
         self._busy = threading.Lock()
         command = [sys.executable, "-m", __name__]
         self._process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._ready = self._process.stdout.readline() == READY  # not so where a library started a thread
 
     def serves(self) -> bool:
         """Whether what is read at the start is still as it was then; else a command needs a new process."""
-        return started_with(dict(os.environ)) == self.environment
+        return self._ready and started_with(dict(os.environ)) == self.environment
 
     def run(self, arguments: Sequence[str], stdin: str, cwd: Path | None) -> subprocess.CompletedProcess[str]:
         """Run `python -m leansort ARGUMENTS` in this process's environment, and in its folder unless `cwd` is given."""
@@ -82,6 +85,8 @@ class CommandServer:
 def serve() -> dict[str, Any] | None:
     """Fork for every request; in the child, its request, in the parent, None at the end of all."""
     answers = os.fdopen(os.dup(1), "w")
+    answers.write(READY)
+    answers.flush()
     for line in sys.stdin:
         child = os.fork()
         if not child:
