@@ -15,6 +15,7 @@ import pytest
 from leansort.arch import trained_model
 from leansort.core import bundle as bundles
 from tests.conftest import Cli
+from tests.contract.test_passes import weight_bytes
 
 STEPS = """
 compress:
@@ -45,10 +46,9 @@ def test_a_network_is_pruned_healed_trained_for_int8_and_quantized(
     tree = json.loads(done.stdout)
     assert tree == json.loads((out / "compress.json").read_text())
     assert [step["state"] for step in tree["steps"]] == ["start", "accepted", "accepted", "accepted"]
-    start, pruned, _, last = tree["steps"]
+    start, pruned = tree["steps"][:2]
     assert pruned["macs"] <= 0.72 * start["macs"]
     assert pruned["notes"]["reached"] <= 0.7
-    assert last["bytes"] < 0.6 * pruned["bytes"]
     assert {item["engine"] for item in tree["latency"] if item["step"] == "3-quantize"} == {"onnxruntime", "openvino"}
     assert len(tree["layers"]) > 20
     assert sum(layer["macs"] for layer in tree["layers"]) == start["macs"]
@@ -58,6 +58,8 @@ def test_a_network_is_pruned_healed_trained_for_int8_and_quantized(
         assert tree["layers"][0]["name"] in text
     bundle = bundles.load(out / "model.leansort")
     assert bundle.meta.provenance["quantized"]["weights"] == "int8"
+    float_bundle = bundles.load(out / "steps" / "1-prune" / "model.leansort")
+    assert weight_bytes(bundle) < 0.6 * weight_bytes(float_bundle)  # of so small a network the file itself may grow
     some = cli("predict", out / "model.leansort", next((folders / "val").rglob("*.jpg")))
     assert some.returncode == 0, some.stderr
     again = cli("compress", *given, "--explain")
