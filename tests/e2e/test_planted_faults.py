@@ -341,10 +341,10 @@ def test_evaluation_and_predict_feed_the_same_bytes(tiny_run: Path, monkeypatch:
     evaluated = np.concatenate([batch.numpy() for batch in eval_batches(pixels, 16)]).transpose(0, 2, 3, 1)
     classifier = Classifier.load(tiny_run / "model.leansort")
     fed: list[np.ndarray[Any, Any]] = []
-    run = classifier.engine.run
+    run = classifier.engine.run_with_distance
 
     class Spy:
-        def run(self, batch: Any) -> Any:
+        def run_with_distance(self, batch: Any) -> Any:
             fed.append(batch.copy())
             return run(batch)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from leansort.core.files import json_documents
 from leansort.search.spaces.space import Scalar
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 FINISHED = ("COMPLETE", "PRUNED")
+_MOST = 1e15  # of any objective; the hypervolume of all of them is their product, which has to stay a number
+_Value = Annotated[float, Field(ge=-_MOST, le=_MOST)]
 
 
 class StoredTrial:
@@ -57,7 +61,7 @@ class StoredTrial:
         Raises:
             IntegrityError: they are not what was written.
         """
-        return tuple(json_documents.validate(list(self._frozen.values or ()), list[float], f"{self.name}: values"))
+        return tuple(json_documents.validate(list(self._frozen.values or ()), list[_Value], f"{self.name}: values"))
 
     @property
     def feasible(self) -> bool:
