@@ -24,7 +24,7 @@ def models(
 
     \b
     Example: leansort models
-    Example: leansort models trashnet-compressed --out model.leansort
+    Example: leansort models trashnet-lean --out model.leansort
     """
     from leansort.workflows.cards.model_listing import models_text
 
