@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,8 +61,9 @@ def test_a_bundle_without_a_card_says_what_is_not_recorded(tmp_path: Path, capsy
     assert "card" not in bundles.load(tmp_path / "old.leansort").meta.to_json()
     code, out, _ = done(capsys, str(tmp_path / "old.leansort"))
     assert code == 0
-    for part in ("Macro-F1: not recorded.", "Latency: not recorded.", "| training data      | not recorded"):
+    for part in ("Macro-F1: not recorded.", "Latency: not recorded."):
         assert part in out
+    assert re.search(r"\| training data +\| not recorded", out)
 
 
 def test_a_copy_is_the_same_file_and_overwrites_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,7 +77,7 @@ def test_a_copy_is_the_same_file_and_overwrites_none(tmp_path: Path, capsys: pyt
         ((DEFAULT.name, "--out", str(tmp_path)), "is there already; name another file with --out"),
         (("--out", str(tmp_path / "o.leansort")), "--out has no effect without the name of a model"),
         ((f"{DEFAULT.name}s",), "did you mean"),
-        (("nonsense",), f"models: got 'nonsense', allowed: {DEFAULT.name}"),
+        (("nonsense",), f"models: got 'nonsense', allowed: {', '.join(sorted(shipped_models.list_models()))}"),
     ):
         code, out, error = done(capsys, *given)
         assert (code, out, error.count("\n")) == (2, "", 1)
@@ -104,6 +107,7 @@ def test_the_page_of_models_is_up_to_date() -> None:
 def test_the_page_says_what_each_model_is_best_in(tmp_path: Path) -> None:
     shutil.copytree(DEFAULT.path.parent, tmp_path / "a")
     first = models_table.committed(tmp_path / "a")
+    first = replace(first, card=first.card.model_copy(update={"latency": None}))
     second = models_table.CommittedModel(tmp_path / "b", True, first.bytes // 2, 1, 32, first.card.model_copy())
     best = models_table.best_in([first, second])
     assert best == {tmp_path / "a": "most accurate", tmp_path / "b": "smallest"}  # neither was timed
