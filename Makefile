@@ -28,10 +28,10 @@ lint: $(STAMP)
 # Two at a time; a file's tests stay together, for they share what they made. In the order of the folders, so that the
 # short ones come last and no worker is left alone with a long file.
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" -rf
 
 test-slow: $(STAMP)
-	$(BIN)/pytest -n 2 --dist worksteal -m slow
+	$(BIN)/pytest -n 2 --dist worksteal -m slow -rf
 
 # One file a claim; each prints ours against the reference and writes benchmarks/out/NAME.json.
 bench: $(STAMP)
