@@ -27,9 +27,7 @@ from leansort.recipe.load import load_recipe
 from leansort.train.linear_probe.feature_cache import Features
 from leansort.train.linear_probe.logistic_regression import LabelledFeatures, LogisticRegression, standardize
 from leansort.workflows.training.doubt.judged_labels import judge_labels
-from leansort.workflows.training.quick.probe_network import build_probe_network
-from leansort.workflows.training.quick.quick_probe import FOLDS, SplitFeatures, folds_of, probe_data
-from leansort.workflows.training.quick.stage_clock import StageClock
+from leansort.workflows.training.quick.quick_probe import FOLDS, folds_of, open_features
 
 RECIPE, SEEDS, FRACTION, CLAIMED = "trashnet-transfer", (0, 1, 2), 0.05, 0.8
 OURS, PLAIN, CLEANLAB = "leansort data doubt", "self-confidence of the linear classifier", "cleanlab"
@@ -93,10 +91,9 @@ def main() -> None:
     recipe = load_recipe(RECIPE, ["train.threads=1"], data=given.data)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        manifest = probe_data(recipe, Path(folder), None)
-        rows, classes = manifest.split("train"), len(manifest.labels)
-        cache = given.cache or Path(folder) / "cache"
-        features = SplitFeatures(manifest, build_probe_network(recipe, classes), cache, StageClock())("train")
+        of_splits = open_features(recipe, Path(folder), "label_errors", cache=given.cache)
+        rows, classes = of_splits.manifest.split("train"), len(of_splits.manifest.labels)
+        features = of_splits("train")
     scores: dict[str, list[float]] = {}
     for seed in SEEDS:
         result, told = judge(features, rows, classes, seed)

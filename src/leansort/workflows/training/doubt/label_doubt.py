@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from leansort.core.errors import UserError
 from leansort.core.manifest import SPLITS
-from leansort.core.process.distributed import is_distributed
 from leansort.core.run_folder import RunFolder
-from leansort.data.importing.class_selection import require_learnable
-from leansort.recipe.data_section import keep_classes
 from leansort.recipe.schema import Recipe
 from leansort.workflows.training.doubt.doubt_files import write_doubts
 from leansort.workflows.training.doubt.doubt_result import DoubtfulLabel, DoubtResult, FlaggedPair
 from leansort.workflows.training.doubt.judged_labels import fewer_threads, judge_labels, rank_labels
-from leansort.workflows.training.quick.probe_network import build_probe_network
-from leansort.workflows.training.quick.quick_probe import FOLDS, SplitFeatures, probe_data
-from leansort.workflows.training.quick.stage_clock import StageClock
+from leansort.workflows.training.quick.quick_probe import FOLDS, open_features
 
 TOP = 100  # photos on the page and in the corrections file
 
@@ -49,16 +41,8 @@ def doubt(
     Raises:
         UserError: the data cannot be used, or the network or its weights cannot be had.
     """
-    if is_distributed():
-        raise UserError("data doubt: runs in one process; start it without torchrun")
-    torch.set_num_threads(recipe.train.threads or len(os.sched_getaffinity(0)))
-    clock, folder = StageClock(), RunFolder(out)
-    with clock.measure("import"):
-        data = probe_data(recipe, out, manifest)
-        require_learnable(data, keep_classes(recipe.data))
-    with clock.measure("network"):
-        network = build_probe_network(recipe, len(data.labels))
-    features = SplitFeatures(data, network, cache or folder.cache, clock)
+    features = open_features(recipe, out, "data doubt", manifest=manifest, cache=cache)
+    data, network, clock, folder = features.manifest, features.network, features.clock, RunFolder(out)
     splits = [split for split in SPLITS if any(data.counts(split))]
     rows = [row for split in splits for row in data.split(split)]
     x_nf = np.concatenate([features(split) for split in splits])

@@ -57,25 +57,45 @@ def probe(recipe: Recipe, out: Path, *, manifest: Path | None = None, cache: Pat
     Raises:
         UserError: the data cannot be used, or the network or its weights cannot be had or have no linear classifier.
     """
-    if is_distributed():
-        raise UserError("train --quick: runs in one process; start it without torchrun")
-    torch.set_num_threads(recipe.train.threads or len(os.sched_getaffinity(0)))
-    clock, folder = StageClock(), RunFolder(out)
-    with clock.measure("import"):
-        rows = probe_data(recipe, out, manifest)
-        require_learnable(rows, keep_classes(recipe.data))
-    with clock.measure("network"):
-        network = build_probe_network(recipe, len(rows.labels))
-    features = SplitFeatures(rows, network, cache or folder.cache, clock)
+    features = open_features(recipe, out, "train --quick", manifest=manifest, cache=cache)
+    rows, clock = features.manifest, features.clock
     train_nf, val_nf = features("train"), features("val")
     with clock.measure("fit"):
         fitted = _fit(recipe, rows, train_nf, val_nf)
-    result = _result(rows, network, fitted, clock, features=train_nf.shape[1], cached=features.cached, out=out)
-    folder.training.probe.write(result)
+    width, cached = train_nf.shape[1], features.cached
+    result = _result(rows, features.network, fitted, clock, features=width, cached=cached, out=out)
+    RunFolder(out).training.probe.write(result)
     return result
 
 
-def probe_data(recipe: Recipe, out: Path, manifest: Path | None) -> Manifest:
+def open_features(
+    recipe: Recipe, out: Path, command: str, *, manifest: Path | None = None, cache: Path | None = None
+) -> SplitFeatures:
+    """Get the data and the pretrained network of a recipe, whose features of each split can then be asked for.
+
+    Args:
+        recipe: the resolved recipe.
+        out: the run folder, which gets the data, unless they are kept there unchanged.
+        command: named in errors.
+        manifest: other data, imported before.
+        cache: folder of the features; None: `cache` in `out`.
+
+    Raises:
+        UserError: as `probe` does.
+    """
+    if is_distributed():
+        raise UserError(f"{command}: runs in one process; start it without torchrun")
+    torch.set_num_threads(recipe.train.threads or len(os.sched_getaffinity(0)))
+    clock = StageClock()
+    with clock.measure("import"):
+        rows = _probe_data(recipe, out, manifest)
+        require_learnable(rows, keep_classes(recipe.data))
+    with clock.measure("network"):
+        network = build_probe_network(recipe, len(rows.labels))
+    return SplitFeatures(rows, network, cache or RunFolder(out).cache, clock)
+
+
+def _probe_data(recipe: Recipe, out: Path, manifest: Path | None) -> Manifest:
     """The recipe's data: those that an earlier import left in `out` where they are unchanged, else imported anew.
 
     Raises:
