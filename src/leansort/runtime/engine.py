@@ -112,6 +112,23 @@ class Engine(ABC, Generic[ConfigT]):
         return self.run(x_bhwc), None
 
 
+class GraphEngine(Engine[ConfigT]):
+    """An engine that runs the graph as it is written: logits, and behind them a distance where there is one."""
+
+    @abstractmethod
+    def outputs(self, x_bhwc: Pixels) -> Sequence[Logits]:
+        """Map pixels to all that the graph gives."""
+
+    def run(self, x_bhwc: Pixels) -> Logits:
+        """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
+        return self.outputs(x_bhwc)[0]
+
+    def run_with_distance(self, x_bhwc: Pixels) -> tuple[Logits, Distances | None]:
+        """Map pixels to logits and, where the graph gives them, distances (b, 1)."""
+        out = self.outputs(x_bhwc)
+        return out[0], out[1] if len(out) > 1 else None
+
+
 def load_engine(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
     """Load a bundle into an engine.
 

@@ -206,7 +206,7 @@ class Classifier:
         if self._scale:
             score = SCORES.get(self._scale.method)
             novelty = score(logits, self._temperature) if score else distance
-            if math.isfinite(novelty):  # a distance that an engine does not give is no novelty, and nobody's known
+            if math.isfinite(novelty):  # an engine may not give the distance: then neither is told
                 novel = novelty_on(self._scale, novelty)
                 known = novel <= 1.0
             accepted = accepted and (known is True or not self._scale.reject)

@@ -14,7 +14,7 @@ from pydantic import Field
 from leansort.core.bundle import Bundle
 from leansort.core.strict_model import StrictModel
 from leansort.core.writing import atomic_io
-from leansort.runtime.engine import Engine, LayerTime, engine_failure, input_shape, require_pixels
+from leansort.runtime.engine import GraphEngine, LayerTime, engine_failure, input_shape, require_pixels
 
 WARMUP = 5
 _KERNEL = "_kernel_time"
@@ -30,7 +30,7 @@ class OnnxRuntimeConfig(StrictModel):
     threads: int = Field(default=1, ge=1, le=256)
 
 
-class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
+class OnnxRuntimeEngine(GraphEngine[OnnxRuntimeConfig]):
     """A graph in an ONNX Runtime session; thread-safe, as sessions are."""
 
     Config = OnnxRuntimeConfig
@@ -77,18 +77,8 @@ class OnnxRuntimeEngine(Engine[OnnxRuntimeConfig]):
                 values.setdefault(event["name"].removesuffix(_KERNEL), []).append(event)
         return [_layer(name, calls[WARMUP:]) for name, calls in values.items()]
 
-    def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
-        return self._run(x_bhwc)[0]
-
-    def run_with_distance(
-        self, x_bhwc: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-        """Map pixels to logits and, where the graph gives them, distances (b, 1)."""
-        out = self._run(x_bhwc)
-        return out[0], out[1] if len(out) > 1 else None
-
-    def _run(self, x_bhwc: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+    def outputs(self, x_bhwc: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+        """Map uint8 RGB (b, size, size, 3) to all that the graph gives."""
         require_pixels(x_bhwc, self._shape)
         try:
             out: list[npt.NDArray[np.float32]] = self._session.run(None, {self._input: x_bhwc})

@@ -33,7 +33,7 @@ from pydantic import Field
 from leansort.core.bundle import Bundle
 from leansort.core.strict_model import StrictModel
 from leansort.runtime import openvino_library, openvino_sizes
-from leansort.runtime.engine import Engine, LayerTime, engine_failure, input_shape, require_pixels
+from leansort.runtime.engine import GraphEngine, LayerTime, engine_failure, input_shape, require_pixels
 
 WARMUP = 5
 _Outputs = tuple[npt.NDArray[np.float32], ...]  # logits, and distances where the graph gives them
@@ -78,7 +78,7 @@ class _Lane:
         return tuple(self._request.get_output_tensor(at).data.copy() for at in range(self._outputs))
 
 
-class OpenVinoEngine(Engine[OpenVinoConfig]):
+class OpenVinoEngine(GraphEngine[OpenVinoConfig]):
     """A graph in lanes: a call takes an idle lane, or opens one, and no two calls ever share one.
 
     Args:
@@ -137,18 +137,8 @@ class OpenVinoEngine(Engine[OpenVinoConfig]):
                 spent[key] = spent.get(key, 0.0) + item.real_time.total_seconds()
         return [LayerTime(name, kind, 1e3 * taken / runs) for (name, kind), taken in spent.items() if taken]
 
-    def run(self, x_bhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Map uint8 RGB (b, size, size, 3) to float32 logits (b, classes)."""
-        return self._run_parts(x_bhwc)[0]
-
-    def run_with_distance(
-        self, x_bhwc: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-        """Map pixels to logits and, where the graph gives them, distances (b, 1)."""
-        out = self._run_parts(x_bhwc)
-        return out[0], out[1] if len(out) > 1 else None
-
-    def _run_parts(self, x_bhwc: npt.NDArray[np.uint8]) -> _Outputs:
+    def outputs(self, x_bhwc: npt.NDArray[np.uint8]) -> _Outputs:
+        """Map uint8 RGB (b, size, size, 3) to all that the graph gives."""
         require_pixels(x_bhwc, self._shape)
         sizes = parts(len(x_bhwc))
         if len(sizes) == 1:
