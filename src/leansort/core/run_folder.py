@@ -84,6 +84,16 @@ class ModelFolder(DataFolder):
         return TrainingFolder(self.path / f"teacher-{name}")
 
 
+class AverageFolder(ModelFolder):
+    """What `leansort average` makes.
+
+    Attributes:
+        result: each network's score, and the mean's.
+    """
+
+    result = _Entry(JsonFile, "average.json")
+
+
 class StepFolder(ModelFolder):
     """One step of a compression, or a try of it.
 

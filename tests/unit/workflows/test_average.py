@@ -13,7 +13,7 @@ from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest
-from leansort.core.run_folder import RunFolder, TrainingFolder
+from leansort.core.run_folder import AverageFolder, RunFolder
 from leansort.recipe.load import load_recipe
 from leansort.workflows.averaging.average import AverageResult, average, average_table
 from leansort.workflows.training.train import train_once
@@ -61,7 +61,8 @@ def test_the_mean_lies_between_and_is_judged_on_val(run: RunFolder, rows: Manife
     first, second = (trained_model.load(path) for path in given[:2])
     name = next(name for name in first.weights if not torch.equal(first.weights[name], second.weights[name]))
     assert torch.equal(made.weights[name], (first.weights[name] + second.weights[name]) / 2)
-    assert TrainingFolder(tmp_path / "mean").result.read(AverageResult, "average") == result
+    assert AverageFolder(tmp_path / "mean").recipe.path.read_text() == run.training.recipe.path.read_text()
+    assert AverageFolder(tmp_path / "mean").result.read(AverageResult, "average") == result
     assert average_table(result).splitlines()[-1].startswith("mean of 2 ")
 
 

@@ -1,4 +1,4 @@
-"""Ground that trash lies on, with debris that is nobody's class."""
+"""Ground that trash lies on, with debris that belongs to no class."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from torch import nn
 from leansort.arch import trained_model
 from leansort.arch.trained_model import TrainedModel, compute_logits, normalize
 from leansort.core.errors import UserError
-from leansort.core.files.typed_result import TypedResult
+from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.core.manifest import Manifest
-from leansort.core.run_folder import TrainingFolder
+from leansort.core.run_folder import AverageFolder, ModelFolder
 from leansort.core.writing import atomic_io
 from leansort.data.loading.crops import Crops
 from leansort.data.loading.loader import eval_batches
@@ -69,7 +69,8 @@ def average(paths: Sequence[Path], manifest: Manifest, out: Path, cache: Path | 
         paths: `model.safetensors` files or run folders, at least two of one architecture; they may take pictures of
             other sizes, and the mean takes those of the best network's.
         manifest: the data; train gives the mean its batch-norm statistics, val judges.
-        out: gets `model.safetensors` and `average.json`; must be new or empty.
+        out: gets `model.safetensors`, `average.json` and the recipe of the best network, where that has one beside it;
+            must be new or empty.
         cache: folder of decoded crops; None: `cache` in `out`.
 
     Raises:
@@ -79,14 +80,21 @@ def average(paths: Sequence[Path], manifest: Manifest, out: Path, cache: Path | 
     models = _alike([(path, trained_model.load(path)) for path in paths])
     models[0].labels.require_same(manifest.labels, "the networks", "the manifest")
     atomic_io.new_folder(out, "average", reuse=False)
-    data = _Data(manifest, cache or TrainingFolder(out).cache)
+    data = _Data(manifest, cache or AverageFolder(out).cache)
     soup = greedy_soup(models, data.with_statistics, data.score)
-    folder, members = TrainingFolder(out), [str(paths[place]) for place in soup.members]
-    known = {**soup.model.provenance, "averaged": len(members), "val_macro_f1": soup.score}
+    folder = AverageFolder(out)
+    known = {**soup.model.provenance, "averaged": len(soup.members), "val_macro_f1": soup.score}
     replace(soup.model, provenance=known).save(folder.model)
+    _keep_recipe(paths[soup.members[0]], folder)
     result = _result(soup, paths, out)
     folder.result.write(result)
     return result
+
+
+def _keep_recipe(best: Path, folder: AverageFolder) -> None:
+    beside = ModelFolder(best if best.is_dir() else best.parent).recipe
+    if beside.exists():
+        folder.recipe.write(beside.read(JsonObject, "average"))
 
 
 class _Data:

@@ -251,7 +251,7 @@ def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
 
 
 def _silently(_: str) -> None:
-    """A dry run is nobody's business."""
+    """A dry run is not told to anyone."""
 
 
 def _untrained(
