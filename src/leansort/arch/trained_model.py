@@ -28,6 +28,7 @@ from leansort.core.writing import atomic_io
 _VERSION = 1
 _MOST_BYTES = 1 << 32  # of a file that is read whole
 _MOST_HEADER = 1 << 24
+_ZIP = b"PK\x03\x04"
 
 
 class _Header(TypedDict):
@@ -177,6 +178,8 @@ def load_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, An
 
 
 def _read(data: bytes, what: str, where: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if data.startswith(_ZIP):
+        raise IntegrityError(f"{what}: {where} is a zip archive, as bundles are; need a network, model.safetensors")
     length = int.from_bytes(data[:8], "little")  # of the header, which the tensors follow
     if length > min(_MOST_HEADER, len(data)):
         raise IntegrityError(f"{what}: {where} is damaged: a header of {length:,} bytes cannot be")

@@ -10,7 +10,7 @@ import torch
 
 from leansort.arch import trained_model
 from leansort.core import manifest as manifests
-from leansort.core.errors import UserError
+from leansort.core.errors import IntegrityError, UserError
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest
 from leansort.core.run_folder import AverageFolder, RunFolder
@@ -74,6 +74,9 @@ def test_what_has_no_mean_is_one_line_and_writes_nothing(run: RunFolder, rows: M
         average([run.training.path], rows, out)
     with pytest.raises(UserError, match=r"other\.safetensors has another architecture"):
         average([run.training.path, path], rows, out)
+    (tmp_path / "model.leansort").write_bytes(b"PK\x03\x04 and so on")
+    with pytest.raises(IntegrityError, match=r"model\.leansort is a zip archive, as bundles are; need a network"):
+        average([run.training.path, tmp_path / "model.leansort"], rows, out)
     with pytest.raises(UserError, match="labels differ: the networks has"):
         average([run.training.path] * 2, replace(rows, labels=LabelSet(("x", "y", "z"))), out)
     replace(model, preprocess=model.preprocess.model_copy(update={"mean": (0.1, 0.1, 0.1)})).save(path)
