@@ -98,7 +98,11 @@ def feature_tensors(model: onnx.ModelProto, size: int) -> list[str]:
         if value.type.tensor_type.elem_type == TensorProto.FLOAT
     }
     found: dict[int, tuple[int, str]] = {}
-    for node in model.graph.node:
+    computed = {value.name for value in model.graph.input} - {value.name for value in model.graph.initializer}
+    for node in model.graph.node:  # in the order that they are computed in
+        if computed.isdisjoint(node.input):
+            continue  # a weight as it comes back from int8, whose kernel may be as large as an image's features
+        computed.update(node.output)
         shape = shapes.get(node.output[0], [])
         if len(shape) != 4 or shape[2] != shape[3] or shape[2] < 2 or not shape[1]:
             continue

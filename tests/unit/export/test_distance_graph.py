@@ -24,7 +24,7 @@ from leansort.export.onnx import export_onnx
 from leansort.runtime import engine as engines
 from leansort.runtime.predictor import Classifier
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle
-from tests.support.graphs import colour_bundle, pixels
+from tests.support.graphs import colour_bundle, node, onnx_graph, pixels
 
 LABELS = LabelSet.of(["a", "b", "c"])
 
@@ -125,6 +125,26 @@ def test_features_of_quantized_graphs_come_back_from_int8() -> None:
     kinds = {node.output[0]: node.op_type for node in model.graph.node}
     names = feature_tensors(model, bundle.meta.preprocess.size)
     assert [kinds[name] for name in names] == ["DequantizeLinear"] * 2
+
+
+def test_a_quantized_kernel_as_large_as_features_is_none() -> None:
+    weights = {
+        "kernel": np.ones((4, 3, 5, 5), np.int8),  # 5 x 5, as are the features of 80 pixels at a sixteenth
+        "scale": np.float32(0.1),
+        "zero": np.int8(0),
+    }
+    nodes = [
+        node("Cast", "image", "pixels", to=1),
+        node("Transpose", "pixels", "channels", perm=[0, 3, 1, 2]),
+        node("DequantizeLinear", "kernel scale zero", "weight"),
+        node("Conv", "channels weight", "convolved", strides=[16, 16], pads=[0, 0, 0, 0]),
+        node("QuantizeLinear", "convolved scale zero", "quantized"),
+        node("DequantizeLinear", "quantized scale zero", "back"),
+        node("ReduceMean", "back axes", "logits", keepdims=0),
+    ]
+    given = ("image", 2, ["b", 80, 80, 3])
+    model = onnx_graph(nodes, {**weights, "axes": np.array([2, 3])}, given=given, out=("logits", 1, ["b", 4]))
+    assert feature_tensors(model, 80) == ["back"]
 
 
 @pytest.mark.parametrize("side", [2, 0])
