@@ -135,6 +135,10 @@ class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
         """
         return None
 
+    def obstacle(self, earlier: CompressionPass) -> str:
+        """Return why this pass, with its settings, cannot follow another one; empty where it can."""
+        return ""
+
     def changed(self, **settings: Any) -> Self:
         """Return the same pass with some settings changed; they are not checked again."""
         return type(self)(self.config.model_copy(update=settings), self.name)

@@ -22,6 +22,7 @@ from leansort.arch.spec.initialization import find_classifiers
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel, normalize
 from leansort.compress.quantization.calibration_outliers import layer_extremes, select_typical
+from leansort.compress.quantization.fake_quantize import Int8Weights, WeightBits
 from leansort.compress.quantization.half_precision import Half, half_weights
 from leansort.compress.quantization.input_normalization import UNIT, fold_input_normalization
 from leansort.compress.quantization.openvino_backend import int8_layers
@@ -144,6 +145,33 @@ def test_seven_bits_of_weights_never_overflow_a_sum_of_two_products(bundle: Bund
 
 
 @needs_nncf
+@pytest.mark.parametrize("bits", [7, 8])
+def test_training_imitates_the_very_weights_of_the_graph(bundle: Bundle, bits: WeightBits) -> None:
+    made = quantize_onnx(bundle, CALIBRATION, weight_bits=bits)
+    values = {item.name: numpy_helper.to_array(item) for item in onnx.load_from_string(bundle.graph).graph.initializer}
+    model = onnx.load_from_string(made.graph)
+    given = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    compared = 0
+    for node in model.graph.node:
+        weight = values.get(node.input[0].removesuffix("_quantized")) if node.op_type == "DequantizeLinear" else None
+        if weight is None or weight.ndim != 4 or node.input[0].startswith(first_weight(bundle)):
+            continue
+        scale = given[node.input[1]].reshape(-1, 1, 1, 1)
+        in_graph = given[node.input[0]].astype(np.float32) * scale
+        imitated = Int8Weights(bits)(torch.from_numpy(weight.copy())).numpy()
+        apart = np.abs(imitated - in_graph)
+        assert (apart <= 1.01 * scale).all()  # a value half-way between two steps may go to either
+        assert (apart > 1e-6).mean() < 0.01
+        compared += 1
+    assert compared > 3
+
+
+def first_weight(bundle: Bundle) -> str:
+    """Name of the first layer's weights, which take in the normalization when they become int8."""
+    nodes = onnx.load_from_string(bundle.graph).graph.node
+    return str(next(node.input[1] for node in nodes if node.op_type == "Conv"))
+
+
 def test_seven_bits_are_of_openvino_too(bundle: Bundle, in_openvino: Bundle) -> None:
     whole = quantize_openvino(bundle, CALIBRATION, weight_bits=8)
     assert whole.files != in_openvino.files

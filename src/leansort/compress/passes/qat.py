@@ -6,6 +6,7 @@ Its weights stay float; `quantize` behind it then loses less.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from pydantic import Field
 
@@ -13,7 +14,7 @@ from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import START, FinetuneConfig
 from leansort.compress.passes.fuse import FuseConfig, FusePass
 from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
-from leansort.compress.quantization.fake_quantize import insert_fake_quantize, remove_fake_quantize
+from leansort.compress.quantization.fake_quantize import WeightBits, insert_fake_quantize, remove_fake_quantize
 
 
 class QatConfig(FinetuneConfig):
@@ -22,10 +23,12 @@ class QatConfig(FinetuneConfig):
     Attributes:
         epochs: passes over the training crops.
         teachers: to learn from; `start` is the network that the pipeline began with.
+        weight_bits: that are imitated; the `quantize` behind has to use as many, or what was learned is of no use.
     """
 
     epochs: int = Field(default=10, ge=1, le=10_000)
     teachers: tuple[str, ...] = (START,)
+    weight_bits: WeightBits = 7
 
 
 class QatPass(CompressionPass[QatConfig, TrainedModel]):
@@ -39,7 +42,8 @@ class QatPass(CompressionPass[QatConfig, TrainedModel]):
         """Fold batch norms and train; an interrupted training goes on where it stopped."""
         folded = FusePass(FuseConfig()).apply(model, context).artifact
         assert isinstance(folded, TrainedModel)
-        tuned = context.finetune(folded, self.config, context.folder / "train", insert_fake_quantize)
+        imitate = partial(insert_fake_quantize, weight_bits=self.config.weight_bits)
+        tuned = context.finetune(folded, self.config, context.folder / "train", imitate)
         return PassOutcome(
             replace(tuned, weights=remove_fake_quantize(tuned.weights)), {"epoch": tuned.provenance.get("epoch")}
         )

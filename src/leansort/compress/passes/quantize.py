@@ -7,8 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from leansort.compress.passes.qat import QatPass
 from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.compress.quantization.calibration_outliers import select_typical
+from leansort.compress.quantization.fake_quantize import WeightBits
 from leansort.compress.quantization.post_training import (
     quantizable_layers,
     quantization_sensitivity,
@@ -40,7 +42,7 @@ class QuantizeConfig(StrictModel):
     crops: int = Field(default=300, ge=1, le=100_000)
     outliers: float = Field(default=0.01, ge=0.0, le=0.5)
     method: Literal["minmax", "percentile", "entropy"] = "minmax"
-    weight_bits: Literal[7, 8] = 7
+    weight_bits: WeightBits = 7
     preset: Literal["mixed", "performance"] = "mixed"
     ignored_layers: tuple[str, ...] = ()
     fraction: float = Field(default=1.0, ge=0.0, le=1.0)
@@ -63,6 +65,12 @@ class QuantizePass(CompressionPass[QuantizeConfig, Bundle]):
     def weaker(self, fraction: float) -> QuantizePass:
         """Leave the worst layers in float."""
         return self.changed(fraction=fraction * self.config.fraction)
+
+    def obstacle(self, earlier: CompressionPass) -> str:
+        """Other bits than `qat` imitated."""
+        if isinstance(earlier, QatPass) and earlier.config.weight_bits != self.config.weight_bits:
+            return f"weight_bits is {self.config.weight_bits}, but it was trained for {earlier.config.weight_bits}"
+        return ""
 
     def apply(self, bundle: Bundle, context: PassContext) -> PassOutcome:
         """Quantize.

@@ -45,6 +45,8 @@ class PipelineResult:
 def check_order(steps: Steps) -> None:
     """Refuse what cannot follow: training or networks after a graph, training after what it undoes, all after a last.
 
+    A pass may know further obstacles in passes before it.
+
     Raises:
         UserError: naming both steps.
     """
@@ -54,6 +56,9 @@ def check_order(steps: Steps) -> None:
         if last:
             raise UserError(f"compress.steps: {name} follows {last}, which has to be the last")
         last = name if item.last else ""
+        for place, (_, earlier) in enumerate(steps[: number - 1], 1):
+            if obstacle := item.obstacle(earlier):
+                raise UserError(f"compress.steps: {name}: {obstacle} in step {place} ({earlier.name})")
         if graph and item.stage != "graph":
             raise UserError(f"compress.steps: {name} works on networks, but {graph} made a graph")
         graph = graph or (name if item.stage == "graph" else "")

@@ -1,29 +1,35 @@
 """Int8 arithmetic imitated in float, so that a network can learn to live with it (arXiv:1712.05877).
 
-As in the graphs for the robot: weights symmetric and per output channel, activations unsigned and per tensor, both
-rounded in front of every convolution and linear layer. Gradients pass as if nothing were rounded, within the range.
+As in the graphs for the robot: weights symmetric and per output channel, in as many of their bits as the graph will
+use, activations unsigned and per tensor, both rounded in front of every convolution and linear layer. Gradients pass as if nothing were rounded, within the range.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 MOMENTUM = 0.05  # of the ranges, a batch
+WeightBits = Literal[7, 8]
+_MOST: dict[WeightBits, int] = {7: 64, 8: 127}  # steps to the largest weight, as ONNX Runtime's tools count them
 
 
 class Int8Weights(nn.Module):
     """A weight (out, …) as int8 per output channel would hold it."""
 
+    def __init__(self, bits: WeightBits = 7) -> None:
+        super().__init__()
+        self.most = _MOST[bits]
+
     def forward(self, weight: Tensor) -> Tensor:
         """Round it."""
-        scale = (weight.detach().abs().flatten(1).amax(1) / 127).clamp(min=1e-12)
+        scale = (weight.detach().abs().flatten(1).amax(1) / self.most).clamp(min=1e-12)
         zero = torch.zeros(len(scale), dtype=torch.int32, device=weight.device)
-        rounded: Tensor = torch.fake_quantize_per_channel_affine(weight, scale, zero, 0, -127, 127)
+        rounded: Tensor = torch.fake_quantize_per_channel_affine(weight, scale, zero, 0, -self.most, self.most)
         return rounded
 
 
@@ -63,16 +69,19 @@ def _round_input(layer: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
     return (rounding(given[0]), *given[1:])
 
 
-def insert_fake_quantize(network: nn.Module, names: Collection[str] | None = None) -> nn.Module:
+def insert_fake_quantize(
+    network: nn.Module, names: Collection[str] | None = None, *, weight_bits: WeightBits = 7
+) -> nn.Module:
     """Make convolutions and linear layers round their inputs and weights; in place.
 
     Args:
         network: batch norms should be folded, or they would undo the rounding.
         names: which layers; None: all.
+        weight_bits: of the weights' eight bits that are used.
     """
     for name, layer in list(network.named_modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear) and (names is None or name in names):
-            parametrize.register_parametrization(layer, "weight", Int8Weights())
+            parametrize.register_parametrization(layer, "weight", Int8Weights(weight_bits))
             layer.int8_input = Uint8Activations()
             layer.register_forward_pre_hook(_round_input)
     return network

@@ -18,6 +18,7 @@ from onnxruntime.quantization.calibrate import EntropyCalibrater, MinMaxCalibrat
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
+from leansort.compress.quantization.fake_quantize import WeightBits
 from leansort.compress.quantization.ignored_layers import GraphNode, select_ignored_layers
 from leansort.core.process.silence import silence
 from leansort.core.writing import atomic_io
@@ -25,7 +26,6 @@ from leansort.runtime.engine import Pixels
 from leansort.runtime.layer_outputs import LAYERS
 
 Method = Literal["minmax", "percentile", "entropy"]
-WeightBits = Literal[7, 8]
 _BINS: dict[Method, dict[str, Any]] = {
     "minmax": {},
     "percentile": {"num_bins": 2048, "percentile": 99.999},

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.compress.quantization import onnx_backend, openvino_backend
+from leansort.compress.quantization.fake_quantize import WeightBits
 from leansort.compress.quantization.input_normalization import fold_input_normalization
-from leansort.compress.quantization.onnx_backend import CalibratedGraph, Method, WeightBits
+from leansort.compress.quantization.onnx_backend import CalibratedGraph, Method
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError, not_one_of
 from leansort.runtime import engine as engines
