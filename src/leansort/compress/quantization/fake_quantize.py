@@ -1,7 +1,8 @@
 """Int8 arithmetic imitated in float, so that a network can learn to live with it (arXiv:1712.05877).
 
 As in the graphs for the robot: weights symmetric and per output channel, in as many of their bits as the graph will
-use, activations unsigned and per tensor, both rounded in front of every convolution and linear layer. Gradients pass as if nothing were rounded, within the range.
+use, activations unsigned and per tensor, both rounded in front of every convolution and linear layer. Gradients pass
+as if nothing were rounded, within the range.
 """
 
 from __future__ import annotations
