@@ -129,6 +129,7 @@ def predict(
     threads: int = 0,
     batch: int = 0,
     engine: str = "",
+    costs: AnyPath | None = None,
 ) -> Predictions:
     """Classify pictures; one that cannot be read has an error, and the others are classified all the same.
 
@@ -150,12 +151,14 @@ def predict(
         batch: batch size of the engine, in images; 0 measures several and uses the fastest.
         engine: what runs the graph: an engine's name, with settings or not (`openvino:precision=bf16`), or `auto` for
             the fastest; what suits the bundle where empty.
+        costs: file with what wrong bins and rejection cost; the decision with the least expected cost is made, in place
+            of the bundle's reject threshold.
 
     Returns:
         The predictions with their pictures, in order.
 
     Raises:
-        UserError: there is no such bundle, picture or engine.
+        UserError: there is no such bundle, picture or engine, or the costs are not those of the bundle's classes.
         IntegrityError: the bundle is damaged.
         EngineError: the engine crashed, hung or failed when it was tried.
     """
@@ -163,6 +166,7 @@ def predict(
     from leansort.core.process.console import say
     from leansort.measure.engine_selection import engine_choice
     from leansort.runtime import shipped_models
+    from leansort.runtime.decisions.cost_file import load_costs
     from leansort.runtime.predictions import Predictions
     from leansort.workflows.deploy.predict import list_inputs, predict_images
     from leansort.workflows.deploy.predict_arguments import split_arguments
@@ -170,7 +174,8 @@ def predict(
     path, named = split_arguments([str(item) for item in (*several(bundle), *several(inputs or ()))])
     pictures = list(list_inputs(named))
     opened = shipped_models.open_default() if path is None else bundle_files.load(path)
-    with engine_choice.classifier_of(opened, engine, say=say) as classifier:
+    decision_costs = None if costs is None else load_costs(Path(costs), opened.meta)
+    with engine_choice.classifier_of(opened, engine, say=say, costs=decision_costs) as classifier:
         results = [item for _, item in predict_images(classifier, pictures, threads=threads, batch=batch)]
         return Predictions(
             images=tuple(map(str, pictures)),

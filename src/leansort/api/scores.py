@@ -79,6 +79,7 @@ def score(
     base_macs: int = 13_863_553,
     engine: str = "",
     unknown: AnyPath | None = None,
+    costs: AnyPath | None = None,
 ) -> ScoreResult:
     """Score answers: macro-F1 with its interval, the table of classes, and the contest's scores in both editions.
 
@@ -100,12 +101,14 @@ def score(
         base_macs: baseline of multiply-adds in the MACs edition.
         engine: what runs a bundle, as for `submit`.
         unknown: folder of photos that show none of a bundle's classes: how well is told that they are unknown?
+        costs: file with what wrong bins and rejection cost: what do a bundle's decisions cost by it?
 
     Returns:
         The scores of all pictures and of each list, and notes on labels and pictures that were passed over.
 
     Raises:
-        UserError: pictures have no answer, classes are unknown or differ, or nothing in `unknown` is unknown.
+        UserError: pictures have no answer, classes are unknown or differ, nothing in `unknown` is unknown, or the costs
+            are not those of the classes.
         IntegrityError: the bundle is damaged.
     """
     from leansort.runtime.shipped_models import find_bundle
@@ -124,6 +127,7 @@ def score(
         base=base,
         engine=engine,
         unknown=optional(unknown),
+        costs=optional(costs),
         **{name: Path(path) for name, path in lists.items() if path is not None},
     )
 

@@ -109,6 +109,10 @@ def predict(
     ] = 0,
     batch: Annotated[int, typer.Option(help="Batch size; 0 measures several and uses the fastest.", min=0)] = 0,
     engine: Engine = "",
+    costs: Annotated[
+        Path | None,
+        typer.Option(help="YAML or JSON with what wrong bins and rejection cost; the cheapest decision is made."),
+    ] = None,
 ) -> None:
     """Classify images. Exit code 1 if any could not be read; the others are still classified.
 
@@ -116,7 +120,7 @@ def predict(
 
     \b
     Example: leansort predict photo.jpg
-    Example: leansort predict model.leansort photos/ --format csv --out labels.csv
+    Example: leansort predict model.leansort photos/ --format csv --out labels.csv --costs costs.yaml
     """
     from leansort.workflows.deploy import predict as predictions
     from leansort.workflows.deploy.predict_arguments import STDIN, split_arguments
@@ -132,6 +136,7 @@ def predict(
         threads=threads,
         batch=batch,
         engine=engine,
+        costs=costs,
     )
     if result.unreadable:
         raise typer.Exit(1)
@@ -188,13 +193,17 @@ def score(
         Path | None,
         typer.Option(help="Folder of photos that show none of a bundle's classes: how well are they told?"),
     ] = None,
+    costs: Annotated[
+        Path | None,
+        typer.Option(help="YAML or JSON with what wrong bins and rejection cost: what do a bundle's decisions cost?"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Macro-F1 with its interval, the per-class table, and the contest's scores in both editions.
 
     \b
     Example: leansort score output.csv --ground-truth runs/sample --public public.txt --private private.txt
-    Example: leansort score model.leansort --ground-truth runs/sample --unknown photos/
+    Example: leansort score model.leansort --ground-truth runs/sample --unknown photos/ --costs costs.yaml
     """
     from leansort.workflows.contest import score as scores
 
@@ -211,6 +220,7 @@ def score(
         base_macs=base_macs,
         engine=engine,
         unknown=unknown,
+        costs=costs,
     )
     for line in scored.faults:
         print_line(f"unreadable {line}", to_error=True)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from leansort.contest.formulas import Baselines, macs_score, time_score
 from leansort.core.files.typed_result import TypedResult
+from leansort.measure.accuracy.cost_score import CostScore
 from leansort.measure.accuracy.metrics import ClassScore, DescribedCoverage, Interval
 from leansort.measure.accuracy.unknowns import MethodScore
 
@@ -105,6 +106,7 @@ class ScoreResult(TypedResult):
         faults: a line for each picture that could not be read, of a bundle.
         notes: about labels and files that were passed over, a line each.
         unknown: how well unknown photos are told; None where none were given.
+        costs: what a bundle's decisions cost; None where no costs were given.
     """
 
     split: str
@@ -116,6 +118,7 @@ class ScoreResult(TypedResult):
     faults: tuple[str, ...]
     notes: tuple[str, ...] = ()
     unknown: UnknownScore | None = None
+    costs: CostScore | None = None
 
     @model_validator(mode="after")
     def _require_all(self) -> Self:
@@ -138,7 +141,8 @@ class ScoreResult(TypedResult):
         scores = {f"contest, {row.edition} edition, {row.list}": f"{row.score:.4f}" for row in self.contest}
         f1 = {f"macro-F1, {name}": f"{part.macro_f1} {part.macro_f1_classes.over}" for name, part in self.lists.items()}
         told = {"AUROC of unknown photos": f"{self.unknown.own.auroc} by {self.unknown.method}"} if self.unknown else {}
-        return {**f1, "accuracy": f"{self.all.accuracy:.4f}", "crops": f"{self.all.crops:,}", **told, **scores}
+        cost = {"mean cost by least expected cost": str(self.costs.rules[0].cost)} if self.costs else {}
+        return {**f1, "accuracy": f"{self.all.accuracy:.4f}", "crops": f"{self.all.crops:,}", **told, **cost, **scores}
 
 
 def contest_scores(

@@ -29,10 +29,13 @@ from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
 from leansort.runtime import shipped_models
 from leansort.runtime.autobatch import BatchPlan, candidate_plans, run_at_fastest
+from leansort.runtime.decisions.cost_file import CostTree, load_costs
+from leansort.runtime.decisions.costs import DecisionCosts
 from leansort.runtime.decisions.novelty import SCORES, novelty_on
 from leansort.runtime.engine import LoadedGraph, Pixels, require_logits
 
 Picture = bytes | Path | str | Image
+Costs = str | Path | CostTree | DecisionCosts
 Floats = npt.NDArray[np.float32]
 Real = TypeVar("Real", np.float32, np.float64)
 
@@ -42,15 +45,17 @@ class Prediction:
     """The prediction for one image.
 
     Attributes:
-        label: name of the most probable class; empty where `error` is set.
+        label: name of the most probable class, or, where costs decide, of the one whose bin costs least; empty where
+            `error` is set.
         probability: calibrated probability of that class, 0 to 1.
-        accepted: whether the probability reaches the bundle's reject threshold, and the image is known where the
-            bundle rejects what is not.
+        accepted: whether the probability reaches the bundle's reject threshold, or, where costs decide, whether the
+            bin costs no more than rejection; and the image is known where the bundle rejects what is not.
         probabilities: of all classes, in the order of the bundle's labels.
         error: why there is no label: the image is unreadable, or the logits are not finite; empty otherwise.
         novelty: how little the image resembles what the network was trained on, 0 or more; 1 is where known ends.
             None of a bundle that does not tell it, of errors, and where an engine does not give the graph's distance.
         known: whether the novelty is at most 1; None where there is none.
+        cost: expected cost of the decision, that is of the bin or of rejection; None where no costs decide.
     """
 
     label: str
@@ -60,13 +65,17 @@ class Prediction:
     error: str = ""
     novelty: float | None = None
     known: bool | None = None
+    cost: float | None = None
 
 
 class Classifier:
     """A loaded bundle. Safe to use from several threads at once; loading is the only slow part."""
 
-    def __init__(self, bundle: Bundle, engine: LoadedGraph, engine_name: str = "") -> None:
+    def __init__(
+        self, bundle: Bundle, engine: LoadedGraph, engine_name: str = "", *, costs: Costs | None = None
+    ) -> None:
         self.bundle = bundle
+        self._costs = costs if costs is None or isinstance(costs, DecisionCosts) else load_costs(costs, bundle.meta)
         self.engine = engine
         self.engine_name = engine_name
         self._names = bundle.meta.labels
@@ -78,7 +87,9 @@ class Classifier:
         self._most = max(1, NUMBERS // numbers) if numbers else 0
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, engine: str = "", threads: int = 1) -> Classifier:
+    def load(
+        cls, path: str | Path | None = None, *, engine: str = "", threads: int = 1, costs: Costs | None = None
+    ) -> Classifier:
         """Open, verify and load a bundle.
 
         Args:
@@ -87,25 +98,28 @@ class Classifier:
             engine: name of the engine, optionally with settings (`openvino:precision=bf16`); empty: the default
                 engine of the bundle's format.
             threads: compute threads of the engine, at least 1.
+            costs: what wrong bins and rejection cost: a YAML or JSON file, see `runtime.decisions.cost_file`, or its
+                content. The decision with the least expected cost is made, in place of the bundle's reject threshold.
 
         Raises:
-            UserError: no such file or engine.
+            UserError: no such file or engine, or the costs are not those of the bundle's classes.
             IntegrityError: the bundle is damaged.
         """
         bundle = shipped_models.open_default() if path is None else bundles.load(shipped_models.find_bundle(path))
-        return cls.of(bundle, engine=engine, threads=threads)
+        return cls.of(bundle, engine=engine, threads=threads, costs=costs)
 
     @classmethod
-    def of(cls, bundle: Bundle, *, engine: str = "", threads: int = 1) -> Classifier:
+    def of(cls, bundle: Bundle, *, engine: str = "", threads: int = 1, costs: Costs | None = None) -> Classifier:
         """Load a bundle that was opened already; see `load`.
 
         Raises:
-            UserError: no such engine.
+            UserError: no such engine, or the costs are not those of the bundle's classes.
             IntegrityError: the graph cannot be loaded.
         """
         one_thread()
         engine = engine or engines.default_engine(bundle)
-        return cls(bundle, engines.load_engine(bundle, engine, threads=threads), engine)
+        costs = costs if costs is None or isinstance(costs, DecisionCosts) else load_costs(costs, bundle.meta)
+        return cls(bundle, engines.load_engine(bundle, engine, threads=threads), engine, costs=costs)
 
     def __enter__(self) -> Self:
         return self
@@ -211,7 +225,11 @@ class Classifier:
                 known = novel <= 1.0
             accepted = accepted and (known is True or not self._scale.reject)
         probabilities = tuple([exponent / whole for exponent in exponents])
-        return Prediction(self._names[best], sure, accepted, probabilities, "", novel, known)
+        if self._costs is None:
+            return Prediction(self._names[best], sure, accepted, probabilities, "", novel, known)
+        made = self._costs.decide(probabilities, known)
+        label, sure = self._names[made.bin], probabilities[made.bin]
+        return Prediction(label, sure, made.accepted, probabilities, "", novel, known, made.cost)
 
 
 def softmax(logits: npt.NDArray[Real]) -> npt.NDArray[Real]:

@@ -9,6 +9,7 @@ from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.runtime import engine as engines
 from leansort.runtime.call_board import CallBoard, WatchedEngine
+from leansort.runtime.decisions.costs import DecisionCosts
 from leansort.runtime.predictor import Classifier
 
 AUTO = "auto"
@@ -37,7 +38,13 @@ def load_classifier(path: Path, engine: str, *, threads: int = 1, say: Say = _si
 
 
 def classifier_of(
-    bundle: Bundle, engine: str, *, threads: int = 1, board: CallBoard | None = None, say: Say = _silent
+    bundle: Bundle,
+    engine: str,
+    *,
+    threads: int = 1,
+    board: CallBoard | None = None,
+    say: Say = _silent,
+    costs: DecisionCosts | None = None,
 ) -> Classifier:
     """Load a bundle that was opened already; see `load_classifier`.
 
@@ -47,19 +54,20 @@ def classifier_of(
         threads: as there.
         board: by which another process watches this one, so that nothing need be tried beforehand.
         say: as there.
+        costs: by which it decides; None leaves the bundle's reject threshold.
     """
     engine = choose_engine(bundle, engine, threads=threads, say=say)
     if board:
         board.set_engine(engine)
         with board.record_call(0):
-            made = Classifier.of(bundle, engine=engine, threads=threads)
+            made = Classifier.of(bundle, engine=engine, threads=threads, costs=costs)
         made.engine = WatchedEngine(made.engine, board)
         return made
     if not engines.is_proven(engine):
         from leansort.measure import engine_trial
 
         engine_trial.require(bundle, engine, threads=threads)
-    return Classifier.of(bundle, engine=engine, threads=threads)
+    return Classifier.of(bundle, engine=engine, threads=threads, costs=costs)
 
 
 def choose_engine(bundle: Bundle, engine: str, *, threads: int = 1, say: Say = _silent) -> str:

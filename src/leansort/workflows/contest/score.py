@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from leansort.contest import submission_file
 from leansort.contest.formulas import Baselines
-from leansort.contest.score_result import ListScore, ScoreResult, UnknownScore, contest_scores
+from leansort.contest.score_result import ListScore, ScoreResult, contest_scores
 from leansort.contest.submission_file import Submission
 from leansort.core import bundle as bundles
 from leansort.core import manifest as manifests
@@ -25,8 +25,12 @@ from leansort.core.text.table_files import is_csv
 from leansort.core.writing.escaping import printable
 from leansort.measure.accuracy import metrics
 from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
+from leansort.runtime.decisions.cost_file import load_costs
+from leansort.runtime.predictor import Prediction
+from leansort.workflows.contest.decision_cost import WHAT as COSTS
+from leansort.workflows.contest.decision_cost import cost_table, score_costs
 from leansort.workflows.contest.submit import classify_pictures
-from leansort.workflows.contest.unknown_score import score_unknown, unknown_table
+from leansort.workflows.contest.unknown_score import ScoredUnknown, score_unknown, unknown_table
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,13 @@ class Answers:
         truth: the ground truth.
         submission: the predictions by the ground truth's names, and what they cost.
         faults: a line for each picture that could not be read.
+        predictions: of a bundle, by the ground truth's names; empty of a submission file.
     """
 
     truth: GroundTruth
     submission: Submission
     faults: tuple[str, ...] = ()
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
 
 
 def score(
@@ -55,6 +61,7 @@ def score(
     base: Baselines | None = None,
     engine: str = "",
     unknown: Path | None = None,
+    costs: Path | None = None,
 ) -> ScoreResult:
     """Score a submission file, or a bundle, which is run first.
 
@@ -68,16 +75,21 @@ def score(
         base: the contest's baselines.
         engine: that runs a bundle; the one that suits it where empty.
         unknown: folder of photos that show none of a bundle's classes.
+        costs: file with what a bundle's decisions cost; see `runtime.decisions.cost_file`.
 
     Returns:
         The scores. Pictures of a bundle that cannot be read count as its first class and are among the `faults`.
 
     Raises:
         UserError: pictures are missing from the answers, none of a bundle's can be read, or classes are unknown or
-            differ; `unknown` is given with a file of answers, or holds nothing but known photos.
+            differ; `unknown` or `costs` are given with a file of answers, `unknown` holds nothing but known photos, or
+            `costs` are not those of the bundle's classes.
     """
     if unknown is not None and not _is_bundle(answers):
         raise UserError(f"score --unknown: needs a bundle, whose logits tell what is unknown; {answers} holds answers")
+    if costs is not None and not _is_bundle(answers):
+        raise UserError(f"{COSTS}: needs a bundle, whose probabilities decide; {answers} holds answers")
+    decision_costs = None if costs is None else load_costs(costs, bundles.load(answers).meta)
     given = _answers(answers, truth, split, engine)
     lists = {"all": given.truth}
     for name, path in (("public", public), ("private", private)):
@@ -89,6 +101,7 @@ def score(
     parts = {
         name: _score_list(part, labels, split if name == "all" else f"{name} list") for name, part in lists.items()
     }
+    told = None if unknown is None else _score_unknown(answers, given.truth, truth, unknown, engine)
     rows = [contest_scores(name, part.contest_f1, cost, macs, base or Baselines()) for name, part in parts.items()]
     return ScoreResult(
         split=split,
@@ -99,11 +112,17 @@ def score(
         contest=tuple(row for both in rows for row in both),
         faults=given.faults,
         notes=(*given.truth.notes, *_retold(labels.values())),
-        unknown=None if unknown is None else _score_unknown(answers, given.truth, truth, unknown, engine),
-    )
+        unknown=told.score if told else None,
+        costs=None if costs is None or decision_costs is None else score_costs(
+            costs,
+            decision_costs,
+            {name: (given.predictions[name], at) for name, at in given.truth.index.items()},
+            told.decided if told else None,
+        ),
+    )  # fmt: skip
 
 
-def _score_unknown(path: Path, truth: GroundTruth, where: Path, folder: Path, engine: str) -> UnknownScore:
+def _score_unknown(path: Path, truth: GroundTruth, where: Path, folder: Path, engine: str) -> ScoredUnknown:
     hashes: list[str] = []
     if not is_csv(where) and (where.is_file() or DataFolder(where).manifest.exists()):
         hashes = [row.hash for row in manifests.load(where).rows]  # of every split: train photos are known, too
@@ -142,7 +161,8 @@ def _run(path: Path, truth_path: Path, split: str, engine: str) -> Answers:
     result = classify_pictures(bundle, list(truth.files.values()), engine=engine)
     if len(result.faults) == len(truth.files):
         raise UserError(f"score: none of the {len(result.faults)} pictures can be read, first {result.faults[0]}")
-    return Answers(truth, result.submission, result.faults)
+    predictions = {item.image: item.prediction for item in result.predictions}
+    return Answers(truth, result.submission, result.faults, predictions)
 
 
 def _score_list(truth: GroundTruth, labels: Mapping[str, str], where: str) -> ListScore:
@@ -203,4 +223,5 @@ def score_table(scored: ScoreResult) -> str:
         for row in scored.contest
     ]
     lines += [unknown_table(scored.unknown)] if scored.unknown else []
+    lines += [cost_table(scored.costs)] if scored.costs else []
     return "\n".join(lines)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leansort.contest.score_result import UnknownScore
-from leansort.core.bundle import Bundle
+from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files.bundle_decisions import DEFAULT_METHOD, DISTANCE, LOGIT_METHODS
 from leansort.core.folders.archives import require_unpacked
@@ -22,11 +22,12 @@ from leansort.core.labels import normalize_name
 from leansort.core.process.console import say
 from leansort.core.text.columns import align_columns
 from leansort.core.writing.escaping import printable
+from leansort.measure.accuracy.cost_score import DecidedImages
 from leansort.measure.accuracy.unknowns import MethodScore, score_method
 from leansort.measure.engine_selection import engine_choice
 from leansort.runtime.autobatch import usable_cores
-from leansort.runtime.decisions.novelty import novelty_scores
-from leansort.runtime.predictor import Classifier
+from leansort.runtime.decisions.novelty import novelty_on, novelty_scores
+from leansort.runtime.predictor import Classifier, softmax
 
 WHAT = "score --unknown"
 _NAMED = 3  # examples of each kind of photo that is left out
@@ -62,9 +63,22 @@ class NoveltyOutputs:
     read: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class ScoredUnknown:
+    """What running a bundle on unknown photos came to.
+
+    Attributes:
+        score: how well they are told.
+        decided: what decisions about them rest on.
+    """
+
+    score: UnknownScore
+    decided: DecidedImages
+
+
 def score_unknown(
     bundle: Bundle, known: Mapping[str, Path], truth: Sequence[int], folder: Path, hashes: Iterable[str], engine: str
-) -> UnknownScore:
+) -> ScoredUnknown:
     """Measure every score of novelty on known images and a folder of unknown ones.
 
     Args:
@@ -92,7 +106,7 @@ def score_unknown(
     if ours.distances is not None and theirs.distances is not None:
         rows.append(score_method(DISTANCE, ours.distances, theirs.distances, right))
     own = scale.method if scale else DEFAULT_METHOD
-    return UnknownScore(
+    score = UnknownScore(
         folder=str(folder),
         known=len(ours.read),
         unknown=len(theirs.read),
@@ -101,6 +115,7 @@ def score_unknown(
         methods=tuple(sorted(rows, key=lambda row: -row.auroc.value)),
         notes=(*photos.notes, *(f"unknown: left out, {printable(line)}" for line in theirs.faults)),
     )
+    return ScoredUnknown(score, _decided(theirs, bundle.meta))
 
 
 def find_unknown_photos(
@@ -166,6 +181,18 @@ def novelty_outputs(classifier: Classifier, files: Sequence[Path]) -> NoveltyOut
         faults=tuple(row for row in results if isinstance(row, str)),
         read=tuple(at for at, row in enumerate(results) if not isinstance(row, str)),
     )
+
+
+def _decided(outputs: NoveltyOutputs, meta: BundleMeta) -> DecidedImages:
+    scale, known = meta.novelty, tuple[bool | None, ...]([None] * len(outputs.logits))
+    if scale:
+        values = outputs.distances
+        if scale.method != DISTANCE:
+            values = novelty_scores(outputs.logits, scale.method, meta.temperature)
+        if values is not None:
+            known = tuple(novelty_on(scale, value) <= 1.0 for value in values.tolist())
+    probabilities = softmax(outputs.logits.astype(np.float64) / meta.temperature)
+    return DecidedImages(probabilities, known, np.full(len(known), len(meta.labels), np.int64))
 
 
 def unknown_table(scored: UnknownScore) -> str:

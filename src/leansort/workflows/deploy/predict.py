@@ -22,6 +22,7 @@ from leansort.core.writing.escaping import json_text, printable, printable_lines
 from leansort.measure.engine_selection import engine_choice
 from leansort.runtime import shipped_models
 from leansort.runtime.call_board import CallBoard
+from leansort.runtime.decisions.cost_file import load_costs
 from leansort.runtime.predictor import Classifier, Prediction
 from leansort.workflows.deploy import supervised_prediction
 from leansort.workflows.deploy.predict_output import written
@@ -112,6 +113,7 @@ def predict_to(
     threads: int,
     batch: int,
     engine: str,
+    costs: Path | None = None,
 ) -> PredictResult:
     """Classify pictures and print the lines, or write them to a file that takes the place of `out` when all are done.
 
@@ -126,9 +128,10 @@ def predict_to(
         threads: that decode and run; 0 tries one and all cores.
         batch: batch size of the engine, in images; 0 measures several and uses the fastest.
         engine: which engine; the one that suits the bundle where empty, the fastest for `auto`.
+        costs: file with what decisions cost; None leaves the bundle's reject threshold.
 
     Raises:
-        UserError: there is no such format or picture.
+        UserError: there is no such format or picture, or the costs are not those of the bundle's classes.
         EngineError: the engine crashed, hung or failed before anything was sorted.
         LeansortError: it did so later; the lines that are done are in `out` with `.part` behind its name.
     """
@@ -137,15 +140,20 @@ def predict_to(
     if out:
         atomic_io.require_file(out)  # not only when all are sorted
     opened = shipped_models.open_default() if bundle is None else bundles.load(bundle)
+    decision_costs = None if costs is None else load_costs(costs, opened.meta)
     board = CallBoard() if supervised_prediction.possible() and not engine_choice.is_proven(opened, engine) else None
 
     def work(target: TextIO) -> int:
         shown = printable_lines if target.isatty() else str  # values of CSV are as they are, but on a terminal
-        with engine_choice.classifier_of(opened, engine, board=board, say=say) as classifier, watch_images() as watch:
+        with (
+            engine_choice.classifier_of(opened, engine, board=board, say=say, costs=decision_costs) as classifier,
+            watch_images() as watch,
+        ):
             failed, open_ones = Counter[bool](), deque[Path]()
             results = predict_images(classifier, _listing(pictures, open_ones), threads=threads, batch=batch)
             results = _counted(_damage_named(results, open_ones, watch), failed)
-            for number, line in enumerate(format_predictions(results, classifier.bundle.meta.labels, style)):
+            lines = format_predictions(results, classifier.bundle.meta.labels, style, with_costs=costs is not None)
+            for number, line in enumerate(lines):
                 print(shown(line), file=target, flush=True)  # a robot waits for it at the other end of a pipe
                 if board and (number or style != "csv"):  # whose first line names the columns
                     board.record_line()
@@ -183,10 +191,19 @@ def _counted(results: Iterable[tuple[Path, Prediction]], failed: Counter[bool]) 
         yield path, result
 
 
-def format_predictions(results: Iterable[tuple[Path, Prediction]], labels: Sequence[str], style: str) -> Iterator[str]:
-    """Yield the output line by line: text, CSV with a column `p_NAME` for each class, or one JSON object a line."""
+def format_predictions(
+    results: Iterable[tuple[Path, Prediction]], labels: Sequence[str], style: str, *, with_costs: bool = False
+) -> Iterator[str]:
+    """Yield the output line by line: text, CSV with a column `p_NAME` for each class, or one JSON object a line.
+
+    Args:
+        results: each picture's path with its prediction.
+        labels: the classes.
+        style: one of `FORMATS`.
+        with_costs: whether CSV has a column `cost` in front of those of the classes.
+    """
     if style == "csv":
-        yield csv_line([*COLUMNS, *(f"p_{label}" for label in labels)])
+        yield csv_line([*COLUMNS, *["cost"] * with_costs, *(f"p_{label}" for label in labels)])
     for path, result in results:
         if style == "json":
             yield json_text(_record(path, result, labels))
@@ -199,6 +216,7 @@ def format_predictions(results: Iterable[tuple[Path, Prediction]], labels: Seque
                 result.error,
                 "" if result.known is None else str(result.known).lower(),
                 "" if result.novelty is None else f"{result.novelty:.4f}",
+                *["" if result.cost is None else f"{result.cost:.6f}"] * with_costs,
             ]
             yield csv_line([*row, *(f"{p:.6f}" for p in result.probabilities or [0.0] * len(labels))])
         else:
@@ -214,6 +232,7 @@ def _fields(path: Path, prediction: Prediction) -> list[str]:
         f"{prediction.probability:.4f}",
         *([] if prediction.accepted else ["rejected"]),
         *(["unknown"] if prediction.known is False else []),
+        *([] if prediction.cost is None else [f"cost {prediction.cost:.4f}"]),
     ]
 
 
@@ -230,5 +249,6 @@ def _record(path: Path, prediction: Prediction, labels: Sequence[str]) -> JsonOb
         "probability": round(prediction.probability, 6),
         "accepted": prediction.accepted,
         **novelty,
+        **({} if prediction.cost is None else {"cost": round(prediction.cost, 6)}),
         "probabilities": probabilities,
     }
