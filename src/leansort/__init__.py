@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         run,
         score,
         split_data,
+        stress,
         submit,
         train,
         tune,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     )
     from leansort.core.process.console import silence_messages
     from leansort.measure.comparison.comparison_result import ComparisonResult
+    from leansort.measure.robustness.stress_result import StressResult
     from leansort.recipe.schema import Recipe
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
@@ -105,6 +107,7 @@ __all__ = [
     "ScoreResult",
     "SingleTrainingResult",
     "SplitResult",
+    "StressResult",
     "StudyResult",
     "SubmitResult",
     "UserError",
@@ -126,6 +129,7 @@ __all__ = [
     "score",
     "silence_messages",
     "split_data",
+    "stress",
     "submit",
     "train",
     "tune",
@@ -137,8 +141,8 @@ publish(
     {
         "leansort.api": (
             "average", "bench", "check_data", "compare", "compress", "doubt_labels", "draw_sample", "export",
-            "import_data", "load_recipe", "models", "predict", "report", "run", "score", "split_data", "submit",
-            "train", "tune", "tune_best",
+            "import_data", "load_recipe", "models", "predict", "report", "run", "score", "split_data", "stress",
+            "submit", "train", "tune", "tune_best",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
         "leansort.contest.score_result": ("ScoreResult",),
@@ -148,6 +152,7 @@ publish(
         ),
         "leansort.core.process.console": ("silence_messages",),
         "leansort.measure.comparison.comparison_result": ("ComparisonResult",),
+        "leansort.measure.robustness.stress_result": ("StressResult",),
         "leansort.recipe.schema": ("Recipe",),
         "leansort.runtime.predictions": ("Predictions",),
         "leansort.runtime.predictor": ("Classifier", "Prediction",),

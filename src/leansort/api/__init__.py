@@ -9,7 +9,7 @@ from leansort.api.datasets import check_data, doubt_labels, draw_sample, import_
 from leansort.api.jobs import load_recipe, report, run
 from leansort.api.known_models import models
 from leansort.api.networks import average, compress, train
-from leansort.api.scores import compare, score, submit
+from leansort.api.scores import compare, score, stress, submit
 from leansort.api.searches import tune, tune_best
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "run",
     "score",
     "split_data",
+    "stress",
     "submit",
     "train",
     "tune",

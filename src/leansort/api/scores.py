@@ -11,6 +11,7 @@ from leansort.api.verbs import AnyPath, optional, several, verb
 if TYPE_CHECKING:
     from leansort.contest.score_result import ScoreResult
     from leansort.measure.comparison.comparison_result import ComparisonResult
+    from leansort.measure.robustness.stress_result import StressResult
     from leansort.workflows.contest.submit import SubmitResult
 
 
@@ -198,3 +199,70 @@ def compare(
         queries=queries,
         seed=seed,
     )
+
+
+@verb(crops=0, side=(32, 1024), seed=0)
+def stress(
+    bundles: AnyPath | Sequence[AnyPath],
+    data: AnyPath,
+    *,
+    split: str = "val",
+    kinds: Sequence[str] = (),
+    levels: Sequence[int] = (1, 3, 5),
+    textures: AnyPath | None = None,
+    annotations: AnyPath | Sequence[AnyPath] = (),
+    cut_out: str = "auto",
+    crops: int = 0,
+    side: int = 256,
+    seed: int = 0,
+    engine: str = "",
+    out: AnyPath | None = None,
+) -> StressResult:
+    """Put bundles through bad light, blur, noise, dirt, wrong boxes and other grounds, level by level.
+
+    >>> import leansort
+    >>> result = leansort.stress("runs/first/model.leansort", "runs/first", kinds=["darker", "jpeg"], crops=6)
+    >>> [curve.kind for curve in result.bundles[0].kinds]
+    ['darker', 'jpeg']
+
+    Args:
+        bundles: path of a bundle or name of a model, or two of them, which get the same pixels.
+        data: a manifest, a folder of class folders, or a CSV file `image,label`.
+        split: which split of a manifest, or of class folders with splits.
+        kinds: names of corruptions; all where empty.
+        levels: that are measured, 1 to 5.
+        textures: folder of photos of grounds, which objects are put on beside drawn ones.
+        annotations: COCO files with polygons, by which objects are cut out of a manifest's crops.
+        cut_out: `auto` takes the polygon where there is one, else the colour; or `polygon`, or `colour`.
+        crops: the most that are taken, the classes in proportion; 0 for all.
+        side: longest side in pixels at which crops are corrupted, 32 to 1024.
+        seed: of all randomness.
+        engine: what runs the bundles, as for `predict`.
+        out: folder that gets `stress.json` and a page with pictures, `stress.html`; None writes nothing.
+
+    Returns:
+        For each bundle a severity curve by kind, mean and worst, and which objects could not be cut out.
+
+    Raises:
+        UserError: there is no such bundle, kind, level or folder, classes differ, or polygons are missing.
+        IntegrityError: a bundle is damaged.
+    """
+    from leansort.runtime.shipped_models import find_bundle
+    from leansort.workflows.deploy.known_target import engine_of_recipe
+    from leansort.workflows.robustness.stress import StressSettings
+    from leansort.workflows.robustness.stress import stress as workflow
+
+    paths = [find_bundle(path) for path in several(bundles)]
+    settings = StressSettings(
+        split=split,
+        kinds=tuple(kinds),
+        levels=tuple(levels),
+        textures=optional(textures),
+        annotations=tuple(several(annotations)),
+        cut_out_by=cut_out,
+        crops=crops,
+        side=side,
+        seed=seed,
+        engine=engine or engine_of_recipe(paths),
+    )
+    return workflow(paths, [str(path) for path in several(bundles)], Path(data), optional(out), settings)

@@ -38,6 +38,7 @@ from leansort.cli.options import (
 from leansort.cli.packaged.models_command import models
 from leansort.cli.packaged.plugins_command import list_kinds
 from leansort.cli.packaged.recipes_commands import recipes_app
+from leansort.cli.stress_command import stress
 from leansort.cli.tune_commands import tune_app
 from leansort.core.errors import LeansortError
 from leansort.core.process.extras import missing_extra
@@ -121,6 +122,7 @@ averaging.register(app)
 compression.register(app)
 bundles.register(app)
 comparison.register(app)
+app.command()(stress)
 app.command()(report)
 app.command()(models)
 app.command("plugins")(list_kinds)

@@ -271,6 +271,18 @@ class BestTrialFolder(GroupFolder):
     best = _Entry(JsonFile, "best.json")
 
 
+class StressFolder(DataFolder):
+    """A stress test, `leansort stress`.
+
+    Attributes:
+        result: the severity curves.
+        page: the same with pictures.
+    """
+
+    result = _Entry(JsonFile, "stress.json")
+    page = _Entry(TextFile, "stress.html")
+
+
 class StudyFolder(DataFolder):
     """A search, `leansort tune`.
 
