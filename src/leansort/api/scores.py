@@ -207,8 +207,8 @@ def stress(
     data: AnyPath,
     *,
     split: str = "val",
-    kinds: Sequence[str] = (),
-    levels: Sequence[int] = (1, 3, 5),
+    kinds: str | Sequence[str] = "",
+    levels: str | Sequence[int] = "1,3,5",
     textures: AnyPath | None = None,
     annotations: AnyPath | Sequence[AnyPath] = (),
     cut_out: str = "auto",
@@ -229,8 +229,8 @@ def stress(
         bundles: path of a bundle or name of a model, or two of them, which get the same pixels.
         data: a manifest, a folder of class folders, or a CSV file `image,label`.
         split: which split of a manifest, or of class folders with splits.
-        kinds: names of corruptions; all where empty.
-        levels: that are measured, 1 to 5.
+        kinds: names of corruptions, a list or with commas between them; all where empty.
+        levels: that are measured, 1 to 5, likewise.
         textures: folder of photos of grounds, which objects are put on beside drawn ones.
         annotations: COCO files with polygons, by which objects are cut out of a manifest's crops.
         cut_out: `auto` takes the polygon where there is one, else the colour; or `polygon`, or `colour`.
@@ -249,14 +249,14 @@ def stress(
     """
     from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.deploy.known_target import engine_of_recipe
-    from leansort.workflows.robustness.stress import StressSettings
+    from leansort.workflows.robustness.stress import StressSettings, level_list, name_list
     from leansort.workflows.robustness.stress import stress as workflow
 
     paths = [find_bundle(path) for path in several(bundles)]
     settings = StressSettings(
         split=split,
-        kinds=tuple(kinds),
-        levels=tuple(levels),
+        kinds=name_list(kinds),
+        levels=level_list(levels),
         textures=optional(textures),
         annotations=tuple(several(annotations)),
         cut_out_by=cut_out,

@@ -9,7 +9,6 @@ import typer
 
 from leansort import api
 from leansort.cli.options import BundleEngine, Json, print_result
-from leansort.core.errors import UserError
 
 
 def stress(
@@ -46,8 +45,8 @@ def stress(
         bundles,
         data,
         split=split,
-        kinds=_listed(kinds),
-        levels=[_level(text) for text in _listed(levels)],
+        kinds=kinds,
+        levels=levels,
         textures=textures,
         annotations=annotations or [],
         cut_out=cut_out,
@@ -58,14 +57,3 @@ def stress(
         out=out,
     )
     print_result(result, as_json, stress_text(result))
-
-
-def _listed(text: str) -> list[str]:
-    return [part for item in text.split(",") if (part := item.strip())]
-
-
-def _level(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise UserError(f"stress: --levels: got {text!r}, allowed: 1 to 5, with commas between them") from None

@@ -115,6 +115,7 @@ def test_a_users_own_grounds_are_used(ground: Path, tmp_path: Path) -> None:
     ("given", "part"),
     [
         ({"kinds": ["drker"]}, "got 'drker', allowed: background.*did you mean 'darker'"),
+        ({"levels": "1,two"}, "--levels: got '1,two', allowed: 1 to 5"),
         ({"levels": [0, 6]}, "--levels: got 0, 6, allowed: 1 to 5"),
         ({"cut_out": "polygon"}, "--cut-out polygon needs polygons, and there are none: give --annotations"),
         ({"cut_out": "hand"}, "got 'hand', allowed: auto, colour, polygon"),

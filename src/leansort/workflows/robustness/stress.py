@@ -105,6 +105,25 @@ def stress(
     return result if out is None else _written(result, out, crops, answers, plan)
 
 
+def name_list(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Names as a list, or with commas between them."""
+    parts = given.split(",") if isinstance(given, str) else given
+    return tuple(name for part in parts if (name := part.strip()))
+
+
+def level_list(given: str | Sequence[int]) -> tuple[int, ...]:
+    """Levels as numbers, or as text with commas between them.
+
+    Raises:
+        UserError: one is no whole number.
+    """
+    texts = name_list(given) if isinstance(given, str) else given
+    try:
+        return tuple(int(text) for text in texts)
+    except ValueError:
+        raise UserError(f"stress: --levels: got {given!r}, allowed: 1 to {LEVELS}, with commas between them") from None
+
+
 def _plan(settings: StressSettings) -> tuple[StressPlan, list[str]]:
     for kind in settings.kinds:
         if kind not in KINDS:
