@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from leansort.measure.corruptions import geometry, lens, light, optics
 from leansort.measure.corruptions.arrays import Floats, Image, Rng
-from leansort.measure.corruptions.background import replace_ground
+from leansort.measure.corruptions.ground_replacement import replace_ground
 from leansort.measure.corruptions.textures import Grounds
 
 LEVELS = 5
