@@ -38,7 +38,7 @@ from leansort.cli.options import (
 from leansort.cli.packaged.models_command import models
 from leansort.cli.packaged.plugins_command import list_kinds
 from leansort.cli.packaged.recipes_commands import recipes_app
-from leansort.cli.stress_command import stress
+from leansort.cli.robustness.stress_command import stress
 from leansort.cli.tune_commands import tune_app
 from leansort.core.errors import LeansortError
 from leansort.core.process.extras import missing_extra

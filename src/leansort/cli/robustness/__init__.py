@@ -1,0 +1,1 @@
+"""What bundles bear: `leansort stress`."""
