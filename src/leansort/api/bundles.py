@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leansort.api.verbs import AnyPath, several, verb
+from leansort.api.verbs import AnyPath, optional, several, verb
 
 if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from leansort.workflows.deploy.export import ExportResult
 
 
-@verb(target_error=(0, 1))
+@verb(target_error=(0, 1), unknown_share=(0, 1))
 def export(
     model: AnyPath,
     *,
@@ -23,6 +23,8 @@ def export(
     name: str = "",
     format: str = "onnx",
     target_error: float | None = None,
+    unknown: AnyPath | None = None,
+    unknown_share: float | None = None,
 ) -> ExportResult:
     """Export a trained network to a bundle that is proved to say the same, its confidences calibrated on val.
 
@@ -39,12 +41,16 @@ def export(
         format: of the graph: `onnx`, `openvino` or `torch`.
         target_error: accept only predictions so sure that at most this fraction of labels is wrong, 0 to 1; None
             accepts all.
+        unknown: folder of photos that show none of the classes: `target_error` counts each that is accepted.
+        unknown_share: fraction of unknown things among all that the robot will see, between 0 and 1; None: as many as
+            `unknown` holds beside the val crops.
 
     Returns:
         Where the bundle is, its size, how close it comes to the network, and its calibration.
 
     Raises:
-        UserError: there is no such file or format, or the labels of network and manifest differ.
+        UserError: there is no such file or format, the labels of network and manifest differ, or what is said of
+            unknown photos has no effect.
         LeansortError: the bundle differs from the network; nothing is written.
     """
     from leansort.arch import trained_model
@@ -58,6 +64,8 @@ def export(
         name=name,
         graph_format=format,
         target_error=target_error,
+        unknown=optional(unknown),
+        unknown_share=unknown_share,
     )
 
 

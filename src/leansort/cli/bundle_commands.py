@@ -39,6 +39,14 @@ def export(
             max=1,
         ),
     ] = None,
+    unknown: Annotated[
+        Path | None,
+        typer.Option(help="Folder of photos that show none of the classes: --target-error counts those accepted."),
+    ] = None,
+    unknown_share: Annotated[
+        float | None,
+        typer.Option(help="Fraction of unknown things among all; as many as --unknown holds by default.", min=0, max=1),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Export a trained model to a verified bundle, its confidences calibrated on val.
@@ -46,8 +54,18 @@ def export(
     \b
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
+    Example: leansort export runs/sample/train --manifest runs/sample --target-error 0.02 --unknown photos/
     """
-    result = api.export(model, manifest=manifest, out=out, name=name, format=graph_format, target_error=target_error)
+    result = api.export(
+        model,
+        manifest=manifest,
+        out=out,
+        name=name,
+        format=graph_format,
+        target_error=target_error,
+        unknown=unknown,
+        unknown_share=unknown_share,
+    )
     size = f"{result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters"
     print_result(result, as_json, f"{out}: {size}, digest {result.digest}")
 

@@ -28,7 +28,7 @@ MOST_FEATURES = 256
 MOST_CROPS = 1000  # that the distance is fitted on
 SHRINKAGE = 0.02  # of the covariance of standardized features
 OUTPUT = "distance"
-_PREFIX = "novelty_"
+PREFIX = "novelty_"  # of the names of what is added
 _OPSET = 18  # from here on, reductions take their axes as an input
 _BATCH = 32
 
@@ -126,8 +126,8 @@ def _pooling(names: Sequence[str]) -> list[onnx.NodeProto]:
     nodes = []
     for at, name in enumerate(names):
         nodes.append(_node("GlobalAveragePool", [name], f"pooled{at}"))
-        nodes.append(_node("Flatten", [f"{_PREFIX}pooled{at}"], f"features{at}", axis=1))
-    return [*nodes, _node("Concat", [f"{_PREFIX}features{at}" for at in range(len(names))], "features", axis=1)]
+        nodes.append(_node("Flatten", [f"{PREFIX}pooled{at}"], f"features{at}", axis=1))
+    return [*nodes, _node("Concat", [f"{PREFIX}features{at}" for at in range(len(names))], "features", axis=1)]
 
 
 def _features(model: onnx.ModelProto, names: Sequence[str], pixels: Pixels) -> Floats:
@@ -136,14 +136,14 @@ def _features(model: onnx.ModelProto, names: Sequence[str], pixels: Pixels) -> F
     pooled = onnx.ModelProto()
     pooled.CopyFrom(model)
     pooled.graph.node.extend(_pooling(names))
-    pooled.graph.output.append(helper.make_tensor_value_info(f"{_PREFIX}features", TensorProto.FLOAT, None))
+    pooled.graph.output.append(helper.make_tensor_value_info(f"{PREFIX}features", TensorProto.FLOAT, None))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # equal sums on every machine
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(pooled.SerializeToString(), options, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0].name
     parts = [
-        session.run([f"{_PREFIX}features"], {given: np.ascontiguousarray(pixels[at : at + _BATCH])})[0]
+        session.run([f"{PREFIX}features"], {given: np.ascontiguousarray(pixels[at : at + _BATCH])})[0]
         for at in range(0, len(pixels), _BATCH)
     ]
     return np.concatenate(parts).astype(np.float64)
@@ -157,16 +157,16 @@ def _add_nodes(model: onnx.ModelProto, names: Sequence[str], whitening_kf: Float
         "two": np.array([2], np.int64),
     }
     model.graph.initializer.extend(
-        numpy_helper.from_array(value, f"{_PREFIX}{name}") for name, value in constants.items()
+        numpy_helper.from_array(value, f"{PREFIX}{name}") for name, value in constants.items()
     )
     model.graph.node.extend([
         *_pooling(names),
-        _node("Gemm", [f"{_PREFIX}features", f"{_PREFIX}whitening"], "whitened", transB=1),
-        _node("Unsqueeze", [f"{_PREFIX}whitened", f"{_PREFIX}one"], "each"),
-        _node("Sub", [f"{_PREFIX}each", f"{_PREFIX}means"], "apart"),
-        _node("ReduceL2", [f"{_PREFIX}apart", f"{_PREFIX}two"], "distances", keepdims=0),
+        _node("Gemm", [f"{PREFIX}features", f"{PREFIX}whitening"], "whitened", transB=1),
+        _node("Unsqueeze", [f"{PREFIX}whitened", f"{PREFIX}one"], "each"),
+        _node("Sub", [f"{PREFIX}each", f"{PREFIX}means"], "apart"),
+        _node("ReduceL2", [f"{PREFIX}apart", f"{PREFIX}two"], "distances", keepdims=0),
         helper.make_node(
-            "ReduceMin", [f"{_PREFIX}distances", f"{_PREFIX}one"], [OUTPUT], f"{_PREFIX}{OUTPUT}", keepdims=1
+            "ReduceMin", [f"{PREFIX}distances", f"{PREFIX}one"], [OUTPUT], f"{PREFIX}{OUTPUT}", keepdims=1
         ),
     ])  # fmt: skip
     batch = model.graph.output[0].type.tensor_type.shape.dim[0]
@@ -175,4 +175,4 @@ def _add_nodes(model: onnx.ModelProto, names: Sequence[str], whitening_kf: Float
 
 
 def _node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> onnx.NodeProto:
-    return helper.make_node(kind, inputs, [f"{_PREFIX}{output}"], f"{_PREFIX}{output}", **attributes)
+    return helper.make_node(kind, inputs, [f"{PREFIX}{output}"], f"{PREFIX}{output}", **attributes)

@@ -69,10 +69,24 @@ class ExportConfig(StrictModel):
             networks the passes decide.
         target_error: largest fraction of wrong labels among accepted ones, measured on val; the threshold follows from
             it, and what is less sure is not accepted. None accepts everything.
+        unknown: folder of photos that show none of the classes, each of which is an error if it is accepted; changes
+            `target_error` alone.
+        unknown_share: fraction of unknown photos among all that the robot will see, above 0 and below 1; None: as many
+            as `unknown` holds beside the val crops.
     """
 
     format: Literal["onnx", "openvino", "torch"] = "onnx"
     target_error: float | None = Field(default=None, ge=0.0, lt=1.0)
+    unknown: Path | None = None
+    unknown_share: float | None = Field(default=None, gt=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _require_effect(self) -> ExportConfig:
+        if self.unknown and self.target_error is None:
+            raise ValueError("unknown has no effect without target_error, whose threshold it changes")
+        if self.unknown_share is not None and self.unknown is None:
+            raise ValueError("unknown_share has no effect without unknown, a folder of such photos")
+        return self
 
 
 class BenchConfig(StrictModel):

@@ -32,6 +32,7 @@ from leansort.workflows.compression.compress import compress, read_steps
 from leansort.workflows.contest.score import score
 from leansort.workflows.data.import_data import import_data, warn
 from leansort.workflows.data.resume_check import require_same_import
+from leansort.workflows.data.unknown_photos import require_unknown_folder
 from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.export import export_bundle
 from leansort.workflows.deploy.run_report import read_evidence, write_page
@@ -109,6 +110,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
     if is_distributed():
         raise UserError("run: exports, times and scores in one process; start leansort train by torchrun")
     read_steps(recipe)
+    require_unknown_folder(recipe.export.unknown, "export.unknown")
     if not resume:
         exportable(recipe)
     folder = RunFolder(out)
@@ -198,6 +200,8 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, folder: R
             name=recipe.name,
             graph_format=recipe.export.format,
             target_error=recipe.export.target_error,
+            unknown=recipe.export.unknown,
+            unknown_share=recipe.export.unknown_share,
         )
         bundle, calibration = bundles.load(folder.bundle), result.calibration
         folder.parity.write(result.parity)

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leansort.measure.accuracy.acceptance import threshold_for
 from leansort.measure.accuracy.calibration import (
+    UnknownLogits,
     calibrate,
     expected_calibration_error,
     fit_temperature,
     risk_coverage,
-    threshold_for,
 )
 from leansort.runtime.predictor import softmax
 
@@ -42,6 +43,40 @@ def test_calibration_error_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.6, 0.4]])
     truth = np.array([0, 1, 1, 0])  # at 0.9 half are right; 0.7 and 0.6 are right
     assert expected_calibration_error(probabilities, truth, bins=10) == pytest.approx((2 * 0.4 + 0.3 + 0.4) / 4)
+
+
+def test_a_calibration_counts_unknown_images_that_it_accepts() -> None:
+    logits = np.array([[4.0, 0.0], [0.0, 3.0], [2.0, 0.0], [0.0, 1.0]] * 20)
+    truth = np.array([0, 1, 0, 0] * 20)
+    unknown = UnknownLogits(np.array([[2.5, 0.0], [0.5, 0.0]]), share=0.2)
+    plain, counted = calibrate(logits, truth, 0.05), calibrate(logits, truth, 0.05, unknown=unknown)
+    assert plain.coverage == pytest.approx(0.75)
+    assert (counted.coverage, counted.unknown, counted.unknown_accepted) == (0.5, 2, 0.0)
+    everything = calibrate(logits, truth, 0.9, unknown=unknown)
+    assert everything.error == pytest.approx(0.8 * 0.25 + 0.2)
+    assert everything.temperature == plain.temperature
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2, None])
+def test_the_target_holds_with_unknown_images_and_more_of_them_cost_coverage(share: float | None) -> None:
+    logits, truth = drawn(1.0, count=2000)
+    unknown = UnknownLogits(logits[:300] * 0.5, share=share)
+    result = calibrate(logits, truth, 0.1, unknown=unknown)
+    assert result.error <= 0.1
+    assert result.unknown_share == (300 / 2300 if share is None else share)
+    assert 0 < result.coverage <= calibrate(logits, truth, 0.1).coverage
+
+
+def test_what_is_not_known_is_rejected_where_more_is_accepted_with_it() -> None:
+    logits, truth = drawn(1.0, count=2000)
+    near = np.random.default_rng(1).random(2000)
+    far = UnknownLogits(logits[:300], distances=near[:300] + 5, share=0.3)  # as sure as the known ones
+    result = calibrate(logits, truth, 0.3, near, far)
+    assert result.novelty is not None
+    assert result.novelty.reject
+    assert (result.unknown_accepted, result.error <= 0.3) == (0.0, True)
+    same = UnknownLogits(logits[:300] * 0.1, distances=near[:300], share=0.01)  # novelty tells nothing
+    assert calibrate(logits, truth, 0.3, near, same).novelty == calibrate(logits, truth, 0.3, near).novelty
 
 
 @settings(max_examples=80, deadline=None)

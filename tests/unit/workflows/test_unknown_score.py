@@ -55,7 +55,7 @@ def test_known_photos_in_the_folder_are_left_out_counted_and_named(ground: Path,
     assert result is not None
     assert result.unknown == 24
     notes = "\n".join(result.notes)
-    assert "1 of 26 photos are among the known ones and were left out: again.png" in notes
+    assert "1 of 26 photos are among the known ones (again.png), left out" in notes
     assert f"folders are called as known classes are ({LABELS.names[0]} 24)" in notes
     assert "broken.jpg" in notes
 

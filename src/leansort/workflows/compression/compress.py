@@ -38,6 +38,7 @@ from leansort.runtime import engine as engines
 from leansort.runtime.engine import Pixels
 from leansort.workflows.compression import recipe_match, step_teachers
 from leansort.workflows.data.import_data import data_for
+from leansort.workflows.data.unknown_photos import load_unknown_crops, require_unknown_folder
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
 from leansort.workflows.training import export_check, network_finetuning
 from leansort.workflows.training.network_finetuning import Finetuning
@@ -77,6 +78,7 @@ def compress(
     steps = read_steps(recipe)
     model.labels.require_same(manifest.labels, "the model", "the manifest")
     _require_engine(recipe, model)
+    require_unknown_folder(recipe.export.unknown, "export.unknown")
     folder = CompressionFolder(out)
     model.save(folder.start)
     taught_by = step_teachers.find_teachers(recipe, manifest, steps, teachers)
@@ -85,7 +87,9 @@ def compress(
     context = _context(recipe, model, manifest, finetuning, folder)
     watch = LoadWatch()
     done = runner.run_pipeline(recipe.compress, steps, model, context, out)
-    bundle, calibration = calibrate_bundle(done.bundle, context.val, recipe.export.target_error, context.train)
+    wanted, preprocess = recipe.export, done.bundle.meta.preprocess
+    unknown = load_unknown_crops(wanted.unknown, wanted.unknown_share, manifest, preprocess, "export.unknown")
+    bundle, calibration = calibrate_bundle(done.bundle, context.val, wanted.target_error, context.train, unknown)
     say(f"compress: {calibration_sentence(calibration)}")
     known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
     bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)

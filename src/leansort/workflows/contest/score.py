@@ -123,11 +123,12 @@ def score(
 
 
 def _score_unknown(path: Path, truth: GroundTruth, where: Path, folder: Path, engine: str) -> ScoredUnknown:
-    hashes: list[str] = []
+    more: dict[Path, str] = {}
     if not is_csv(where) and (where.is_file() or DataFolder(where).manifest.exists()):
-        hashes = [row.hash for row in manifests.load(where).rows]  # of every split: train photos are known, too
+        manifest = manifests.load(where)
+        more = {manifest.path(row): row.hash for row in manifest.rows}  # of every split: train photos are known, too
     classes = [truth.index[name] for name in truth.files]
-    return score_unknown(bundles.load(path), truth.files, classes, folder, hashes, engine)
+    return score_unknown(bundles.load(path), truth.files, classes, folder, more, engine)
 
 
 def _retold(answers: Iterable[str]) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +14,6 @@ from leansort.contest.score_result import UnknownScore
 from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files.bundle_decisions import DEFAULT_METHOD, DISTANCE, LOGIT_METHODS
-from leansort.core.folders.archives import require_unpacked
-from leansort.core.folders.image_files import SHOWN, list_image_files
-from leansort.core.labels import normalize_name
 from leansort.core.process.console import say
 from leansort.core.text.columns import align_columns
 from leansort.core.writing.escaping import printable
@@ -28,22 +23,9 @@ from leansort.measure.engine_selection import engine_choice
 from leansort.runtime.autobatch import usable_cores
 from leansort.runtime.decisions.novelty import novelty_on, novelty_scores
 from leansort.runtime.predictor import Classifier, softmax
+from leansort.workflows.data.unknown_photos import find_unknown_photos
 
 WHAT = "score --unknown"
-_NAMED = 3  # examples of each kind of photo that is left out
-
-
-@dataclass(frozen=True)
-class UnknownPhotos:
-    """Photos of none of the classes.
-
-    Attributes:
-        files: those that are taken, in the order of their paths.
-        notes: what was left out, and what looks odd, a line each.
-    """
-
-    files: tuple[Path, ...]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +59,7 @@ class ScoredUnknown:
 
 
 def score_unknown(
-    bundle: Bundle, known: Mapping[str, Path], truth: Sequence[int], folder: Path, hashes: Iterable[str], engine: str
+    bundle: Bundle, known: Mapping[str, Path], truth: Sequence[int], folder: Path, more: Mapping[Path, str], engine: str
 ) -> ScoredUnknown:
     """Measure every score of novelty on known images and a folder of unknown ones.
 
@@ -86,13 +68,14 @@ def score_unknown(
         known: files of the known images by name.
         truth: their class indices.
         folder: of the unknown photos.
-        hashes: of further known photos, as in a manifest; none of all these counts as unknown.
+        more: further known photos with their hashes, as in a manifest; what shows the same is not unknown.
         engine: as for `score`.
 
     Raises:
         UserError: there is no such folder, it holds no photo that can be read, or none but known ones.
     """
-    photos = find_unknown_photos(folder, known.values(), hashes, bundle.meta.labels)
+    files = {**dict.fromkeys(known.values(), ""), **more}
+    photos = find_unknown_photos(folder, files, bundle.meta.labels, WHAT)
     with engine_choice.classifier_of(bundle, engine, say=say) as classifier:
         ours, theirs = (novelty_outputs(classifier, files) for files in (list(known.values()), photos.files))
     if not ours.read or not theirs.read:
@@ -116,47 +99,6 @@ def score_unknown(
         notes=(*photos.notes, *(f"unknown: left out, {printable(line)}" for line in theirs.faults)),
     )
     return ScoredUnknown(score, _decided(theirs, bundle.meta))
-
-
-def find_unknown_photos(
-    folder: Path, known: Iterable[Path], hashes: Iterable[str], classes: Sequence[str]
-) -> UnknownPhotos:
-    """List the photos of a folder that are none of the known ones, by their bytes.
-
-    Raises:
-        UserError: there is no such folder, it holds no photo, or none but known ones.
-    """
-    require_unpacked(folder, WHAT)
-    if not folder.is_dir():
-        raise UserError(f"{WHAT}: {folder} is {'not a folder' if folder.exists() else 'not there'}")
-    listed = list_image_files(folder)
-    if not listed.files:
-        raise UserError(f"{WHAT}: {folder} holds no photos ({SHOWN})")
-    seen = {content_hash(path) for path in known} | set(hashes)
-    ours = [path for path in listed.files if content_hash(path) in seen]
-    taken = [path for path in listed.files if path not in set(ours)]
-    names = [printable(path.relative_to(folder).as_posix()) for path in ours]
-    told = f"{len(ours):,} of {len(listed.files):,} photos are among the known ones"
-    examples = f"{', '.join(names[:_NAMED])}{', …' * (len(names) > _NAMED)}"
-    if not taken:
-        raise UserError(f"{WHAT}: {folder}: {told}, none is left ({examples})")
-    notes = [f"unknown: {told} and were left out: {examples}"] if ours else []
-    notes += [f"unknown: {line}" for line in [printable(listed.summary())] if line]
-    return UnknownPhotos(tuple(taken), (*notes, *_class_folders(folder, taken, classes)))
-
-
-def content_hash(path: Path) -> str:
-    """The hash of a photo, as a manifest has it; empty where it cannot be read, which whoever decodes it says."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
-    except OSError:
-        return ""
-
-
-def _class_folders(folder: Path, photos: Iterable[Path], classes: Sequence[str]) -> list[str]:
-    folders = Counter(normalize_name(part) for path in photos for part in path.relative_to(folder).parts[:-1])
-    named = ", ".join(f"{name} {folders[name]:,}" for name in classes if folders[name])
-    return [f"unknown: folders are called as known classes are ({named}); their photos count as unknown"] * bool(named)
 
 
 def novelty_outputs(classifier: Classifier, files: Sequence[Path]) -> NoveltyOutputs:

@@ -10,28 +10,39 @@ from leansort.core.bundle import Bundle
 from leansort.data.loading.crops import Crops
 from leansort.export.distance_graph import add_distance
 from leansort.measure import engine_trial
-from leansort.measure.accuracy.calibration import Calibration, calibrate
+from leansort.measure.accuracy.calibration import Calibration, UnknownLogits, calibrate
 from leansort.runtime import engine as engines
+from leansort.workflows.data.unknown_photos import UnknownCrops
 
 
 def calibrate_bundle(
-    bundle: Bundle, val: Crops, target_error: float | None = None, train: Crops | None = None
+    bundle: Bundle,
+    val: Crops,
+    target_error: float | None = None,
+    train: Crops | None = None,
+    unknown: UnknownCrops | None = None,
 ) -> tuple[Bundle, Calibration]:
     """Fit a bundle's temperature, threshold and scale of novelty.
 
     Args:
         bundle: its own are replaced.
         val: crops that nothing was trained on.
-        target_error: largest fraction of wrong labels among accepted ones; None accepts everything.
+        target_error: largest fraction of errors among accepted ones; None accepts everything.
         train: crops that the network was trained on, whose features tell what it knows; without them, and where the
             graph has no features to take, novelty is told by the logits.
+        unknown: photos of none of the classes: `target_error` counts each that is accepted, and what is not known is
+            rejected if more is accepted with it; None counts wrong labels alone.
 
     Returns:
         The bundle with them, and what they come to on val.
     """
     bundle = (add_distance(bundle, train) if train else None) or bundle
-    logits, distances = engines.compute_with_distances(engine_trial.load(bundle), val.pixels)
-    result = calibrate(logits, np.asarray(val.labels, np.int64), target_error, distances)
+    engine = engine_trial.load(bundle)
+    logits, distances = engines.compute_with_distances(engine, val.pixels)
+    foreign = None
+    if unknown:
+        foreign = UnknownLogits(*engines.compute_with_distances(engine, unknown.pixels), unknown.share)
+    result = calibrate(logits, np.asarray(val.labels, np.int64), target_error, distances, foreign)
     fitted = {"temperature": result.temperature, "reject_below": result.reject_below, "novelty": result.novelty}
     return replace(bundle, meta=bundle.meta.model_copy(update=fitted)), result
 
@@ -44,8 +55,15 @@ def calibration_sentence(calibration: Calibration) -> str:
         text += f"; {calibration.known:.1%} of val crops known by {calibration.novelty.method}"
     if calibration.target_error is None:
         return text
+    alone = " if known" if calibration.novelty and calibration.novelty.reject else ""
+    text += (
+        f"; accepted{alone} from probability {calibration.reject_below:.3f} on: {calibration.coverage:.1%} of val crops"
+    )
+    met = "" if calibration.error <= calibration.target_error else ", which no threshold meets"
+    target = f"(target: at most {calibration.target_error:.1%}{met})"
+    if calibration.unknown_share is None or calibration.unknown_accepted is None:
+        return f"{text}, {calibration.error:.1%} of them wrong {target}"
     return (
-        f"{text}; accepted from probability {calibration.reject_below:.3f} on: "
-        f"{calibration.coverage:.1%} of val crops, "
-        f"{calibration.error:.1%} of them wrong (target: at most {calibration.target_error:.1%})"
+        f"{text} and {calibration.unknown_accepted:.1%} of {calibration.unknown:,} unknown photos; with these as "
+        f"{calibration.unknown_share:.1%} of all, {calibration.error:.1%} of what is accepted are errors {target}"
     )

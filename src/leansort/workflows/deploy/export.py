@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from leansort.arch.trained_model import TrainedModel
-from leansort.core.errors import LeansortError
+from leansort.core.errors import LeansortError, UserError
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
@@ -20,8 +20,11 @@ from leansort.export.distance_graph import MOST_CROPS
 from leansort.export.formats import export_to_format
 from leansort.export.parity import Parity
 from leansort.measure.accuracy.calibration import Calibration
+from leansort.workflows.data.unknown_photos import load_unknown_crops
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
 from leansort.workflows.training.train import load_crops
+
+UNKNOWN = "export: unknown"
 
 
 class ExportResult(TypedResult):
@@ -64,6 +67,8 @@ def export_bundle(
     name: str = "",
     graph_format: str = "onnx",
     target_error: float | None = None,
+    unknown: Path | None = None,
+    unknown_share: float | None = None,
 ) -> ExportResult:
     """Export a model, prove on the val crops that the bundle says the same, calibrate it, and only then write it.
 
@@ -73,19 +78,30 @@ def export_bundle(
         out: the bundle to write.
         name: of the model, for people.
         graph_format: `onnx`, `openvino` or `torch`.
-        target_error: largest fraction of wrong labels among accepted ones; None accepts everything.
+        target_error: largest fraction of errors among accepted ones; None accepts everything.
+        unknown: folder of photos of none of the classes, each of which is an error if it is accepted.
+        unknown_share: fraction of unknown things among all that the robot will see, above 0 and below 1; None: as many
+            as `unknown` holds beside the val crops.
 
     Raises:
-        UserError: the manifest's labels differ from the model's, or there is no such format.
+        UserError: the manifest's labels differ from the model's, there is no such format, `unknown` is given without
+            `target_error` or `unknown_share` without `unknown`, or no photo of `unknown` can be used.
         MissingExtraError: the format's library is not installed.
         LeansortError: the bundle differs from the network; nothing is written.
     """
     model.labels.require_same(manifest.labels, "the model", "the manifest")
+    if unknown is not None and target_error is None:
+        raise UserError(f"{UNKNOWN}: has no effect without a target error, whose threshold it changes")
+    if unknown_share is not None and unknown is None:
+        raise UserError("export: unknown share: has no effect without a folder of unknown photos")
+    if unknown_share is not None and not 0 < unknown_share < 1:
+        raise UserError(f"export: unknown share: got {unknown_share:g}, need a fraction above 0 and below 1")
+    foreign = load_unknown_crops(unknown, unknown_share, manifest, model.preprocess, UNKNOWN)
     bundle = export_to_format(model, graph_format, name=name)
     val = load_crops(manifest, "val", model.preprocess, RunFolder(out.parent).cache)
     same = parity.check_parity(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
-    bundle, result = calibrate_bundle(bundle, val, target_error, _train_crops(manifest, model.preprocess))
+    bundle, result = calibrate_bundle(bundle, val, target_error, _train_crops(manifest, model.preprocess), foreign)
     say(f"export: {calibration_sentence(result)}")
     bundle.save(out)
     return ExportResult(

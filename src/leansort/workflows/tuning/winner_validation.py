@@ -85,6 +85,8 @@ def _bundle(ground: RunGroup, recipe: Recipe, folder: Path) -> Path:
         name=recipe.name,
         graph_format=recipe.export.format,
         target_error=recipe.export.target_error,
+        unknown=recipe.export.unknown,
+        unknown_share=recipe.export.unknown_share,
     )
     return path
 
