@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         train,
         tune,
         tune_best,
+        watch,
     )
     from leansort.compress.pipeline.compress_result import CompressResult
     from leansort.contest.score_result import ScoreResult
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from leansort.measure.comparison.comparison_result import ComparisonResult
     from leansort.measure.robustness.stress_result import StressResult
     from leansort.recipe.schema import Recipe
+    from leansort.runtime.drift.drift_watch import DriftAlarm, DriftStatus
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
     from leansort.search.study_result import StudyResult
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.export import ExportResult
+    from leansort.workflows.field.drift_watching import WatchResult
     from leansort.workflows.run import RunResult
     from leansort.workflows.training.doubt.doubt_result import DoubtResult
     from leansort.workflows.training.quick.probe_result import ProbeResult
@@ -89,6 +92,8 @@ __all__ = [
     "ComparisonResult",
     "CompressResult",
     "DoubtResult",
+    "DriftAlarm",
+    "DriftStatus",
     "EngineError",
     "ExportResult",
     "ImportResult",
@@ -111,6 +116,7 @@ __all__ = [
     "StudyResult",
     "SubmitResult",
     "UserError",
+    "WatchResult",
     "__version__",
     "average",
     "bench",
@@ -134,6 +140,7 @@ __all__ = [
     "train",
     "tune",
     "tune_best",
+    "watch",
 ]
 
 publish(
@@ -142,7 +149,7 @@ publish(
         "leansort.api": (
             "average", "bench", "check_data", "compare", "compress", "doubt_labels", "draw_sample", "export",
             "import_data", "load_recipe", "models", "predict", "report", "run", "score", "split_data", "stress",
-            "submit", "train", "tune", "tune_best",
+            "submit", "train", "tune", "tune_best", "watch",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
         "leansort.contest.score_result": ("ScoreResult",),
@@ -154,6 +161,7 @@ publish(
         "leansort.measure.comparison.comparison_result": ("ComparisonResult",),
         "leansort.measure.robustness.stress_result": ("StressResult",),
         "leansort.recipe.schema": ("Recipe",),
+        "leansort.runtime.drift.drift_watch": ("DriftAlarm", "DriftStatus",),
         "leansort.runtime.predictions": ("Predictions",),
         "leansort.runtime.predictor": ("Classifier", "Prediction",),
         "leansort.search.study_result": ("StudyResult",),
@@ -163,6 +171,7 @@ publish(
         "leansort.workflows.data.data_results": ("CheckResult", "ImportResult", "SampleResult", "SplitResult",),
         "leansort.workflows.deploy.bench": ("BenchResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
+        "leansort.workflows.field.drift_watching": ("WatchResult",),
         "leansort.workflows.run": ("RunResult",),
         "leansort.workflows.training.doubt.doubt_result": ("DoubtResult",),
         "leansort.workflows.training.quick.probe_result": ("ProbeResult",),

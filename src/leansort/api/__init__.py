@@ -6,6 +6,7 @@ package loads no PyTorch. It may import every floor but the command line. Begin 
 
 from leansort.api.bundles import bench, export, predict
 from leansort.api.datasets import check_data, doubt_labels, draw_sample, import_data, split_data
+from leansort.api.field import watch
 from leansort.api.jobs import load_recipe, report, run
 from leansort.api.known_models import models
 from leansort.api.networks import average, compress, train
@@ -34,4 +35,5 @@ __all__ = [
     "train",
     "tune",
     "tune_best",
+    "watch",
 ]

@@ -24,6 +24,7 @@ from leansort.cli import compress_command as compression
 from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
 from leansort.cli.data_commands import data_app
+from leansort.cli.field.watch_command import watch
 from leansort.cli.options import (
     Data,
     Json,
@@ -123,6 +124,7 @@ compression.register(app)
 bundles.register(app)
 comparison.register(app)
 app.command()(stress)
+app.command()(watch)
 app.command()(report)
 app.command()(models)
 app.command("plugins")(list_kinds)

@@ -131,6 +131,9 @@ def predict(
         Path | None,
         typer.Option(help="YAML or JSON with what wrong bins and rejection cost; the cheapest decision is made."),
     ] = None,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Add brightness, sharpness, colour and size of each image, for watch.")
+    ] = False,
 ) -> None:
     """Classify images. Exit code 1 if any could not be read; the others are still classified.
 
@@ -155,6 +158,7 @@ def predict(
         batch=batch,
         engine=engine,
         costs=costs,
+        statistics=statistics,
     )
     if result.unreadable:
         raise typer.Exit(1)

@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.files.bundle_card import BundleCard
 from leansort.core.files.bundle_decisions import NoveltyScale
+from leansort.core.files.bundle_reference import BundleReference
 from leansort.core.graphs import soundness
 from leansort.core.graphs.limits import BUNDLE_BYTES, META_BYTES, META_DEPTH, NAME_CHARACTERS
 from leansort.core.labels import LabelSet, require_distinct, require_printable
@@ -47,6 +48,7 @@ class BundleMeta(StrictModel):
         temperature: logits are divided by it before the softmax; 0.01 to 100.
         reject_below: predictions less probable than this are not accepted.
         novelty: how novel images are told; None of bundles that cannot tell it.
+        reference: what val photos look like, by which drift is told; None of bundles that cannot tell it.
         parameters: weights of the network.
         macs: multiply-adds for one image.
         provenance: where the bundle comes from.
@@ -61,6 +63,7 @@ class BundleMeta(StrictModel):
     temperature: float = Field(default=1.0, ge=0.01, le=100.0)
     reject_below: float = Field(default=0.0, ge=0.0, le=1.0)
     novelty: NoveltyScale | None = None
+    reference: BundleReference | None = None
     parameters: int = Field(ge=0, le=10**12)
     macs: int = Field(ge=0, le=10**15)
     provenance: dict[str, Any] = Field(default_factory=dict)
@@ -70,10 +73,10 @@ class BundleMeta(StrictModel):
         """Return the content of `bundle.json`.
 
         Without a card it is that of bundles from before there were cards, and of a card the defaults are left out, so
-        that bundles keep their bytes and digest where cards come to tell more; likewise of `novelty`.
+        that bundles keep their bytes and digest where cards come to tell more; likewise of `novelty` and `reference`.
         """
-        tree = self.model_dump(mode="json", exclude={"card", "novelty"})
-        later = {"card": self.card, "novelty": self.novelty}
+        later = {"card": self.card, "novelty": self.novelty, "reference": self.reference}
+        tree = self.model_dump(mode="json", exclude=set(later))
         return tree | {key: part.model_dump(mode="json", exclude_defaults=True) for key, part in later.items() if part}
 
 

@@ -307,3 +307,23 @@ class StudyFolder(DataFolder):
     def worker_log(self, number: int) -> Path:
         """Return where a further worker of this machine writes what it does, by its number from 2."""
         return self.path / f"worker-{number}.log"
+
+
+class WatchFolder(DataFolder):
+    """What `leansort watch` keeps, and a `Classifier` that watches; see `runtime.drift.drift_journal`.
+
+    Attributes:
+        lock: held by the process that writes.
+        photos: the prediction for each photo, one JSON object a line, as they came.
+        alarms: each alarm, likewise.
+        states: where the watch stood every so many photos, likewise.
+        checkpoint: all that the watch knew at some photo, by what, and how far `photos` went then.
+        page: the same as a page.
+    """
+
+    lock = _Entry(_path, ".watch.lock")
+    photos = _Entry(_path, "photos.jsonl")
+    alarms = _Entry(_path, "alarms.jsonl")
+    states = _Entry(_path, "states.jsonl")
+    checkpoint = _Entry(JsonFile, "watch.json")
+    page = _Entry(TextFile, "watch.html")

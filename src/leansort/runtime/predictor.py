@@ -10,11 +10,11 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import islice, tee
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,11 @@ from leansort.runtime.autobatch import BatchPlan, candidate_plans, run_at_fastes
 from leansort.runtime.decisions.cost_file import CostTree, load_costs
 from leansort.runtime.decisions.costs import DecisionCosts
 from leansort.runtime.decisions.novelty import SCORES, novelty_on
+from leansort.runtime.drift.image_statistics import ImageStatistics, image_statistics, longer_side
 from leansort.runtime.engine import LoadedGraph, Pixels, require_logits
+
+if TYPE_CHECKING:  # what watches knows what a prediction is
+    from leansort.runtime.drift.drift_journal import DriftJournal
 
 Picture = bytes | Path | str | Image
 Costs = str | Path | CostTree | DecisionCosts
@@ -56,6 +60,7 @@ class Prediction:
             None of a bundle that does not tell it, of errors, and where an engine does not give the graph's distance.
         known: whether the novelty is at most 1; None where there is none.
         cost: expected cost of the decision, that is of the bin or of rejection; None where no costs decide.
+        statistics: what the image looks like; None where the classifier was not asked to tell it, and of errors.
     """
 
     label: str
@@ -66,16 +71,26 @@ class Prediction:
     novelty: float | None = None
     known: bool | None = None
     cost: float | None = None
+    statistics: ImageStatistics | None = None
 
 
 class Classifier:
     """A loaded bundle. Safe to use from several threads at once; loading is the only slow part."""
 
     def __init__(
-        self, bundle: Bundle, engine: LoadedGraph, engine_name: str = "", *, costs: Costs | None = None
+        self,
+        bundle: Bundle,
+        engine: LoadedGraph,
+        engine_name: str = "",
+        *,
+        costs: Costs | None = None,
+        statistics: bool = False,
+        watch: DriftJournal | None = None,
     ) -> None:
         self.bundle = bundle
         self._costs = costs if costs is None or isinstance(costs, DecisionCosts) else load_costs(costs, bundle.meta)
+        self.journal = watch
+        self._tells_statistics = statistics or watch is not None
         self.engine = engine
         self.engine_name = engine_name
         self._names = bundle.meta.labels
@@ -88,7 +103,14 @@ class Classifier:
 
     @classmethod
     def load(
-        cls, path: str | Path | None = None, *, engine: str = "", threads: int = 1, costs: Costs | None = None
+        cls,
+        path: str | Path | None = None,
+        *,
+        engine: str = "",
+        threads: int = 1,
+        costs: Costs | None = None,
+        statistics: bool = False,
+        watch: str | Path | None = None,
     ) -> Classifier:
         """Open, verify and load a bundle.
 
@@ -100,26 +122,45 @@ class Classifier:
             threads: compute threads of the engine, at least 1.
             costs: what wrong bins and rejection cost: a YAML or JSON file, see `runtime.decisions.cost_file`, or its
                 content. The decision with the least expected cost is made, in place of the bundle's reject threshold.
+            statistics: whether predictions tell what their images look like.
+            watch: folder where every prediction is logged and watched for drift, as `leansort watch` does it; one that
+                was begun by the same bundle is gone on with. `journal` of the classifier tells where it stands.
 
         Raises:
-            UserError: no such file or engine, or the costs are not those of the bundle's classes.
+            UserError: no such file or engine; the costs are not those of the bundle's classes; the bundle tells no
+                drift, or another process watches into the folder.
             IntegrityError: the bundle is damaged.
         """
         bundle = shipped_models.open_default() if path is None else bundles.load(shipped_models.find_bundle(path))
-        return cls.of(bundle, engine=engine, threads=threads, costs=costs)
+        return cls.of(bundle, engine=engine, threads=threads, costs=costs, statistics=statistics, watch=watch)
 
     @classmethod
-    def of(cls, bundle: Bundle, *, engine: str = "", threads: int = 1, costs: Costs | None = None) -> Classifier:
+    def of(
+        cls,
+        bundle: Bundle,
+        *,
+        engine: str = "",
+        threads: int = 1,
+        costs: Costs | None = None,
+        statistics: bool = False,
+        watch: str | Path | None = None,
+    ) -> Classifier:
         """Load a bundle that was opened already; see `load`.
 
         Raises:
-            UserError: no such engine, or the costs are not those of the bundle's classes.
+            UserError: no such engine, or the costs are not those of the bundle's classes; see `load` of `watch`.
             IntegrityError: the graph cannot be loaded.
         """
         one_thread()
         engine = engine or engines.default_engine(bundle)
         costs = costs if costs is None or isinstance(costs, DecisionCosts) else load_costs(costs, bundle.meta)
-        return cls(bundle, engines.load_engine(bundle, engine, threads=threads), engine, costs=costs)
+        loaded = engines.load_engine(bundle, engine, threads=threads)
+        journal = None
+        if watch is not None:
+            from leansort.runtime.drift.drift_journal import DriftJournal  # not loaded by a robot that does not watch
+
+            journal = DriftJournal.open(Path(watch), bundle)
+        return cls(bundle, loaded, engine, costs=costs, statistics=statistics, watch=journal)
 
     def __enter__(self) -> Self:
         return self
@@ -130,8 +171,10 @@ class Classifier:
         self.close()
 
     def close(self) -> None:
-        """Release the engine. The classifier cannot be used afterwards."""
+        """Release the engine, and end the watch where there is one. The classifier cannot be used afterwards."""
         del self.engine
+        if self.journal is not None:
+            self.journal.close()
 
     def predict(self, picture: Picture) -> Prediction:
         """Classify one image: a path, encoded bytes, or an RGB uint8 array (height, width, 3).
@@ -144,7 +187,8 @@ class Classifier:
             IntegrityError: the graph fails, or its number of outputs differs from the number of labels.
         """
         x_hwc = self.preprocess(picture)
-        return self._predictions(x_hwc[None], 1)[0]
+        prediction = self._predictions(x_hwc[None], 1)[0]
+        return self._observed(picture, self._with_statistics(prediction, picture, x_hwc))
 
     def predict_many(self, pictures: Iterable[Picture], *, batch: int = 1, threads: int = 1) -> Iterator[Prediction]:
         """Classify images in order; an unreadable image gives a prediction with `error`, and the rest are classified.
@@ -166,7 +210,12 @@ class Classifier:
         """
         if batch < 0 or threads < 0:
             raise UserError(f"predict: got batch {batch}, threads {threads}; allowed: 0, which chooses, or more")
-        yield from run_at_fastest(iter(pictures), candidate_plans(threads, batch, self._most), self._work)
+        named, given = tee(pictures) if self.journal is not None else (None, iter(pictures))
+        predictions = run_at_fastest(given, candidate_plans(threads, batch, self._most), self._work)
+        if named is None:
+            yield from predictions
+        else:  # in the order given, whatever threads do
+            yield from map(self._observed, named, predictions)
 
     def _work(self, pictures: Iterator[Picture], pace: BatchPlan) -> Iterator[Prediction]:
         groups = _batches(pictures, pace.batch)
@@ -193,8 +242,35 @@ class Classifier:
             except (UnreadableImage, UserError) as error:
                 faults[index] = str(error)
         good = len(group) - len(faults)
-        text = iter(self._predictions(x_bhwc[:good], good) if good else [])
-        return [failed_prediction(faults[i]) if i in faults else next(text) for i in range(len(group))]
+        made = iter(self._predictions(x_bhwc[:good], good) if good else [])
+        pixels = iter(x_bhwc)
+        return [
+            failed_prediction(faults[i]) if i in faults else self._with_statistics(next(made), picture, next(pixels))
+            for i, picture in enumerate(group)
+        ]
+
+    def _with_statistics(self, prediction: Prediction, picture: Picture, x_hwc: Image) -> Prediction:
+        if not self._tells_statistics or prediction.error:
+            return prediction
+        return replace(prediction, statistics=image_statistics(x_hwc, longer_side(picture)))
+
+    def _observed(self, picture: Picture, prediction: Prediction) -> Prediction:
+        if self.journal is not None:
+            self.journal.observe(str(picture) if isinstance(picture, str | Path) else "", prediction)
+        return prediction
+
+    def interpret(
+        self, logits: npt.NDArray[np.float32], distances: npt.NDArray[np.float32] | None = None
+    ) -> list[Prediction]:
+        """Return the predictions that outputs of the bundle's graph, computed already, come to.
+
+        Args:
+            logits: (n, classes).
+            distances: (n,), where the graph gives them.
+        """
+        if distances is None:
+            return [self._prediction(row) for row in logits.tolist()]
+        return [self._prediction(row, far) for row, far in zip(logits.tolist(), distances.tolist(), strict=True)]
 
     def _predictions(self, x_bhwc: Pixels, pictures: int) -> list[Prediction]:
         if self._scale is None or self._scale.method != DISTANCE:

@@ -1,1 +1,1 @@
-"""What bundles bear: `leansort stress`."""
+"""What bundles bear before they fail: `leansort stress`."""

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from leansort.core.errors import MachineError
+from leansort.core.errors import MachineError, UserError
 from leansort.core.writing import atomic_io
 
 
@@ -39,6 +39,31 @@ def hold_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def take_lock(path: Path, busy: str) -> FileLock:
+    """Take the lock of `path` (made where missing) at once, or not at all.
+
+    Args:
+        path: the lock's file.
+        busy: the error's text, where another process has it.
+
+    Returns:
+        The lock; `release` gives it back, as does the end of the process.
+
+    Raises:
+        UserError: another process has it.
+        MachineError: the file cannot be made.
+    """
+    lock = FileLock(path, fallback_to_soft=False, timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise UserError(busy) from None
+    except OSError as error:
+        raise MachineError(f"cannot write {path}: {error.strerror or error}") from None
+    return lock
 
 
 @contextmanager

@@ -45,6 +45,7 @@ def classifier_of(
     board: CallBoard | None = None,
     say: Say = _silent,
     costs: DecisionCosts | None = None,
+    statistics: bool = False,
 ) -> Classifier:
     """Load a bundle that was opened already; see `load_classifier`.
 
@@ -55,19 +56,20 @@ def classifier_of(
         board: by which another process watches this one, so that nothing need be tried beforehand.
         say: as there.
         costs: by which it decides; None leaves the bundle's reject threshold.
+        statistics: whether predictions tell what their images look like.
     """
     engine = choose_engine(bundle, engine, threads=threads, say=say)
     if board:
         board.set_engine(engine)
         with board.record_call(0):
-            made = Classifier.of(bundle, engine=engine, threads=threads, costs=costs)
+            made = Classifier.of(bundle, engine=engine, threads=threads, costs=costs, statistics=statistics)
         made.engine = WatchedEngine(made.engine, board)
         return made
     if not engines.is_proven(engine):
         from leansort.measure import engine_trial
 
         engine_trial.require(bundle, engine, threads=threads)
-    return Classifier.of(bundle, engine=engine, threads=threads, costs=costs)
+    return Classifier.of(bundle, engine=engine, threads=threads, costs=costs, statistics=statistics)
 
 
 def choose_engine(bundle: Bundle, engine: str, *, threads: int = 1, say: Say = _silent) -> str:

@@ -39,7 +39,7 @@ from leansort.runtime.engine import Pixels
 from leansort.workflows.compression import recipe_match, step_teachers
 from leansort.workflows.data.import_data import data_for
 from leansort.workflows.data.unknown_photos import load_unknown_crops, require_unknown_folder
-from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
+from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence, sizes_of
 from leansort.workflows.training import export_check, network_finetuning
 from leansort.workflows.training.network_finetuning import Finetuning
 from leansort.workflows.training.train import load_crops
@@ -89,7 +89,9 @@ def compress(
     done = runner.run_pipeline(recipe.compress, steps, model, context, out)
     wanted, preprocess = recipe.export, done.bundle.meta.preprocess
     unknown = load_unknown_crops(wanted.unknown, wanted.unknown_share, manifest, preprocess, "export.unknown")
-    bundle, calibration = calibrate_bundle(done.bundle, context.val, wanted.target_error, context.train, unknown)
+    bundle, calibration = calibrate_bundle(
+        done.bundle, context.val, wanted.target_error, context.train, unknown, sizes_of(manifest)
+    )
     say(f"compress: {calibration_sentence(calibration)}")
     known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
     bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)

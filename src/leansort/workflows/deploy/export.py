@@ -21,7 +21,7 @@ from leansort.export.formats import export_to_format
 from leansort.export.parity import Parity
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.workflows.data.unknown_photos import load_unknown_crops
-from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence
+from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence, sizes_of
 from leansort.workflows.training.train import load_crops
 
 UNKNOWN = "export: unknown"
@@ -101,7 +101,8 @@ def export_bundle(
     val = load_crops(manifest, "val", model.preprocess, RunFolder(out.parent).cache)
     same = parity.check_parity(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
-    bundle, result = calibrate_bundle(bundle, val, target_error, _train_crops(manifest, model.preprocess), foreign)
+    train = _train_crops(manifest, model.preprocess)
+    bundle, result = calibrate_bundle(bundle, val, target_error, train, foreign, sizes_of(manifest))
     say(f"export: {calibration_sentence(result)}")
     bundle.save(out)
     return ExportResult(

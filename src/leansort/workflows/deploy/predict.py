@@ -12,7 +12,7 @@ from typing import BinaryIO, TextIO
 from leansort.core import bundle as bundles
 from leansort.core.damage.watch import Watch, watch_images
 from leansort.core.errors import UserError, not_one_of
-from leansort.core.files.typed_result import JsonObject, TypedResult
+from leansort.core.files.typed_result import TypedResult
 from leansort.core.folders.image_files import SHOWN, list_image_files
 from leansort.core.process.console import say
 from leansort.core.text.name_lists import names_of
@@ -23,6 +23,7 @@ from leansort.measure.engine_selection import engine_choice
 from leansort.runtime import shipped_models
 from leansort.runtime.call_board import CallBoard
 from leansort.runtime.decisions.cost_file import load_costs
+from leansort.runtime.drift.prediction_lines import prediction_record
 from leansort.runtime.predictor import Classifier, Prediction
 from leansort.workflows.deploy import supervised_prediction
 from leansort.workflows.deploy.predict_output import written
@@ -114,6 +115,7 @@ def predict_to(
     batch: int,
     engine: str,
     costs: Path | None = None,
+    statistics: bool = False,
 ) -> PredictResult:
     """Classify pictures and print the lines, or write them to a file that takes the place of `out` when all are done.
 
@@ -129,14 +131,18 @@ def predict_to(
         batch: batch size of the engine, in images; 0 measures several and uses the fastest.
         engine: which engine; the one that suits the bundle where empty, the fastest for `auto`.
         costs: file with what decisions cost; None leaves the bundle's reject threshold.
+        statistics: whether lines of JSON tell what the pictures look like, too.
 
     Raises:
-        UserError: there is no such format or picture, or the costs are not those of the bundle's classes.
+        UserError: there is no such format or picture, the costs are not those of the bundle's classes, or statistics
+            are asked for in another format than JSON.
         EngineError: the engine crashed, hung or failed before anything was sorted.
         LeansortError: it did so later; the lines that are done are in `out` with `.part` behind its name.
     """
     if style not in FORMATS:
         raise not_one_of("--format", style, FORMATS)
+    if statistics and style != "json":
+        raise UserError(f"predict: --statistics go with --format json, got {style}")
     if out:
         atomic_io.require_file(out)  # not only when all are sorted
     opened = shipped_models.open_default() if bundle is None else bundles.load(bundle)
@@ -145,10 +151,10 @@ def predict_to(
 
     def work(target: TextIO) -> int:
         shown = printable_lines if target.isatty() else str  # values of CSV are as they are, but on a terminal
-        with (
-            engine_choice.classifier_of(opened, engine, board=board, say=say, costs=decision_costs) as classifier,
-            watch_images() as watch,
-        ):
+        chosen = engine_choice.classifier_of(
+            opened, engine, board=board, say=say, costs=decision_costs, statistics=statistics
+        )
+        with chosen as classifier, watch_images() as watch:
             failed, open_ones = Counter[bool](), deque[Path]()
             results = predict_images(classifier, _listing(pictures, open_ones), threads=threads, batch=batch)
             results = _counted(_damage_named(results, open_ones, watch), failed)
@@ -206,7 +212,7 @@ def format_predictions(
         yield csv_line([*COLUMNS, *["cost"] * with_costs, *(f"p_{label}" for label in labels)])
     for path, result in results:
         if style == "json":
-            yield json_text(_record(path, result, labels))
+            yield json_text(prediction_record(str(path), result, labels))
         elif style == "csv":
             row = [
                 csv_path(path),
@@ -234,21 +240,3 @@ def _fields(path: Path, prediction: Prediction) -> list[str]:
         *(["unknown"] if prediction.known is False else []),
         *([] if prediction.cost is None else [f"cost {prediction.cost:.4f}"]),
     ]
-
-
-def _record(path: Path, prediction: Prediction, labels: Sequence[str]) -> JsonObject:
-    if prediction.error:
-        return {"image": str(path), "error": prediction.error}
-    probabilities: JsonObject = dict(zip(labels, (round(p, 6) for p in prediction.probabilities), strict=True))
-    novelty: JsonObject = {}
-    if prediction.novelty is not None:
-        novelty = {"known": prediction.known, "novelty": round(prediction.novelty, 6)}
-    return {
-        "image": str(path),
-        "label": prediction.label,
-        "probability": round(prediction.probability, 6),
-        "accepted": prediction.accepted,
-        **novelty,
-        **({} if prediction.cost is None else {"cost": round(prediction.cost, 6)}),
-        "probabilities": probabilities,
-    }

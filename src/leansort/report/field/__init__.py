@@ -1,0 +1,1 @@
+"""Pages of what happens in the field. Begin with `drift_page`."""
