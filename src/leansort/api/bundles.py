@@ -138,6 +138,7 @@ def predict(
     batch: int = 0,
     engine: str = "",
     costs: AnyPath | None = None,
+    statistics: bool = False,
 ) -> Predictions:
     """Classify pictures; one that cannot be read has an error, and the others are classified all the same.
 
@@ -161,6 +162,7 @@ def predict(
             the fastest; what suits the bundle where empty.
         costs: file with what wrong bins and rejection cost; the decision with the least expected cost is made, in place
             of the bundle's reject threshold.
+        statistics: whether each prediction tells brightness, sharpness, colour and size of its picture.
 
     Returns:
         The predictions with their pictures, in order.
@@ -183,7 +185,8 @@ def predict(
     pictures = list(list_inputs(named))
     opened = shipped_models.open_default() if path is None else bundle_files.load(path)
     decision_costs = None if costs is None else load_costs(Path(costs), opened.meta)
-    with engine_choice.classifier_of(opened, engine, say=say, costs=decision_costs) as classifier:
+    chosen = engine_choice.classifier_of(opened, engine, say=say, costs=decision_costs, statistics=statistics)
+    with chosen as classifier:
         results = [item for _, item in predict_images(classifier, pictures, threads=threads, batch=batch)]
         return Predictions(
             images=tuple(map(str, pictures)),
