@@ -11,6 +11,7 @@ HELPERS = {"run_all.py", "old_way.py", "old_submit.py", "pictures.py", "__init__
 HELPERS |= {
     "data_size.py",
     "label_errors.py",
+    "mining.py",
     "transfer_curve.py",
 }  # of a user's photos and runs, which they are told of
 

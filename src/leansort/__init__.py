@@ -26,16 +26,19 @@ telemetry.switch_off()  # before any library that would report is imported
 
 if TYPE_CHECKING:
     from leansort.api import (
+        add_data,
         average,
         bench,
         check_data,
         compare,
         compress,
+        diff_data,
         doubt_labels,
         draw_sample,
         export,
         import_data,
         load_recipe,
+        mine,
         models,
         predict,
         report,
@@ -71,10 +74,12 @@ if TYPE_CHECKING:
     from leansort.workflows.averaging.average import AverageResult
     from leansort.workflows.cards.model_listing import ModelsResult
     from leansort.workflows.contest.submit import SubmitResult
+    from leansort.workflows.data.data_growth import AddResult, DiffResult
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.export import ExportResult
     from leansort.workflows.field.drift_watching import WatchResult
+    from leansort.workflows.field.photo_mining import MineResult
     from leansort.workflows.run import RunResult
     from leansort.workflows.training.doubt.doubt_result import DoubtResult
     from leansort.workflows.training.quick.probe_result import ProbeResult
@@ -83,6 +88,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AddResult",
     "AverageResult",
     "BenchResult",
     "BestTrialResult",
@@ -91,6 +97,7 @@ __all__ = [
     "Classifier",
     "ComparisonResult",
     "CompressResult",
+    "DiffResult",
     "DoubtResult",
     "DriftAlarm",
     "DriftStatus",
@@ -100,6 +107,7 @@ __all__ = [
     "IntegrityError",
     "LeansortError",
     "MachineError",
+    "MineResult",
     "MissingExtraError",
     "ModelsResult",
     "Prediction",
@@ -118,16 +126,19 @@ __all__ = [
     "UserError",
     "WatchResult",
     "__version__",
+    "add_data",
     "average",
     "bench",
     "check_data",
     "compare",
     "compress",
+    "diff_data",
     "doubt_labels",
     "draw_sample",
     "export",
     "import_data",
     "load_recipe",
+    "mine",
     "models",
     "predict",
     "report",
@@ -147,9 +158,10 @@ publish(
     __name__,
     {
         "leansort.api": (
-            "average", "bench", "check_data", "compare", "compress", "doubt_labels", "draw_sample", "export",
-            "import_data", "load_recipe", "models", "predict", "report", "run", "score", "split_data", "stress",
-            "submit", "train", "tune", "tune_best", "watch",
+            "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data",
+            "doubt_labels", "draw_sample", "export", "import_data", "load_recipe", "mine", "models",
+            "predict", "report", "run", "score", "split_data", "stress", "submit", "train", "tune",
+            "tune_best", "watch",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
         "leansort.contest.score_result": ("ScoreResult",),
@@ -168,10 +180,12 @@ publish(
         "leansort.workflows.averaging.average": ("AverageResult",),
         "leansort.workflows.cards.model_listing": ("ModelsResult",),
         "leansort.workflows.contest.submit": ("SubmitResult",),
+        "leansort.workflows.data.data_growth": ("AddResult", "DiffResult",),
         "leansort.workflows.data.data_results": ("CheckResult", "ImportResult", "SampleResult", "SplitResult",),
         "leansort.workflows.deploy.bench": ("BenchResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.field.drift_watching": ("WatchResult",),
+        "leansort.workflows.field.photo_mining": ("MineResult",),
         "leansort.workflows.run": ("RunResult",),
         "leansort.workflows.training.doubt.doubt_result": ("DoubtResult",),
         "leansort.workflows.training.quick.probe_result": ("ProbeResult",),

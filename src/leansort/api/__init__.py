@@ -6,7 +6,7 @@ package loads no PyTorch. It may import every floor but the command line. Begin 
 
 from leansort.api.bundles import bench, export, predict
 from leansort.api.datasets import check_data, doubt_labels, draw_sample, import_data, split_data
-from leansort.api.field import watch
+from leansort.api.field import add_data, diff_data, mine, watch
 from leansort.api.jobs import load_recipe, report, run
 from leansort.api.known_models import models
 from leansort.api.networks import average, compress, train
@@ -14,16 +14,19 @@ from leansort.api.scores import compare, score, stress, submit
 from leansort.api.searches import tune, tune_best
 
 __all__ = [
+    "add_data",
     "average",
     "bench",
     "check_data",
     "compare",
     "compress",
+    "diff_data",
     "doubt_labels",
     "draw_sample",
     "export",
     "import_data",
     "load_recipe",
+    "mine",
     "models",
     "predict",
     "report",

@@ -24,6 +24,7 @@ from leansort.cli import compress_command as compression
 from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
 from leansort.cli.data_commands import data_app
+from leansort.cli.field.mine_command import mine
 from leansort.cli.field.watch_command import watch
 from leansort.cli.options import (
     Data,
@@ -125,6 +126,7 @@ bundles.register(app)
 comparison.register(app)
 app.command()(stress)
 app.command()(watch)
+app.command()(mine)
 app.command()(report)
 app.command()(models)
 app.command("plugins")(list_kinds)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from leansort.cli.doubt_command import data_doubt
+from leansort.cli.field.growth_commands import data_add, data_diff
 from leansort.cli.import_commands import RATIOS, Method, data_import
 from leansort.cli.options import Json, print_line, print_result
 from leansort.core.errors import UserError
@@ -157,6 +158,8 @@ def data_check(
 
 
 data_app.command("doubt")(data_doubt)
+data_app.command("add")(data_add)
+data_app.command("diff")(data_diff)
 
 
 @data_app.command("show")
