@@ -35,6 +35,7 @@ class TrainingJob:
         provenance: kept in the trained model; its digest guards `resume`.
         distill: what to learn from teachers; its `teachers` are for the record, the loop is handed them.
         unlabelled: crops of photos without labels, as large as those of `train`, that teachers speak about alone.
+        covers: where the objects of the training crops are, for those that are put on other grounds.
     """
 
     spec: ArchSpec
@@ -48,12 +49,14 @@ class TrainingJob:
     provenance: dict[str, Any]
     distill: DistillConfig = field(default_factory=DistillConfig)
     unlabelled: Pixels | None = None
+    covers: Pixels | None = None
 
     @property
     def identity(self) -> str:
         """Digest of everything that must be equal for a resumed run to end as an unbroken one."""
         parts = [self.spec, self.preprocess, self.config.model_copy(update={"workers": 0}), self.augment, self.distill]
-        data = {key: self.provenance.get(key) for key in ("data", "seed", "begun_with", "teachers", "unlabelled")}
+        names = ("data", "seed", "begun_with", "teachers", "unlabelled", "grounds")
+        data = {name: self.provenance.get(name) for name in names}
         return atomic_io.digest([[part.model_dump(mode="json") for part in parts], data, list(self.labels.names)])
 
     @property

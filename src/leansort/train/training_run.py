@@ -251,7 +251,7 @@ def _scales(network: nn.Module, heads: Sequence[nn.Module], job: TrainingJob) ->
 
 
 def _augmentation(job: TrainingJob) -> EpochAugmentation:
-    return EpochAugmentation(job.augment, tuple(job.size(epoch) for epoch in range(job.config.epochs)))
+    return EpochAugmentation(job.augment, tuple(job.size(epoch) for epoch in range(job.config.epochs)), job.covers)
 
 
 def _draw_weights(job: TrainingJob) -> list[float] | None:

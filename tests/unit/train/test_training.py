@@ -26,6 +26,7 @@ from leansort.arch.trained_model import compute_logits, load_tensors, save_tenso
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.seeds import Seeds
 from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.data.augmentation.robust.robust_config import RobustConfig
 from leansort.data.loading.loader import EpochSampler, eval_batches
 from leansort.measure.accuracy.metrics import macro_f1
 from leansort.train import checkpoint, loop, training_run
@@ -300,6 +301,7 @@ RESUMED: dict[str, tuple[Sequence[dict[str, Any]], AugmentConfig, dict[str, Any]
         MIXED,
         {"layer_decay": 0.7, "head_lr": 4.0, "freeze": 1, "average_from": 0.4, "accumulate": 2},
     ),
+    "robust": (NORMED, AugmentConfig(robust=RobustConfig(jpeg=0.5, noise=0.5, distance=0.3, crop_error=0.3)), {}),
     "frozen norms, sgd": (
         NORMED,
         AugmentConfig(randaugment=1),

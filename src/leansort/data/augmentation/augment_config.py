@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from leansort.core.strict_model import StrictModel
+from leansort.data.augmentation.robust.robust_config import RobustConfig
 
 Operator = Literal[
     "Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast",
@@ -38,6 +39,7 @@ class AugmentConfig(StrictModel):
             each batch gets one of them.
         views: how many ways a crop is varied in all, which then come back epoch after epoch, so that teachers need to
             look at each but once; 0 varies it anew every epoch.
+        robust: what befalls crops on a robot, before all else.
     """
 
     min_scale: float = Field(default=0.5, gt=0.0, le=1.0)
@@ -54,6 +56,7 @@ class AugmentConfig(StrictModel):
     mixup: float = Field(default=0.0, ge=0.0, le=10.0)
     cutmix: float = Field(default=0.0, ge=0.0, le=10.0)
     views: int = Field(default=0, ge=0, le=10_000)
+    robust: RobustConfig = RobustConfig()
 
     @model_validator(mode="after")
     def _one_policy(self) -> AugmentConfig:

@@ -28,14 +28,22 @@ from leansort.data.augmentation.augment_config import AugmentConfig
 from leansort.data.augmentation.draws import draw_augmentation
 from leansort.data.augmentation.operators import apply_step, compile_steps
 from leansort.data.augmentation.per_sample_rng import Key
+from leansort.data.augmentation.robust.robust_corruption import IndexedCovers, RobustCorruption
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Varies crops as `config` says and makes them `size` pixels; holds no state, so any process gets the same."""
+    """Varies crops as `config` says and makes them `size` pixels; holds no state, so any process gets the same.
+
+    Attributes:
+        config: what may happen to a crop.
+        size: of the images made of them in pixels.
+        covers: where the objects are, for those that are put on other grounds; see `RobustCorruption`.
+    """
 
     config: AugmentConfig
     size: int
+    covers: IndexedCovers | None = None
 
     def __call__(self, crops_bhwc: Pixels, keys: Sequence[Key], seeds: Seeds) -> Pixels:
         """Vary a batch.
@@ -48,6 +56,8 @@ class Augmentation:
         Returns:
             uint8 (b, size, size, 3).
         """
+        if self.config.robust.is_on:
+            crops_bhwc = RobustCorruption(self.config.robust, self.covers)(crops_bhwc, keys, seeds)
         height, width = crops_bhwc.shape[1:3]
         draws = draw_augmentation(self.config, seeds.child("augment").value, keys, (height, width), self.size)
         made_bhwc = np.empty((len(keys), self.size, self.size, 3), np.uint8)

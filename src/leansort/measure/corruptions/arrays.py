@@ -22,6 +22,12 @@ def to_levels(image: Image) -> Floats:
     return image.astype(np.float32) / np.float32(255)
 
 
+def mean_colour(levels: Floats) -> Floats:
+    """The mean of each channel of (h, w, 3); as a product, which is far faster than numpy's mean."""
+    rows = levels.reshape(-1, levels.shape[2])
+    return np.full(len(rows), 1 / len(rows), np.float32) @ rows
+
+
 def resize_levels(
     values: npt.NDArray[np.floating] | Image | Mask, height: int, width: int, *, smooth: bool = True
 ) -> Floats:
@@ -83,10 +89,11 @@ def _fast_length(length: int) -> int:
 def sample(image: Image, y: npt.NDArray[np.floating], x: npt.NDArray[np.floating]) -> Image:
     """The pixels of an image (h, w, 3) at positions (h', w'), linear between pixel centres, edge pixels outside."""
     height, width = image.shape[:2]
-    y, x = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
-    top, left = np.floor(y).astype(np.intp), np.floor(x).astype(np.intp)
-    bottom, right = np.minimum(top + 1, height - 1), np.minimum(left + 1, width - 1)
-    down, along = (y - top).astype(np.float32)[..., None], (x - left).astype(np.float32)[..., None]
-    upper = image[top, left] * (1 - along) + image[top, right] * along
-    lower = image[bottom, left] * (1 - along) + image[bottom, right] * along
+    y, x = (np.clip(at, 0, side - 1).astype(np.float32) for at, side in ((y, height), (x, width)))
+    top, left = y.astype(np.intp), x.astype(np.intp)
+    down, along = (y - top)[..., None], (x - left)[..., None]
+    flat, first = image.reshape(-1, 3), top * width + left
+    right, below = (left < width - 1).astype(np.intp), (top < height - 1) * width
+    upper = flat[first] * (1 - along) + flat[first + right] * along
+    lower = flat[first + below] * (1 - along) + flat[first + below + right] * along
     return np.asarray(upper * (1 - down) + lower * down + 0.5, np.uint8)

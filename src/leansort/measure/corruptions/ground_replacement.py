@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from leansort.measure.corruptions.arrays import Floats, Image, Rng, resize_levels, to_levels, to_pixels
+from leansort.measure.corruptions.arrays import Floats, Image, Rng, mean_colour, resize_levels, to_levels, to_pixels
 from leansort.measure.corruptions.textures import Grounds
 
 _SHADOW, _SHADOW_BLUR, _SHADOW_SHIFT = 0.35, 12, 0.015  # how dark, coarse, and far off as a fraction of the side
@@ -24,10 +24,13 @@ def replace_ground(image: Image, cover: Floats, how: tuple[float, float], ground
     share, contrast = how
     height, width = image.shape[:2]
     levels, outside = to_levels(image), 1 - cover[..., None]
-    old = (levels * outside).sum(axis=(0, 1)) / max(float(outside.sum()), 1.0)
-    new = grounds.draw(rng, height, width)
-    new = (new - new.mean(axis=(0, 1))) * np.float32(contrast) + new.mean(axis=(0, 1))
-    ground = share * np.clip(new, 0, 1) + (1 - share) * old
+    ground = grounds.draw(rng, height, width)
+    if contrast != 1.0:
+        mean = mean_colour(ground)
+        ground = np.clip((ground - mean) * np.float32(contrast) + mean, 0, 1)
+    if share < 1.0:
+        old = outside.ravel() @ levels.reshape(-1, 3) / max(float(outside.sum()), 1.0)
+        ground = np.float32(share) * ground + (1 - np.float32(share)) * old
     return to_pixels(levels * (1 - outside) + ground * _shadow(cover, rng)[..., None] * outside)
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from leansort.measure.corruptions.arrays import Floats, Image, Rng, to_levels, to_pixels
+from leansort.measure.corruptions.arrays import Floats, Image, Rng, mean_colour, to_levels, to_pixels
 
 GAMMA = 2.2  # of sRGB, roughly: light is added up in linear numbers, pixels are not
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of the channels, in linear light (BT.709)
@@ -28,7 +28,7 @@ def brighten(image: Image, added: float, rng: Rng) -> Image:
 def flatten_contrast(image: Image, kept: float, rng: Rng) -> Image:
     """Keep a part of each channel's distance from its mean, as ImageNet-C's `contrast` does."""
     levels = to_levels(image)
-    mean = levels.mean(axis=(0, 1), keepdims=True)
+    mean = mean_colour(levels)
     return to_pixels((levels - mean) * np.float32(kept) + mean)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leansort.measure.corruptions.arrays import Floats, Image, Rng, resize_levels
+from leansort.measure.corruptions.arrays import Floats, Image, Rng, resize_levels, resize_pixels
 
 _COARSE = 24  # pixels of the longer side in which the outside is smoothed
 _PASSES = 40
@@ -41,7 +41,7 @@ def extend(image: Image, margins: Margins, rng: Rng) -> Image:
     inside = np.pad(np.ones(image.shape[:2], np.float32), sides[:2])
     near = _nearness(image.shape[:2], margins)[..., None]
     made = ground * near + _smoothed(ground, inside) * (1 - near)
-    made += _grain(image, rim) * rng.standard_normal(ground.shape, np.float32)
+    made += _grain(image, rim) * rng.standard_normal((*inside.shape, 1), np.float32)
     result = np.clip(made + 0.5, 0, 255).astype(np.uint8)
     result[top : top + image.shape[0], left : left + image.shape[1]] = image
     return result
@@ -58,8 +58,8 @@ def _nearness(size: tuple[int, ...], margins: Margins) -> Floats:
 def _edges_averaged(image: Image, rim: int) -> Image:
     """The image whose outermost pixels are means over the rim behind them, so that no speck is drawn out to a line."""
     made = image.copy()
-    made[0], made[-1] = (np.median(part, axis=0) for part in (image[:rim], image[-rim:]))
-    made[:, 0], made[:, -1] = (np.median(part, axis=1) for part in (image[:, :rim], image[:, -rim:]))
+    made[0], made[-1] = (part.mean(axis=0) for part in (image[:rim], image[-rim:]))
+    made[:, 0], made[:, -1] = (part.mean(axis=1) for part in (image[:, :rim], image[:, -rim:]))
     return made
 
 
@@ -69,13 +69,15 @@ def _smoothed(ground: Image, inside: Floats) -> Floats:
     scale = _COARSE / max(height, width)
     rows, columns = (max(3, round(side * scale)) for side in (height, width))
     fixed = resize_levels(inside, rows, columns, smooth=False)[..., None] > 0.5
-    known = np.stack([resize_levels(ground[..., c], rows, columns, smooth=False) for c in range(3)], axis=2)
-    field: Floats = known
+    known = resize_pixels(ground, rows, columns).astype(np.float32)
+    wide = np.pad(known, ((1, 1), (1, 1), (0, 0)), mode="edge")
     for _ in range(_PASSES):
-        wide = np.pad(field, ((1, 1), (1, 1), (0, 0)), mode="edge")
         mean = (wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]) / 4
-        field = np.where(fixed, known, mean).astype(np.float32)
-    return np.stack([resize_levels(field[..., c], height, width, smooth=False) for c in range(3)], axis=2)
+        wide[1:-1, 1:-1] = np.where(fixed, known, mean)
+        wide[0], wide[-1] = wide[1], wide[-2]
+        wide[:, 0], wide[:, -1] = wide[:, 1], wide[:, -2]
+    field = np.clip(wide[1:-1, 1:-1] + 0.5, 0, 255).astype(np.uint8)
+    return resize_pixels(field, height, width).astype(np.float32)
 
 
 def _grain(image: Image, rim: int) -> np.float32:

@@ -96,16 +96,19 @@ class Grounds:
 
     Attributes:
         photos: a user's own grounds, uint8 (h, w, 3) each; where there are any, every other object lies on one.
+        stock: grounds drawn beforehand, parts of which are taken in place of drawing one anew.
     """
 
     photos: tuple[Image, ...] = ()
+    stock: tuple[Image, ...] = ()
 
     def draw(self, rng: Rng, height: int, width: int) -> Floats:
         """A ground of (height, width, 3), levels of 0 to 1, under a light that falls off to one side."""
         names = tuple(DRAWN)
         which, own, angle = int(rng.integers(len(names))), rng.random() < 0.5, float(rng.uniform(0, 2 * np.pi))
-        if self.photos and own:
-            ground = to_levels(_part(self.photos[int(rng.integers(len(self.photos)))], rng, height, width))
+        known = self.photos if self.photos and own else self.stock
+        if known:
+            ground = to_levels(_part(known[int(rng.integers(len(known)))], rng, height, width))
         else:
             ground = DRAWN[names[which]](rng, height, width)
         y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]

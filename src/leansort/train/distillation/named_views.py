@@ -38,7 +38,7 @@ class NamedViews:
         """
         keys = [(number, index) for _, number, index in names]
         block_bhwc = self.dataset.block([index for _, index in keys])
-        varied_bhwc = Augmentation(self.job.augment, size)(block_bhwc, keys, self.dataset.seeds)
+        varied_bhwc = Augmentation(self.job.augment, size, self.job.covers)(block_bhwc, keys, self.dataset.seeds)
         return torch.from_numpy(varied_bhwc).permute(0, 3, 1, 2)
 
     def distillation(self, teachers: Sequence[Teacher]) -> Distillation:

@@ -17,6 +17,8 @@ from leansort.core.process.console import say
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.core.writing.escaping import printable
+from leansort.data.loading.object_covers import cover_preprocess, find_cover
+from leansort.measure.robustness.stress_crops import StressCrop
 from leansort.report.sheets import Section, Sheet, Tile, to_html, to_png
 from leansort.workflows.data.check import open_dataset
 
@@ -110,6 +112,29 @@ class _Larger:
             return self.preprocess(self.pictures[index])
 
 
+class _CoversOnDemand:
+    """Where objects are, found as it is asked for."""
+
+    def __init__(self, crops: Sequence[StressCrop], preprocess: Preprocess) -> None:
+        self.crops, self.preprocess = crops, cover_preprocess(preprocess)
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def __getitem__(self, index: int) -> Image:
+        return find_cover(self.crops[index], self.preprocess)
+
+
+def _covers(recipe: Recipe, rows: Sequence[Row], root: Path) -> _CoversOnDemand | None:
+    config = recipe.augment.robust
+    if not config.background:
+        return None
+    if config.annotations:
+        say("data show: objects are cut out by colour here, in training by augment.robust.annotations")
+    crops = [StressCrop(row.image, root / row.image, row.label) for row in rows]
+    return _CoversOnDemand(crops, recipe.train_preprocess)
+
+
 def augmented_view(recipe: Recipe, rows: Sequence[Row], root: Path, watch: Watch) -> View:
     """Training's own data set, asked for the first epochs of a crop."""
     from leansort.data.augmentation.batch import Augmentation
@@ -118,7 +143,8 @@ def augmented_view(recipe: Recipe, rows: Sequence[Row], root: Path, watch: Watch
     train = [row for row in rows if row.split == "train"]
     numbers = {row.image: number for number, row in enumerate(train)}
     larger = _Larger([root / row.image for row in train], recipe.train_preprocess, watch)
-    augment = Augmentation(recipe.augment, recipe.preprocess.size)
+    covers = _covers(recipe, train, root)
+    augment = Augmentation(recipe.augment, recipe.preprocess.size, covers)
     crops = AugmentedCrops(larger, [row.label for row in train], augment, Seeds(recipe.seed).child("train"))
 
     def view(row: Row) -> Iterator[Tile]:

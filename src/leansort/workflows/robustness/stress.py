@@ -34,7 +34,7 @@ from leansort.measure.robustness.stress_test import (
 )
 from leansort.report.robustness.stress_page import stress_page
 from leansort.runtime.predictor import Classifier
-from leansort.workflows.robustness.object_polygons import object_polygons
+from leansort.workflows.data.object_polygons import object_polygons
 
 CUT_OUT_BY: tuple[CutOutBy, ...] = ("auto", "polygon", "colour")
 

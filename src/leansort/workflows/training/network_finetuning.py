@@ -32,6 +32,7 @@ from leansort.train.job import TrainingJob
 from leansort.train.loop import train
 from leansort.train.progress_display import ProgressDisplay
 from leansort.train.train_config import TrainConfig
+from leansort.workflows.data.training_covers import training_covers
 from leansort.workflows.data.unlabelled_import import UnlabelledRecord, load_unlabelled
 from leansort.workflows.training import export_check
 from leansort.workflows.training.train import load_crops
@@ -97,7 +98,9 @@ class Finetuning:
         recipe = recipe.model_copy(update={"train": config})
         unlabelled = self.unlabelled if finetune.teachers else None
         more = load_unlabelled(unlabelled, recipe.train_preprocess, self.cache) if unlabelled else None
-        known = self._provenance(model, finetune)
+        augment = _changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment.")
+        objects = training_covers(augment, self.manifest, recipe.train_preprocess, self.cache)
+        known = self._provenance(model, finetune) | objects.provenance
         return TrainingJob(
             spec=model.spec,
             preprocess=model.preprocess,
@@ -105,7 +108,7 @@ class Finetuning:
             train=load_crops(self.manifest, "train", recipe.train_preprocess, self.cache),
             val=load_crops(self.manifest, "val", model.preprocess, self.cache),
             config=config,
-            augment=_changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment."),
+            augment=augment,
             distill=recipe.distill.model_copy(
                 update={
                     "teachers": tuple(map(Path, finetune.teachers)),
@@ -117,6 +120,7 @@ class Finetuning:
             seeds=Seeds(recipe.seed).child("compress"),
             provenance=known | ({"unlabelled": more.digest, "unlabelled_photos": more.count} if more else {}),
             unlabelled=more.pixels if more else None,
+            covers=objects.covers,
         )
 
     def _provenance(self, model: TrainedModel, finetune: FinetuneConfig) -> JsonObject:

@@ -39,6 +39,7 @@ from leansort.train.loop import train
 from leansort.train.progress_display import ProgressDisplay
 from leansort.workflows.data.cache import decoded_crops
 from leansort.workflows.data.import_data import data_for, import_data
+from leansort.workflows.data.training_covers import training_covers
 from leansort.workflows.data.unlabelled_import import UnlabelledRecord, find_unlabelled, load_unlabelled
 from leansort.workflows.training import teacher_recipes
 from leansort.workflows.training.built_network import build_network
@@ -234,6 +235,7 @@ def _job(
     unlabelled: UnlabelledRecord | None,
 ) -> TrainingJob:
     more = load_unlabelled(unlabelled, recipe.train_preprocess, cache) if unlabelled else None
+    objects = training_covers(recipe.augment, manifest, recipe.train_preprocess, cache)
     return TrainingJob(
         spec=spec,
         preprocess=recipe.preprocess,
@@ -248,8 +250,10 @@ def _job(
             **provenance.provenance(recipe=recipe.digest, data=manifest.digest, seed=recipe.seed),
             **_learned_from(recipe, taught_by),
             **({"unlabelled": more.digest, "unlabelled_photos": more.count} if more else {}),
+            **objects.provenance,
         },
         unlabelled=more.pixels if more else None,
+        covers=objects.covers,
     )
 
 

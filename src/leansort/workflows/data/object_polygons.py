@@ -36,7 +36,7 @@ def object_polygons(manifest: Manifest, split: str, annotations: Sequence[Path])
     if not made:
         names = ", ".join(map(str, annotations))
         raise UserError(
-            f"stress: no crop of {split} has a polygon in {names}; give the file that the crops were cut by"
+            f"annotations: no crop of {split} has a polygon in {names}; give the file that the crops were cut by"
         )
     return made
 
