@@ -52,7 +52,7 @@ def covers() -> Pixels:
 def test_every_kind_can_be_asked_for_and_none_is_by_default() -> None:
     assert set(RobustConfig().probabilities) == set(KINDS)
     assert not AugmentConfig().robust.is_on
-    assert GROUNDS == tuple(DRAWN)
+    assert tuple(DRAWN) == GROUNDS
 
 
 def test_a_crop_is_decided_by_its_own_key(crops: Pixels, covers: Pixels) -> None:
