@@ -1,4 +1,4 @@
-"""`leansort train` and `leansort ablate`: one training, several, and what each ingredient is worth."""
+"""`leansort train|ablate|leave-out`: one training, several, what each ingredient is worth, what is not known."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ TrackerName = Annotated[str, typer.Option("--tracker", help="Also send each epoc
 
 
 def register(app: typer.Typer) -> None:
-    """Add both commands."""
+    """Add the commands."""
     app.command()(train)
     app.command()(ablate)
+    app.command("leave-out")(leave_out)
 
 
 def train(
@@ -135,6 +136,36 @@ def ablate(
     ground = run_group.open_run_group(base, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
     result = ablations.ablate(ground, results, changes, seeds)
     print_result(result, as_json, ablations.ablation_table(result))
+
+
+def leave_out(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    data: Data = None,
+    manifest: ManifestFile = None,
+    cache: Cache = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the results; runs/NAME-leave-out by default.")
+    ] = None,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Train a recipe without each class in turn; say how well each score of novelty tells the class left out.
+
+    \b
+    Example: leansort leave-out trashnet-transfer train.epochs=3 --data photos/ --out runs/leave-out
+    """
+    from leansort.recipe.load import load_recipe
+
+    resolved = load_recipe(recipe, overrides or [], data)
+    from leansort.workflows.leave_out import leave_out as workflow  # after the check: these load PyTorch
+    from leansort.workflows.leave_out.leave_out_result import leave_out_table
+    from leansort.workflows.training import run_group
+
+    folder = out or Path("runs") / f"{resolved.name}-leave-out"
+    ground = run_group.open_run_group(resolved, folder, manifest=manifest, cache=cache, resume=resume)
+    result = workflow.leave_out(ground, resolved)
+    print_result(result, as_json, leave_out_table(result))
 
 
 def _require(tracker: str) -> None:

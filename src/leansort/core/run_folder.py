@@ -161,6 +161,7 @@ class TrainingFolder(ModelFolder):
         teacher_outputs: folder of what teachers gave so far; gone once the training is done.
         unlabelled: the photos without labels that it learns from, and those that were left out.
         unlabelled_inputs: all photos of their folder, with sizes, times and hashes; see `data.inputs`.
+        left_out: how well a class is told that the network was trained without.
     """
 
     checkpoint = _Entry(_path, "last.safetensors")
@@ -172,6 +173,7 @@ class TrainingFolder(ModelFolder):
     probe = _Entry(JsonFile, "probe.json")
     unfinished = _Entry(_path, "unfinished")
     teacher_outputs = _Entry(_path, "teacher-outputs")
+    left_out = _Entry(JsonFile, "left-out.json")
     unlabelled = _Entry(JsonFile, "unlabelled.json")
     unlabelled_inputs = _Entry(_path, "unlabelled.parquet")
 
@@ -244,8 +246,12 @@ class GroupFolder(ModelFolder):
         repeats: seeds and folds with mean and spread.
         ablation: variants and their difference to the base.
         ablation_table: the same as text.
+        leave_out: how well each class is told that a network was trained without.
+        leave_out_table: the same as text.
     """
 
+    leave_out = _Entry(JsonFile, "leave-out.json")
+    leave_out_table = _Entry(TextFile, "leave-out.md")
     repeats = _Entry(JsonFile, "repeat.json")
     ablation = _Entry(JsonFile, "ablation.json")
     ablation_table = _Entry(TextFile, "ablation.md")

@@ -58,6 +58,17 @@ class BodyFeatures(nn.Module):
         self.taken.clear()
         return features_bf
 
+    def columns(self) -> dict[str, slice]:
+        """Return which of the features are those of each part, by its name: `classifier`, then the stages."""
+        size, columns, start = self.preprocess.size, dict[str, slice](), 0
+        with torch.inference_mode():
+            self.network(torch.zeros(1, 3, size, size))
+        for name in self.names:
+            columns[name] = slice(start, start + self.taken[name].shape[1])
+            start = columns[name].stop
+        self.taken.clear()
+        return columns
+
 
 def _last_stages(network: nn.Module, width: int, size: int) -> list[str]:
     """Names of the modules that end the last stages: of each shape that blocks put out, the last one.
