@@ -11,8 +11,8 @@ from leansort.recipe.load import load_recipe
 from leansort.workflows.data import import_data as importing
 from tests.conftest import RECIPE, ROOT, Cli, draw
 
-MODEL = ROOT / "models" / "trashnet-cut"
-OF_MODEL = ("arch={base: mobilenetv4_conv_small, dropout: 0.2}", "preprocess={size: 160, fit: stretch}")
+MODEL = ROOT / "models" / "trashnet-small"
+OF_MODEL = ("arch={base: lean_v4, width: 1.2}", "preprocess={size: 160, fit: stretch}")
 SEARCH = """\
 name: s
 recipe: {recipe}

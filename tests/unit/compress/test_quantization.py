@@ -147,7 +147,7 @@ def test_seven_bits_of_weights_never_overflow_a_sum_of_two_products(bundle: Bund
 @needs_nncf
 @pytest.mark.parametrize("bits", [7, 8])
 def test_training_imitates_the_very_weights_of_the_graph(bundle: Bundle, bits: WeightBits) -> None:
-    made = quantize_onnx(bundle, CALIBRATION, weight_bits=bits)
+    made = quantize_onnx(bundle, CALIBRATION, weight_bits=bits, rounding="nearest")
     values = {item.name: numpy_helper.to_array(item) for item in onnx.load_from_string(bundle.graph).graph.initializer}
     model = onnx.load_from_string(made.graph)
     given = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}

@@ -16,6 +16,8 @@ from leansort.compress.passes.fuse import FuseConfig, FusePass
 from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.compress.quantization.fake_quantize import WeightBits, insert_fake_quantize, remove_fake_quantize
 
+IMITATED = "imitated_weight_bits"  # in the provenance of a network that was trained for int8
+
 
 class QatConfig(FinetuneConfig):
     """As `finetune`.
@@ -44,6 +46,6 @@ class QatPass(CompressionPass[QatConfig, TrainedModel]):
         assert isinstance(folded, TrainedModel)
         imitate = partial(insert_fake_quantize, weight_bits=self.config.weight_bits)
         tuned = context.finetune(folded, self.config, context.folder / "train", imitate)
-        return PassOutcome(
-            replace(tuned, weights=remove_fake_quantize(tuned.weights)), {"epoch": tuned.provenance.get("epoch")}
-        )
+        provenance = {**tuned.provenance, IMITATED: self.config.weight_bits}
+        learned = replace(tuned, weights=remove_fake_quantize(tuned.weights), provenance=provenance)
+        return PassOutcome(learned, {"epoch": tuned.provenance.get("epoch")})

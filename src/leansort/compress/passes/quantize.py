@@ -7,11 +7,12 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from leansort.compress.passes.qat import QatPass
+from leansort.compress.passes.qat import IMITATED, QatPass
 from leansort.compress.passes_api import CompressionPass, PassContext, PassOutcome
 from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.fake_quantize import WeightBits
 from leansort.compress.quantization.post_training import (
+    Rounding,
     quantizable_layers,
     quantization_sensitivity,
     quantize_onnx,
@@ -33,6 +34,8 @@ class QuantizeConfig(StrictModel):
         method: how ranges are found, of `onnxruntime`; NNCF has no choice of these.
         weight_bits: 7 costs a little precision and is right on every processor. 8 is for processors
             with VNNI: those with AVX2 alone cut sums off, and the bundle may lose many points of accuracy there.
+        rounding: of weights, of `onnxruntime`: to the step that changes the outputs of their layers least (`outputs`),
+            or to the `nearest`; None takes `nearest` behind `qat`, which trains for that, and else `outputs`.
         preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
         ignored_layers: names of graph nodes that stay in float.
         fraction: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
@@ -43,13 +46,14 @@ class QuantizeConfig(StrictModel):
     outliers: float = Field(default=0.01, ge=0.0, le=0.5)
     method: Literal["minmax", "percentile", "entropy"] = "minmax"
     weight_bits: WeightBits = 7
+    rounding: Rounding | None = None
     preset: Literal["mixed", "performance"] = "mixed"
     ignored_layers: tuple[str, ...] = ()
     fraction: float = Field(default=1.0, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _no_setting_of_the_other_engine(self) -> QuantizeConfig:
-        for idle in ("method",) if self.engine == "openvino" else ("preset",):
+        for idle in ("method", "rounding") if self.engine == "openvino" else ("preset",):
             if idle in self.model_fields_set:
                 raise ValueError(f"{idle} has no effect with engine {self.engine}; leave it out")
         return self
@@ -102,6 +106,11 @@ class QuantizePass(CompressionPass[QuantizeConfig, Bundle]):
             )
         else:
             made = quantize_onnx(
-                bundle, pixels, method=self.config.method, ignored_layers=kept, weight_bits=self.config.weight_bits
+                bundle,
+                pixels,
+                method=self.config.method,
+                ignored_layers=kept,
+                weight_bits=self.config.weight_bits,
+                rounding=self.config.rounding or ("nearest" if IMITATED in bundle.meta.provenance else "outputs"),
             )
         return PassOutcome(made, notes)

@@ -16,7 +16,7 @@ from torch.nn.utils import parametrize
 
 MOMENTUM = 0.05  # of the ranges, a batch
 WeightBits = Literal[7, 8]
-_MOST: dict[WeightBits, int] = {7: 64, 8: 127}  # steps to the largest weight, as ONNX Runtime's tools count them
+MOST: dict[WeightBits, int] = {7: 64, 8: 127}  # steps to the largest weight, as ONNX Runtime's tools count them
 
 
 class Int8Weights(nn.Module):
@@ -24,7 +24,7 @@ class Int8Weights(nn.Module):
 
     def __init__(self, bits: WeightBits = 7) -> None:
         super().__init__()
-        self.most = _MOST[bits]
+        self.most = MOST[bits]
 
     def forward(self, weight: Tensor) -> Tensor:
         """Round it."""

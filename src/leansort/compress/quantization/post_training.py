@@ -16,12 +16,14 @@ from leansort.compress.quantization import onnx_backend, openvino_backend
 from leansort.compress.quantization.fake_quantize import WeightBits
 from leansort.compress.quantization.input_normalization import fold_input_normalization
 from leansort.compress.quantization.onnx_backend import CalibratedGraph, Method
+from leansort.compress.quantization.weight_rounding import round_weights
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError, not_one_of
 from leansort.runtime import engine as engines
 from leansort.runtime import openvino_graph
 from leansort.runtime.engine import Logits, Pixels
 
+Rounding = Literal["outputs", "nearest"]
 BATCH = 32
 
 
@@ -43,6 +45,7 @@ def quantize_onnx(
     method: Method = "minmax",
     ignored_layers: Collection[str] = (),
     weight_bits: WeightBits = 7,
+    rounding: Rounding = "outputs",
 ) -> Bundle:
     """Quantize for ONNX Runtime: QDQ nodes, activations unsigned per tensor, weights signed per channel.
 
@@ -56,6 +59,7 @@ def quantize_onnx(
         ignored_layers: names of layers that stay in float.
         weight_bits: 7 keeps sums of two products within 16 bits, as processors with AVX2 and without VNNI take them;
             with 8 they are cut off there, and the network may lose many points of accuracy.
+        rounding: weights go to the step that changes their layers' outputs least (`outputs`), or to the nearest.
 
     Returns:
         A bundle in the onnx format, with `quantized` in its provenance.
@@ -65,13 +69,16 @@ def quantize_onnx(
     """
     _require(bundle, pixels, ignored_layers, ("onnx",))
     grey = fold_input_normalization(bundle.graph)
-    if grey and grey.layer not in ignored_layers:
-        calibrated = CalibratedGraph.of(grey.model.SerializeToString(), _batches(pixels), method)
+    if grey and grey.layer in ignored_layers:
+        grey = None
+    source, batches = grey.model.SerializeToString() if grey else bundle.graph, _batches(pixels)
+    if rounding == "outputs":
+        source = round_weights(source, batches, weight_bits, ignored_layers)
+    calibrated = CalibratedGraph.of(source, batches, method)
+    if grey:
         grey.set_range(calibrated.ranges)
-    else:
-        calibrated = CalibratedGraph.of(bundle.graph, _batches(pixels), method)
     graph = calibrated.quantized(exclude=ignored_layers, weight_bits=weight_bits)
-    notes = {"method": method, "weight_bits": weight_bits}
+    notes = {"method": method, "weight_bits": weight_bits, "rounding": rounding}
     return _noted(bundle, {"graph.onnx": graph}, "onnxruntime", pixels, ignored_layers, notes)
 
 
