@@ -27,10 +27,10 @@ def test_the_reference_lists_every_command(cli: Cli) -> None:
     listed = list_commands()
     assert {("run",), ("recipes", "copy"), ("tune", "run"), ("data", "import")} <= set(listed)
     shown = cli("--help").stdout
-    assert {words[0] for words in listed} == set(re.findall(r"^  ([a-z]+)  ", shown.partition("Commands:")[2], re.M))
+    assert {words[0] for words in listed} == set(re.findall(r"^  ([a-z-]+)  ", shown.partition("Commands:")[2], re.M))
     shown = cli("arch", "--help").stdout
     inner = {words[1] for words in listed if words[0] == "arch"}
-    assert inner == set(re.findall(r"^  ([a-z]+)  ", shown.partition("Commands:")[2], re.M))
+    assert inner == set(re.findall(r"^  ([a-z-]+)  ", shown.partition("Commands:")[2], re.M))
 
 
 def test_the_reference_is_up_to_date() -> None:

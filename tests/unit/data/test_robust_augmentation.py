@@ -79,13 +79,13 @@ def test_crops_that_are_left_alone_are_varied_as_without_it(crops: Pixels) -> No
 
 def test_kinds_come_as_often_as_asked_in_their_order_and_not_too_many_at_once() -> None:
     keys = [(0, index) for index in range(4000)]
-    drawn = robust_corruption._drawn(RobustConfig(jpeg=0.2, darker=0.1, level=4), 5, keys)
+    drawn = robust_corruption.draw_kinds(RobustConfig(jpeg=0.2, darker=0.1, level=4), 5, keys)
     counts = {name: sum(name == kind for kinds in drawn for kind, _ in kinds) for name in ("jpeg", "darker", "blur")}
     assert counts["jpeg"] == pytest.approx(800, rel=0.15)
     assert counts["darker"] == pytest.approx(400, rel=0.2)
     assert counts["blur"] == 0
     assert {level for kinds in drawn for _, level in kinds} == {1, 2, 3, 4}
-    many = robust_corruption._drawn(EVERYTHING, 5, keys)
+    many = robust_corruption.draw_kinds(EVERYTHING, 5, keys)
     assert max(map(len, many)) == 4
     order = list(EVERYTHING.probabilities)
     assert all(

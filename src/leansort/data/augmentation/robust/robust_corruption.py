@@ -53,7 +53,7 @@ class RobustCorruption:
         """
         own = seeds.child("robust")
         made_bhwc = crops_bhwc.copy()
-        for at, drawn in enumerate(_drawn(self.config, own.value, keys)):
+        for at, drawn in enumerate(draw_kinds(self.config, own.value, keys)):
             for name, level in drawn:
                 made_bhwc[at] = self._corrupted(made_bhwc[at], name, level, keys[at], own)
         return made_bhwc
@@ -80,7 +80,7 @@ def _squared(image: Image, size: int) -> Image:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 
-def _drawn(config: RobustConfig, seed: int, keys: Sequence[Key]) -> list[list[tuple[str, int]]]:
+def draw_kinds(config: RobustConfig, seed: int, keys: Sequence[Key]) -> list[list[tuple[str, int]]]:
     """Kinds and levels for each crop, in the order in which they are done; of too many those drawn most clearly."""
     names, chances = list(config.probabilities), np.array(list(config.probabilities.values()))
     u_bk = uniforms(seed, keys, 2 * len(names))
