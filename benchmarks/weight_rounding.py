@@ -70,7 +70,9 @@ def report(before: float, found: dict[str, list[tuple[float, float]]]) -> None:
     for way, each in found.items():
         falls, changes = np.array(each).T
         shown = " ".join(f"{100 * fall:4.1f}" for fall in falls)
-        print(f"{way:16s} fall, points: mean {100 * falls.mean():4.1f}, each {shown}   logits change by {changes.mean():.4f}")
+        print(
+            f"{way:16s} fall, points: mean {100 * falls.mean():4.1f}, each {shown}   logits change by {changes.mean():.4f}"
+        )
     ratios = [ours[1] / theirs[1] for ours, theirs in zip(found[OUTPUTS], found[NEAREST], strict=True)]
     holds = float(np.mean(ratios)) <= MOST
     print(
