@@ -1,7 +1,7 @@
-"""Claim: rounding weights for their layers' outputs changes logits by at most a quarter of what the nearest steps change.
+"""Claim: rounding weights for their layers' outputs changes logits by at most a quarter of what nearest steps change.
 
-The pruned front of EfficientNet-Lite0 (`models/trashnet-lean-network`) in int8 with seven bits of weights, on three draws
-of 300 train crops of TrashNet (LEANSORT_DATA, ../shared/data by default): by ONNX Runtime's nearest steps, by ours, and
+The pruned front of EfficientNet-Lite0 (`models/trashnet-lean-network`) in int8 with seven bits of weights, on three
+draws of 300 train crops of TrashNet (LEANSORT_DATA, ../shared/data by default): by ONNX Runtime's nearest steps, by ours, and
 beside them by OpenVINO's NNCF, which corrects biases. For each the fall of macro-F1 on val against float, and the mean
 square of what it changes in val's logits over the mean square of the logits.
 """
@@ -70,9 +70,8 @@ def report(before: float, found: dict[str, list[tuple[float, float]]]) -> None:
     for way, each in found.items():
         falls, changes = np.array(each).T
         shown = " ".join(f"{100 * fall:4.1f}" for fall in falls)
-        print(
-            f"{way:16s} fall, points: mean {100 * falls.mean():4.1f}, each {shown}   logits change by {changes.mean():.4f}"
-        )
+        print(f"{way:16s} fall, points: mean {100 * falls.mean():4.1f}, each {shown}", end="   ")
+        print(f"logits change by {changes.mean():.4f}")
     ratios = [ours[1] / theirs[1] for ours, theirs in zip(found[OUTPUTS], found[NEAREST], strict=True)]
     holds = float(np.mean(ratios)) <= MOST
     print(
