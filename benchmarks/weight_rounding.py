@@ -1,9 +1,9 @@
 """Claim: rounding weights for their layers' outputs changes logits by at most a quarter of what nearest steps change.
 
 The pruned front of EfficientNet-Lite0 (`models/trashnet-lean-network`) in int8 with seven bits of weights, on three
-draws of 300 train crops of TrashNet (LEANSORT_DATA, ../shared/data by default): by ONNX Runtime's nearest steps, by ours, and
-beside them by OpenVINO's NNCF, which corrects biases. For each the fall of macro-F1 on val against float, and the mean
-square of what it changes in val's logits over the mean square of the logits.
+draws of 300 train crops of TrashNet (LEANSORT_DATA, ../shared/data by default): by ONNX Runtime's nearest steps, by
+ours, and beside them by OpenVINO's NNCF, which corrects biases. For each the fall of macro-F1 on val against float, and
+the mean square of what it changes in val's logits over the mean square of the logits.
 """
 
 from __future__ import annotations
