@@ -211,6 +211,7 @@ files = st.one_of(st.lists(random_rows, min_size=1, max_size=4), st.lists(good_r
 @settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files, st.booleans())
 @example([[1, "Flatten", []]], True)
+@example([[1, "FixedConv", [6, 1]], [1, "Conv", [1, 1]]], False)
 def test_random_files_run_or_name_what_is_wrong(listed: list[Any], whole: bool) -> None:
     end: list[Any] = [[1, "GlobalAvgPool", []], [1, "Flatten", []], [1, "Linear", [6]]]
     try:

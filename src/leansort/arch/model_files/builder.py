@@ -69,7 +69,7 @@ def build_network(model: ModelFile, spec: ArchSpec) -> nn.Module:
         A network from (b, 3, h, w) float to (b, classes) logits.
 
     Raises:
-        UserError: a row cannot be built on what it reads.
+        UserError: a row cannot be built on what it reads, or the last one puts out no channel for each class.
     """
     built: list[list[nn.Module]] = []
     channels = [3]  # of the image, then of each row
@@ -83,6 +83,11 @@ def build_network(model: ModelFile, spec: ArchSpec) -> nn.Module:
             module.row = f"{place}, {row['block']}"  # type: ignore[assignment]
         built.append(made)
         channels.append(out)
+    if channels[-1] != spec.classes:
+        last = f"{model.places[-1]}, {model.rows[-1]['block']}"
+        raise UserError(
+            f"{last}: the last row puts out {channels[-1]} channels, need {spec.classes}, one for each class"
+        )
     if model.is_chain:
         return nn.Sequential(*(module for made in built for module in made))
     return RowGraph([made[0] if len(made) == 1 else nn.Sequential(*made) for made in built], model.sources)
