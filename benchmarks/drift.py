@@ -32,7 +32,8 @@ from leansort.core.seeds import Seeds
 from leansort.core.text.columns import align_columns
 from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.reference_fit import fit_reference
-from leansort.runtime.drift.drift_watch import DriftSettings, DriftWatch
+from leansort.runtime.drift.drift_status import DriftSettings
+from leansort.runtime.drift.drift_watch import DriftWatch
 from leansort.runtime.drift.image_statistics import ImageStatistics
 from leansort.runtime.drift.prior_shift import estimate_shares
 from leansort.runtime.predictor import Classifier, Prediction

@@ -7,8 +7,6 @@ look at all crops. Macro-F1 on val, the fall against float, and the mean over th
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,22 +15,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.calibration_photos import CROPS, DRAWS, OUTLIERS, ROOT, CalibrationPhotos
 from leansort.arch import trained_model
 from leansort.compress.evaluation import predict_classes
 from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core.bundle import Bundle
 from leansort.core.provenance import host
-from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.accuracy.metrics import macro_f1
-from leansort.workflows.data.import_data import import_data
-from leansort.workflows.training.train import load_crops
 
-ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "models" / "trashnet"
-DRAWS, CROPS, OUTLIERS, MOST = 3, 300, 0.01, 0.005
+MOST = 0.005
 Quantize = Callable[..., Bundle]
 WAYS: dict[str, tuple[Quantize, float]] = {
     "onnxruntime": (quantize_onnx, OUTLIERS),
@@ -47,23 +42,18 @@ WAYS: dict[str, tuple[Quantize, float]] = {
 
 def main() -> None:
     torch.set_num_threads(1)
-    data = Path(os.environ.get("LEANSORT_DATA", ROOT.parent / "shared" / "data")) / "trashnet"
-    if not data.exists():
-        print(f"{data} is not here: not measured")
-        return
     model = trained_model.load(MODEL)
-    with tempfile.TemporaryDirectory() as name:
-        manifest = import_data({"source": "folder", "path": data}, Path(name), seed=0)
-        train, val = (load_crops(manifest, split, model.preprocess, Path(name)) for split in ("train", "val"))
-        bundle, truth = export_onnx(model), np.asarray(val.labels, np.int64)
-        before = macro_f1(truth, predict_classes(bundle, val), len(model.labels))
-        falls: dict[str, list[float]] = {way: [] for way in WAYS}
-        for draw in range(DRAWS):
-            order = Seeds(draw).child("calibration").numpy().permutation(len(train.labels))[:CROPS]
-            pixels = np.ascontiguousarray(np.asarray(train.pixels)[np.sort(order)])
-            for way, (quantize, fraction) in WAYS.items():
-                made = quantize(bundle, pixels[select_typical(bundle, pixels, fraction)])
-                falls[way].append(before - macro_f1(truth, predict_classes(made, val), len(model.labels)))
+    photos = CalibrationPhotos.of(model)
+    if photos is None:
+        return
+    bundle, classes = export_onnx(model), len(model.labels)
+    before = macro_f1(photos.truth, predict_classes(bundle, photos.val), classes)
+    falls: dict[str, list[float]] = {way: [] for way in WAYS}
+    for draw in range(DRAWS):
+        pixels = photos.draw(draw)
+        for way, (quantize, fraction) in WAYS.items():
+            made = quantize(bundle, pixels[select_typical(bundle, pixels, fraction)])
+            falls[way].append(before - macro_f1(photos.truth, predict_classes(made, photos.val), classes))
     report(before, falls)
 
 

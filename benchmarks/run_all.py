@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-HELPERS = {"run_all.py", "old_way.py", "old_submit.py", "pictures.py", "__init__.py"}
+HELPERS = {"run_all.py", "old_way.py", "old_submit.py", "pictures.py", "calibration_photos.py", "__init__.py"}
 HELPERS |= {
     "data_size.py",
     "label_errors.py",

@@ -8,8 +8,6 @@ the mean square of what it changes in val's logits over the mean square of the l
 
 from __future__ import annotations
 
-import os
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,18 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.int8_calibration import CROPS, DRAWS, OUTLIERS, ROOT, Quantize
+from benchmarks.calibration_photos import CROPS, DRAWS, OUTLIERS, ROOT, CalibrationPhotos
+from benchmarks.int8_calibration import Quantize
 from leansort.arch import trained_model
 from leansort.compress.evaluation import artifact_logits
 from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core.provenance import host
-from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.accuracy.metrics import macro_f1
-from leansort.workflows.data.import_data import import_data
-from leansort.workflows.training.train import load_crops
 
 MODEL = ROOT / "models" / "trashnet-lean-network"
 NEAREST, OUTPUTS = "nearest steps", "for the outputs"
@@ -42,26 +38,21 @@ MOST = 0.25  # of the change by the nearest steps
 
 def main() -> None:
     torch.set_num_threads(1)
-    data = Path(os.environ.get("LEANSORT_DATA", ROOT.parent / "shared" / "data")) / "trashnet"
-    if not data.exists():
-        print(f"{data} is not here: not measured")
-        return
     model = trained_model.load(MODEL)
+    photos = CalibrationPhotos.of(model)
+    if photos is None:
+        return
+    bundle, truth, classes = export_onnx(model), photos.truth, len(model.labels)
+    exact = artifact_logits(bundle, photos.val)
+    before = macro_f1(truth, exact.argmax(1), classes)
     found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-    with tempfile.TemporaryDirectory() as name:
-        manifest = import_data({"source": "folder", "path": data}, Path(name), seed=0)
-        train, val = (load_crops(manifest, split, model.preprocess, Path(name)) for split in ("train", "val"))
-        bundle, truth, classes = export_onnx(model), np.asarray(val.labels, np.int64), len(model.labels)
-        exact = artifact_logits(bundle, val)
-        before = macro_f1(truth, exact.argmax(1), classes)
-        for draw in range(DRAWS):
-            order = Seeds(draw).child("calibration").numpy().permutation(len(train.labels))[:CROPS]
-            pixels = np.ascontiguousarray(np.asarray(train.pixels)[np.sort(order)])
-            pixels = pixels[select_typical(bundle, pixels, OUTLIERS)]
-            for way, quantize in WAYS.items():
-                logits = artifact_logits(quantize(bundle, pixels), val)
-                change = float(np.square(logits - exact).mean() / np.square(exact).mean())
-                found[way].append((before - macro_f1(truth, logits.argmax(1), classes), change))
+    for draw in range(DRAWS):
+        pixels = photos.draw(draw)
+        pixels = pixels[select_typical(bundle, pixels, OUTLIERS)]
+        for way, quantize in WAYS.items():
+            logits = artifact_logits(quantize(bundle, pixels), photos.val)
+            change = float(np.square(logits - exact).mean() / np.square(exact).mean())
+            found[way].append((before - macro_f1(truth, logits.argmax(1), classes), change))
     report(before, found)
 
 

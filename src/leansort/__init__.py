@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from leansort.measure.comparison.comparison_result import ComparisonResult
     from leansort.measure.robustness.stress_result import StressResult
     from leansort.recipe.schema import Recipe
-    from leansort.runtime.drift.drift_watch import DriftAlarm, DriftStatus
+    from leansort.runtime.drift.drift_status import DriftAlarm, DriftStatus
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
     from leansort.search.study_result import StudyResult

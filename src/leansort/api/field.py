@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from leansort.api.verbs import AnyPath, several, verb
 
 if TYPE_CHECKING:
-    from leansort.runtime.drift.drift_watch import DriftAlarm
+    from leansort.runtime.drift.drift_status import DriftAlarm
     from leansort.workflows.data.data_growth import AddResult, DiffResult
     from leansort.workflows.field.drift_watching import WatchResult
     from leansort.workflows.field.photo_mining import MineResult
@@ -62,7 +62,7 @@ def watch(
         IntegrityError: the bundle is damaged.
     """
     from leansort.core import bundle as bundles
-    from leansort.runtime.drift.drift_watch import DriftSettings
+    from leansort.runtime.drift.drift_status import DriftSettings
     from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.field.drift_watching import add_reference, name_source, watch_source
 

@@ -29,17 +29,18 @@ from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
 from leansort.runtime import shipped_models
 from leansort.runtime.autobatch import BatchPlan, candidate_plans, run_at_fastest
-from leansort.runtime.decisions.cost_file import CostTree, load_costs
 from leansort.runtime.decisions.costs import DecisionCosts
 from leansort.runtime.decisions.novelty import SCORES, novelty_on
 from leansort.runtime.drift.image_statistics import ImageStatistics, image_statistics, longer_side
 from leansort.runtime.engine import LoadedGraph, Pixels, require_logits
 
 if TYPE_CHECKING:  # what watches knows what a prediction is
+    from leansort.runtime.decisions.cost_file import CostTree
     from leansort.runtime.drift.drift_journal import DriftJournal
 
+    Costs = str | Path | CostTree | DecisionCosts
+
 Picture = bytes | Path | str | Image
-Costs = str | Path | CostTree | DecisionCosts
 Floats = npt.NDArray[np.float32]
 Real = TypeVar("Real", np.float32, np.float64)
 
@@ -74,6 +75,14 @@ class Prediction:
     statistics: ImageStatistics | None = None
 
 
+def _costs(costs: Costs | None, bundle: Bundle) -> DecisionCosts | None:
+    if costs is None or isinstance(costs, DecisionCosts):
+        return costs
+    from leansort.runtime.decisions.cost_file import load_costs  # of no use to those who have none
+
+    return load_costs(costs, bundle.meta)
+
+
 class Classifier:
     """A loaded bundle. Safe to use from several threads at once; loading is the only slow part."""
 
@@ -88,7 +97,7 @@ class Classifier:
         watch: DriftJournal | None = None,
     ) -> None:
         self.bundle = bundle
-        self._costs = costs if costs is None or isinstance(costs, DecisionCosts) else load_costs(costs, bundle.meta)
+        self._costs = _costs(costs, bundle)
         self.journal = watch
         self._tells_statistics = statistics or watch is not None
         self.engine = engine
@@ -153,7 +162,7 @@ class Classifier:
         """
         one_thread()
         engine = engine or engines.default_engine(bundle)
-        costs = costs if costs is None or isinstance(costs, DecisionCosts) else load_costs(costs, bundle.meta)
+        costs = _costs(costs, bundle)
         loaded = engines.load_engine(bundle, engine, threads=threads)
         journal = None
         if watch is not None:

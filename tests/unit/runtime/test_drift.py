@@ -19,7 +19,8 @@ from leansort.measure.accuracy.reference_fit import fit_reference
 from leansort.runtime.drift.conformal_ranks import ConformalRanks
 from leansort.runtime.drift.drift_evidence import DriftEvidence, bets_on
 from leansort.runtime.drift.drift_journal import DriftJournal
-from leansort.runtime.drift.drift_watch import DriftSettings, DriftWatch
+from leansort.runtime.drift.drift_status import DriftSettings
+from leansort.runtime.drift.drift_watch import DriftWatch
 from leansort.runtime.drift.image_statistics import ImageStatistics, image_statistics, longer_side
 from leansort.runtime.drift.prediction_lines import parse_prediction, prediction_record
 from leansort.runtime.predictor import Classifier, Prediction, failed_prediction

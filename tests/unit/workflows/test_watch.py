@@ -12,7 +12,7 @@ import pytest
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
-from leansort.runtime.drift.drift_watch import DriftSettings
+from leansort.runtime.drift.drift_status import DriftSettings
 from leansort.workflows.field.drift_watching import WatchResult, add_reference, watch_source, watch_text
 from tests.support.graphs import LABELS, colour_bundle
 

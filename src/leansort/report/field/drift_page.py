@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from leansort.report.charts import plots
 from leansort.report.tables import Table, render_page
-from leansort.runtime.drift.drift_watch import CLASSES, DriftAlarm, DriftSettings, DriftStatus
+from leansort.runtime.drift.drift_status import DriftAlarm, DriftSettings, DriftStatus
+from leansort.runtime.drift.drift_watch import CLASSES
 
 MOST_POINTS = 400  # of a curve
 _CERTAIN = 1e12  # evidence above which a curve is cut: the rest would flatten what lies below

@@ -26,7 +26,8 @@ from leansort.core.text.text_files import parse_json
 from leansort.core.writing import atomic_io
 from leansort.core.writing.escaping import json_text, printable
 from leansort.core.writing.file_lock import take_lock
-from leansort.runtime.drift.drift_watch import DriftAlarm, DriftSettings, DriftState, DriftWatch, alarm_record
+from leansort.runtime.drift.drift_status import DriftAlarm, DriftSettings, DriftState, alarm_record
+from leansort.runtime.drift.drift_watch import DriftWatch
 from leansort.runtime.drift.prediction_lines import Record, parse_prediction, prediction_record
 from leansort.runtime.predictor import Prediction
 

@@ -125,7 +125,7 @@ def shares_by_confusion(label_counts_c: Floats, confusion_cc: Floats) -> Floats:
 def share_margins(window: Sequence[Sequence[float]], reference: BundleReference) -> Floats:
     """How far shares by the confusion matrix may be off by the sizes of val and window alone, at about 95 %.
 
-    The confusion matrix is drawn anew from what val says of it (Dirichlet rows), the labels from their shares.
+    Confusion matrices are drawn row by row from Dirichlet distributions with val's counts, labels from their shares.
 
     Args:
         window: probabilities of the photos, at least one.

@@ -22,8 +22,8 @@ from leansort.measure.accuracy.reference_fit import fit_reference
 from leansort.measure.engine_selection import engine_choice
 from leansort.report.field.drift_page import draw_page
 from leansort.runtime.drift.drift_journal import DriftJournal, lines_of
+from leansort.runtime.drift.drift_status import DriftAlarm, DriftSettings, DriftStatus
 from leansort.runtime.drift.drift_values import values_of
-from leansort.runtime.drift.drift_watch import DriftAlarm, DriftSettings, DriftStatus
 from leansort.runtime.predictor import Prediction
 from leansort.workflows.deploy.predict import list_inputs, predict_images
 from leansort.workflows.field.watched_source import (
