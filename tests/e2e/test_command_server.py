@@ -27,10 +27,10 @@ def test_a_fork_answers_as_a_new_process(arguments: tuple[str, ...], cli: Cli, n
 
 def test_a_fork_sees_the_environment_and_the_folder(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "backbones").mkdir()
-    (tmp_path / "backbones" / "mine.yaml").write_text("rows: [{block: conv, out: 8}]")
+    (tmp_path / "backbones" / "mine.yaml").write_text("rows: [{block: conv, out: 8}, {block: pool}, {block: linear}]")
     monkeypatch.setenv("LEANSORT_PLUGINS", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "copy.yaml").write_text("rows: [{block: conv, out: 8}]")
+    (tmp_path / "copy.yaml").write_text("rows: [{block: conv, out: 8}, {block: pool}, {block: linear}]")
     for network in ("mine", "copy.yaml"):
         done = cli("arch", "show", network)
         assert done.returncode == 0, done.stderr

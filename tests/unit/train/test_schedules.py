@@ -92,6 +92,7 @@ def test_restarts_come_after_the_warm_up() -> None:
 @settings(max_examples=400, deadline=None)
 @example("restarts", 49, 1, 0.0, 49, 0.3)
 @example("cosine", 3, 2, 0.75, 3, 0.3)
+@example("restarts", 14, 1, 2.0**-24, 7, 1.0)
 @given(
     st.sampled_from(SCHEDULES),
     st.integers(1, 60),

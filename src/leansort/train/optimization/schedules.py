@@ -23,7 +23,8 @@ def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float
     step, epochs = step - config.freeze * steps_per_epoch, config.epochs - config.freeze
     if step < 0:
         return config.lr
-    warm = config.warmup * steps_per_epoch if config.schedule != "one_cycle" else 0.0
+    # In whole steps, or a restart would fall between two of them, and the step before it learn at a rate of zero.
+    warm = round(config.warmup * steps_per_epoch) if config.schedule != "one_cycle" else 0
     if step < warm:
         return config.lr * min(1.0, (step + 1) / warm)
     done = (step - warm) / max(1.0, epochs * steps_per_epoch - warm)
