@@ -1,4 +1,4 @@
-"""The page of a watch: its level, each statistic's course, class shares, alarms."""
+"""The page of a watch: its level, each statistic and class share over time, alarms."""
 
 from __future__ import annotations
 
@@ -67,19 +67,19 @@ def thin_out(states: Iterable[State]) -> list[State]:
 
 
 def _drawings(status: DriftStatus, states: Sequence[State]) -> list[tuple[str, str]]:
+    """Curves by kind, so that those to be compared stand side by side whatever fits into a row."""
     drawn = []
     for item in status.statistics:
-        evidence = [(x, math.log10(max(1e-6, min(y, _CERTAIN)))) for x, y in _line(states, "evidence", item.name)]
-        recent = _line(states, "recent", item.name)
-        if item.name != CLASSES and len(recent) > 1:
-            drawn.append((f"{item.name}, mean of about 100 photos", plots.curve(item.name, recent, axis="photo")))
-        if len(evidence) > 1:
-            drawn.append((f"{item.name}: evidence, log10", plots.curve("evidence, log10", evidence, axis="photo")))
+        if item.name != CLASSES:
+            recent = _line(states, "recent", item.name)
+            drawn.append((f"{item.name}, mean of about 100 photos", item.name, recent))
     for share in status.shares:
         line = [(x, 100 * y) for x, y in _line(states, "shares", share.name)]
-        if len(line) > 1:
-            drawn.append((f"share of {share.name}, corrected, %", plots.curve(share.name, line, axis="photo")))
-    return drawn
+        drawn.append((f"share of {share.name}, corrected, %", share.name, line))
+    for item in status.statistics:
+        evidence = [(x, math.log10(max(1e-6, min(y, _CERTAIN)))) for x, y in _line(states, "evidence", item.name)]
+        drawn.append((f"{item.name}: evidence, log10", "evidence, log10", evidence))
+    return [(caption, plots.curve(name, line, axis="photo")) for caption, name, line in drawn if len(line) > 1]
 
 
 def _line(states: Sequence[State], kind: str, name: str) -> list[tuple[float, float]]:
