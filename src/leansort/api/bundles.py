@@ -25,6 +25,7 @@ def export(
     target_error: float | None = None,
     unknown: AnyPath | None = None,
     unknown_share: float | None = None,
+    device: str = "",
 ) -> ExportResult:
     """Export a trained network to a bundle that is proved to say the same, its confidences calibrated on val.
 
@@ -44,6 +45,7 @@ def export(
         unknown: folder of photos that show none of the classes: `target_error` counts each that is accepted.
         unknown_share: fraction of unknown things among all that the robot will see, between 0 and 1; None: as many as
             `unknown` holds beside the val crops.
+        device: address of `leansort agent` on a device, where the bundle must say the same, too.
 
     Returns:
         Where the bundle is, its size, how close it comes to the network, and its calibration.
@@ -66,10 +68,11 @@ def export(
         target_error=target_error,
         unknown=optional(unknown),
         unknown_share=unknown_share,
+        device=device,
     )
 
 
-@verb(seconds=0.1, queries=1, threads=1, starts=0)
+@verb(seconds=0.1, queries=1, threads=1, starts=0, soak=0)
 def bench(
     bundles: AnyPath | Sequence[AnyPath],
     *,
@@ -81,6 +84,8 @@ def bench(
     engine: str = "",
     profile: bool = False,
     starts: int = 5,
+    soak: float = 0.0,
+    device: str = "",
 ) -> BenchResult:
     """Time bundles in turns: the network alone, decoding alone, both; images/s on all cores; cold start; memory.
 
@@ -101,6 +106,8 @@ def bench(
         engine: what runs the graphs, as for `predict`; where empty, a target that lies beside them goes first.
         profile: also time every layer.
         starts: how often a whole program is started, for its cold start and memory; 0 leaves both out.
+        soak: seconds of labelling without a pause, for each bundle, to see whether the machine throttles; 0: none.
+        device: address of `leansort agent` on a device, which does all this there; empty: this machine.
 
     Returns:
         Every figure with its interval, the machine, and a warning where other work disturbed the measurement.
@@ -112,6 +119,7 @@ def bench(
     """
     from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.deploy import bench as workflow
+    from leansort.workflows.deploy.bench_on_device import bench_on_device
     from leansort.workflows.deploy.known_target import engine_of_recipe
     from leansort.workflows.deploy.predict import list_inputs
 
@@ -124,9 +132,11 @@ def bench(
         engine=engine,
         profile=profile,
         starts=starts,
+        soak=soak,
         baseline=None if baseline is None else find_bundle(baseline),
     )
-    return workflow.bench(paths, list(list_inputs([str(images)])), settings)
+    photos = list(list_inputs([str(images)]))
+    return bench_on_device(device, paths, photos, settings) if device else workflow.bench(paths, photos, settings)
 
 
 @verb(threads=0, batch=0)

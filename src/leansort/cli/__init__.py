@@ -24,10 +24,12 @@ from leansort.cli import compress_command as compression
 from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
 from leansort.cli.data_commands import data_app
+from leansort.cli.device.agent_command import agent
 from leansort.cli.field.mine_command import mine
 from leansort.cli.field.watch_command import watch
 from leansort.cli.options import (
     Data,
+    Device,
     Json,
     Out,
     Overrides,
@@ -36,6 +38,7 @@ from leansort.cli.options import (
     TargetEngine,
     print_line,
     print_result,
+    with_device,
 )
 from leansort.cli.packaged.models_command import models
 from leansort.cli.packaged.plugins_command import list_kinds
@@ -103,6 +106,7 @@ def run(
     overrides: Overrides = None,
     data: Data = None,
     engine: TargetEngine = "",
+    device: Device = "",
     out: Out = None,
     resume: Resume = False,
     as_json: Json = False,
@@ -112,7 +116,7 @@ def run(
     \b
     Example: leansort run trashnet --data photos/ --out runs/trashnet
     """
-    result = api.run(recipe, overrides or [], data=data, out=out, engine=engine, resume=resume)
+    result = api.run(recipe, with_device(overrides, device), data=data, out=out, engine=engine, resume=resume)
     from leansort.workflows.run import run_summary
 
     print_result(result, as_json, run_summary(result))
@@ -127,6 +131,7 @@ comparison.register(app)
 app.command()(stress)
 app.command()(watch)
 app.command()(mine)
+app.command()(agent)
 app.command()(report)
 app.command()(models)
 app.command("plugins")(list_kinds)

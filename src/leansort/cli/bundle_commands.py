@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from leansort import api
-from leansort.cli.options import BundleEngine, Engine, Json, Threads, print_line, print_result
+from leansort.cli.options import BundleEngine, Device, Engine, Json, Threads, print_line, print_result
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +47,7 @@ def export(
         float | None,
         typer.Option(help="Fraction of unknown things among all; as many as --unknown holds by default.", min=0, max=1),
     ] = None,
+    device: Device = "",
     as_json: Json = False,
 ) -> None:
     """Export a trained model to a verified bundle, its confidences calibrated on val.
@@ -65,6 +66,7 @@ def export(
         target_error=target_error,
         unknown=unknown,
         unknown_share=unknown_share,
+        device=device,
     )
     size = f"{result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters"
     print_result(result, as_json, f"{out}: {size}, digest {result.digest}")
@@ -80,6 +82,10 @@ def bench(
     engine: BundleEngine = "",
     profile: Annotated[bool, typer.Option("--profile", help="Also time every layer.")] = False,
     starts: Annotated[int, typer.Option(help="Number of process starts, for cold start and peak memory.", min=0)] = 5,
+    soak: Annotated[
+        float, typer.Option(help="Seconds of labelling without a pause, for each bundle: does it throttle?", min=0)
+    ] = 0.0,
+    device: Device = "",
     as_json: Json = False,
 ) -> None:
     """Time bundles, interleaved: model, decoding, both; images/s on all cores; cold start; memory.
@@ -87,6 +93,7 @@ def bench(
     \b
     Example: leansort bench model.leansort --images runs/sample/crops/test
     Example: leansort bench small.leansort --baseline model.leansort --images photos/ --profile
+    Example: leansort bench model.leansort --images photos/ --soak 600 --device http://robot:8791
     """
     from leansort.workflows.deploy import bench as benches
 
@@ -100,6 +107,8 @@ def bench(
         engine=engine,
         profile=profile,
         starts=starts,
+        soak=soak,
+        device=device,
     )
     if result.warning:
         print_line(f"warning: {result.warning}", to_error=True)

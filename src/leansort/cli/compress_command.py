@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, TargetEngine, print_result
+from leansort.cli.options import (
+    Data,
+    Device,
+    Json,
+    Out,
+    Overrides,
+    RecipeFile,
+    Resume,
+    TargetEngine,
+    print_result,
+    with_device,
+)
 from leansort.cli.train_commands import Cache
 
 
@@ -25,6 +36,7 @@ def compress(
     cache: Cache = None,
     out: Out = None,
     engine: TargetEngine = "",
+    device: Device = "",
     resume: Resume = False,
     explain: Annotated[bool, typer.Option("--explain", help="Also report cost and sensitivity of each layer.")] = False,
     as_json: Json = False,
@@ -34,12 +46,13 @@ def compress(
     \b
     Example: leansort compress trashnet models/trashnet --data photos/ --out runs/small
     Example: leansort compress recipe.yaml runs/a/train --manifest runs/a --explain
+    Example: leansort compress trashnet models/trashnet --data photos/ --device http://robot:8791
     """
     from leansort.core.run_folder import CompressionFolder
     from leansort.core.text.packaged_configs import COMPRESSION_RECIPE, find_config
     from leansort.recipe.load import load_recipe
 
-    resolved = load_recipe(find_config(recipe, COMPRESSION_RECIPE), overrides or [], data, engine)
+    resolved = load_recipe(find_config(recipe, COMPRESSION_RECIPE), with_device(overrides, device), data, engine)
     from leansort.report import compression_page
     from leansort.workflows.compression import compress as workflow  # after the check: these load PyTorch
 

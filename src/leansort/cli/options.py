@@ -43,9 +43,22 @@ TargetEngine = Annotated[
         "--engine", help="Replaces the recipe's target.engine and its settings, e.g. openvino:precision=bf16."
     ),
 ]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="Address of `leansort agent` on the device, which measures there: http://HOST:PORT, https://HOST:PORT or "
+        "ssh:HOST.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/NAME by default.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's data.path.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
+
+
+def with_device(overrides: list[str] | None, device: str) -> list[str]:
+    """Return a recipe's overrides with the device that `--device` names."""
+    return [*(overrides or []), *([f"target.device={device}"] if device else [])]
 
 
 def print_result(value: TypedResult | dict[str, Any], as_json: bool, text: str) -> None:

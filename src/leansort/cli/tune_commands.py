@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from leansort.cli.options import Data, Json, Overrides, Resume, TargetEngine, print_line, print_result
+from leansort.cli.options import (
+    Data,
+    Device,
+    Json,
+    Overrides,
+    Resume,
+    TargetEngine,
+    print_line,
+    print_result,
+    with_device,
+)
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.text.packaged_configs import SEARCH, is_name
 
@@ -64,6 +74,7 @@ def run(
     data: Data = None,
     manifest: ManifestFile = None,
     engine: TargetEngine = "",
+    device: Device = "",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the study; runs/NAME by default.")] = None,
     resume: Resume = False,
     as_json: Json = False,
@@ -82,7 +93,7 @@ def run(
     config = configs.load(space, {key: value for key, value in given.items() if value is not None})
     from leansort.recipe.load import load_recipe
 
-    recipe = load_recipe(config.recipe, overrides or [], data, engine)
+    recipe = load_recipe(config.recipe, with_device(overrides, device), data, engine)
     from leansort.workflows.tuning import best_trial
     from leansort.workflows.tuning import study_runner as searching
 

@@ -15,6 +15,7 @@ from leansort.data.loading.loader import eval_batches
 from leansort.export.mismatch_location import find_first_mismatch
 from leansort.measure import engine_trial
 from leansort.runtime import engine as engines
+from leansort.runtime.engine import Logits
 from leansort.runtime.predictor import softmax
 
 MAX_PROBABILITY_GAP = 1e-3
@@ -57,18 +58,44 @@ def check_parity(
         LeansortError: labels agree on less than 99.5 % or a probability differs by more than 0.001; the bundle
             must not be shipped. The first layer that differs is named.
     """
+    logits = engines.compute_logits(engine_trial.load(bundle, engine), pixels)
+    return compare_logits(pixels, model, logits, bundle, untrained=untrained)
+
+
+def compare_logits(
+    pixels: npt.NDArray[np.uint8],
+    model: TrainedModel,
+    logits: Logits,
+    bundle: Bundle,
+    where: str = "",
+    *,
+    untrained: bool = False,
+) -> Parity:
+    """Compare logits that a bundle gave, here or elsewhere, with its network's.
+
+    Args:
+        pixels: the crops, uint8 (n, size, size, 3).
+        model: the reference, run by PyTorch.
+        logits: float32 (n, classes), as the bundle gave them.
+        bundle: that gave them.
+        where: the device that they are from; empty: this machine.
+        untrained: as for `check_parity`.
+
+    Raises:
+        LeansortError: as `check_parity`.
+    """
     reference = softmax(compute_logits(model.network(), model.preprocess, eval_batches(pixels, 64)).numpy())
-    exported = softmax(engines.compute_logits(engine_trial.load(bundle, engine), pixels))
+    exported = softmax(logits)
     agreement = float((reference.argmax(1) == exported.argmax(1)).mean())
     parity = Parity(len(pixels), agreement, float(np.abs(reference - exported).max()))
     same = parity.gap <= MAX_PROBABILITY_GAP and (untrained or parity.agreement >= MIN_AGREEMENT)
     if not same:  # NaN is not the same either
-        where = find_first_mismatch(model, bundle, np.asarray(pixels[:PICTURES]))
+        layer = "" if where else find_first_mismatch(model, bundle, np.asarray(pixels[:PICTURES]))
         looked_at = f"{parity.crops} {'pictures of noise' if untrained else 'val crops'}"
         raise LeansortError(
-            f"export: refused, the graph differs from the network: labels agree on {parity.agreement:.2%} of "
-            f"{looked_at} (need {MIN_AGREEMENT:.1%}), largest probability gap {parity.gap:.2g} "
-            f"(at most {MAX_PROBABILITY_GAP}){where and '; '}{where}"
+            f"export: refused, the graph differs from the network{where and f' on {where}'}: labels agree on "
+            f"{parity.agreement:.2%} of {looked_at} (need {MIN_AGREEMENT:.1%}), largest probability gap "
+            f"{parity.gap:.2g} (at most {MAX_PROBABILITY_GAP}){layer and '; '}{layer}"
         )
     return parity
 

@@ -12,6 +12,7 @@ from leansort.core.errors import LeansortError, not_one_of
 from leansort.core.files.typed_result import JsonObject
 from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
+from leansort.measure.device.device_address import parse_address
 from leansort.runtime.engine import default_engine, engine_class, parse_engine
 from leansort.search.objectives import F1, TIMED
 
@@ -30,6 +31,8 @@ class Target(StrictModel):
         threads: compute threads of the engine.
         precision: what the graph is computed in: `int8` needs a `quantize` step, `bfloat16` an engine that computes in
             it, `float32` neither; None leaves it to the steps and the engine.
+        device: address of `leansort agent` on the device, where latencies are measured: `http://HOST:PORT`,
+            `https://HOST:PORT` or `ssh:HOST`; empty: this machine. Accuracy is measured here.
         limits: the worst that is allowed, by name: of `macro_f1` the least, of all others the most. Latencies are in
             ms, `size_mb` is the bundle's. Whether they are met is said by `run`; a search takes them as its own.
     """
@@ -38,6 +41,7 @@ class Target(StrictModel):
     settings: dict[str, Setting] = Field(default_factory=dict)
     threads: int = Field(default=1, ge=1, le=256)
     precision: Precision | None = None
+    device: str = ""
     limits: dict[str, float] = Field(default_factory=dict)
 
     @property
@@ -75,7 +79,12 @@ def target_faults(target: Target, passes: list[str]) -> list[str]:
         target: of the recipe.
         passes: names of the recipe's compression passes.
     """
-    return [*_engine_faults(target), *_precision_faults(target, "quantize" in passes), *_limit_faults(target)]
+    return [
+        *_engine_faults(target),
+        *_device_faults(target),
+        *_precision_faults(target, "quantize" in passes),
+        *_limit_faults(target),
+    ]
 
 
 def _engine_faults(target: Target) -> list[str]:
@@ -89,6 +98,14 @@ def _engine_faults(target: Target) -> list[str]:
     if "threads" in target.settings:
         return ["target.settings.threads: write target.threads"]
     return _setting_faults(target) if target.settings else []
+
+
+def _device_faults(target: Target) -> list[str]:
+    try:
+        parse_address(target.device or "ssh:none")
+    except LeansortError as error:
+        return [f"target.{error}"]
+    return []
 
 
 def _setting_faults(target: Target) -> list[str]:

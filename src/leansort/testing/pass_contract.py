@@ -32,7 +32,7 @@ from leansort.testing.sample_networks import bundle_of, crops, model_of
 from leansort.train.job import TrainingJob
 from leansort.train.loop import train
 from leansort.train.train_config import TrainConfig
-from leansort.workflows.compression.compress import time_bundles, time_layers
+from leansort.workflows.compression.step_timing import time_bundles, time_layers
 
 QUICK = validate_recipe({"name": "quick", "data": {"source": "sample"}, "compress": {"seconds": 0.02}}, "quick")
 

@@ -18,6 +18,7 @@ from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.measure import engine_trial
 from leansort.measure.measurement import Measurement
+from leansort.runtime.engine import LoadedGraph
 
 Seconds = npt.NDArray[np.float64]
 Call = Callable[[], object]
@@ -67,8 +68,12 @@ def call(bundle: Bundle, engine: str, *, threads: int = 1) -> Call:
         UserError: no such engine, or it does not read the bundle's format.
         EngineError: it crashed, hung or failed when it was tried in a child process.
     """
+    return noise_call(bundle, engine_trial.load(bundle, engine, threads=threads, batches=engine_trial.SINGLES))
+
+
+def noise_call(bundle: Bundle, runner: LoadedGraph) -> Call:
+    """Return what runs a loaded bundle on one image of noise."""
     size = bundle.meta.preprocess.size
-    runner = engine_trial.load(bundle, engine, threads=threads, batches=engine_trial.SINGLES)
     x_bhwc = Seeds(0).child("measure/noise").numpy().integers(0, 256, (1, size, size, 3)).astype(np.uint8)
     return lambda: runner.run(x_bhwc)
 

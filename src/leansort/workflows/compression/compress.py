@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-
-from torch import nn
 
 from leansort.arch import trained_model
 from leansort.arch.pretrained.weight_origin import content_digest
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress import layer_sensitivity
-from leansort.compress.compress_config import CompressConfig
 from leansort.compress.evaluation import engine_for
 from leansort.compress.layer_sensitivity import LayerReport
 from leansort.compress.passes_api import PassContext, read_step
 from leansort.compress.pipeline import runner
-from leansort.compress.pipeline.compress_result import CompressResult, StepBudget, StepLatency
+from leansort.compress.pipeline.compress_result import CompressResult, StepBudget
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import Manifest
@@ -26,25 +23,20 @@ from leansort.core.run_folder import CompressionFolder, TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.export import parity
-from leansort.export.layer_bundles import build_layer_bundle
 from leansort.export.onnx import export_onnx
 from leansort.measure import engine_trial
-from leansort.measure.timing import latency, timing_lock
-from leansort.measure.timing.latency import Call, Seconds
 from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
 from leansort.report import compression_page
 from leansort.runtime import engine as engines
 from leansort.runtime.engine import Pixels
-from leansort.workflows.compression import recipe_match, step_teachers
+from leansort.workflows.compression import recipe_match, step_teachers, step_timing
 from leansort.workflows.data.import_data import data_for
 from leansort.workflows.data.unknown_photos import load_unknown_crops, require_unknown_folder
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence, sizes_of
 from leansort.workflows.training import export_check, network_finetuning
 from leansort.workflows.training.network_finetuning import Finetuning
 from leansort.workflows.training.train import load_crops
-
-LEAST = 50  # timed calls of each bundle
 
 
 def compress(
@@ -105,7 +97,7 @@ def compress(
     result = CompressResult(
         title=recipe.title or recipe.name,
         steps=tuple(done.steps),
-        latency=_latencies(recipe, done.bundles),
+        latency=step_timing.step_latencies(recipe, done.bundles),
         layers=tuple(layers),
         warning=warning,
         budget=_budget(recipe),
@@ -191,7 +183,7 @@ def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
     Raises:
         EngineError: it crashed, hung or failed when it was tried.
     """
-    engine = recipe.target.engine_spec
+    engine = "" if recipe.target.device else recipe.target.engine_spec
     if engine and not engines.is_proven(engine):
         bundle = export_onnx(model, name=recipe.name)
         engine_trial.require(bundle, engine_for(bundle, engine), threads=recipe.target.threads)
@@ -206,7 +198,8 @@ def _context(
     return PassContext(
         train=load_crops(manifest, "train", model.preprocess, cache), val=val, seeds=Seeds(recipe.seed),
         folder=out.path, finetune=finetune, export=partial(_exported, val.pixels, recipe.name),
-        time_bundles=partial(time_bundles, recipe), time_layers=partial(time_layers, recipe), say=say,
+        time_bundles=partial(step_timing.time_bundles, recipe), time_layers=partial(step_timing.time_layers, recipe),
+        say=say,
         engine=recipe.target.engine_spec, threads=recipe.target.threads,
         ground=atomic_io.digest([
             manifest.digest, recipe.augment.model_dump(mode="json"),
@@ -222,57 +215,6 @@ def _exported(pixels: Pixels, name: str, model: TrainedModel) -> Bundle:
     parity.check_parity(model, bundle, pixels)
     export_check.proven(model, bundle.format)
     return bundle
-
-
-def time_bundles(recipe: Recipe, bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
-    """Interleaved call times of bundles, one picture a call, while no search measures or trains here.
-
-    All by one engine where one reads them all, so that a change of format is not taken for the pass's gain.
-    """
-    engine, threads = recipe.target.engine_spec, recipe.target.threads
-    chosen = [engine, *(engines.default_engine(bundle) for bundle in bundles.values())]
-    fair = next((item for item in chosen if all(engine_for(bundle, item) == item for bundle in bundles.values())), "")
-    pairs = {name: (bundle, fair or engine_for(bundle, engine)) for name, bundle in bundles.items()}
-    engine_trial.find_faults(list(pairs.values()), threads=threads, batches=engine_trial.SINGLES)  # all by one child
-    return _alone({name: latency.call(*pair, threads=threads) for name, pair in pairs.items()}, recipe.compress)
-
-
-def time_layers(
-    recipe: Recipe, chains: Mapping[str, Sequence[nn.Module]], shape: tuple[int, int, int]
-) -> dict[str, Seconds]:
-    """Interleaved call times of chains of layers; shorter ones than of whole networks, for there are many."""
-    bundles = {name: build_layer_bundle(list(chain), shape) for name, chain in chains.items()}  # type: ignore[arg-type]
-    short = recipe.compress.model_copy(update={"seconds": min(recipe.compress.seconds, 0.3)})
-    return time_bundles(recipe.model_copy(update={"compress": short}), bundles)
-
-
-def _alone(calls: Mapping[str, Call], config: CompressConfig) -> dict[str, Seconds]:
-    with timing_lock.exclusive_timing():
-        return latency.time_interleaved(calls, seconds=config.seconds, least=LEAST)
-
-
-def _latencies(recipe: Recipe, bundles: Mapping[str, Bundle]) -> tuple[StepLatency, ...]:
-    """Every step's bundle on every installed engine that reads and bears it, all in turns."""
-    target, threads = recipe.target, recipe.target.threads
-    pairs = [
-        (name, target.engine_spec if engine == target.engine else engine, bundle)
-        for name, bundle in bundles.items()
-        for engine in engines.installed_engines(bundle.format)
-    ]
-    faults = engine_trial.find_faults(
-        [(bundle, engine) for _, engine, bundle in pairs], threads=threads, batches=engine_trial.SINGLES
-    )
-    for fault in filter(None, faults):
-        say(f"not timed: {fault.partition(';')[0]}")
-    pairs = [pair for pair, fault in zip(pairs, faults, strict=True) if not fault]
-    calls = {f"{name} {engine}": latency.call(bundle, engine, threads=threads) for name, engine, bundle in pairs}
-    times = _alone(calls, recipe.compress)
-    result = []
-    for name, engine, bundle in pairs:
-        title = f"{name} {engine}"
-        item = latency.summarize_latency(title, times[title], bundle=bundle.digest, engine=engine, threads=threads)
-        result.append(StepLatency.model_validate({"step": name, **dict(item)}))
-    return tuple(result)
 
 
 def network_to_compress(recipe: Recipe, model: Path, *, explain: bool) -> TrainedModel:

@@ -24,6 +24,7 @@ from leansort.measure.measurement import Measurement
 from leansort.measure.roofline import EnginePeak, PeakFraction
 from leansort.measure.timing import cold_start, latency, machine
 from leansort.measure.timing.latency import Seconds
+from leansort.measure.timing.soak import SoakResult, soak
 from leansort.report import speeds
 from leansort.runtime import engine as runtime
 from leansort.runtime.autobatch import usable_cores
@@ -48,6 +49,7 @@ class BenchSettings:
         baseline: a bundle that the others are compared with, among them or not.
         profile: also time every layer.
         starts: how often a whole program is started; 0 measures no cold start and no memory.
+        soak: seconds of decode to label without a pause, for each bundle: does the machine throttle? 0: none.
     """
 
     seconds: float = 3.0
@@ -57,6 +59,7 @@ class BenchSettings:
     baseline: Path | None = None
     profile: bool = False
     starts: int = STARTS
+    soak: float = 0.0
 
 
 class BenchResult(TypedResult):
@@ -69,6 +72,7 @@ class BenchResult(TypedResult):
         peaks: what the engines reach at best.
         peak_fractions: of its engine's peak that each bundle reaches.
         layers: time by layer, by bundle, where wanted.
+        soaks: by bundle, where wanted.
     """
 
     measurements: tuple[Measurement, ...]
@@ -77,6 +81,7 @@ class BenchResult(TypedResult):
     peaks: tuple[EnginePeak, ...] = ()
     peak_fractions: dict[str, PeakFraction] = Field(default_factory=dict)
     layers: dict[str, tuple[LayerTime, ...]] = Field(default_factory=dict)
+    soaks: dict[str, SoakResult] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _require_percentiles(self) -> Self:
@@ -105,11 +110,21 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: BenchSettings
         UserError: no bundle, no picture that can be read, or no such baseline.
         IntegrityError: a bundle is damaged.
     """
-    config, watch = config or BenchSettings(), machine.LoadWatch()
-    if not paths or not pictures:
+    config = config or BenchSettings()
+    return bench_named(name_bundles(paths, config.baseline), pictures, config)
+
+
+def bench_named(named: Mapping[str, Path], pictures: Sequence[Path], config: BenchSettings) -> BenchResult:
+    """Time bundles, as `bench` does, under names that are given.
+
+    Args:
+        named: the bundle files by the names that figures get, the baseline among them.
+        pictures: as for `bench`.
+        config: as for `bench`.
+    """
+    watch, base = machine.LoadWatch(), config.baseline
+    if not named or not pictures:
         raise UserError("bench: needs at least one bundle and one picture")
-    base = _baseline(paths, config.baseline)
-    named = _named([*paths, *([base] if base and base not in paths else [])])
     loaded = {
         name: engine_choice.load_classifier(path, config.engine, threads=config.threads, say=say)
         for name, path in named.items()
@@ -132,6 +147,7 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: BenchSettings
         name: roofline.peak_fraction(item.bundle, item.engine_name, float(np.median(times[f"{name}: {ALONE}"])), peaks)
         for name, item in loaded.items()
     }
+    soaks = {name: soak(_calls(item, data)[WHOLE], config.soak) for name, item in loaded.items() if config.soak}
     return BenchResult(
         measurements=tuple(result),
         warning=watch.warning(),
@@ -139,6 +155,7 @@ def bench(paths: Sequence[Path], pictures: Sequence[Path], config: BenchSettings
         peaks=tuple(peaks),
         peak_fractions=fractions,
         layers={name: tuple(layers) for name, layers in profiles.items()},
+        soaks=soaks,
     )
 
 
@@ -146,13 +163,24 @@ def text(bench_result: BenchResult) -> str:
     """As lines of text."""
     parts = [speeds.table(bench_result.measurements), speeds.peak_text(bench_result.peak_fractions, bench_result.peaks)]
     parts += [speeds.layers(name, layers) for name, layers in bench_result.layers.items()]
+    parts += [f"{name}, soak of {WHOLE}, {item.text()}" for name, item in bench_result.soaks.items()]
     return "\n\n".join([*parts, speeds.state(bench_result.machine)])
 
 
-def _baseline(paths: Sequence[Path], wanted: Path | None) -> Path | None:
-    if wanted and wanted not in paths and not wanted.exists():
-        raise UserError(f"bench: the baseline {wanted} is not there")
-    return wanted
+def name_bundles(paths: Sequence[Path], baseline: Path | None) -> dict[str, Path]:
+    """Bundle files, the baseline among them, by name: of the file, else of its folder, else the whole path.
+
+    Raises:
+        UserError: the baseline is not there.
+    """
+    if baseline and baseline not in paths and not baseline.exists():
+        raise UserError(f"bench: the baseline {baseline} is not there")
+    wanted = [*paths, *([baseline] if baseline and baseline not in paths else [])]
+    for name_of in (lambda path: path.stem, lambda path: path.resolve().parent.name, str):
+        named = {name_of(path): path for path in wanted}
+        if len(named) == len(wanted):
+            break
+    return named
 
 
 def _readable(pictures: Sequence[Path]) -> dict[Path, bytes]:
@@ -168,11 +196,6 @@ def _readable(pictures: Sequence[Path]) -> dict[Path, bytes]:
     if not result:
         raise UserError(f"bench: none of {len(pictures)} pictures can be read; the first: {fault}")
     return result
-
-
-def _named(paths: Sequence[Path]) -> dict[str, Path]:
-    short = {path.stem: path for path in paths}
-    return short if len(short) == len(paths) else {str(path): path for path in paths}
 
 
 def _single_stream(

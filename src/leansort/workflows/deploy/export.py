@@ -20,6 +20,7 @@ from leansort.export.distance_graph import MOST_CROPS
 from leansort.export.formats import export_to_format
 from leansort.export.parity import Parity
 from leansort.measure.accuracy.calibration import Calibration
+from leansort.measure.device.device_timing import logits_on_device
 from leansort.workflows.data.unknown_photos import load_unknown_crops
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence, sizes_of
 from leansort.workflows.training.train import load_crops
@@ -69,6 +70,7 @@ def export_bundle(
     target_error: float | None = None,
     unknown: Path | None = None,
     unknown_share: float | None = None,
+    device: str = "",
 ) -> ExportResult:
     """Export a model, prove on the val crops that the bundle says the same, calibrate it, and only then write it.
 
@@ -82,6 +84,7 @@ def export_bundle(
         unknown: folder of photos of none of the classes, each of which is an error if it is accepted.
         unknown_share: fraction of unknown things among all that the robot will see, above 0 and below 1; None: as many
             as `unknown` holds beside the val crops.
+        device: address of an agent; the bundle must say the same there, by the engine that suits it.
 
     Raises:
         UserError: the manifest's labels differ from the model's, there is no such format, `unknown` is given without
@@ -101,6 +104,11 @@ def export_bundle(
     val = load_crops(manifest, "val", model.preprocess, RunFolder(out.parent).cache)
     same = parity.check_parity(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
+    if device:
+        there = parity.compare_logits(
+            val.pixels, model, logits_on_device(device, bundle, "", val.pixels), bundle, device
+        )
+        say(f"export: and on {device} (labels agree {there.agreement:.2%}, gap {there.gap:.1e})")
     train = _train_crops(manifest, model.preprocess)
     bundle, result = calibrate_bundle(bundle, val, target_error, train, foreign, sizes_of(manifest))
     say(f"export: {calibration_sentence(result)}")

@@ -27,6 +27,7 @@ from leansort.core.seeds import Seeds
 from leansort.data.loading.crops import Crops
 from leansort.export.formats import export_to_format
 from leansort.measure import engine_trial, measurement_cache
+from leansort.measure.device import device_timing
 from leansort.measure.measurement import Measurement
 from leansort.measure.timing import latency, timing_lock
 from leansort.measure.timing.latency import Seconds
@@ -37,12 +38,14 @@ from leansort.runtime.predictor import Classifier
 from leansort.search.objectives import COUNTED, TIMED, Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.workflows.compression import compress as compressing
+from leansort.workflows.compression import step_timing
 from leansort.workflows.training.built_network import build_network
 from leansort.workflows.training.export_check import provisional
 
 KIND = "latencies"
 LEAST = 100  # timed calls
 FAR = 1.5  # times a limit
+NAME = "candidate"  # on a device
 TRIES = 3  # while other work keeps the machine busy
 _CALIBRATING = 32  # pictures of noise for passes that look at some
 
@@ -163,9 +166,9 @@ class CostEvaluator:
         beyond = any(over > 0 for over in self.objectives.violations(values).values())
         if not wanted or (beyond and not whole):
             return CandidateCosts(values)
-        engine = engine_for(bundle, self.target.engine_spec)
+        engine, machine = self._where(bundle)
         how = [engine, self.target.threads, self.config.seconds, wanted, dict(self.objectives.limits)]
-        key = [what, bundle.format, how, self.data, host(), versions()]
+        key = [what, bundle.format, how, self.data, *machine]
         timed = _kept(key)
         if timed is None:
             timed = self._timed(bundle, engine, {name.partition("_")[0] for name in wanted})
@@ -174,8 +177,32 @@ class CostEvaluator:
         note = "" if timed.quiet else "other work disturbed the timing"
         return CandidateCosts(values | timed.values, timed.measurements, note)
 
+    def _where(self, bundle: Bundle) -> tuple[str, list[object]]:
+        """The engine of a bundle, and the machine and versions that its times hold for."""
+        wanted = self.target.engine_spec
+        if not self.target.device:
+            return engine_for(bundle, wanted), [host(), versions()]
+        status = device_timing.device_status(self.target.device)
+        return device_timing.engine_on_device(bundle, wanted, status), [status.host, status.versions]
+
+    def _timed_there(self, bundle: Bundle, engine: str, kinds: set[str]) -> TimedCosts:
+        """Latencies on the target's device; measured again there where other work was in the way."""
+        photos = self.pictures if "label" in kinds else ()
+        for _ in range(TRIES):
+            times = device_timing.time_on_device(
+                self.target.device, {NAME: (bundle, engine)}, threads=self.target.threads, seconds=self.config.seconds,
+                least=LEAST, photos=photos,
+            )  # fmt: skip
+            if not times.warning:
+                break
+        taken = {"model": times.model, "label": times.label}
+        arrays = {kind: np.asarray(taken[kind][NAME]) for kind in sorted(kinds)}
+        return self._summed(arrays, bundle, engine, not times.warning)
+
     def _timed(self, bundle: Bundle, engine: str, kinds: set[str]) -> TimedCosts:
         """Latencies, alone on this machine; tried again where other work was in the way."""
+        if self.target.device:
+            return self._timed_there(bundle, engine, kinds)
         loaded = engine_trial.load(bundle, engine, threads=self.target.threads, batches=engine_trial.SINGLES)
         classifier = Classifier(bundle, loaded, engine)
         x_bhwc, pictures = np.stack([classifier.preprocess(self.pictures[0])]), itertools.cycle(self.pictures)
@@ -238,8 +265,8 @@ def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
         folder=folder,
         finetune=_untrained,
         export=export,
-        time_bundles=partial(compressing.time_bundles, recipe),
-        time_layers=partial(compressing.time_layers, recipe),
+        time_bundles=partial(step_timing.time_bundles, recipe),
+        time_layers=partial(step_timing.time_layers, recipe),
         say=_silently,
     )
     artifact: TrainedModel | Bundle = model

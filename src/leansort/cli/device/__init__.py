@@ -1,0 +1,1 @@
+"""Commands for devices: `leansort agent`, which measures there what others ask for."""
