@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         compare,
         compress,
         diff_data,
+        doctor,
         doubt_labels,
         draw_sample,
         export,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from leansort.workflows.data.data_growth import AddResult, DiffResult
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
     from leansort.workflows.deploy.bench import BenchResult
+    from leansort.workflows.deploy.doctor import DoctorResult
     from leansort.workflows.deploy.export import ExportResult
     from leansort.workflows.field.drift_watching import WatchResult
     from leansort.workflows.field.photo_mining import MineResult
@@ -98,6 +100,7 @@ __all__ = [
     "ComparisonResult",
     "CompressResult",
     "DiffResult",
+    "DoctorResult",
     "DoubtResult",
     "DriftAlarm",
     "DriftStatus",
@@ -133,6 +136,7 @@ __all__ = [
     "compare",
     "compress",
     "diff_data",
+    "doctor",
     "doubt_labels",
     "draw_sample",
     "export",
@@ -159,7 +163,7 @@ publish(
     {
         "leansort.api": (
             "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data",
-            "doubt_labels", "draw_sample", "export", "import_data", "load_recipe", "mine", "models",
+            "doctor", "doubt_labels", "draw_sample", "export", "import_data", "load_recipe", "mine", "models",
             "predict", "report", "run", "score", "split_data", "stress", "submit", "train", "tune",
             "tune_best", "watch",
         ),
@@ -183,6 +187,7 @@ publish(
         "leansort.workflows.data.data_growth": ("AddResult", "DiffResult",),
         "leansort.workflows.data.data_results": ("CheckResult", "ImportResult", "SampleResult", "SplitResult",),
         "leansort.workflows.deploy.bench": ("BenchResult",),
+        "leansort.workflows.deploy.doctor": ("DoctorResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.field.drift_watching": ("WatchResult",),
         "leansort.workflows.field.photo_mining": ("MineResult",),

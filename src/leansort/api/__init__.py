@@ -8,7 +8,7 @@ from leansort.api.bundles import bench, export, predict
 from leansort.api.datasets import check_data, doubt_labels, draw_sample, import_data, split_data
 from leansort.api.field import add_data, diff_data, mine, watch
 from leansort.api.jobs import load_recipe, report, run
-from leansort.api.known_models import models
+from leansort.api.known_models import doctor, models
 from leansort.api.networks import average, compress, train
 from leansort.api.scores import compare, score, stress, submit
 from leansort.api.searches import tune, tune_best
@@ -21,6 +21,7 @@ __all__ = [
     "compare",
     "compress",
     "diff_data",
+    "doctor",
     "doubt_labels",
     "draw_sample",
     "export",

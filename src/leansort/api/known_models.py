@@ -1,4 +1,4 @@
-"""Models that are known by name."""
+"""Models that are known by name, and what works here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from leansort.core.errors import UserError
 
 if TYPE_CHECKING:
     from leansort.workflows.cards.model_listing import ModelsResult
+    from leansort.workflows.deploy.doctor import DoctorResult
 
 
 @verb()
@@ -40,3 +41,20 @@ def models(name: AnyPath | None = None, *, out: AnyPath | None = None) -> Models
             raise UserError("models: --out has no effect without the name of a model")
         return list_models()
     return show_model(str(name), optional(out))
+
+
+@verb()
+def doctor() -> DoctorResult:
+    """Look at this installation and machine: what is installed, which engines work and how fast, what is wrong.
+
+    >>> import leansort
+    >>> result = leansort.doctor()
+    >>> result.faults
+    0
+
+    Returns:
+        Every check with its state and, where something is not in order, what to do; the time of each engine.
+    """
+    from leansort.workflows.deploy.doctor import examine
+
+    return examine()

@@ -40,6 +40,7 @@ from leansort.cli.options import (
     print_result,
     with_device,
 )
+from leansort.cli.packaged.doctor_command import doctor
 from leansort.cli.packaged.models_command import models
 from leansort.cli.packaged.plugins_command import list_kinds
 from leansort.cli.packaged.recipes_commands import recipes_app
@@ -134,6 +135,7 @@ app.command()(mine)
 app.command()(agent)
 app.command()(report)
 app.command()(models)
+app.command()(doctor)
 app.command("plugins")(list_kinds)
 
 
