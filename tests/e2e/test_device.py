@@ -91,6 +91,16 @@ def test_a_compression_is_timed_there_by_the_engines_there(
     assert json.loads((out / "recipe.json").read_text())["target"]["device"] == agent.url
 
 
+def test_a_run_is_benched_there(agent: AgentProcess, tiny_recipe: Path, tmp_path: Path, cli: Cli) -> None:
+    done = cli("run", tiny_recipe, "--out", tmp_path / "run", "--device", agent.url, "train.epochs=1")
+    assert done.returncode == 0, done.stderr
+    asked = [json.loads((job / "request.json").read_text())["kind"] for job in agent.jobs()]
+    assert asked == ["bench"]
+    answered = json.loads((agent.jobs()[0] / "state.json").read_text())["result"]
+    timed = json.loads((tmp_path / "run" / "bench.json").read_text())
+    assert timed["measurements"] == answered["measurements"]
+
+
 def test_an_export_is_proved_there(agent: AgentProcess, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
     out = tmp_path / "m.leansort"
     done = cli("export", tiny_run / "train", "--manifest", tiny_run, "--out", out, "--device", agent.url)

@@ -34,6 +34,7 @@ from leansort.workflows.data.import_data import import_data, warn
 from leansort.workflows.data.resume_check import require_same_import
 from leansort.workflows.data.unknown_photos import require_unknown_folder
 from leansort.workflows.deploy import bench as benches
+from leansort.workflows.deploy.bench_on_device import bench_on_device
 from leansort.workflows.deploy.export import export_bundle
 from leansort.workflows.deploy.run_report import read_evidence, write_page
 from leansort.workflows.deploy.target_limits import LimitResult, check_limits
@@ -124,7 +125,10 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
     say("bench: timing the bundle")
     target = recipe.target
     settings = benches.BenchSettings(**recipe.bench.model_dump(), threads=target.threads, engine=target.engine_spec)
-    timed = benches.bench([folder.bundle], pictures, settings)
+    if target.device:
+        timed = bench_on_device(target.device, [folder.bundle], pictures, settings)
+    else:
+        timed = benches.bench([folder.bundle], pictures, settings)
     folder.bench.write(timed)
     faults = _submit(folder, pictures, engine_with_threads(bundle, target))
     scored = _score(recipe, manifest, split, folder).model_copy(update={"faults": tuple(faults)})
