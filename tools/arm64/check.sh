@@ -22,6 +22,7 @@ binfmt=/proc/sys/fs/binfmt_misc
 [ -e $binfmt/register ] || mount -t binfmt_misc binfmt_misc $binfmt || fail "the kernel has no binfmt_misc"
 [ -e $binfmt/qemu-aarch64 ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >$binfmt/register || fail "QEMU cannot be registered"
 
+# Without /proc and /sys, which would describe this machine: libraries that look there for an Arm core crash.
 arm() { chroot "$root" /usr/bin/env -i PATH=/opt/leansort/bin:/usr/bin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
 
 if [ ! -e "$root/.made" ]; then

@@ -99,12 +99,14 @@ def _shapes(listed: list[dict[str, list[int]]]) -> list[list[int]]:
 
 
 def _macs(kind: str, given: list[list[int]], out: list[list[int]]) -> int:
+    if given and out and ("MatMul" in kind or "Gemm" in kind):  # weights that were packed at loading are not listed
+        return math.prod(out[0]) * given[0][-1]
     weight = next((shape for shape in given[1:] if len(shape) in (2, 4)), None)
     if weight is None or not out:
         return 0
     if "Conv" in kind:  # weights are (out, in of a group, high, wide): each is used once a pixel of the output
         return math.prod(weight) * out[0][0] * math.prod(out[0][2:])
-    return math.prod(out[0]) * given[0][-1] if "MatMul" in kind or "Gemm" in kind else 0
+    return 0
 
 
 def _options(config: OnnxRuntimeConfig) -> Any:
