@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leansort.api.verbs import AnyPath, optional, verb
+from leansort.api.verbs import AnyPath, optional, verb, with_device
 
 if TYPE_CHECKING:
     from leansort.recipe.schema import Recipe
@@ -47,6 +47,7 @@ def run(
     data: AnyPath | None = None,
     out: AnyPath | None = None,
     engine: str = "",
+    device: str = "",
     resume: bool = False,
 ) -> RunResult:
     """Do a recipe's whole job: data, training, compression, export, measurement, score, report.
@@ -64,6 +65,7 @@ def run(
         data: replaces the recipe's `data.path`.
         out: folder for the results; `runs/NAME` by default, with the recipe's name.
         engine: as for `load_recipe`.
+        device: address of `leansort agent` on the device, where latencies are measured; replaces `target.device`.
         resume: go on with an interrupted run in `out`.
 
     Returns:
@@ -72,7 +74,7 @@ def run(
     Raises:
         UserError: the recipe is wrong, the data cannot be used, or `out` holds another run.
     """
-    resolved = resolve(recipe, overrides, data, engine)
+    resolved = resolve(recipe, with_device(overrides, device), data, engine)
     from leansort.workflows.run import run as workflow  # after the check: this one loads PyTorch
 
     return workflow(resolved, run_folder(resolved, out), resume=resume)

@@ -54,6 +54,9 @@ def doctor() -> DoctorResult:
 
     Returns:
         Every check with its state and, where something is not in order, what to do; the time of each engine.
+
+    Raises:
+        MachineError: the user has no home folder.
     """
     from leansort.workflows.deploy.doctor import examine
 

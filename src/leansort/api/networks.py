@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from leansort.api.jobs import resolve, run_folder
-from leansort.api.verbs import AnyPath, optional, verb
+from leansort.api.verbs import AnyPath, optional, verb, with_device
 from leansort.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ def compress(
     cache: AnyPath | None = None,
     out: AnyPath | None = None,
     engine: str = "",
+    device: str = "",
     resume: bool = False,
     explain: bool = False,
 ) -> CompressResult:
@@ -216,6 +217,7 @@ def compress(
         cache: folder of decoded crops; `cache` in `out` by default.
         out: folder for the results; `runs/NAME-compress` by default, with the recipe's name.
         engine: replaces the recipe's `target.engine` and its settings, such as `openvino:precision=bf16`.
+        device: address of `leansort agent` on the device, where latencies are measured; replaces `target.device`.
         resume: go on with an interrupted compression in `out`.
         explain: also report what each layer costs and how sensitive it is.
 
@@ -227,7 +229,7 @@ def compress(
         EngineError: the target's engine crashed, hung or failed when it was tried.
         LeansortError: a pass failed; earlier steps are kept, and `resume=True` goes on from them.
     """
-    resolved = resolve(recipe, overrides, data, engine, compression=True)
+    resolved = resolve(recipe, with_device(overrides, device), data, engine, compression=True)
     from leansort.core.run_folder import CompressionFolder
     from leansort.workflows.compression import compress as workflow  # after the check: this one loads PyTorch
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leansort.api.jobs import resolve
-from leansort.api.verbs import AnyPath, optional, several, verb
+from leansort.api.verbs import AnyPath, optional, several, verb, with_device
 
 if TYPE_CHECKING:
     from leansort.search.study_result import StudyResult
@@ -28,6 +28,7 @@ def tune(
     data: AnyPath | None = None,
     manifest: AnyPath | None = None,
     engine: str = "",
+    device: str = "",
     out: AnyPath | None = None,
     resume: bool = False,
 ) -> StudyResult:
@@ -51,6 +52,7 @@ def tune(
         data: replaces the recipe's `data.path`.
         manifest: use this manifest, or its folder, in place of importing the recipe's data.
         engine: replaces the recipe's `target.engine` and its settings.
+        device: address of `leansort agent` on the device, where latencies are measured; replaces `target.device`.
         out: folder for the study; `runs/NAME` by default, with the search's name.
         resume: go on with the study in `out`.
 
@@ -64,7 +66,7 @@ def tune(
 
     given = {"trials": trials, "minutes": minutes, "seed": seed}
     config = search_config.load(Path(space), {name: value for name, value in given.items() if value is not None})
-    recipe = resolve(config.recipe, overrides, data, engine)
+    recipe = resolve(config.recipe, with_device(overrides, device), data, engine)
     from leansort.workflows.tuning import best_trial, study_runner  # after the check: these load PyTorch
 
     where = study_runner.locate_study(Path("runs") / config.name if out is None else Path(out), storage, config.name)

@@ -72,3 +72,8 @@ def _require_within(where: str, value: object, allowed: float | Range) -> None:
         raise UserError(
             f"{where}: got {value!r}, allowed: {least:g} or more{'' if most is None else f', at most {most:g}'}"
         )
+
+
+def with_device(overrides: Sequence[str], device: str) -> list[str]:
+    """Return a recipe's overrides with the device that is named, if one is."""
+    return [*overrides, *([f"target.device={device}"] if device else [])]

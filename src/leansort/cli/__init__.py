@@ -38,7 +38,6 @@ from leansort.cli.options import (
     TargetEngine,
     print_line,
     print_result,
-    with_device,
 )
 from leansort.cli.packaged.doctor_command import doctor
 from leansort.cli.packaged.models_command import models
@@ -117,7 +116,7 @@ def run(
     \b
     Example: leansort run trashnet --data photos/ --out runs/trashnet
     """
-    result = api.run(recipe, with_device(overrides, device), data=data, out=out, engine=engine, resume=resume)
+    result = api.run(recipe, overrides or [], data=data, out=out, engine=engine, device=device, resume=resume)
     from leansort.workflows.run import run_summary
 
     print_result(result, as_json, run_summary(result))

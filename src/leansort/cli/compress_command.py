@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from leansort.api.verbs import with_device
 from leansort.cli.options import (
     Data,
     Device,
@@ -17,7 +18,6 @@ from leansort.cli.options import (
     Resume,
     TargetEngine,
     print_result,
-    with_device,
 )
 from leansort.cli.train_commands import Cache
 
@@ -52,7 +52,7 @@ def compress(
     from leansort.core.text.packaged_configs import COMPRESSION_RECIPE, find_config
     from leansort.recipe.load import load_recipe
 
-    resolved = load_recipe(find_config(recipe, COMPRESSION_RECIPE), with_device(overrides, device), data, engine)
+    resolved = load_recipe(find_config(recipe, COMPRESSION_RECIPE), with_device(overrides or (), device), data, engine)
     from leansort.report import compression_page
     from leansort.workflows.compression import compress as workflow  # after the check: these load PyTorch
 

@@ -56,11 +56,6 @@ Data = Annotated[Path | None, typer.Option("--data", help="Replaces the recipe's
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
 
 
-def with_device(overrides: list[str] | None, device: str) -> list[str]:
-    """Return a recipe's overrides with the device that `--device` names."""
-    return [*(overrides or []), *([f"target.device={device}"] if device else [])]
-
-
 def print_result(value: TypedResult | dict[str, Any], as_json: bool, text: str) -> None:
     """Print a result: as JSON for machines, else as text; of several processes the first one does."""
     if is_first_process():

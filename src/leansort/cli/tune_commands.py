@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from leansort.api.verbs import with_device
 from leansort.cli.options import (
     Data,
     Device,
@@ -17,7 +18,6 @@ from leansort.cli.options import (
     TargetEngine,
     print_line,
     print_result,
-    with_device,
 )
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.text.packaged_configs import SEARCH, is_name
@@ -93,7 +93,7 @@ def run(
     config = configs.load(space, {key: value for key, value in given.items() if value is not None})
     from leansort.recipe.load import load_recipe
 
-    recipe = load_recipe(config.recipe, with_device(overrides, device), data, engine)
+    recipe = load_recipe(config.recipe, with_device(overrides or (), device), data, engine)
     from leansort.workflows.tuning import best_trial
     from leansort.workflows.tuning import study_runner as searching
 

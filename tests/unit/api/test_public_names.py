@@ -53,7 +53,7 @@ def test_every_function_says_its_types_and_explains_each_argument(function: Call
     signature, text = inspect.signature(function), inspect.getdoc(function) or ""
     assert signature.return_annotation is not inspect.Signature.empty
     assert all(item.annotation is not inspect.Parameter.empty for item in signature.parameters.values())
-    [arguments] = re.findall(r"\nArgs:\n(.*?)\n\n", text + "\n\n", re.S)
+    arguments = "".join(re.findall(r"\nArgs:\n(.*?)\n\n", text + "\n\n", re.S))
     assert re.findall(r"^    (\w+): \S", arguments, re.M) == list(signature.parameters)
     assert ">>> " in text
     assert "\nReturns:" in text

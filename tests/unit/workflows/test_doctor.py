@@ -29,7 +29,7 @@ def test_a_whole_installation_has_no_fault_and_every_engine_a_time() -> None:
 
 def test_what_is_missing_or_in_part_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     there = {"torch-pruning": "1.6.1", "torch": "2.12.0"}
-    monkeypatch.setattr(doctor, "_version", there.get)
+    monkeypatch.setattr(doctor, "installed_version", there.get)
     result = examine()
     checks = found(result)
     assert checks["extra compress"] == ("note", "in part: no tensorly, nncf, openvino")

@@ -113,11 +113,11 @@ def _extras() -> Iterator[Check]:
             wanted.setdefault(found[2], []).append(found[1])
     for extra, names in sorted(wanted.items()):
         others = [name for name in names if name != "leansort"]
-        missing = [name for name in others if _version(name) is None]
+        missing = [name for name in others if installed_version(name) is None]
         if extra in ("all", "dev") or not others:
             continue
         if not missing:
-            shown = ", ".join(f"{name} {_version(name)}" for name in others[:3])
+            shown = ", ".join(f"{name} {installed_version(name)}" for name in others[:3])
             yield Check(name=f"extra {extra}", state="ok", text=shown + (" …" if len(others) > 3 else ""))
         elif others[0] not in missing:  # the library that the extra is there for
             yield Check(
@@ -128,7 +128,8 @@ def _extras() -> Iterator[Check]:
             yield Check(name=f"extra {extra}", state="ok", text=f"not installed (pip install 'leansort[{extra}]')")
 
 
-def _version(distribution: str) -> str | None:
+def installed_version(distribution: str) -> str | None:
+    """Return the version of a distribution; None where it is not installed."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -196,7 +197,7 @@ def _disk() -> Iterator[Check]:
 
 def _torch() -> Iterator[Check]:
     """PyTorch's version, which is pinned, since exact resume and exports are tested with one."""
-    found = _version("torch")
+    found = installed_version("torch")
     if found is None:
         return
     if found.partition("+")[0] == PINNED_TORCH:

@@ -116,7 +116,7 @@ class JobQueue:
 
         The child ends when its standard input does, so it does not outlive an agent that was killed.
         """
-        result = self._jobs / name / "result.json"
+        result = self._jobs / name / "answer.json"
         command = [
             sys.executable,
             "-m",
