@@ -9,15 +9,19 @@ from leansort.core.errors import UserError
 from leansort.core.process.console import say
 from leansort.core.run_folder import GroupFolder
 from leansort.measure.confidence import MeanInterval, mean_interval
+from leansort.measure.robustness.stressed_crops import StressFacts
+from leansort.measure.robustness.stressed_score import StressedScore
 from leansort.recipe.schema import Recipe
 from leansort.report import markdown
 from leansort.train.loop import TrainingInterrupted
+from leansort.workflows.training.ablation_stress import AblationStress
 from leansort.workflows.training.ablation_variants import BASE
 from leansort.workflows.training.run_group import RunGroup, with_seed
 from leansort.workflows.training.train import exportable
-from leansort.workflows.training.training_results import AblationResult, TrainingResult, VariantResult
+from leansort.workflows.training.training_results import AblationResult, TrainingResult, VariantResult, VariantStress
 
 VariantRuns = dict[str, dict[int, TrainingResult]]
+StressedRuns = dict[str, dict[int, StressedScore]]
 
 
 def require_exportable(recipes: Mapping[str, Recipe]) -> None:
@@ -34,7 +38,11 @@ def require_exportable(recipes: Mapping[str, Recipe]) -> None:
 
 
 def ablate(
-    ground: RunGroup, recipes: Mapping[str, Recipe], overrides: Mapping[str, Sequence[str]], seeds: int
+    ground: RunGroup,
+    recipes: Mapping[str, Recipe],
+    overrides: Mapping[str, Sequence[str]],
+    seeds: int,
+    stress: AblationStress | None = None,
 ) -> AblationResult:
     """Train every variant with every seed; runs that are finished are left alone.
 
@@ -46,28 +54,66 @@ def ablate(
         recipes: by variant, the base among them.
         overrides: what each takes from the base, for the table.
         seeds: number of seeds, from the base's on.
+        stress: puts every network under stress once it is trained; None does not.
 
     Raises:
-        UserError: a finished run has another recipe or other data.
+        UserError: a finished run has another recipe or other data, or was measured under other stress.
         Interrupted: stopped; the table so far is on standard error.
     """
     done: VariantRuns = {name: {} for name in recipes}
+    kept: StressedRuns = {name: {} for name in recipes}
+    facts = stress.facts if stress else None
     try:
         for seed in range(recipes[BASE].seed, recipes[BASE].seed + seeds):
             for name, recipe in recipes.items():
-                done[name][seed] = ground.trained(with_seed(recipe, seed), f"seed-{seed}/{name}")
-                _write(ground, compare_variants(done, overrides, seeds))
+                trained = ground.trained(with_seed(recipe, seed), f"seed-{seed}/{name}")
+                if stress:
+                    kept[name][seed] = stress.score(recipe, trained)
+                done[name][seed] = trained
+                _write(ground, compare_variants(done, overrides, seeds, kept, facts))
     except TrainingInterrupted:
-        for line in ablation_table(compare_variants(done, overrides, seeds)).splitlines():
+        for line in ablation_table(compare_variants(done, overrides, seeds, kept, facts)).splitlines():
             say(line)
         raise
-    return compare_variants(done, overrides, seeds)
+    return compare_variants(done, overrides, seeds, kept, facts)
 
 
-def compare_variants(done: VariantRuns, overrides: Mapping[str, Sequence[str]], seeds: int) -> AblationResult:
-    """Every variant that has a run, with its difference to the base on the seeds that both have."""
-    variants = [_variant(name, runs, done[BASE], overrides[name]) for name, runs in done.items() if runs]
-    return AblationResult(complete=all(len(runs) == seeds for runs in done.values()), variants=tuple(variants))
+def compare_variants(
+    done: VariantRuns,
+    overrides: Mapping[str, Sequence[str]],
+    seeds: int,
+    stressed: StressedRuns | None = None,
+    facts: StressFacts | None = None,
+) -> AblationResult:
+    """Every variant that has a run, with its difference to the base on the seeds that both have.
+
+    Args:
+        done: trainings by variant and seed.
+        overrides: what each variant takes from the base.
+        seeds: that were asked for.
+        stressed: what the networks keep under stress, likewise.
+        facts: what stress; None where there is none.
+    """
+    variants = []
+    for name, runs in done.items():
+        if runs:
+            variant = _variant(name, runs, done[BASE], overrides[name])
+            own = _stress(name, stressed[name], stressed[BASE]) if facts and stressed else None
+            variants.append(variant.model_copy(update={"stress": own}))
+    complete = all(len(runs) == seeds for runs in done.values())
+    return AblationResult(complete=complete, variants=tuple(variants), stress=facts)
+
+
+def _stress(name: str, scores: dict[int, StressedScore], base: dict[int, StressedScore]) -> VariantStress:
+    means = {seed: score.macro_f1.value for seed, score in scores.items()}
+    paired = [means[seed] - base[seed].macro_f1.value for seed in means if seed in base and name != BASE]
+    difference = mean_interval(paired) if paired else None
+    return VariantStress(
+        scores=tuple(scores.values()),
+        macro_f1=mean_interval(list(means.values())),
+        difference=difference,
+        verdict=difference.verdict if difference else "",
+    )
 
 
 def _variant(
@@ -98,14 +144,37 @@ def _write(ground: RunGroup, result: AblationResult) -> None:
 
 
 def ablation_table(result: AblationResult) -> str:
-    """A Markdown table that is as easily read as text."""
-    head = ["variant", "overrides", "seeds", "val macro-F1", "to the base, 95 %", "verdict", "seconds"]
-    return markdown.table(head, [_cells(variant) for variant in result.variants])
+    """A Markdown table that is as easily read as text; under stress, a second one by kind follows."""
+    under_stress = ["under stress", "to the base under stress, 95 %", "verdict under stress"] if result.stress else []
+    head = ["variant", "overrides", "seeds", "val macro-F1", "to the base, 95 %", "verdict", *under_stress, "seconds"]
+    table = markdown.table(head, [_cells(variant) for variant in result.variants])
+    return table if result.stress is None else f"{table}\n\n{_kinds_table(result, result.stress)}"
+
+
+def _kinds_table(result: AblationResult, facts: StressFacts) -> str:
+    """Macro-F1 by kind and variant, the mean of its seeds, and what was left out."""
+    stressed = [(variant.name, variant.stress.scores) for variant in result.variants if variant.stress]
+    rows = [
+        [kind, *(f"{fmean(score.kinds[kind] for score in scores):.3f}" for _, scores in stressed)]
+        for kind in facts.kinds
+    ]
+    lines = [
+        f"Under stress: macro-F1 over {facts}.",
+        "",
+        markdown.table(["kind", *(name for name, _ in stressed)], rows),
+    ]
+    if facts.left_out:
+        lines += ["", f"Left out {facts.left_out}."]
+    elif facts.not_cut:
+        count = len(facts.not_cut)
+        lost = f"{count:,} crop{'s' * (count > 1)}, whose object could not be cut out, first {facts.not_cut[0].image}"
+        lines += ["", f"Other grounds are measured without {lost}."]
+    return "\n".join(lines)
 
 
 def _cells(variant: VariantResult) -> list[str]:
     f1 = variant.val_macro_f1
-    own = f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
+    own = _mean(f1)
     difference = _difference(variant.difference) if variant.difference else ""
     return [
         variant.name,
@@ -114,8 +183,18 @@ def _cells(variant: VariantResult) -> list[str]:
         own,
         difference,
         variant.verdict,
+        *(_stress_cells(variant.stress) if variant.stress else []),
         f"{variant.seconds:.1f}",
     ]
+
+
+def _stress_cells(stress: VariantStress) -> list[str]:
+    difference = _difference(stress.difference) if stress.difference else ""
+    return [_mean(stress.macro_f1), difference, stress.verdict]
+
+
+def _mean(result: MeanInterval) -> str:
+    return f"{result.mean:.4f}" + ("" if result.std is None else f" ± {result.std:.4f}")
 
 
 def _difference(result: MeanInterval) -> str:

@@ -34,6 +34,7 @@ from leansort.search.trials.heartbeat import PATIENCE_S
 from leansort.search.trials.trial_outcome import TrialOutcome
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.data.import_data import data_for, import_data
+from leansort.workflows.data.stressed_val import stressed_val
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator
 from leansort.workflows.tuning.trial_evaluation import TrialEvaluator
 
@@ -86,8 +87,8 @@ def tune(
         A line for each trial that this process did.
 
     Raises:
-        UserError: the folder is not empty and `resume` not set, the study is another's, or the space has keys that
-            recipes have not.
+        UserError: the folder is not empty and `resume` not set, the study is another's, the space has keys that
+            recipes have not, or the stress does not suit the data.
         Interrupted: the user stopped it.
     """
     storages.quiet()
@@ -97,6 +98,8 @@ def tune(
     with storages.closing(storages.open_storage(where.storage)) as storage:
         rows = data_for(recipe, where.out, manifest, resume=True)
         objectives = config.wanted(recipe.contest)
+        if config.stress_setting:  # what does not suit the data would make every candidate unfit
+            stressed_val(config.stress_setting, rows, recipe.preprocess, StudyFolder(where.out).cache, "stress")
         study_setup.create(storage, config, recipe.to_json(), rows.labels.names, rows.digest, objectives)
         with _others(where, manifest or where.out, workers - 1):
             return _work(storage, config, recipe, rows, where.out)
@@ -211,6 +214,7 @@ def trial_line(number: int, outcome: TrialOutcome, objectives: Objectives) -> st
     shown = dict.fromkeys((*objectives.costs, *objectives.limits))
     costs = "  ".join(f"{name} {outcome.costs[name]:.4g}" for name in shown if name in outcome.costs)
     f1 = f"  macro-F1 {outcome.f1:.4f} after {outcome.epochs} epochs" if outcome.epochs else ""
+    f1 += "" if outcome.stressed_f1 is None else f", {outcome.stressed_f1:.4f} under stress"
     note = f"  ({outcome.note})" if outcome.note else ""
     return f"trial {number}: {outcome.kind}  {costs}{f1}  {outcome.seconds:.1f} s{note}"
 
