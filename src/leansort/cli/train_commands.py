@@ -149,11 +149,13 @@ def ablate(
 
     results, changes = files.resolve_variants(recipe, variants, overrides or [], data)
     _require(tracker)
+    from leansort.workflows.data.stressed_val import require_enough_crops
     from leansort.workflows.training import ablation as ablations  # after the check: these load PyTorch
     from leansort.workflows.training import ablation_stress, run_group
 
     base = results[files.BASE]
     ablations.require_exportable(results)
+    require_enough_crops(setting, manifest, ablation_stress.WHERE)
     folder = out or Path("runs") / f"{base.name}-ablation"
     ground = run_group.open_run_group(base, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
     ablation_stress.require_same_setting(ground, setting)
@@ -196,16 +198,9 @@ def leave_out(
     \b
     Example: leansort leave-out trashnet-transfer train.epochs=3 --data photos/ --out runs/leave-out
     """
-    from leansort.recipe.load import load_recipe
-
-    resolved = load_recipe(recipe, overrides or [], data)
-    from leansort.workflows.leave_out import leave_out as workflow  # after the check: these load PyTorch
+    result = api.leave_out(recipe, overrides or [], data=data, manifest=manifest, cache=cache, out=out, resume=resume)
     from leansort.workflows.leave_out.leave_out_result import leave_out_table
-    from leansort.workflows.training import run_group
 
-    folder = out or Path("runs") / f"{resolved.name}-leave-out"
-    ground = run_group.open_run_group(resolved, folder, manifest=manifest, cache=cache, resume=resume)
-    result = workflow.leave_out(ground, resolved)
     print_result(result, as_json, leave_out_table(result))
 
 

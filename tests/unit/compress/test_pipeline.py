@@ -109,9 +109,7 @@ def ran(
     **config: Any,
 ) -> runner.PipelineResult:
     read = [read_step(tree, f"steps.{number}.") for number, tree in enumerate(steps, 1)]
-    return runner.run_pipeline(
-        CompressConfig(steps=tuple(steps), **config), read, model, context(out), out, stressed
-    )
+    return runner.run_pipeline(CompressConfig(steps=tuple(steps), **config), read, model, context(out), out, stressed)
 
 
 def stressed_crops(digest: str = "first") -> StressedCrops:

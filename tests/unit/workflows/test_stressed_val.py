@@ -68,10 +68,10 @@ def test_they_are_made_once_for_a_setting_and_a_preprocessing(
     assert again.facts == first.facts
     assert np.array_equal(again.pixels, first.pixels)
     others = [
-        (StressSetting(kinds=("darker",)), PREPROCESS), (StressSetting(kinds=("darker", "background"), level=4), PREPROCESS),
-        (StressSetting(kinds=("darker", "background"), seed=1), PREPROCESS), (setting, Preprocess(size=16)),
+        (StressSetting(kinds=("darker",)), PREPROCESS), (setting.model_copy(update={"level": 4}), PREPROCESS),
+        (setting.model_copy(update={"seed": 1}), PREPROCESS), (setting, Preprocess(size=16)),
     ]  # fmt: skip
-    digests = {stressed_val(*other[:1], manifest, other[1], tmp_path, WHERE).facts.digest for other in others}
+    digests = {stressed_val(other, manifest, preprocess, tmp_path, WHERE).facts.digest for other, preprocess in others}
     assert len(digests | {first.facts.digest}) == 5
     assert len(list(tmp_path.glob("stressed-*.npy"))) == 5
 
@@ -85,7 +85,9 @@ def test_a_damaged_file_is_made_again(manifest: Manifest, tmp_path: Path) -> Non
 
 
 def test_more_crops_than_val_has_are_refused(manifest: Manifest, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=rf"compress.stress.crops: got 10, val has {COUNT} crops; allowed: 1 to {COUNT}"):
+    with pytest.raises(
+        UserError, match=rf"compress.stress.crops: got 10, val has {COUNT} crops; allowed: 1 to {COUNT}"
+    ):
         stressed_val(StressSetting(crops=10), manifest, PREPROCESS, tmp_path, WHERE)
     assert stressed_val(StressSetting(crops=3, kinds=("blur",)), manifest, PREPROCESS, tmp_path, WHERE).facts.crops == 3
 
@@ -97,7 +99,9 @@ def test_where_nothing_can_be_cut_out_background_is_refused_by_name_and_else_lef
         draw_pattern(tmp_path / f"{number}.png", 0, number)
     manifest = of_folder(tmp_path, 3)
     named = StressSetting(kinds=("background", "darker"))
-    with pytest.raises(UserError, match="compress.stress: background: no object could be cut out of 3 val crops, first"):
+    with pytest.raises(
+        UserError, match=r"compress\.stress: background: no object could be cut out of 3 val crops, first"
+    ):
         stressed_val(named, manifest, PREPROCESS, tmp_path / "cache", WHERE)
     every = stressed_val(StressSetting(), manifest, PREPROCESS, tmp_path / "cache", WHERE)
     assert every.facts.kinds == tuple(KINDS)[:-1]

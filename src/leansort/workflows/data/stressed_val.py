@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from leansort.core import manifest as manifests
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files import json_documents
 from leansort.core.folders.image_files import list_image_files
@@ -79,6 +80,21 @@ def stressed_val(
     return StressedCrops(facts, pixels, np.array([crop.label for crop in wanted.crops], np.int64), there)
 
 
+def require_enough_crops(setting: StressSetting | None, manifest: Path | None, where: str) -> None:
+    """Refuse a setting that asks for more crops than val has, where the data are there before anything is written.
+
+    Raises:
+        UserError: naming both numbers.
+    """
+    if setting is not None and manifest is not None:
+        _require_count(setting, len(manifests.load(manifest).split("val")), where)
+
+
+def _require_count(setting: StressSetting, count: int, where: str) -> None:
+    if setting.crops and setting.crops > count:
+        raise UserError(f"{where}.crops: got {setting.crops:,}, val has {count:,} crops; allowed: 1 to {count:,}")
+
+
 def _tell(facts: StressFacts, where: str) -> None:
     say(f"{where}: {facts}")
     if facts.left_out:
@@ -94,8 +110,7 @@ def _tell(facts: StressFacts, where: str) -> None:
 def _wanted(setting: StressSetting, manifest: Manifest, preprocess: Preprocess, where: str) -> _Wanted:
     rows = manifest.split("val")
     files = [manifest.path(row) for row in rows]
-    if setting.crops and setting.crops > len(rows):
-        raise UserError(f"{where}.crops: got {setting.crops:,}, val has {len(rows):,} crops; allowed: 1 to {len(rows)}")
+    _require_count(setting, len(rows), where)
     try:
         polygons = object_polygons(manifest, "val", setting.annotations) if setting.annotations else {}
         photos, notes = load_grounds(setting.textures) if setting.textures else ((), [])

@@ -18,7 +18,7 @@ from leansort.workflows.data.stressed_val import stressed_val
 from leansort.workflows.training.run_group import RunGroup
 from leansort.workflows.training.training_results import TrainingResult
 
-WHERE = "ablate: stress"
+WHERE = "stress"
 
 
 class StressedTraining(TypedResult):

@@ -34,7 +34,7 @@ from leansort.search.trials.heartbeat import PATIENCE_S
 from leansort.search.trials.trial_outcome import TrialOutcome
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.data.import_data import data_for, import_data
-from leansort.workflows.data.stressed_val import stressed_val
+from leansort.workflows.data.stressed_val import require_enough_crops, stressed_val
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator
 from leansort.workflows.tuning.trial_evaluation import TrialEvaluator
 
@@ -94,6 +94,7 @@ def tune(
     storages.quiet()
     _require_known_keys(config, recipe)
     config = with_target_limits(config, recipe)  # kept with the study, for all who join it
+    require_enough_crops(config.stress_setting, manifest, "stress")
     atomic_io.new_folder(where.out, "tune", reuse=resume)
     with storages.closing(storages.open_storage(where.storage)) as storage:
         rows = data_for(recipe, where.out, manifest, resume=True)
