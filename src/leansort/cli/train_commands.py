@@ -145,13 +145,14 @@ def ablate(
     """
     given = {"kinds": kinds, "level": level, "crops": crops, "textures": textures, "annotations": annotations}
     setting = _stress_setting(stress, {name: value for name, value in given.items() if value not in (None, "", [])})
-    from leansort.workflows.training import ablation_variants as files
+    from leansort.workflows.training.ablations import ablation_variants as files
 
     results, changes = files.resolve_variants(recipe, variants, overrides or [], data)
     _require(tracker)
-    from leansort.workflows.data.stressed_val import require_enough_crops
-    from leansort.workflows.training import ablation as ablations  # after the check: these load PyTorch
-    from leansort.workflows.training import ablation_stress, run_group
+    from leansort.workflows.data.stressed.stressed_val import require_enough_crops
+    from leansort.workflows.training import run_group
+    from leansort.workflows.training.ablations import ablation as ablations  # after the check: these load PyTorch
+    from leansort.workflows.training.ablations import ablation_stress
 
     base = results[files.BASE]
     ablations.require_exportable(results)

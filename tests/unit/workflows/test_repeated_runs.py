@@ -26,7 +26,8 @@ from leansort.measure.robustness.stressed_score import StressedScore
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.train.loop import TrainingInterrupted
-from leansort.workflows.training import ablation, ablation_variants, cross_validation, refit, run_group
+from leansort.workflows.training import cross_validation, refit, run_group
+from leansort.workflows.training.ablations import ablation, ablation_variants
 from leansort.workflows.training.run_group import RunGroup
 from leansort.workflows.training.training_results import (
     AblationResult,

@@ -16,7 +16,7 @@ from leansort.measure.corruptions.kinds import KINDS, Scene
 from leansort.measure.robustness.stress_crops import StressCrop, load_crop
 from leansort.measure.robustness.stress_setting import StressSetting
 from leansort.measure.robustness.stress_test import SIDE, corrupted
-from leansort.workflows.data.stressed_val import stressed_val
+from leansort.workflows.data.stressed.stressed_val import stressed_val
 from tests.conftest import draw as draw_pattern
 from tests.unit.workflows.test_stress import draw as draw_disk
 
@@ -63,7 +63,7 @@ def test_they_are_made_once_for_a_setting_and_a_preprocessing(
     setting = StressSetting(kinds=("darker", "background"))
     first = stressed_val(setting, manifest, PREPROCESS, tmp_path, WHERE)
     with monkeypatch.context() as patched:
-        patched.setattr("leansort.workflows.data.stressed_val.fill_stressed", None)
+        patched.setattr("leansort.workflows.data.stressed.stressed_val.fill_stressed", None)
         again = stressed_val(setting, manifest, PREPROCESS, tmp_path, WHERE)
     assert again.facts == first.facts
     assert np.array_equal(again.pixels, first.pixels)

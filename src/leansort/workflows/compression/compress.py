@@ -33,7 +33,7 @@ from leansort.runtime import engine as engines
 from leansort.runtime.engine import Pixels
 from leansort.workflows.compression import recipe_match, step_teachers, step_timing
 from leansort.workflows.data.import_data import data_for
-from leansort.workflows.data.stressed_val import require_enough_crops, stressed_val
+from leansort.workflows.data.stressed.stressed_val import require_enough_crops, stressed_val
 from leansort.workflows.data.unknown_photos import load_unknown_crops, require_unknown_folder
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence, sizes_of
 from leansort.workflows.training import export_check, network_finetuning

@@ -34,7 +34,7 @@ from leansort.search.trials.heartbeat import PATIENCE_S
 from leansort.search.trials.trial_outcome import TrialOutcome
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.data.import_data import data_for, import_data
-from leansort.workflows.data.stressed_val import require_enough_crops, stressed_val
+from leansort.workflows.data.stressed.stressed_val import require_enough_crops, stressed_val
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator
 from leansort.workflows.tuning.trial_evaluation import TrialEvaluator
 

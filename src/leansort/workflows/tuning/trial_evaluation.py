@@ -34,7 +34,7 @@ from leansort.search.trials.trial_outcome import TrialOutcome
 from leansort.train.callbacks import EpochRecord, TrainingCallback, TrainingStep
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.compression.compress import compress
-from leansort.workflows.data.stressed_val import stressed_val
+from leansort.workflows.data.stressed.stressed_val import stressed_val
 from leansort.workflows.training.run_group import read_history
 from leansort.workflows.training.train import load_crops, train_model
 from leansort.workflows.tuning.cost_evaluator import Candidate, CandidateCosts, CostEvaluator

@@ -14,7 +14,7 @@ from leansort.measure.robustness.stress_setting import StressSetting
 from leansort.measure.robustness.stressed_crops import StressedCrops, StressFacts
 from leansort.measure.robustness.stressed_score import StressedScore, score_under_stress
 from leansort.recipe.schema import Recipe
-from leansort.workflows.data.stressed_val import stressed_val
+from leansort.workflows.data.stressed.stressed_val import stressed_val
 from leansort.workflows.training.run_group import RunGroup
 from leansort.workflows.training.training_results import TrainingResult
 

@@ -14,8 +14,8 @@ from leansort.measure.robustness.stressed_score import StressedScore
 from leansort.recipe.schema import Recipe
 from leansort.report import markdown
 from leansort.train.loop import TrainingInterrupted
-from leansort.workflows.training.ablation_stress import AblationStress
-from leansort.workflows.training.ablation_variants import BASE
+from leansort.workflows.training.ablations.ablation_stress import AblationStress
+from leansort.workflows.training.ablations.ablation_variants import BASE
 from leansort.workflows.training.run_group import RunGroup, with_seed
 from leansort.workflows.training.train import exportable
 from leansort.workflows.training.training_results import AblationResult, TrainingResult, VariantResult, VariantStress
