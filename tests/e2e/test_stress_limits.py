@@ -207,3 +207,13 @@ def test_a_mistake_of_a_search_is_one_line(
     assert answer in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_refuses_stress_that_the_data_do_not_allow_before_it_trains(
+    recipe: Path, tmp_path: Path, cli: Cli
+) -> None:
+    stress = ["compress.steps=[{pass: finetune, epochs: 1}]", "compress.stress.crops=13"]
+    done = cli("run", recipe, *stress, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "compress.stress.crops: got 13, val has 12 crops; allowed: 1 to 12" in done.stderr
+    assert not (tmp_path / "out" / "train").exists()

@@ -20,6 +20,7 @@ from leansort.core.process.console import say
 from leansort.core.run_folder import StudyFolder
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
+from leansort.measure.robustness.stress_setting import StressSetting
 from leansort.recipe.load import validate_recipe as validated_recipe
 from leansort.recipe.schema import Recipe
 from leansort.search import storage as storages
@@ -94,16 +95,23 @@ def tune(
     storages.quiet()
     _require_known_keys(config, recipe)
     config = with_target_limits(config, recipe)  # kept with the study, for all who join it
-    require_enough_crops(config.stress_setting, manifest, "stress")
+    for name, setting in _stress_settings(config, recipe).items():
+        require_enough_crops(setting, manifest, name)
     atomic_io.new_folder(where.out, "tune", reuse=resume)
     with storages.closing(storages.open_storage(where.storage)) as storage:
         rows = data_for(recipe, where.out, manifest, resume=True)
         objectives = config.wanted(recipe.contest)
-        if config.stress_setting:  # what does not suit the data would make every candidate unfit
-            stressed_val(config.stress_setting, rows, recipe.preprocess, StudyFolder(where.out).cache, "stress")
+        for name, setting in _stress_settings(config, recipe).items():
+            stressed_val(setting, rows, recipe.preprocess, StudyFolder(where.out).cache, name)
         study_setup.create(storage, config, recipe.to_json(), rows.labels.names, rows.digest, objectives)
         with _others(where, manifest or where.out, workers - 1):
             return _work(storage, config, recipe, rows, where.out)
+
+
+def _stress_settings(config: SearchConfig, recipe: Recipe) -> dict[str, StressSetting]:
+    """The stress of the search and of the recipe, by name; what does not suit the data would make all trials unfit."""
+    given = {"stress": config.stress_setting, "compress.stress": recipe.compress.stress}
+    return {name: setting for name, setting in given.items() if setting is not None}
 
 
 def with_target_limits(config: SearchConfig, recipe: Recipe) -> SearchConfig:
