@@ -167,8 +167,8 @@ publish(
     {
         "leansort.api": (
             "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data",
-            "doctor", "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe", "mine", "models",
-            "predict", "report", "run", "score", "split_data", "stress", "submit", "train", "tune",
+            "doctor", "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe", "mine",
+            "models", "predict", "report", "run", "score", "split_data", "stress", "submit", "train", "tune",
             "tune_best", "watch",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
