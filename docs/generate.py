@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from typing import get_args
 
 from pydantic import BaseModel
 from typer.core import TyperGroup
@@ -74,8 +75,9 @@ def _table(model: type[BaseModel], prefix: str, leave_out: Collection[str] = ())
     for name, field in model.model_fields.items():
         if name in leave_out:
             continue
-        nested = field.annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
+        for nested in (field.annotation, *get_args(field.annotation)):  # a section that may be off is a model or None
+            if not (isinstance(nested, type) and issubclass(nested, BaseModel)):
+                continue
             below += [f"### {prefix}{name}", "", *_table(nested, f"{prefix}{name}.")]
         default = (
             "required"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         draw_sample,
         export,
         import_data,
+        leave_out,
         load_recipe,
         mine,
         models,
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from leansort.workflows.deploy.export import ExportResult
     from leansort.workflows.field.drift_watching import WatchResult
     from leansort.workflows.field.photo_mining import MineResult
+    from leansort.workflows.leave_out.leave_out_result import LeaveOutResult
     from leansort.workflows.run import RunResult
     from leansort.workflows.training.doubt.doubt_result import DoubtResult
     from leansort.workflows.training.quick.probe_result import ProbeResult
@@ -109,6 +111,7 @@ __all__ = [
     "ImportResult",
     "IntegrityError",
     "LeansortError",
+    "LeaveOutResult",
     "MachineError",
     "MineResult",
     "MissingExtraError",
@@ -141,6 +144,7 @@ __all__ = [
     "draw_sample",
     "export",
     "import_data",
+    "leave_out",
     "load_recipe",
     "mine",
     "models",
@@ -163,8 +167,8 @@ publish(
     {
         "leansort.api": (
             "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data",
-            "doctor", "doubt_labels", "draw_sample", "export", "import_data", "load_recipe", "mine", "models",
-            "predict", "report", "run", "score", "split_data", "stress", "submit", "train", "tune",
+            "doctor", "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe", "mine",
+            "models", "predict", "report", "run", "score", "split_data", "stress", "submit", "train", "tune",
             "tune_best", "watch",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
@@ -191,6 +195,7 @@ publish(
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.field.drift_watching": ("WatchResult",),
         "leansort.workflows.field.photo_mining": ("MineResult",),
+        "leansort.workflows.leave_out.leave_out_result": ("LeaveOutResult",),
         "leansort.workflows.run": ("RunResult",),
         "leansort.workflows.training.doubt.doubt_result": ("DoubtResult",),
         "leansort.workflows.training.quick.probe_result": ("ProbeResult",),

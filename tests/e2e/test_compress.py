@@ -173,6 +173,20 @@ def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path,
         ("compress.max_f1_drop=.nan", "holds nan, need finite numbers"),
         ("compress.steps=[]", "no compress.steps"),
         ("compress.max_f1_drop=two", "compress.max_f1_drop: got 'two'"),
+        ("compress.stress.kinds=[dakrer]", "kind: got 'dakrer', allowed: background, "),
+        ("compress.stress.kinds=[dakrer]", "did you mean 'darker'"),
+        ("compress.stress.level=6", "compress.stress.level: got 6, input should be less than or equal to 5"),
+        ("compress.stress.max_drop=1.5", "compress.stress.max_drop: got 1.5, input should be less than or equal to 1"),
+        ("compress.stress.levels=3", "compress.stress.levels: unknown key; did you mean 'level'"),
+        ("compress.stress.crops=25", "compress.stress.crops: got 25, val has 24 crops; allowed: 1 to 24"),
+        (
+            "compress.stress={kinds: [noise], textures: x}",
+            "compress.stress: textures has no effect without the kind 'background'",
+        ),
+        (
+            "compress.steps=[{pass: fuse, max_stress_drop: 0.1}]",
+            "compress.steps.1.max_stress_drop: has no effect without compress.stress",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(

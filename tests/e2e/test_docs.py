@@ -13,7 +13,7 @@ from leansort.core import manifest as manifests
 from leansort.core.text.packaged_configs import FOLDER as CONFIGS
 from leansort.recipe.load import load_recipe
 from leansort.workflows.compression import compress as compression
-from leansort.workflows.training import ablation_variants
+from leansort.workflows.training.ablations import ablation_variants
 from tests.conftest import ROOT, Cli
 
 

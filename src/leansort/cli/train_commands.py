@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 
 from leansort import api
 from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, print_result
+from leansort.core.errors import UserError
+
+if TYPE_CHECKING:
+    from leansort.measure.robustness.stress_setting import StressSetting
 
 ManifestFile = Annotated[Path | None, typer.Option(help="Train on this manifest instead of importing recipe data.")]
 Cache = Annotated[
@@ -116,26 +121,65 @@ def ablate(
     ] = None,
     resume: Resume = False,
     tracker: TrackerName = "",
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Also tell what each network keeps of its macro-F1 under stress.")
+    ] = False,
+    kinds: Annotated[str, typer.Option(help="With --stress: kinds of corruption, with commas; all by default.")] = "",
+    level: Annotated[int | None, typer.Option(help="With --stress: level of each kind, 1 to 5; 3 by default.")] = None,
+    crops: Annotated[
+        int | None, typer.Option(help="With --stress: val crops that are taken; at most 100 by default.")
+    ] = None,
+    textures: Annotated[
+        Path | None, typer.Option(help="With --stress: folder of photos of grounds, used beside drawn ones.")
+    ] = None,
+    annotations: Annotated[
+        list[Path] | None, typer.Option(help="With --stress: COCO file whose polygons cut objects out; repeatable.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a recipe and variants of it on the same seeds; say which ingredients help.
+    """Train a recipe and variants of it on the same seeds; say which ingredients help, and which help under stress.
 
     \b
     Example: leansort ablate trashnet trashnet --data photos/ --out runs/ablation
+    Example: leansort ablate trashnet-robust trashnet-robust --stress --data photos/ --out runs/robust
     """
-    from leansort.workflows.training import ablation_variants as files
+    given = {"kinds": kinds, "level": level, "crops": crops, "textures": textures, "annotations": annotations}
+    setting = _stress_setting(stress, {name: value for name, value in given.items() if value not in (None, "", [])})
+    from leansort.workflows.training.ablations import ablation_variants as files
 
     results, changes = files.resolve_variants(recipe, variants, overrides or [], data)
     _require(tracker)
-    from leansort.workflows.training import ablation as ablations  # after the check: these load PyTorch
+    from leansort.workflows.data.stressed.stressed_val import require_enough_crops
     from leansort.workflows.training import run_group
+    from leansort.workflows.training.ablations import ablation as ablations  # after the check: these load PyTorch
+    from leansort.workflows.training.ablations import ablation_stress
 
     base = results[files.BASE]
     ablations.require_exportable(results)
+    require_enough_crops(setting, manifest, ablation_stress.WHERE)
     folder = out or Path("runs") / f"{base.name}-ablation"
     ground = run_group.open_run_group(base, folder, manifest=manifest, cache=cache, resume=resume, tracker=tracker)
-    result = ablations.ablate(ground, results, changes, seeds)
+    ablation_stress.require_same_setting(ground, setting)
+    under_stress = ablation_stress.AblationStress(ground, setting, results) if setting else None
+    result = ablations.ablate(ground, results, changes, seeds, under_stress)
     print_result(result, as_json, ablations.ablation_table(result))
+
+
+def _stress_setting(asked: bool, given: dict[str, object]) -> StressSetting | None:
+    """The stress that options ask for; options without --stress, which would have no effect, are refused."""
+    if not asked:
+        if given:
+            raise UserError(f"ablate: --{next(iter(given))} has no effect without --stress")
+        return None
+    from leansort.core.text import yaml_config
+    from leansort.measure.robustness.stress_setting import StressSetting
+
+    kinds = given.get("kinds", "")
+    tree = given | {"kinds": [name.strip() for name in str(kinds).split(",") if name.strip()]}
+    try:
+        return StressSetting.model_validate(tree)
+    except ValidationError as error:
+        raise UserError("; ".join(yaml_config.validation_faults(error, StressSetting, "ablate: --"))) from None
 
 
 def leave_out(
@@ -155,16 +199,9 @@ def leave_out(
     \b
     Example: leansort leave-out trashnet-transfer train.epochs=3 --data photos/ --out runs/leave-out
     """
-    from leansort.recipe.load import load_recipe
-
-    resolved = load_recipe(recipe, overrides or [], data)
-    from leansort.workflows.leave_out import leave_out as workflow  # after the check: these load PyTorch
+    result = api.leave_out(recipe, overrides or [], data=data, manifest=manifest, cache=cache, out=out, resume=resume)
     from leansort.workflows.leave_out.leave_out_result import leave_out_table
-    from leansort.workflows.training import run_group
 
-    folder = out or Path("runs") / f"{resolved.name}-leave-out"
-    ground = run_group.open_run_group(resolved, folder, manifest=manifest, cache=cache, resume=resume)
-    result = workflow.leave_out(ground, resolved)
     print_result(result, as_json, leave_out_table(result))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from leansort.core.strict_model import StrictModel
+from leansort.measure.robustness.stress_setting import StressSetting
 
 START = "start"
 RECIPE = "recipe"
@@ -50,6 +51,7 @@ class Step(StrictModel):
         finetune: training after the cut, before the step is judged.
         max_f1_drop: replaces the pipeline's.
         max_class_drop: replaces the pipeline's.
+        max_stress_drop: replaces the `max_drop` of the pipeline's `stress`.
         retries: replaces the pipeline's.
         faster: whether a step that gains no speed is left alone; None asks the pass.
     """
@@ -59,8 +61,20 @@ class Step(StrictModel):
     finetune: FinetuneConfig = FinetuneConfig()
     max_f1_drop: float | None = Field(default=None, ge=0.0, le=1.0)
     max_class_drop: float | None = Field(default=None, ge=0.0, le=1.0)
+    max_stress_drop: float | None = Field(default=None, ge=0.0, le=1.0)
     retries: int | None = Field(default=None, ge=0, le=10)
     faster: bool | None = None
+
+
+class StressLimit(StressSetting):
+    """The stress that steps are measured under, and what they may lose there.
+
+    Attributes:
+        max_drop: how much the mean macro-F1 under stress may fall below that of the network the pipeline began with;
+            None measures and tells it, and refuses nothing.
+    """
+
+    max_drop: float | None = Field(default=None, ge=0.0, le=1.0)
 
 
 class CompressConfig(StrictModel):
@@ -68,10 +82,11 @@ class CompressConfig(StrictModel):
 
     Attributes:
         steps: mappings with `pass`, the pass's own settings, and what every step may have: `finetune`, `max_f1_drop`,
-            `max_class_drop`, `retries`, `faster`.
+            `max_class_drop`, `max_stress_drop`, `retries`, `faster`.
         max_f1_drop: how much val macro-F1 may fall below that of the network the pipeline began with.
         max_class_drop: how much any one class's F1 may fall below it.
-        sure: whether the whole 95 % interval of the drop has to stay within the budget, not the drop alone.
+        stress: measures the start and every try of a step under stress, too; None does not.
+        sure: whether the whole 95 % interval of a drop has to stay within the budget, not the drop alone.
         retries: how often a step that breaks the budget is tried again weaker.
         seconds: least time of each latency.
     """
@@ -79,6 +94,13 @@ class CompressConfig(StrictModel):
     steps: tuple[dict[str, Any], ...] = ()
     max_f1_drop: float = Field(default=0.01, ge=0.0, le=1.0)
     max_class_drop: float = Field(default=1.0, ge=0.0, le=1.0)
+    stress: StressLimit | None = None
     sure: bool = False
     retries: int = Field(default=3, ge=0, le=10)
     seconds: float = Field(default=1.0, gt=0.0, le=600.0)
+
+    @model_validator(mode="after")
+    def _stress_of_steps(self) -> CompressConfig:
+        if self.stress and not self.steps:
+            raise ValueError("stress has no effect without steps, which it measures")
+        return self

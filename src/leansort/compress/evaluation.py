@@ -11,6 +11,7 @@ from leansort.core.bundle import Bundle
 from leansort.data.loading.crops import Crops
 from leansort.data.loading.loader import eval_batches
 from leansort.measure import engine_trial
+from leansort.measure.robustness.stressed_crops import StressedCrops
 from leansort.runtime import engine as engines
 
 BATCH = 64
@@ -37,6 +38,14 @@ def artifact_logits(artifact: Artifact, crops: Crops, engine: str = "") -> npt.N
 def predict_classes(artifact: Artifact, crops: Crops, engine: str = "") -> Ints:
     """Class indices (n,); see `scores`."""
     return np.asarray(artifact_logits(artifact, crops, engine).argmax(1), np.int64)
+
+
+def predict_stressed(artifact: Artifact, stressed: StressedCrops, engine: str = "") -> Ints:
+    """Class indices (k, n) of crops under each kind of stress, -1 where the logits are no finite numbers."""
+    kinds, count = stressed.there_kn.shape
+    logits = artifact_logits(artifact, Crops(stressed.pixels, np.tile(stressed.label_n, kinds).tolist()), engine)
+    classes = np.where(np.isfinite(logits).all(1), logits.argmax(1), -1)
+    return np.asarray(classes, np.int64).reshape(kinds, count)
 
 
 def engine_for(bundle: Bundle, wanted: str) -> str:

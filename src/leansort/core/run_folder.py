@@ -162,6 +162,7 @@ class TrainingFolder(ModelFolder):
         unlabelled: the photos without labels that it learns from, and those that were left out.
         unlabelled_inputs: all photos of their folder, with sizes, times and hashes; see `data.inputs`.
         left_out: how well a class is told that the network was trained without.
+        stressed: what the network keeps under stress.
     """
 
     checkpoint = _Entry(_path, "last.safetensors")
@@ -174,6 +175,7 @@ class TrainingFolder(ModelFolder):
     unfinished = _Entry(_path, "unfinished")
     teacher_outputs = _Entry(_path, "teacher-outputs")
     left_out = _Entry(JsonFile, "left-out.json")
+    stressed = _Entry(JsonFile, "stressed.json")
     unlabelled = _Entry(JsonFile, "unlabelled.json")
     unlabelled_inputs = _Entry(_path, "unlabelled.parquet")
 
@@ -246,6 +248,7 @@ class GroupFolder(ModelFolder):
         repeats: seeds and folds with mean and spread.
         ablation: variants and their difference to the base.
         ablation_table: the same as text.
+        stress_setting: which stress an ablation's networks are measured under.
         leave_out: how well each class is told that a network was trained without.
         leave_out_table: the same as text.
     """
@@ -255,6 +258,7 @@ class GroupFolder(ModelFolder):
     repeats = _Entry(JsonFile, "repeat.json")
     ablation = _Entry(JsonFile, "ablation.json")
     ablation_table = _Entry(TextFile, "ablation.md")
+    stress_setting = _Entry(JsonFile, "ablation-stress.json")
 
     def training(self, name: str) -> TrainingFolder:
         """Return the folder of one training, by the run's name."""

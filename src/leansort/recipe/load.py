@@ -121,6 +121,8 @@ def _override(tree: JsonObject, text: str) -> None:
     *above, last = key.strip().split(".")
     for part in above:
         below = tree.setdefault(part, {})
+        if below is None:  # a section that is off, such as compress.stress
+            below = tree[part] = {}
         if not isinstance(below, dict):
             raise UserError(f"override: {key!r} goes below {part!r}, which holds a plain value")
         tree = below

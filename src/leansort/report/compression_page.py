@@ -20,6 +20,7 @@ def page(result: CompressResult) -> str:
     first, last = result.held[0], result.held[-1]
     cards = [
         ("macro-F1 on val", f"{_f1(last):.4f}", f"{_f1(first):.4f} at the start"),
+        *_stress_card(result),
         ("size", f"{last.bytes / 1e6:.2f} MB", f"{first.bytes / last.bytes:.1f}x smaller"),
         ("multiply-adds", f"{last.macs / 1e6:.1f} M", f"{first.macs / max(1, last.macs):.1f}x fewer"),
         *_speed_card(result),
@@ -31,17 +32,19 @@ def page(result: CompressResult) -> str:
 
 def tables(result: CompressResult) -> list[Table]:
     """Every table that has rows."""
-    return [item for item in (_steps(result), _classes(result), _tries(result), _layers(result)) if item.rows]
+    made = (_steps(result), _classes(result), _kinds(result), _tries(result), _layers(result))
+    return [item for item in made if item.rows]
 
 
 def _steps(result: CompressResult) -> Table:
     engines, budget = sorted({item.engine for item in result.latency}), result.budget
-    head = ["step", "outcome", "macro-F1", "drop, points", "parameters", "MMACs", "MB"]
+    under_stress = ["under stress", "drop under stress, points"] if result.stress else []
+    head = ["step", "outcome", "macro-F1", "drop, points", *under_stress, "parameters", "MMACs", "MB"]
     rows = [_step(step, result, engines) for step in result.steps]
     hint = (
         f"All steps together may cost {100 * budget.max_f1_drop:.1f} points of macro-F1 where a step names no other "
         "budget. Drops are to the start, ± half the paired 95 % interval. Latencies are medians of one picture, with "
-        f"their 95 % intervals; threads: {budget.threads}; all bundles in turns."
+        f"their 95 % intervals; threads: {budget.threads}; all bundles in turns.{_stress_hint(result)}"
     )
     return Table("Steps", hint, [*head, *(f"{engine}, ms" for engine in engines)], rows, words=(1,))
 
@@ -54,9 +57,50 @@ def _step(step: PipelineStep, result: CompressResult, engines: Sequence[str]) ->
         step.state,
         f"{_f1(step):.4f}" if step.verdict else "",
         _drop(step.verdict) if step.pass_name else "",
+        *(_stressed(step) if result.stress else []),
         *(size if step.is_held else [""] * 3),
         *(ms.get(engine, "") if step.is_held else "" for engine in engines),
     ]
+
+
+def _stress_hint(result: CompressResult) -> str:
+    if result.stress is None:
+        return ""
+    limit = result.budget.max_stress_drop
+    may = "is told and refuses nothing" if limit is None else f"may fall by {100 * limit:.1f} points"
+    return f" Under stress: mean macro-F1 over {result.stress}, which {may} where a step names no other budget."
+
+
+def _stressed(step: PipelineStep) -> list[str]:
+    stress = step.verdict.stress if step.verdict else None
+    if stress is None:
+        return ["", ""]
+    drop = format_points(stress.drop.value, stress.drop.low, stress.drop.high) if step.pass_name else ""
+    return [f"{stress.macro_f1.value:.4f}", drop]
+
+
+def _stress_card(result: CompressResult) -> list[tuple[str, str, str]]:
+    first, last = (step.verdict.stress if step.verdict else None for step in (result.held[0], result.held[-1]))
+    if first is None or last is None:
+        return []
+    return [("macro-F1 under stress", f"{last.macro_f1.value:.4f}", f"{first.macro_f1.value:.4f} at the start")]
+
+
+def _kinds(result: CompressResult) -> Table:
+    """Macro-F1 of each step under each kind of stress."""
+    judged = [(step.name, step.verdict.stress.kinds) for step in result.steps if step.verdict and step.verdict.stress]
+    names = result.stress.kinds if result.stress else ()
+    rows = [[step, *(f"{kinds[name]:.3f}" for name in names)] for step, kinds in judged]
+    return Table("Under stress", f"Macro-F1 by kind.{_left_out(result)}", ["step", *names], rows)
+
+
+def _left_out(result: CompressResult) -> str:
+    facts = result.stress
+    if facts is None or not facts.not_cut:
+        return ""
+    if facts.left_out:
+        return f" Left out {facts.left_out}."
+    return f" Other grounds are measured without {len(facts.not_cut)} crops, whose object could not be cut out."
 
 
 def _f1(step: PipelineStep) -> float:

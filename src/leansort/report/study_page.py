@@ -9,7 +9,7 @@ from leansort.report.charts import plots
 from leansort.report.charts.scatter import Dot, scatter
 from leansort.report.tables import Table, as_text, render_page
 from leansort.search import pareto
-from leansort.search.objectives import COSTS, F1, Objectives
+from leansort.search.objectives import COSTS, MORE_IS_BETTER, Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.search.study_result import StudyResult
 from leansort.search.trials.trial_outcome import KINDS
@@ -42,6 +42,11 @@ class SearchReport:
         return pareto_front(self.records, self.objectives)
 
     @property
+    def is_stressed(self) -> bool:
+        """Whether candidates were measured under stress."""
+        return self.config.stress_setting is not None
+
+    @property
     def result(self) -> StudyResult:
         """What `tune.json` holds."""
         return StudyResult(
@@ -55,11 +60,11 @@ class SearchReport:
 
 
 def reference(search_report: SearchReport) -> tuple[float, ...]:
-    """The worst that counts in the hypervolume: macro-F1 0, a limit where one is set, else the worst result."""
+    """The worst that counts in the hypervolume: both macro-F1 0, a limit where one is set, else the worst result."""
     counted = [search_report.objectives.points(record.values) for record in search_report.records if record.counts]
     worst = [max((point[at] for point in counted), default=0.0) for at in range(len(search_report.objectives.names))]
     return tuple(
-        0.0 if name == F1 else search_report.objectives.limits.get(name, value + abs(value) * 1e-6)
+        0.0 if name in MORE_IS_BETTER else search_report.objectives.limits.get(name, value + abs(value) * 1e-6)
         for name, value in zip(search_report.objectives.names, worst, strict=True)
     )
 
@@ -97,9 +102,11 @@ def page(search_report: SearchReport) -> str:
         ("on the front", str(len(front)), "beaten by no other in everything"),
     ]
     limits = ", ".join(
-        f"{name} {'≥' if name == F1 else '≤'} {limit:g}" for name, limit in search_report.objectives.limits.items()
+        f"{name} {'≥' if name in MORE_IS_BETTER else '≤'} {limit:g}"
+        for name, limit in search_report.objectives.limits.items()
     )
     lead = f"Searched for {', '.join(search_report.objectives.names)}" + (f" within {limits}." if limits else ".")
+    lead += _stress_sentence(search_report)
     tables = [
         item
         for item in (_front(search_report), _importances(search_report), _kinds(search_report), _trials(search_report))
@@ -153,13 +160,15 @@ def _front(search_report: SearchReport) -> Table:
             f"trial {record.number}",
             f"{record.outcome.f1:.4f}",
             _interval(record.outcome.f1_interval),
+            *(_stressed(record) if search_report.is_stressed else []),
             *(f"{_scaled(name, record.outcome.costs[name]):.4g}" for name in costs),
             ", ".join(f"{name}={_short(value)}" for name, value in record.params.items()),
         ]
         for record in search_report.front
     ]
     hint = "What no other result beats in everything. One seed each: train the winner anew by leansort tune best."
-    head = ["", "macro-F1", "95 %", *(_named(name) for name in costs), "parameters"]
+    under_stress = ["under stress", "95 %"] if search_report.is_stressed else []
+    head = ["", "macro-F1", "95 %", *under_stress, *(_named(name) for name in costs), "parameters"]
     return Table("The front", hint, head, rows, words=(len(head) - 1,))
 
 
@@ -190,6 +199,7 @@ def _trials(search_report: SearchReport) -> Table:
             str(record.number),
             record.outcome.kind,
             f"{record.outcome.f1:.4f}" if record.outcome.epochs else "",
+            *(_stressed(record)[:1] if search_report.is_stressed else []),
             *(f"{_scaled(n, record.outcome.costs[n]):.4g}" if n in record.outcome.costs else "" for n in costs),
             str(record.outcome.epochs or ""),
             f"{record.outcome.seconds:.1f}",
@@ -197,7 +207,8 @@ def _trials(search_report: SearchReport) -> Table:
         ]
         for record in search_report.records[-MOST_TRIALS:]
     ]
-    head = ["trial", "outcome", "macro-F1", *(_named(name) for name in costs), "epochs", "s", "note"]
+    under_stress = ["under stress"] if search_report.is_stressed else []
+    head = ["trial", "outcome", "macro-F1", *under_stress, *(_named(name) for name in costs), "epochs", "s", "note"]
     return Table(
         "Trials",
         "Each can be run again alone: leansort tune best FOLDER --trial N.",
@@ -205,6 +216,21 @@ def _trials(search_report: SearchReport) -> Table:
         rows,
         words=(1, len(head) - 1),
     )
+
+
+def _stressed(record: TrialRecord) -> list[str]:
+    """Mean macro-F1 under stress and its interval; empty where it was not measured."""
+    stress = record.outcome.stress
+    if stress is None:
+        return ["", ""]
+    return [f"{stress.macro_f1.value:.4f}", _interval((stress.macro_f1.low, stress.macro_f1.high))]
+
+
+def _stress_sentence(search_report: SearchReport) -> str:
+    setting = search_report.config.stress_setting
+    if setting is None:
+        return ""
+    return f" Under stress: mean macro-F1 of val crops over {', '.join(setting.all_kinds)} at level {setting.level}."
 
 
 def _costs(search_report: SearchReport) -> list[str]:

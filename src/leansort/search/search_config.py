@@ -15,7 +15,8 @@ from leansort.core.strict_model import StrictModel
 from leansort.core.text import yaml_config
 from leansort.core.text.packaged_configs import RECIPE, SEARCH, find_config
 from leansort.core.writing import atomic_io
-from leansort.search.objectives import F1, Objectives
+from leansort.measure.robustness.stress_setting import StressSetting
+from leansort.search.objectives import F1, STRESSED, Objectives
 from leansort.search.pareto_pruner import HalvingConfig
 from leansort.search.spaces import space as spaces
 from leansort.search.spaces import space_parser
@@ -43,9 +44,11 @@ class SearchConfig(StrictModel):
         name: of the study.
         recipe: the recipe that candidates start from; a path beside this file, or the name of a recipe of the package.
         space: recipe keys that are open; see `search.spaces.space`.
-        objectives: what is to be as good as can be: macro_f1, a cost, a contest score, or several.
-        constraints: the worst that is allowed, by name: of macro_f1 the least, of all others the most; they go before
-            the limits of the recipe's target.
+        objectives: what is to be as good as can be: macro_f1, stressed_macro_f1, a cost, a contest score, or several.
+        constraints: the worst that is allowed, by name: of macro_f1 and stressed_macro_f1 the least, of all others the
+            most; they go before the limits of the recipe's target.
+        stress: measures every candidate that is trained to its end under stress; None does so only where
+            stressed_macro_f1 is an objective or a constraint, with all as it is by default.
         sampler: what proposes candidates.
         halving: when a trial that is behind is stopped.
         trials: candidates to look at.
@@ -60,6 +63,7 @@ class SearchConfig(StrictModel):
     space: dict[str, Annotated[JsonValue, SkipValidation]]  # `space_parser` says better what is wrong
     objectives: tuple[str, ...] = (F1, "label_p50_ms")
     constraints: dict[str, float] = Field(default_factory=dict)
+    stress: StressSetting | None = None
     sampler: SamplerConfig = SamplerConfig()
     halving: HalvingConfig = HalvingConfig()
     trials: int = Field(default=100, ge=1, le=1_000_000)
@@ -79,15 +83,28 @@ class SearchConfig(StrictModel):
     def digest(self) -> str:
         """Of all that makes two trials comparable; how many there are to be may change."""
         apart = {"recipe", "trials", "minutes", "start", "sampler", "halving"}  # the recipe by its content
+        apart |= set() if self.stress else {"stress"}  # studies of before have none
         return atomic_io.digest(self.model_dump(mode="json", exclude=apart))
+
+    @property
+    def stress_setting(self) -> StressSetting | None:
+        """The stress that candidates are measured under; None where there is none."""
+        asked = STRESSED in (*self.objectives, *self.constraints)
+        return self.stress or (StressSetting() if asked else None)
 
     def wanted(self, baselines: Baselines) -> Objectives:
         """The objectives and limits.
 
         Raises:
-            UserError: one is none.
+            UserError: one is none, or trials would be stopped by less than what is wanted of them.
         """
-        return Objectives(self.objectives, self.constraints, baselines)
+        wanted = Objectives(self.objectives, self.constraints, baselines)
+        if wanted.needs_stress and self.halving.rungs:
+            raise UserError(
+                f"halving.rungs: got {self.halving.rungs}, need 0 with {STRESSED}: halving stops trials by their "
+                "macro-F1 on clean crops, and would stop those that keep more under stress"
+            )
+        return wanted
 
 
 def load(path: str | Path, changes: Mapping[str, JsonValue] | None = None) -> SearchConfig:

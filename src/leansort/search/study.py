@@ -127,7 +127,8 @@ class Study:
         Raises:
             TrialLost: another worker has taken it.
         """
-        violations = self.objectives.violations(outcome.costs, outcome.f1 if outcome.epochs else None)
+        f1, stressed_f1 = outcome.f1 if outcome.epochs else None, outcome.stressed_f1
+        violations = self.objectives.violations(outcome.costs, f1, stressed_f1)
         trial.note(TrialAttributes(outcome=outcome))
         if outcome.kind == "unfit":
             violations["unfit"] = 1.0
@@ -142,7 +143,8 @@ class Study:
         for name, over in violations.items():
             handle.set_constraint(name, over)
         if all(name in outcome.costs for name in self.objectives.costs):
-            self._study.tell(handle, self.objectives.values(outcome.costs, outcome.f1))
+            values = self.objectives.values(outcome.costs, outcome.f1, outcome.stressed_f1 or 0.0)
+            self._study.tell(handle, values)
         else:  # it has no values to be told; its broken limits tell samplers enough
             self._study.tell(handle, state=TrialState.PRUNED)
 

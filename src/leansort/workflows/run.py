@@ -32,6 +32,7 @@ from leansort.workflows.compression.compress import compress, read_steps
 from leansort.workflows.contest.score import score
 from leansort.workflows.data.import_data import import_data, warn
 from leansort.workflows.data.resume_check import require_same_import
+from leansort.workflows.data.stressed.stressed_val import stressed_val
 from leansort.workflows.data.unknown_photos import require_unknown_folder
 from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.bench_on_device import bench_on_device
@@ -116,6 +117,8 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
         exportable(recipe)
     folder = RunFolder(out)
     manifest = _manifest(recipe, folder, resume)
+    if recipe.compress.stress:  # what does not suit the data is refused before the training
+        stressed_val(recipe.compress.stress, manifest, recipe.preprocess, folder.cache, "compress.stress")
     training = folder.training
     callbacks = run_callbacks(recipe, recipe.name, training.path, tracker="")
     model = train_model(recipe, manifest, training.path, resume=resume, callbacks=callbacks, teachers_in=out)

@@ -18,7 +18,7 @@ from leansort.cli import app
 COMMAND_OF = {
     "load_recipe": None, "tune": "tune run", "tune_best": "tune best", "draw_sample": "data sample",
     "import_data": "data import", "split_data": "data split", "check_data": "data check",
-    "doubt_labels": "data doubt", "add_data": "data add", "diff_data": "data diff",
+    "doubt_labels": "data doubt", "add_data": "data add", "diff_data": "data diff", "leave_out": "leave-out",
 }  # fmt: skip
 VERBS = {name: COMMAND_OF.get(name, name) for name in api.__all__}
 SHARED = [(name, command) for name, command in VERBS.items() if command]

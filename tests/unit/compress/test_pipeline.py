@@ -21,6 +21,7 @@ from leansort.core.errors import LeansortError, UserError
 from leansort.core.run_folder import CompressionFolder
 from leansort.core.seeds import Seeds
 from leansort.export.onnx import export_onnx
+from leansort.measure.robustness.stressed_crops import StressedCrops, StressFacts
 from leansort.measure.timing.latency import Seconds
 from leansort.workflows.training import network_finetuning
 from tests.support import jobs
@@ -100,9 +101,23 @@ def context(folder: Path) -> PassContext:
     )  # fmt: skip
 
 
-def ran(model: TrainedModel, out: Path, steps: Sequence[dict[str, Any]], **config: Any) -> runner.PipelineResult:
+def ran(
+    model: TrainedModel,
+    out: Path,
+    steps: Sequence[dict[str, Any]],
+    stressed: StressedCrops | None = None,
+    **config: Any,
+) -> runner.PipelineResult:
     read = [read_step(tree, f"steps.{number}.") for number, tree in enumerate(steps, 1)]
-    return runner.run_pipeline(CompressConfig(**config), read, model, context(out), out)
+    return runner.run_pipeline(CompressConfig(steps=tuple(steps), **config), read, model, context(out), out, stressed)
+
+
+def stressed_crops(digest: str = "first") -> StressedCrops:
+    """The val crops as they are, and darker: two kinds of stress."""
+    val = jobs.job().val
+    pixels = np.concatenate([np.asarray(val.pixels), np.asarray(val.pixels) // 2])
+    facts = StressFacts(("darker", "noise"), 3, len(val.labels), 0, digest)
+    return StressedCrops(facts, pixels, np.asarray(val.labels, np.int64), np.ones((2, len(val.labels)), np.bool_))
 
 
 def test_an_accepted_step_is_what_comes_out(model: TrainedModel, tmp_path: Path, log: Path) -> None:
@@ -160,6 +175,52 @@ def test_a_step_over_budget_is_tried_weaker_by_bisection(model: TrainedModel, tm
     assert record.tries[0].state == "refused"
     assert log.read_text().split() == [f"{item.fraction:g}" for item in record.tries]
     assert record.fraction == max(item.fraction for item in record.tries if item.state == "accepted")
+
+
+def test_a_step_that_loses_under_stress_alone_is_tried_weaker(model: TrainedModel, tmp_path: Path, log: Path) -> None:
+    stress = {"kinds": ["darker", "noise"], "max_drop": 0.02}
+    result = ran(
+        model, tmp_path / "out", [{"pass": "hurt"}], stressed_crops(), max_f1_drop=1.0, retries=4, stress=stress
+    )
+    start, record = result.steps
+    assert (record.tries[0].state, record.state) == ("refused", "accepted")
+    assert 0 < record.fraction < 1
+    assert "; under stress " in record.tries[0].reason
+    assert "points, at most 2.0: refused" in record.tries[0].reason
+    assert record.verdict is not None
+    assert record.verdict.stress is not None
+    assert record.verdict.stress.drop.value <= 0.02
+    assert start.verdict is not None
+    assert start.verdict.stress is not None
+    assert start.verdict.stress.drop.value == 0.0
+    assert start.verdict.stress.kinds["darker"] == pytest.approx(start.verdict.macro_f1.value)  # the same pixels
+
+
+def test_without_a_limit_stress_is_told_and_refuses_nothing(model: TrainedModel, tmp_path: Path, log: Path) -> None:
+    steps = [{"pass": "hurt"}]
+    result = ran(model, tmp_path / "out", steps, stressed_crops(), max_f1_drop=1.0, stress={})
+    assert [item.state for item in result.steps[1].tries] == ["accepted"]
+    assert result.steps[1].verdict is not None
+    assert result.steps[1].verdict.stress is not None
+    assert result.steps[1].verdict.stress.drop.value > 0.3
+    assert "under stress" in result.steps[1].reason
+    own = [{"pass": "hurt", "max_stress_drop": 0.0, "retries": 0}]
+    assert ran(model, tmp_path / "own", own, stressed_crops(), max_f1_drop=1.0, stress={}).steps[1].state == "refused"
+
+
+def test_other_stress_begins_the_steps_anew_and_the_same_goes_on(
+    model: TrainedModel, tmp_path: Path, log: Path
+) -> None:
+    steps, out = [{"pass": "hurt", "amount": 0.1}], tmp_path / "out"
+    plain = ran(model, out, steps, max_f1_drop=1.0)
+    first = ran(model, out, steps, stressed_crops(), max_f1_drop=1.0, stress={})
+    assert first.steps[1] != plain.steps[1]
+    assert ran(model, out, steps, stressed_crops(), max_f1_drop=1.0, stress={}).steps == first.steps
+    assert log.read_text().split() == ["0.1"] * 2
+    ran(model, out, steps, stressed_crops("other"), max_f1_drop=1.0, stress={})
+    assert log.read_text().split() == ["0.1"] * 3
+    ran(model, out, steps, stressed_crops("other"), max_f1_drop=1.0, stress={"max_drop": 1.0})
+    assert log.read_text().split() == ["0.1"] * 4
 
 
 def test_a_step_that_cannot_be_weaker_is_rolled_back(model: TrainedModel, tmp_path: Path, log: Path) -> None:

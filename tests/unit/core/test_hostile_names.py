@@ -56,7 +56,7 @@ from leansort.workflows.contest import score
 from leansort.workflows.data import check, contact_sheet, import_data
 from leansort.workflows.data.data_results import SurveyResult
 from leansort.workflows.deploy import predict
-from leansort.workflows.training import ablation
+from leansort.workflows.training.ablations import ablation
 from leansort.workflows.training.training_results import AblationResult, VariantResult
 from tests.unit.report import test_compression_page, test_report_page
 

@@ -9,7 +9,7 @@ import pytest
 from leansort.compress.passes_api import read_step
 from leansort.core.errors import UserError
 from leansort.core.text.renamed_keys import RENAMED
-from leansort.recipe.load import load_recipe, override_recipe
+from leansort.recipe.load import change_recipe, load_recipe, override_recipe
 
 BASE = "name: x\ndata: {source: sample}\n"
 
@@ -78,3 +78,17 @@ def test_a_setting_of_the_other_engine_is_refused(step: dict[str, object], fault
 def test_a_key_map_without_pretrained_weights_is_refused(recipe: Path) -> None:
     with pytest.raises(UserError, match=r"1 fault: arch: pretrained_key_map has no effect without pretrained$"):
         load_recipe(recipe, ["arch.pretrained_key_map=map.yaml"])
+
+
+def test_stress_is_switched_on_from_a_recipe_where_it_is_off() -> None:
+    base = load_recipe("sample", ["compress.steps=[{pass: fuse}]"])
+    assert base.compress.stress is None
+    asked = change_recipe(base, ["compress.stress.level=2", "compress.stress.max_drop=0.1"])
+    assert asked.compress.stress is not None
+    assert (asked.compress.stress.level, asked.compress.stress.max_drop) == (2, 0.1)
+    assert change_recipe(asked, ["compress.stress=null"]) == base
+
+
+def test_stress_without_steps_to_measure_is_refused() -> None:
+    with pytest.raises(UserError, match="compress: stress has no effect without steps"):
+        load_recipe("sample", ["compress.stress={level: 2}"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from leansort.compress.pipeline.accuracy_budget import BudgetVerdict
+from leansort.compress.pipeline.accuracy_budget import BudgetVerdict, StressVerdict
 from leansort.compress.pipeline.compress_result import CompressResult, PipelineStep, StepBudget, StepLatency
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.accuracy.metrics import Interval
+from leansort.measure.robustness.stressed_crops import StressFacts
 from leansort.report import compression_page
 
 BUDGET = StepBudget(
@@ -63,3 +65,27 @@ def test_a_result_is_read_as_it_was_written() -> None:
     assert again.steps == result.steps
     assert [item["pass"] for item in tree["steps"]] == ["", "prune"]  # type: ignore[union-attr,call-overload,index]
     assert result.headline()["size"] == "4.00 MB (start 8.00 MB)"
+
+
+def test_what_is_kept_under_stress_is_told_by_step_and_kind() -> None:
+    def under(item: PipelineStep, f1: float) -> PipelineStep:
+        assert item.verdict is not None
+        stress = StressVerdict(Interval(f1, 0.5, 0.7), Interval(0.6 - f1, 0.0, 0.1), {"darker": f1, "noise": f1})
+        return item.model_copy(update={"verdict": replace(item.verdict, stress=stress)})
+
+    steps = (
+        under(step("start", "start", 0.9, 2_000_000), 0.6),
+        under(step("1-prune", "accepted", 0.9, 1_000_000), 0.55),
+    )
+    facts = StressFacts(("darker", "noise"), 3, 40, 0, "digest")
+    limited = BUDGET.model_copy(update={"max_stress_drop": 0.1})
+    result = compressed(*steps).model_copy(update={"stress": facts, "budget": limited})
+    text, page = compression_page.text(result), compression_page.page(result)
+    assert "| 0.5500       | 5.0 ± 5.0" in text
+    assert re.search(r"\| 1-prune \| 0\.550 +\| 0\.550", text)
+    assert "mean macro-F1 over 2 kinds at level 3, 40 val crops, which may fall by 10.0 points" in page
+    assert headline(result)[:2] == ["0.9000", "0.5500"]
+    assert CompressResult.from_json(result.to_json(), "kept") == result
+    assert result.headline()["macro-F1 under stress"] == "0.5500 (start 0.6000)"
+    plain = compressed(step("start", "start", 0.9, 2_000_000), step("1-prune", "accepted", 0.9, 1_000_000))
+    assert "stress" not in compression_page.text(plain)

@@ -16,6 +16,9 @@ from optuna.storages import BaseStorage
 
 from leansort.contest.formulas import Baselines
 from leansort.core.errors import LeansortError, MachineError, UserError
+from leansort.measure.accuracy.metrics import Interval
+from leansort.measure.robustness.stress_setting import StressSetting
+from leansort.measure.robustness.stressed_score import StressedScore
 from leansort.search import storage as storages
 from leansort.search import study_setup
 from leansort.search.search_config import SearchConfig
@@ -326,3 +329,35 @@ def test_a_file_of_another_kind_is_left_as_it_is(text: str, tmp_path: Path) -> N
         assert path.read_text() == text
     else:
         storages.open_storage(str(path))
+
+
+def test_what_is_kept_under_stress_is_an_objective_and_a_limit(tmp_path: Path) -> None:
+    config = config_of(
+        "s", trials=3, objectives=["macro_f1", "stressed_macro_f1"], constraints={"stressed_macro_f1": 0.5},
+        halving={"rungs": 0},
+    )  # fmt: skip
+    storage = begun(tmp_path, config)
+    study = view(storage, config)
+    for f1, stressed_f1 in ((0.9, 0.4), (0.8, 0.6), (0.7, 0.7)):
+        trial = study.ask()
+        assert trial is not None
+        score = StressedScore(Interval(stressed_f1, 0.0, 1.0), {"darker": stressed_f1})
+        study.tell(trial, TrialOutcome("trained", {"size_mb": 1.0}, f1=f1, epochs=1, stress=score))
+    records = read_records(storage, "s")
+    assert [record.values for record in records] == [(0.9, 0.4), (0.8, 0.6), (0.7, 0.7)]
+    assert [record.feasible for record in records] == [False, True, True]
+    assert [record.number for record in pareto_front(records, study.objectives)] == [1, 2]
+    assert [record.number for record in within_limits(records, {"stressed_macro_f1": 0.65})] == [2]
+    assert study.objectives.directions == ["maximize", "maximize"]
+    assert config.stress_setting == StressSetting()
+
+
+def test_a_study_with_other_stress_is_another_one() -> None:
+    """And one without has the digest that it had before there was any."""
+    plain = config_of("s")
+    asked = config_of("s", stress={"level": 2})
+    assert asked.digest != plain.digest
+    assert asked.digest != config_of("s", stress={"level": 3}).digest
+    assert plain.stress_setting is None
+    with pytest.raises(UserError, match=r"halving.rungs: got 2, need 0 with stressed_macro_f1"):
+        config_of("s", objectives=["stressed_macro_f1"]).wanted(Baselines())

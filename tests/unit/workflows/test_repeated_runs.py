@@ -18,11 +18,16 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.run_folder import GroupFolder, TrainingFolder
 from leansort.core.text.packaged_configs import FOLDER as CONFIGS
 from leansort.core.writing import atomic_io
+from leansort.measure.accuracy.metrics import Interval
 from leansort.measure.confidence import MeanInterval, mean_interval, t95
+from leansort.measure.robustness.stress_result import NotCutOut
+from leansort.measure.robustness.stressed_crops import StressFacts
+from leansort.measure.robustness.stressed_score import StressedScore
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.train.loop import TrainingInterrupted
-from leansort.workflows.training import ablation, ablation_variants, cross_validation, refit, run_group
+from leansort.workflows.training import cross_validation, refit, run_group
+from leansort.workflows.training.ablations import ablation, ablation_variants
 from leansort.workflows.training.run_group import RunGroup
 from leansort.workflows.training.training_results import (
     AblationResult,
@@ -176,6 +181,38 @@ def test_an_ablation_compares_seed_by_seed(tmp_path: Path) -> None:
     lines = (tmp_path / "ablation.md").read_text().splitlines()
     assert len({line.count("|") for line in lines}) == 1
     assert "+0.0350 (-0.0285 to +0.0985)" in lines[3]
+
+
+def test_an_ablation_under_stress_is_compared_seed_by_seed_too() -> None:
+    def run(seed: int, f1: float) -> TrainingResult:
+        return TrainingResult(
+            name=f"seed-{seed}", seed=seed, recipe="r", data="d", val_macro_f1=f1, epoch=1, epochs=1, seconds=1.0
+        )
+
+    def score(darker: float, noise: float) -> StressedScore:
+        return StressedScore(Interval((darker + noise) / 2, 0.0, 1.0), {"darker": darker, "noise": noise})
+
+    facts = StressFacts(("darker", "noise"), 3, 40, 0, "digest", (NotCutOut("7.png", "uneven"),))
+    done = {"base": {0: run(0, 0.9), 1: run(1, 0.9)}, "robust": {0: run(0, 0.8), 1: run(1, 0.8)}}
+    stressed = {"base": {0: score(0.5, 0.3), 1: score(0.5, 0.5)}, "robust": {0: score(0.7, 0.7), 1: score(0.8, 0.8)}}
+    result = ablation.compare_variants(done, {"base": [], "robust": ["x=1"]}, 2, stressed, facts)
+    base, robust = (variant.stress for variant in result.variants)
+    assert base is not None
+    assert robust is not None
+    assert base.difference is None
+    assert base.macro_f1.mean == pytest.approx(0.45)
+    assert robust.difference is not None
+    assert robust.difference.mean == pytest.approx(0.3)  # 0.3 and 0.3, so surely
+    assert robust.verdict == "helps"
+    assert result.variants[1].verdict == "hurts"
+    text = ablation.ablation_table(result)
+    assert "+0.3000 (+0.3000 to +0.3000)" in text
+    assert [line.split() for line in text.splitlines() if line.startswith("| noise")] == [
+        ["|", "noise", "|", "0.400", "|", "0.750", "|"]
+    ]
+    assert "without 1 crop, whose object could not be cut out, first 7.png" in text
+    assert AblationResult.from_json(result.to_json(), "kept") == result
+    assert result.headline()["robust"] == "0.8000 hurts, under stress 0.7500 helps"
 
 
 def test_a_stopped_ablation_has_all_variants_of_the_first_seed(

@@ -13,6 +13,7 @@ from leansort.core.files.typed_result import JsonObject, TypedResult
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.accuracy.metrics import Interval
 from leansort.measure.measurement import Measurement
+from leansort.measure.robustness.stressed_crops import StressFacts
 
 START = "start"  # names the network that a pipeline began with, and its state
 
@@ -87,7 +88,8 @@ class StepBudget(TypedResult):
     Attributes:
         max_f1_drop: of macro-F1 on val, below that of the start.
         max_class_drop: of any one class's F1.
-        sure: whether the whole 95 % interval of the drop had to stay within the budget.
+        max_stress_drop: of the mean macro-F1 under stress; None where any was allowed.
+        sure: whether the whole 95 % interval of a drop had to stay within the budget.
         retries: how often a step that broke the budget was tried again weaker.
         seconds: least time of each latency.
         engine: that judged and timed the steps; empty where it was chosen by each bundle's format.
@@ -96,6 +98,7 @@ class StepBudget(TypedResult):
 
     max_f1_drop: float
     max_class_drop: float
+    max_stress_drop: float | None = None
     sure: bool
     retries: int
     seconds: float
@@ -114,6 +117,7 @@ class CompressResult(TypedResult):
         warning: where other work disturbed the timing; empty where nothing did.
         budget: what the steps were allowed to cost, and what judged and timed them.
         calibration: temperature and threshold of the bundle that came out.
+        stress: what stress the steps were measured under; None where that was not asked for.
     """
 
     title: str
@@ -123,6 +127,7 @@ class CompressResult(TypedResult):
     warning: str
     budget: StepBudget
     calibration: Calibration
+    stress: StressFacts | None = None
 
     @property
     def held(self) -> list[PipelineStep]:
@@ -135,5 +140,8 @@ class CompressResult(TypedResult):
         shown = {"steps": f"{len(self.held) - 1} of {len(self.steps) - 1} accepted"}
         if first.verdict and last.verdict:
             shown["macro-F1 on val"] = f"{last.verdict.macro_f1.value:.4f} (start {first.verdict.macro_f1.value:.4f})"
+            before, now = first.verdict.stress, last.verdict.stress
+            if before and now:
+                shown["macro-F1 under stress"] = f"{now.macro_f1.value:.4f} (start {before.macro_f1.value:.4f})"
         shown["size"] = f"{last.bytes / 1e6:.2f} MB (start {first.bytes / 1e6:.2f} MB)"
         return {**shown, "multiply-adds": f"{last.macs / 1e6:.1f} M (start {first.macs / 1e6:.1f} M)"}

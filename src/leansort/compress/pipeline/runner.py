@@ -10,10 +10,10 @@ import numpy as np
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import CompressConfig, Step
-from leansort.compress.evaluation import predict_classes
+from leansort.compress.evaluation import predict_classes, predict_stressed
 from leansort.compress.passes_api import Artifact, CompressionPass, PassContext
 from leansort.compress.pipeline import artifact_store
-from leansort.compress.pipeline.accuracy_budget import Budget, BudgetVerdict, judge
+from leansort.compress.pipeline.accuracy_budget import Budget, BudgetVerdict, StressedAnswers, judge
 from leansort.compress.pipeline.compress_result import START, PipelineSize, PipelineStep
 from leansort.compress.pipeline.step_record import StepRecord
 from leansort.compress.pipeline.step_search import StepSearch
@@ -21,6 +21,7 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.run_folder import CompressionFolder, StepFolder
 from leansort.core.writing import atomic_io
+from leansort.measure.robustness.stressed_crops import StressedCrops
 
 Steps = Sequence[tuple[Step, CompressionPass]]
 
@@ -72,7 +73,12 @@ def check_order(steps: Steps) -> None:
 
 
 def run_pipeline(
-    config: CompressConfig, steps: Steps, model: TrainedModel, context: PassContext, out: Path
+    config: CompressConfig,
+    steps: Steps,
+    model: TrainedModel,
+    context: PassContext,
+    out: Path,
+    stressed: StressedCrops | None = None,
 ) -> PipelineResult:
     """Do the steps; those that are finished in `out` are left alone.
 
@@ -82,13 +88,14 @@ def run_pipeline(
         model: what to begin with.
         context: tools for the passes; each step gets a folder and seeds of its own.
         out: gets a folder for each step in `steps/`, with the step's record once it is finished.
+        stressed: val crops under stress, by which steps are judged, too; None where that is not asked for.
 
     Raises:
         UserError: the steps' order is impossible.
         LeansortError: a pass failed; earlier steps are kept.
     """
     check_order(steps)
-    state = PipelineState(config, model, context, CompressionFolder(out))
+    state = PipelineState(config, model, context, CompressionFolder(out), stressed)
     for number, (step, item) in enumerate(steps, 1):
         state.step(f"{number}-{item.name}", step, item)
     return PipelineResult(state.artifact, state.bundle, state.steps, state.bundles)
@@ -105,10 +112,15 @@ class PipelineState:
     """
 
     def __init__(
-        self, config: CompressConfig, model: TrainedModel, context: PassContext, out: CompressionFolder
+        self,
+        config: CompressConfig,
+        model: TrainedModel,
+        context: PassContext,
+        out: CompressionFolder,
+        stressed: StressedCrops | None = None,
     ) -> None:
         """Begin with a network; its bundle lies in the folder of the start."""
-        self.config, self.context, self.out = config, context, out
+        self.config, self.context, self.out, self.stressed = config, context, out, stressed
         self.key = atomic_io.digest(
             [
                 artifact_store.digest(model),
@@ -117,6 +129,7 @@ class PipelineState:
                 config.seconds,
                 context.seeds.value,
                 context.ground,
+                *([stressed.facts.digest] if stressed else []),
             ]
         )
         folder = artifact_store.open_step_folder(out.step("0-start"), self.key)
@@ -125,6 +138,7 @@ class PipelineState:
         self.bundles = {START: self.bundle}
         self.ground_truth = np.asarray(context.val.labels, np.int64)
         self.start = predict_classes(model, context.val, context.engine)
+        self.start_stressed = predict_stressed(model, stressed, context.engine) if stressed else None
         first = self._verdict(model, Budget(1.0, 1.0, sure=False))
         self.steps = [PipelineStep(name=START, state="start", verdict=first, **self._size())]
 
@@ -132,9 +146,9 @@ class PipelineState:
         """Do one step, or take it from its folder where it is finished."""
         budget = self._budget(step)
         retries = self.config.retries if step.retries is None else step.retries
-        self.key = atomic_io.digest(
-            [self.key, item.config.model_dump(mode="json"), step.model_dump(mode="json"), asdict(budget), retries]
-        )
+        described = step.model_dump(mode="json", exclude=set() if self.stressed else {"max_stress_drop"})
+        allowed = {name: value for name, value in asdict(budget).items() if value is not None}
+        self.key = atomic_io.digest([self.key, item.config.model_dump(mode="json"), described, allowed, retries])
         folder = artifact_store.open_step_folder(self.out.step(name), self.key)
         if item.stage == "graph":
             self.artifact = self.bundle
@@ -173,14 +187,24 @@ class PipelineState:
 
     def _verdict(self, artifact: Artifact, budget: Budget) -> BudgetVerdict:
         classes = predict_classes(artifact, self.context.val, self.context.engine)
-        return judge(self.ground_truth, self.start, classes, self.bundle.meta.labels, budget)
+        return judge(
+            self.ground_truth, self.start, classes, self.bundle.meta.labels, budget, self._stressed_answers(artifact)
+        )
+
+    def _stressed_answers(self, artifact: Artifact) -> StressedAnswers | None:
+        if self.stressed is None or self.start_stressed is None:
+            return None
+        now = predict_stressed(artifact, self.stressed, self.context.engine)
+        return StressedAnswers(self.stressed, self.start_stressed, now)
 
     def _budget(self, step: Step) -> Budget:
-        f1, one_class = step.max_f1_drop, step.max_class_drop
+        f1, one_class, stress = step.max_f1_drop, step.max_class_drop, step.max_stress_drop
+        limit = self.config.stress.max_drop if self.config.stress else None
         return Budget(
             self.config.max_f1_drop if f1 is None else f1,
             self.config.max_class_drop if one_class is None else one_class,
             self.config.sure,
+            limit if stress is None else stress,
         )
 
     def _size(self) -> PipelineSize:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from leansort.core.files import json_documents
 from leansort.core.files.typed_result import JsonObject
 from leansort.measure.measurement import Measurement
+from leansort.measure.robustness.stressed_score import StressedScore
 
 OutcomeKind = Literal["trained", "stopped", "over budget", "unfit", "duplicate"]
 KINDS: dict[OutcomeKind, str] = {
@@ -37,6 +38,7 @@ class TrialOutcome:
         note: why, for people.
         measurements: the costs that were timed, with their intervals.
         seconds: it took.
+        stress: what it keeps under stress; None where that was not measured.
     """
 
     kind: OutcomeKind
@@ -48,6 +50,12 @@ class TrialOutcome:
     note: str = ""
     measurements: tuple[Measurement, ...] = ()
     seconds: float = 0.0
+    stress: StressedScore | None = None
+
+    @property
+    def stressed_f1(self) -> float | None:
+        """Mean macro-F1 under stress; None where it was not measured."""
+        return self.stress.macro_f1.value if self.stress else None
 
     def to_json(self) -> JsonObject:
         """As plain data."""

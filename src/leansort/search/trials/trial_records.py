@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from leansort.core.errors import IntegrityError
 from leansort.core.files.typed_result import JsonObject, TypedResult
-from leansort.search.objectives import F1, Objectives
+from leansort.search.objectives import F1, STRESSED, Objectives
 from leansort.search.pareto import front
 from leansort.search.pareto_pruner import Curve
 from leansort.search.spaces.space import Scalar
@@ -101,11 +101,13 @@ def pareto_front(records: Sequence[TrialRecord], objectives: Objectives) -> list
 
 
 def within_limits(records: Sequence[TrialRecord], limits: Mapping[str, float]) -> list[TrialRecord]:
-    """Those that count and keep to further limits: of macro-F1 the least, of costs the most."""
+    """Those that count and keep to further limits: of both macro-F1 the least, of costs the most."""
     return [record for record in records if record.counts and all(_keeps(record, *limit) for limit in limits.items())]
 
 
 def _keeps(record: TrialRecord, name: str, limit: float) -> bool:
     if name == F1:
         return record.outcome.f1 >= limit
+    if name == STRESSED:
+        return (record.outcome.stressed_f1 or 0.0) >= limit
     return record.outcome.costs.get(name, float("inf")) <= limit

@@ -25,6 +25,7 @@ from leansort.core.writing import atomic_io
 from leansort.export import parity
 from leansort.export.onnx import export_onnx
 from leansort.measure import engine_trial
+from leansort.measure.robustness.stressed_crops import StressedCrops
 from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
 from leansort.report import compression_page
@@ -32,6 +33,7 @@ from leansort.runtime import engine as engines
 from leansort.runtime.engine import Pixels
 from leansort.workflows.compression import recipe_match, step_teachers, step_timing
 from leansort.workflows.data.import_data import data_for
+from leansort.workflows.data.stressed.stressed_val import require_enough_crops, stressed_val
 from leansort.workflows.data.unknown_photos import load_unknown_crops, require_unknown_folder
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence, sizes_of
 from leansort.workflows.training import export_check, network_finetuning
@@ -77,8 +79,9 @@ def compress(
     unlabelled = step_teachers.find_photos(recipe, manifest, TrainingFolder(training or out), steps)
     finetuning = Finetuning(recipe, manifest, cache or folder.cache, folder.start, taught_by, unlabelled)
     context = _context(recipe, model, manifest, finetuning, folder)
+    stressed = _stressed(recipe, model, manifest, finetuning.cache)
     watch = LoadWatch()
-    done = runner.run_pipeline(recipe.compress, steps, model, context, out)
+    done = runner.run_pipeline(recipe.compress, steps, model, context, out, stressed)
     wanted, preprocess = recipe.export, done.bundle.meta.preprocess
     unknown = load_unknown_crops(wanted.unknown, wanted.unknown_share, manifest, preprocess, "export.unknown")
     bundle, calibration = calibrate_bundle(
@@ -102,6 +105,7 @@ def compress(
         warning=warning,
         budget=_budget(recipe),
         calibration=calibration,
+        stress=stressed.facts if stressed else None,
     )
     folder.result.write(result)
     folder.table.write(compression_page.text(result) + "\n")
@@ -115,6 +119,7 @@ def open_data(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool)
     Raises:
         UserError: `out` holds something and is not to be resumed, or the data cannot be used.
     """
+    require_enough_crops(recipe.compress.stress, manifest, "compress.stress")
     atomic_io.new_folder(out, "compress", reuse=resume)
     return data_for(recipe, out, manifest, resume=resume)
 
@@ -129,6 +134,8 @@ def read_steps(recipe: Recipe) -> runner.Steps:
     for number, tree in enumerate(recipe.compress.steps, 1):
         try:
             step, item = read_step(tree, f"compress.steps.{number}.")
+            if step.max_stress_drop is not None and recipe.compress.stress is None:
+                raise UserError(f"compress.steps.{number}.max_stress_drop: has no effect without compress.stress")
             for training in item.trainings(step):
                 network_finetuning.checked(recipe, training)
             steps.append((step, item))
@@ -169,12 +176,19 @@ def _budget(recipe: Recipe) -> StepBudget:
     return StepBudget(
         max_f1_drop=config.max_f1_drop,
         max_class_drop=config.max_class_drop,
+        max_stress_drop=config.stress.max_drop if config.stress else None,
         sure=config.sure,
         retries=config.retries,
         seconds=config.seconds,
         engine=recipe.target.engine_spec,
         threads=recipe.target.threads,
     )
+
+
+def _stressed(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path) -> StressedCrops | None:
+    """Val crops under the stress that the recipe asks for, as the network takes them."""
+    setting = recipe.compress.stress
+    return stressed_val(setting, manifest, model.preprocess, cache, "compress.stress") if setting else None
 
 
 def _require_engine(recipe: Recipe, model: TrainedModel) -> None:

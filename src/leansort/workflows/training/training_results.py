@@ -7,6 +7,8 @@ from typing import Literal
 from leansort.core.files.typed_result import TypedResult
 from leansort.measure.accuracy.metrics import DescribedCoverage
 from leansort.measure.confidence import MeanInterval
+from leansort.measure.robustness.stressed_crops import StressFacts
+from leansort.measure.robustness.stressed_score import StressedScore
 from leansort.workflows.training.quick.probe_result import ProbeScore
 
 
@@ -114,6 +116,22 @@ class RepeatedResult(TypedResult):
         return shown
 
 
+class VariantStress(TypedResult):
+    """What the networks of a variant keep under stress.
+
+    Attributes:
+        scores: of each training, in the order of `runs`.
+        macro_f1: of their means over the kinds.
+        difference: to the base, of the seeds that both have; None of the base itself, and where they share no seed.
+        verdict: `helps`, `hurts` or `not told apart`; empty where there is no difference.
+    """
+
+    scores: tuple[StressedScore, ...]
+    macro_f1: MeanInterval
+    difference: MeanInterval | None
+    verdict: str
+
+
 class VariantResult(TypedResult):
     """A variant of an ablation.
 
@@ -125,6 +143,7 @@ class VariantResult(TypedResult):
         seconds: mean of their times.
         difference: to the base, of the seeds that both have; None of the base itself, and where they share no seed.
         verdict: `helps`, `hurts` or `not told apart`; empty where there is no difference.
+        stress: what they keep under stress; None where that was not asked for.
     """
 
     name: str
@@ -134,6 +153,7 @@ class VariantResult(TypedResult):
     seconds: float
     difference: MeanInterval | None
     verdict: str
+    stress: VariantStress | None = None
 
 
 class AblationResult(TypedResult):
@@ -142,11 +162,19 @@ class AblationResult(TypedResult):
     Attributes:
         complete: whether every variant has all its seeds.
         variants: those that have a training, the base first.
+        stress: what stress their networks were measured under; None where that was not asked for.
     """
 
     complete: bool
     variants: tuple[VariantResult, ...]
+    stress: StressFacts | None = None
 
     def headline(self) -> dict[str, str]:
         """Return each variant's mean and verdict."""
-        return {variant.name: f"{variant.val_macro_f1.mean:.4f} {variant.verdict}".strip() for variant in self.variants}
+        return {variant.name: _headline(variant) for variant in self.variants}
+
+
+def _headline(variant: VariantResult) -> str:
+    text = f"{variant.val_macro_f1.mean:.4f} {variant.verdict}".strip()
+    stress = variant.stress
+    return text if stress is None else f"{text}, under stress {stress.macro_f1.mean:.4f} {stress.verdict}".strip()

@@ -20,7 +20,7 @@ from leansort.report import study_page as report
 from leansort.report.study_page import SearchReport
 from leansort.search import storage as storages
 from leansort.search import study_setup
-from leansort.search.objectives import COSTS, F1, Objectives
+from leansort.search.objectives import COSTS, MORE_IS_BETTER, STRESSED, Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.search.spaces import space as spaces
 from leansort.search.spaces import space_parser
@@ -97,7 +97,7 @@ def _importances(study: OptunaStudy, names: Sequence[str]) -> dict[str, dict[str
 
     fractions = {}
     for at, name in enumerate(names):
-        sign = -1 if name == F1 else 1  # the method looks at what makes values low
+        sign = -1 if name in MORE_IS_BETTER else 1  # the method looks at what makes values low
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # it says which values it takes for good
@@ -159,8 +159,8 @@ def parse_limits(given: Sequence[str]) -> dict[str, float]:
     limits = {}
     for item in given:
         name, _, value = item.partition("=")
-        if name not in (F1, *COSTS):
-            raise not_one_of("budget", name, (F1, *COSTS))
+        if name not in (*MORE_IS_BETTER, *COSTS):
+            raise not_one_of("budget", name, (*MORE_IS_BETTER, *COSTS))
         try:
             limits[name] = float(value)
         except ValueError:
@@ -198,6 +198,8 @@ def train_best_trial(
             empty.
     """
     seen, made = read_study(where), _made(where)
+    if STRESSED in limits and seen.config.stress_setting is None:
+        raise UserError(f"budget: {STRESSED} was not measured in this study; a search with a stress section does so")
     record = _chosen(seen, limits, trial)
     recipe = override_recipe(record.recipe, overrides, f"of trial {record.number}")
     there, classes = manifest or where.out, len(made.labels)
@@ -207,6 +209,7 @@ def train_best_trial(
         trial=record.number,
         kind=record.outcome.kind,
         macro_f1=record.outcome.f1,
+        stressed_macro_f1=record.outcome.stressed_f1,
         costs=record.outcome.costs,
         cost_names=tuple(dict.fromkeys((*seen.objectives.costs, *seen.objectives.limits))),
         folder=str(out),
@@ -252,7 +255,8 @@ def _write(record: TrialRecord, recipe: Recipe, classes: int, out: Path) -> None
 def best_text(result: BestTrialResult) -> str:
     """The winner, and how far it can be trusted."""
     costs = "  ".join(f"{name} {value:.4g}" for name, value in result.costs.items())
-    head = f"trial {result.trial}: macro-F1 {result.macro_f1:.4f} of one seed  {costs}"
+    stressed = "" if result.stressed_macro_f1 is None else f", {result.stressed_macro_f1:.4f} under stress,"
+    head = f"trial {result.trial}: macro-F1 {result.macro_f1:.4f}{stressed} of one seed  {costs}"
     head += f"\nrecipe  {BestTrialFolder(Path(result.folder)).recipe_yaml}"
     if result.seeds is None:
         return f"{head}\none seed is no claim: train it with --seeds 3"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from leansort.core.files.typed_result import TypedResult
 from leansort.measure.measurement import Measurement
+from leansort.measure.robustness.stressed_score import StressedScore
 from leansort.search.trials.trial_outcome import OutcomeKind
 from leansort.workflows.training.training_results import RepeatedResult
 
@@ -19,6 +20,7 @@ class SeedResult(TypedResult):
         costs: of the bundle, by name.
         measurements: of those that were timed.
         note: where other work disturbed the timing.
+        stress: what the bundle keeps under stress, where the search asked for that.
     """
 
     name: str
@@ -28,6 +30,7 @@ class SeedResult(TypedResult):
     costs: dict[str, float]
     measurements: tuple[Measurement, ...]
     note: str
+    stress: StressedScore | None = None
 
 
 class BestTrialResult(TypedResult):
@@ -37,6 +40,7 @@ class BestTrialResult(TypedResult):
         trial: its number.
         kind: what became of it.
         macro_f1: its macro-F1 on val, of one seed, which is no claim.
+        stressed_macro_f1: mean macro-F1 under stress, of the same seed; None where that was not measured.
         costs: it was found to have, by name.
         cost_names: the costs that the search's objectives and limits are about.
         folder: of its recipe and its trainings.
@@ -47,6 +51,7 @@ class BestTrialResult(TypedResult):
     trial: int
     kind: OutcomeKind
     macro_f1: float
+    stressed_macro_f1: float | None = None
     costs: dict[str, float]
     cost_names: tuple[str, ...]
     folder: str

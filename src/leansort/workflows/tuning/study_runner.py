@@ -20,6 +20,7 @@ from leansort.core.process.console import say
 from leansort.core.run_folder import StudyFolder
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
+from leansort.measure.robustness.stress_setting import StressSetting
 from leansort.recipe.load import validate_recipe as validated_recipe
 from leansort.recipe.schema import Recipe
 from leansort.search import storage as storages
@@ -34,6 +35,7 @@ from leansort.search.trials.heartbeat import PATIENCE_S
 from leansort.search.trials.trial_outcome import TrialOutcome
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.data.import_data import data_for, import_data
+from leansort.workflows.data.stressed.stressed_val import require_enough_crops, stressed_val
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator
 from leansort.workflows.tuning.trial_evaluation import TrialEvaluator
 
@@ -86,20 +88,30 @@ def tune(
         A line for each trial that this process did.
 
     Raises:
-        UserError: the folder is not empty and `resume` not set, the study is another's, or the space has keys that
-            recipes have not.
+        UserError: the folder is not empty and `resume` not set, the study is another's, the space has keys that
+            recipes have not, or the stress does not suit the data.
         Interrupted: the user stopped it.
     """
     storages.quiet()
     _require_known_keys(config, recipe)
     config = with_target_limits(config, recipe)  # kept with the study, for all who join it
+    for name, setting in _stress_settings(config, recipe).items():
+        require_enough_crops(setting, manifest, name)
     atomic_io.new_folder(where.out, "tune", reuse=resume)
     with storages.closing(storages.open_storage(where.storage)) as storage:
         rows = data_for(recipe, where.out, manifest, resume=True)
         objectives = config.wanted(recipe.contest)
+        for name, setting in _stress_settings(config, recipe).items():
+            stressed_val(setting, rows, recipe.preprocess, StudyFolder(where.out).cache, name)
         study_setup.create(storage, config, recipe.to_json(), rows.labels.names, rows.digest, objectives)
         with _others(where, manifest or where.out, workers - 1):
             return _work(storage, config, recipe, rows, where.out)
+
+
+def _stress_settings(config: SearchConfig, recipe: Recipe) -> dict[str, StressSetting]:
+    """The stress of the search and of the recipe, by name; what does not suit the data would make all trials unfit."""
+    given = {"stress": config.stress_setting, "compress.stress": recipe.compress.stress}
+    return {name: setting for name, setting in given.items() if setting is not None}
 
 
 def with_target_limits(config: SearchConfig, recipe: Recipe) -> SearchConfig:
@@ -211,6 +223,7 @@ def trial_line(number: int, outcome: TrialOutcome, objectives: Objectives) -> st
     shown = dict.fromkeys((*objectives.costs, *objectives.limits))
     costs = "  ".join(f"{name} {outcome.costs[name]:.4g}" for name in shown if name in outcome.costs)
     f1 = f"  macro-F1 {outcome.f1:.4f} after {outcome.epochs} epochs" if outcome.epochs else ""
+    f1 += "" if outcome.stressed_f1 is None else f", {outcome.stressed_f1:.4f} under stress"
     note = f"  ({outcome.note})" if outcome.note else ""
     return f"trial {number}: {outcome.kind}  {costs}{f1}  {outcome.seconds:.1f} s{note}"
 

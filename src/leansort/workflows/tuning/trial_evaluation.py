@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from leansort.arch.trained_model import TrainedModel
-from leansort.compress.evaluation import predict_classes
+from leansort.compress.evaluation import predict_classes, predict_stressed
 from leansort.compress.passes_api import Artifact
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
@@ -21,6 +21,8 @@ from leansort.core.process.console import silence_messages
 from leansort.core.run_folder import RunFolder, StudyFolder, TrainingFolder
 from leansort.core.writing import file_lock
 from leansort.measure.accuracy.metrics import macro_f1_interval
+from leansort.measure.robustness.stress_setting import StressSetting
+from leansort.measure.robustness.stressed_score import StressedScore, score_under_stress
 from leansort.measure.timing import timing_lock
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
@@ -32,6 +34,7 @@ from leansort.search.trials.trial_outcome import TrialOutcome
 from leansort.train.callbacks import EpochRecord, TrainingCallback, TrainingStep
 from leansort.train.loop import TrainingInterrupted
 from leansort.workflows.compression.compress import compress
+from leansort.workflows.data.stressed.stressed_val import stressed_val
 from leansort.workflows.training.run_group import read_history
 from leansort.workflows.training.train import load_crops, train_model
 from leansort.workflows.tuning.cost_evaluator import Candidate, CandidateCosts, CostEvaluator
@@ -135,6 +138,7 @@ class TrialEvaluator:
             costs=costs.values,
             measurements=costs.measurements,
             note=costs.note,
+            stress=self._under_stress(artifact, recipe),
         )
 
     def _compressed(self, recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
@@ -147,6 +151,34 @@ class TrialEvaluator:
         classes = predict_classes(artifact, val, self.coster.target.engine_spec)
         result = macro_f1_interval(np.asarray(val.labels), classes, len(self.manifest.labels))
         return result.value, (result.low, result.high)
+
+    def _under_stress(self, artifact: Artifact, recipe: Recipe) -> StressedScore | None:
+        """What it keeps under stress, where the search asks for that."""
+        setting = self.study.config.stress_setting
+        if setting is None:
+            return None
+        cache = StudyFolder(self.out).cache
+        return stressed_score(artifact, setting, self.manifest, recipe, cache, self.coster.target.engine_spec)
+
+
+def stressed_score(
+    artifact: Artifact, setting: StressSetting, manifest: Manifest, recipe: Recipe, cache: Path, engine: str
+) -> StressedScore:
+    """What a network or bundle keeps under stress.
+
+    Args:
+        artifact: the network or bundle.
+        setting: of the search.
+        manifest: the data.
+        recipe: of the artifact, for its preprocessing.
+        cache: folder of decoded crops, in which those under stress are kept.
+        engine: for bundles.
+
+    Raises:
+        UserError: the setting does not suit the data.
+    """
+    stressed = stressed_val(setting, manifest, recipe.preprocess, cache, "stress")
+    return score_under_stress(stressed, predict_stressed(artifact, stressed, engine), len(manifest.labels))
 
 
 class PauseForTiming(TrainingCallback):

@@ -27,6 +27,7 @@ from leansort.workflows.training.training_results import RepeatedTraining
 from leansort.workflows.tuning.best_trial_result import SeedResult
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator
 from leansort.workflows.tuning.study_runner import encoded_val_images
+from leansort.workflows.tuning.trial_evaluation import stressed_score
 
 
 def validate_seeds(
@@ -50,11 +51,12 @@ def validate_seeds(
     )
     val = load_crops(ground.manifest, "val", recipe.preprocess, ground.cache)
     truth, result = np.asarray(val.labels), list[SeedResult]()
+    stress, engine = config.stress_setting, recipe.target.engine_spec
     candidate = coster.candidate(recipe)
     for run in runs:
         path = _bundle(ground, with_seed(recipe, run.seed), ground.out / run.name)
         bundle = bundles.load(path)
-        classes = predict_classes(bundle, val, recipe.target.engine_spec)
+        classes = predict_classes(bundle, val, engine)
         costs = coster.of_bundle(bundle, candidate)
         assert run.val_macro_f1 is not None  # val was not trained on
         result.append(
@@ -66,6 +68,9 @@ def validate_seeds(
                 costs=costs.values,
                 measurements=costs.measurements,
                 note=costs.note,
+                stress=stressed_score(bundle, stress, ground.manifest, recipe, ground.cache, engine)
+                if stress
+                else None,
             )
         )
     return result
@@ -99,18 +104,28 @@ def seeds_table(seed_results: Sequence[SeedResult], names: Sequence[str]) -> str
         names: of the costs to show, as far as every seed has them.
     """
     costs = [name for name in names if all(name in seed_result.costs for seed_result in seed_results)]
+    stressed = [seed_result.stress.macro_f1.value for seed_result in seed_results if seed_result.stress]
     rows = [
         [
             seed_result.name,
             f"{seed_result.trained_f1:.4f}",
             f"{seed_result.macro_f1:.4f}",
+            *([f"{seed_result.stress.macro_f1.value:.4f}"] if seed_result.stress else []),
             *(f"{seed_result.costs[name]:.4g}" for name in costs),
             seed_result.note,
         ]
         for seed_result in seed_results
     ]
-    f1 = mean_interval([seed_result.macro_f1 for seed_result in seed_results])
-    text = f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
+    means_of_f1 = [_mean_text([seed_result.macro_f1 for seed_result in seed_results])]
+    means_of_f1 += [_mean_text(stressed)] if stressed else []
     means = [f"{fmean(seed_result.costs[name] for seed_result in seed_results):.4g}" for name in costs]
-    rows.append(["mean", f"{fmean(seed_result.trained_f1 for seed_result in seed_results):.4f}", text, *means, ""])
-    return markdown.table(["run", "trained", "bundle's macro-F1", *costs, ""], rows)
+    rows.append(
+        ["mean", f"{fmean(seed_result.trained_f1 for seed_result in seed_results):.4f}", *means_of_f1, *means, ""]
+    )
+    under_stress = ["under stress"] if stressed else []
+    return markdown.table(["run", "trained", "bundle's macro-F1", *under_stress, *costs, ""], rows)
+
+
+def _mean_text(values: Sequence[float]) -> str:
+    f1 = mean_interval(values)
+    return f"{f1.mean:.4f}" + ("" if f1.std is None else f" ± {f1.std:.4f}")
