@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         UserError,
     )
+    from leansort.core.pixels.camera_frames import Frame
     from leansort.core.process.console import silence_messages
     from leansort.measure.comparison.comparison_result import ComparisonResult
     from leansort.measure.robustness.stress_result import StressResult
@@ -106,6 +107,7 @@ __all__ = [
     "DriftStatus",
     "EngineError",
     "ExportResult",
+    "Frame",
     "ImportResult",
     "IntegrityError",
     "LeansortError",
@@ -173,6 +175,7 @@ publish(
         "leansort.core.errors": (
             "EngineError", "IntegrityError", "LeansortError", "MachineError", "MissingExtraError", "UserError",
         ),
+        "leansort.core.pixels.camera_frames": ("Frame",),
         "leansort.core.process.console": ("silence_messages",),
         "leansort.measure.comparison.comparison_result": ("ComparisonResult",),
         "leansort.measure.robustness.stress_result": ("StressResult",),
