@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         report,
         run,
         score,
+        sort,
         split_data,
         stress,
         submit,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from leansort.runtime.drift.drift_status import DriftAlarm, DriftStatus
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
+    from leansort.runtime.sorting.sort_decision import SortDecision
     from leansort.search.study_result import StudyResult
     from leansort.workflows.averaging.average import AverageResult
     from leansort.workflows.cards.model_listing import ModelsResult
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.doctor import DoctorResult
     from leansort.workflows.deploy.export import ExportResult
+    from leansort.workflows.field.belt_sorting import SortResult
     from leansort.workflows.field.drift_watching import WatchResult
     from leansort.workflows.field.photo_mining import MineResult
     from leansort.workflows.run import RunResult
@@ -124,6 +127,8 @@ __all__ = [
     "SampleResult",
     "ScoreResult",
     "SingleTrainingResult",
+    "SortDecision",
+    "SortResult",
     "SplitResult",
     "StressResult",
     "StudyResult",
@@ -151,6 +156,7 @@ __all__ = [
     "run",
     "score",
     "silence_messages",
+    "sort",
     "split_data",
     "stress",
     "submit",
@@ -166,7 +172,7 @@ publish(
         "leansort.api": (
             "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data",
             "doctor", "doubt_labels", "draw_sample", "export", "import_data", "load_recipe", "mine", "models",
-            "predict", "report", "run", "score", "split_data", "stress", "submit", "train", "tune",
+            "predict", "report", "run", "score", "sort", "split_data", "stress", "submit", "train", "tune",
             "tune_best", "watch",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
@@ -183,6 +189,7 @@ publish(
         "leansort.runtime.drift.drift_watch": ("DriftAlarm", "DriftStatus",),
         "leansort.runtime.predictions": ("Predictions",),
         "leansort.runtime.predictor": ("Classifier", "Prediction",),
+        "leansort.runtime.sorting.sort_decision": ("SortDecision",),
         "leansort.search.study_result": ("StudyResult",),
         "leansort.workflows.averaging.average": ("AverageResult",),
         "leansort.workflows.cards.model_listing": ("ModelsResult",),
@@ -192,6 +199,7 @@ publish(
         "leansort.workflows.deploy.bench": ("BenchResult",),
         "leansort.workflows.deploy.doctor": ("DoctorResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
+        "leansort.workflows.field.belt_sorting": ("SortResult",),
         "leansort.workflows.field.drift_watching": ("WatchResult",),
         "leansort.workflows.field.photo_mining": ("MineResult",),
         "leansort.workflows.run": ("RunResult",),
