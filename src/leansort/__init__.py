@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         report,
         run,
         score,
+        sort,
         split_data,
         stress,
         submit,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         UserError,
     )
+    from leansort.core.pixels.camera_frames import Frame
     from leansort.core.process.console import silence_messages
     from leansort.measure.comparison.comparison_result import ComparisonResult
     from leansort.measure.robustness.stress_result import StressResult
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from leansort.runtime.drift.drift_status import DriftAlarm, DriftStatus
     from leansort.runtime.predictions import Predictions
     from leansort.runtime.predictor import Classifier, Prediction
+    from leansort.runtime.sorting.sort_decision import SortDecision
     from leansort.search.study_result import StudyResult
     from leansort.workflows.averaging.average import AverageResult
     from leansort.workflows.cards.model_listing import ModelsResult
@@ -81,6 +84,7 @@ if TYPE_CHECKING:
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.doctor import DoctorResult
     from leansort.workflows.deploy.export import ExportResult
+    from leansort.workflows.field.belt_sorting import SortResult
     from leansort.workflows.field.drift_watching import WatchResult
     from leansort.workflows.field.photo_mining import MineResult
     from leansort.workflows.leave_out.leave_out_result import LeaveOutResult
@@ -108,6 +112,7 @@ __all__ = [
     "DriftStatus",
     "EngineError",
     "ExportResult",
+    "Frame",
     "ImportResult",
     "IntegrityError",
     "LeansortError",
@@ -125,6 +130,8 @@ __all__ = [
     "SampleResult",
     "ScoreResult",
     "SingleTrainingResult",
+    "SortDecision",
+    "SortResult",
     "SplitResult",
     "StressResult",
     "StudyResult",
@@ -153,6 +160,7 @@ __all__ = [
     "run",
     "score",
     "silence_messages",
+    "sort",
     "split_data",
     "stress",
     "submit",
@@ -166,9 +174,9 @@ publish(
     __name__,
     {
         "leansort.api": (
-            "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data",
-            "doctor", "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe", "mine",
-            "models", "predict", "report", "run", "score", "split_data", "stress", "submit", "train", "tune",
+            "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data", "doctor",
+            "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe", "mine", "models",
+            "predict", "report", "run", "score", "sort", "split_data", "stress", "submit", "train", "tune",
             "tune_best", "watch",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
@@ -177,6 +185,7 @@ publish(
         "leansort.core.errors": (
             "EngineError", "IntegrityError", "LeansortError", "MachineError", "MissingExtraError", "UserError",
         ),
+        "leansort.core.pixels.camera_frames": ("Frame",),
         "leansort.core.process.console": ("silence_messages",),
         "leansort.measure.comparison.comparison_result": ("ComparisonResult",),
         "leansort.measure.robustness.stress_result": ("StressResult",),
@@ -184,6 +193,7 @@ publish(
         "leansort.runtime.drift.drift_watch": ("DriftAlarm", "DriftStatus",),
         "leansort.runtime.predictions": ("Predictions",),
         "leansort.runtime.predictor": ("Classifier", "Prediction",),
+        "leansort.runtime.sorting.sort_decision": ("SortDecision",),
         "leansort.search.study_result": ("StudyResult",),
         "leansort.workflows.averaging.average": ("AverageResult",),
         "leansort.workflows.cards.model_listing": ("ModelsResult",),
@@ -193,6 +203,7 @@ publish(
         "leansort.workflows.deploy.bench": ("BenchResult",),
         "leansort.workflows.deploy.doctor": ("DoctorResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
+        "leansort.workflows.field.belt_sorting": ("SortResult",),
         "leansort.workflows.field.drift_watching": ("WatchResult",),
         "leansort.workflows.field.photo_mining": ("MineResult",),
         "leansort.workflows.leave_out.leave_out_result": ("LeaveOutResult",),

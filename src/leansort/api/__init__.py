@@ -10,6 +10,7 @@ from leansort.api.field import add_data, diff_data, mine, watch
 from leansort.api.jobs import load_recipe, report, run
 from leansort.api.known_models import doctor, models
 from leansort.api.left_out import leave_out
+from leansort.api.live import sort
 from leansort.api.networks import average, compress, train
 from leansort.api.scores import compare, score, stress, submit
 from leansort.api.searches import tune, tune_best
@@ -35,6 +36,7 @@ __all__ = [
     "report",
     "run",
     "score",
+    "sort",
     "split_data",
     "stress",
     "submit",

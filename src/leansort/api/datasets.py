@@ -18,9 +18,21 @@ if TYPE_CHECKING:
 RATIOS = "0.7,0.15,0.15"
 
 
-@verb(seed=0, train=1, val=1, test=1)
-def draw_sample(out: AnyPath, *, seed: int = 0, train: int = 900, val: int = 150, test: int = 250) -> SampleResult:
-    """Draw a COCO data set of trash scenes; the same seed draws the same bytes.
+@verb(seed=0, train=1, val=1, test=1, frames=1, blur=0, glare=(0, 1))
+def draw_sample(
+    out: AnyPath,
+    *,
+    seed: int = 0,
+    train: int | None = None,
+    val: int | None = None,
+    test: int | None = None,
+    video: bool = False,
+    frames: int | None = None,
+    size: str = "",
+    blur: int | None = None,
+    glare: float | None = None,
+) -> SampleResult:
+    """Draw a COCO data set of trash scenes, or a video of trash on a belt; the same seed draws the same.
 
     >>> import leansort
     >>> result = leansort.draw_sample("scenes", seed=7, train=3, val=1, test=1)
@@ -30,20 +42,27 @@ def draw_sample(out: AnyPath, *, seed: int = 0, train: int = 900, val: int = 150
     Args:
         out: folder to draw into; must be new or empty.
         seed: at least 0.
-        train: scenes to train on, at least 1.
-        val: scenes to choose on, at least 1.
-        test: scenes to score on, at least 1.
+        train: scenes to train on, at least 1; None for 900.
+        val: scenes to choose on, at least 1; None for 150.
+        test: scenes to score on, at least 1; None for 250.
+        video: whether to draw a belt as `belt.mp4`, with 30 frames a second, and `truth.jsonl`: a line for each object
+            in each frame, with `frame`, `object`, `label`, `box` and `visible`. Needs the extra `video`.
+        frames: of the video, at least 1; None for 300.
+        size: of the video in pixels, such as `1280x720`; empty for `640x360`.
+        blur: length of the motion blur in pixels, 0 or more; None for none.
+        glare: how white the reflection of a lamp is that objects pass through, 0 to 1; None for none.
 
     Returns:
         Where the annotation file is, and how many objects it has.
 
     Raises:
-        UserError: the folder is not empty.
+        UserError: the folder is not empty, or an option is of scenes and a video is asked for, or the other way round.
+        MissingExtraError: a video needs PyAV, which is not installed.
     """
-    from leansort.core.writing.atomic_io import new_folder
-    from leansort.workflows.data.import_data import draw_sample as workflow
+    from leansort.workflows.data.sampling.sample_drawing import SampleOptions, draw
 
-    return workflow(new_folder(Path(out), "draw_sample"), seed=seed, train=train, val=val, test=test)
+    scenes = {"train": train, "val": val, "test": test}
+    return draw(Path(out), SampleOptions(seed, scenes, video, frames, size, blur, glare))
 
 
 @verb(seed=0)

@@ -26,6 +26,7 @@ from leansort.cli.arch_commands import arch_app
 from leansort.cli.data_commands import data_app
 from leansort.cli.device.agent_command import agent
 from leansort.cli.field.mine_command import mine
+from leansort.cli.field.sort_command import sort
 from leansort.cli.field.watch_command import watch
 from leansort.cli.options import (
     Data,
@@ -129,6 +130,7 @@ compression.register(app)
 bundles.register(app)
 comparison.register(app)
 app.command()(stress)
+app.command()(sort)
 app.command()(watch)
 app.command()(mine)
 app.command()(agent)

@@ -25,22 +25,38 @@ Pictures = Annotated[Path, typer.Argument(help="A manifest, its folder, or a fol
 @data_app.command("sample")
 def data_sample(
     out: Annotated[Path, typer.Option("--out", help="Folder for the scenes; must be new or empty.")],
-    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same bytes.", min=0)] = 0,
-    train: Annotated[int, typer.Option(help="Number of scenes for training.", min=1)] = 900,
-    val: Annotated[int, typer.Option(help="Number of scenes for validation.", min=1)] = 150,
-    test: Annotated[int, typer.Option(help="Number of scenes for testing.", min=1)] = 250,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed draws the same.", min=0)] = 0,
+    train: Annotated[int | None, typer.Option(help="Number of scenes for training; 900 by default.", min=1)] = None,
+    val: Annotated[int | None, typer.Option(help="Number of scenes for validation; 150 by default.", min=1)] = None,
+    test: Annotated[int | None, typer.Option(help="Number of scenes for testing; 250 by default.", min=1)] = None,
+    video: Annotated[
+        bool, typer.Option("--video", help="Draw a belt as a video, and what is where in each frame.")
+    ] = False,
+    frames: Annotated[int | None, typer.Option(help="Frames of the video; 300 by default.", min=1)] = None,
+    size: Annotated[str, typer.Option(help="Of the video in pixels, such as 1280x720; 640x360 by default.")] = "",
+    blur: Annotated[
+        int | None, typer.Option(help="Motion blur of the video in pixels; none by default.", min=0)
+    ] = None,
+    glare: Annotated[
+        float | None, typer.Option(help="Whiteness of a lamp's reflection in the video; none by default.", min=0, max=1)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Draw a COCO data set of trash scenes.
+    """Draw a COCO data set of trash scenes, or a video of trash on a belt.
 
     \b
     Example: leansort data sample --out sample --seed 7
+    Example: leansort data sample --video --out belt --frames 600 --blur 5 --glare 0.5
     """
-    from leansort.core.writing.atomic_io import new_folder
-    from leansort.workflows.data.import_data import draw_sample
+    from leansort import api
 
-    drawn = draw_sample(new_folder(out, "data sample"), seed=seed, train=train, val=val, test=test)
-    print_result(drawn, as_json, f"{drawn.boxes} boxes in {sum(drawn.scenes.values())} scenes: {drawn.annotations}")
+    drawn = api.draw_sample(
+        out, seed=seed, train=train, val=val, test=test, video=video, frames=frames, size=size, blur=blur, glare=glare
+    )
+    text = f"{drawn.boxes} boxes in {sum(drawn.scenes.values())} scenes: {drawn.annotations}"
+    if drawn.video:
+        text = f"{drawn.objects} objects in {drawn.frames} frames: {drawn.video}, {drawn.annotations}"
+    print_result(drawn, as_json, text)
 
 
 @data_app.command("download")

@@ -20,6 +20,7 @@ from leansort.core import pixels
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.folders import image_kinds
 from leansort.core.pixels import Image
+from leansort.core.pixels.camera_frames import Frame
 from leansort.core.pixels.jpeg_structure import EOI, SOI, is_frame, segments
 from leansort.core.strict_model import StrictModel
 from leansort.core.writing import atomic_io
@@ -60,11 +61,11 @@ class Preprocess(StrictModel):
         text = f"v2:{self.size}:{self.fit}:{self.fill}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def __call__(self, picture: bytes | Path | str | Image) -> Image:
+    def __call__(self, picture: bytes | Path | str | Image | Frame) -> Image:
         """Turn an image into the network's input.
 
         Args:
-            picture: encoded bytes, a path, or an RGB uint8 array of shape (height, width, 3).
+            picture: encoded bytes, a path, an RGB uint8 array of shape (height, width, 3), or a camera's frame.
 
         Returns:
             RGB uint8 array of shape (size, size, 3), C-contiguous.
@@ -75,8 +76,10 @@ class Preprocess(StrictModel):
         """
         if isinstance(picture, np.ndarray):
             return self._fitted(_checked(picture))
+        if isinstance(picture, Frame):
+            return self._fitted(picture.rgb(BACKEND))
         if not isinstance(picture, bytes | str | Path):
-            raise UserError(f"picture: got {type(picture).__name__}, need bytes, a path, or an RGB array")
+            raise UserError(f"picture: got {type(picture).__name__}, need bytes, a path, an RGB array, or a Frame")
         data = picture if isinstance(picture, bytes) else _read(Path(picture))
         return BACKEND.swap_channels(self._fitted(decode(data, self.size, self.fit)))
 

@@ -25,6 +25,7 @@ from leansort.core.errors import UserError
 from leansort.core.files.bundle_decisions import DISTANCE
 from leansort.core.graphs.limits import NUMBERS
 from leansort.core.pixels import Image
+from leansort.core.pixels.camera_frames import Box, Frame
 from leansort.core.preprocess import UnreadableImage, one_thread
 from leansort.runtime import engine as engines
 from leansort.runtime import shipped_models
@@ -40,7 +41,7 @@ if TYPE_CHECKING:  # what watches knows what a prediction is
 
     Costs = str | Path | CostTree | DecisionCosts
 
-Picture = bytes | Path | str | Image
+Picture = bytes | Path | str | Image | Frame
 Floats = npt.NDArray[np.float32]
 Real = TypeVar("Real", np.float32, np.float64)
 
@@ -186,7 +187,7 @@ class Classifier:
             self.journal.close()
 
     def predict(self, picture: Picture) -> Prediction:
-        """Classify one image: a path, encoded bytes, or an RGB uint8 array (height, width, 3).
+        """Classify one image: a path, encoded bytes, an RGB uint8 array (height, width, 3), or a camera's frame.
 
         If the logits are not finite, the prediction has an `error` and no label.
 
@@ -198,6 +199,30 @@ class Classifier:
         x_hwc = self.preprocess(picture)
         prediction = self._predictions(x_hwc[None], 1)[0]
         return self._observed(picture, self._with_statistics(prediction, picture, x_hwc))
+
+    def predict_boxes(self, frame: Frame, boxes: Sequence[Box]) -> list[Prediction]:
+        """Classify several boxes of one camera frame in one call of the engine; only their pixels are converted.
+
+        Args:
+            frame: the frame; a box that it has itself is of no account.
+            boxes: x, y, width and height of each in pixels, within the frame.
+
+        Returns:
+            One prediction for each box, in the order given; none for no boxes.
+
+        Raises:
+            UserError: a box is empty or not within the frame, or there is no frame; nothing was classified then.
+            IntegrityError: the graph fails, or its number of outputs differs from the number of labels.
+        """
+        if not isinstance(frame, Frame):
+            raise UserError(
+                f"predict_boxes: got {type(frame).__name__}, need a Frame; Frame(array, 'RGB', width, height)"
+            )
+        regions = [frame.at(box) for box in boxes]
+        most = self._most or len(regions)
+        groups = _batches(iter(regions), max(1, most))
+        made = [prediction for group in groups for prediction in self._predict_group(group)]
+        return [self._observed(region, prediction) for region, prediction in zip(regions, made, strict=True)]
 
     def predict_many(self, pictures: Iterable[Picture], *, batch: int = 1, threads: int = 1) -> Iterator[Prediction]:
         """Classify images in order; an unreadable image gives a prediction with `error`, and the rest are classified.

@@ -31,7 +31,7 @@ ONLY_COMMAND: Mapping[str, set[str]] = {
     "watch": {"strict"},
 }
 # What the command line gives by itself: its standard input, and where alarms are printed.
-ONLY_FUNCTION: Mapping[str, set[str]] = {"watch": {"stream", "on_alarm"}}
+ONLY_FUNCTION: Mapping[str, set[str]] = {"watch": {"stream", "on_alarm"}, "sort": {"stream", "on_decision"}}
 # What the command needs, too, but for --dry-run.
 REQUIRED = {("import_data", "out")}
 # Parameters that the command line writes in one word of its own.

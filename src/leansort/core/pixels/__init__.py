@@ -1,7 +1,7 @@
 """Decoding and resizing of images, by OpenCV where it is installed (faster), else by Pillow and numpy.
 
 Both backends give the same pixels to a grey level, so that a robot without OpenCV sees what training saw. May import
-`folders`. Begin with `resizing`.
+`folders`. Begin with `resizing`; `camera_frames` are what cameras give.
 """
 
 from __future__ import annotations
@@ -38,6 +38,18 @@ class Backend(Protocol):
 
     def swap_channels(self, image: Image) -> Image:
         """BGR to RGB; C-contiguous."""
+        ...
+
+    def spread_gray(self, y_hw: Image) -> Image:
+        """Gray (h, w) to RGB (h, w, 3)."""
+        ...
+
+    def convert_yuyv(self, packed: Image) -> Image:
+        """YUYV (h, 2 w), w even, to RGB (h, w, 3), by ITU-R BT.601 with Y of 16 to 235."""
+        ...
+
+    def convert_yuv420(self, y_hw: Image, chroma: Image) -> Image:
+        """Y (h, w) and U, V (h / 2, w / 2, 2), both sides even, to RGB (h, w, 3), by the same."""
         ...
 
     def one_thread(self) -> None:

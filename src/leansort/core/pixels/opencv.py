@@ -43,6 +43,22 @@ def swap_channels(image: Image) -> Image:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
+def spread_gray(y_hw: Image) -> Image:
+    """See `Backend.spread_gray`."""
+    return cv2.cvtColor(y_hw, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
+
+
+def convert_yuyv(packed: Image) -> Image:
+    """See `Backend.convert_yuyv`."""
+    pairs = packed.reshape(len(packed), -1, 2)
+    return cv2.cvtColor(pairs, cv2.COLOR_YUV2RGB_YUYV).astype(np.uint8, copy=False)
+
+
+def convert_yuv420(y_hw: Image, chroma: Image) -> Image:
+    """See `Backend.convert_yuv420`."""
+    return cv2.cvtColorTwoPlane(y_hw, chroma, cv2.COLOR_YUV2RGB_NV12).astype(np.uint8, copy=False)
+
+
 def one_thread() -> None:
     """See `Backend.one_thread`."""
     cv2.setNumThreads(1)

@@ -21,6 +21,7 @@ from PIL import Image as Pillow
 
 from leansort.core.folders import image_kinds
 from leansort.core.pixels import Image
+from leansort.core.pixels.luma_chroma import rgb_of
 from leansort.core.pixels.resizing import resize_image
 
 _READERS = (JpegImagePlugin, PngImagePlugin, BmpImagePlugin, WebPImagePlugin, TiffImagePlugin)
@@ -98,6 +99,22 @@ def resize(image: Image, width: int, height: int, *, area: bool) -> Image:
 def swap_channels(image: Image) -> Image:
     """See `Backend.swap_channels`."""
     return np.ascontiguousarray(image[..., ::-1])
+
+
+def spread_gray(y_hw: Image) -> Image:
+    """See `Backend.spread_gray`."""
+    return np.repeat(y_hw[..., None], 3, axis=2)
+
+
+def convert_yuyv(packed: Image) -> Image:
+    """See `Backend.convert_yuyv`."""
+    return rgb_of(packed[:, ::2], packed[:, 1::4].repeat(2, axis=1), packed[:, 3::4].repeat(2, axis=1))
+
+
+def convert_yuv420(y_hw: Image, chroma: Image) -> Image:
+    """See `Backend.convert_yuv420`."""
+    spread = chroma.repeat(2, axis=0).repeat(2, axis=1)
+    return rgb_of(y_hw, spread[..., 0], spread[..., 1])
 
 
 def one_thread() -> None:

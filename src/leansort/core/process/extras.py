@@ -9,6 +9,7 @@ _TRAIN = (
     "tensorboard", "torch", "torchvision", "urllib3", "yaml",
 )  # fmt: skip
 EXTRAS = dict.fromkeys(_TRAIN, "train") | {
+    "av": "video",
     "huggingface_hub": "timm",
     "nncf": "compress",
     "openvino": "openvino",

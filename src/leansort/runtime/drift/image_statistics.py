@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from leansort.core.pixels import Image
+from leansort.core.pixels.camera_frames import Frame
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -53,8 +54,10 @@ def image_statistics(x_hwc: Image, size: int | None = None) -> ImageStatistics:
     )
 
 
-def longer_side(picture: bytes | Path | str | Image) -> int | None:
+def longer_side(picture: bytes | Path | str | Image | Frame) -> int | None:
     """Longer side of a photo in pixels, from its header alone; None where that cannot be read."""
+    if isinstance(picture, Frame):
+        return int(max(picture.shape))
     if isinstance(picture, np.ndarray):
         return int(max(picture.shape[:2]))
     import PIL.Image  # OpenCV may decode the photos: then a robot that tells no statistics goes without

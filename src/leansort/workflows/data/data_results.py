@@ -19,14 +19,20 @@ class SampleResult(TypedResult):
     """A sample data set that was drawn.
 
     Attributes:
-        annotations: its COCO file.
-        scenes: number of photos by split.
-        boxes: number of objects in them.
+        annotations: its COCO file; of a video the lines of what is where in each frame.
+        scenes: number of photos by split; empty of a video.
+        boxes: number of objects in them; of a video number of boxes in all frames.
+        video: the video, where one was drawn.
+        frames: number of its frames.
+        objects: number of objects that are seen in it.
     """
 
     annotations: Path
     scenes: dict[str, int]
     boxes: int
+    video: Path | None = None
+    frames: int = 0
+    objects: int = 0
 
 
 class ImportResult(TypedResult):

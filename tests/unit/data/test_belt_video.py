@@ -1,0 +1,86 @@
+"""Belt videos: the same for the same seed, and the truth is where the objects are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leansort.contest.contest_classes import CONTEST_CLASSES
+from leansort.data.synthetic.belt_video import BeltLook, belt_frames, draw_belt_video
+
+LOOK = BeltLook(width=320, height=180)
+
+
+def test_objects_go_from_left_to_right_and_lie_apart() -> None:
+    places: dict[int, list[tuple[int, int]]] = {}
+    for number, (rgb, things) in enumerate(belt_frames(4, 90, LOOK)):
+        assert rgb.shape == (180, 320, 3)
+        assert rgb.dtype == np.uint8
+        for thing in things:
+            x, y, w, h = thing.box
+            assert thing.frame == number
+            assert thing.label in CONTEST_CLASSES
+            assert 0 <= x < x + w <= 320
+            assert 0 <= y < y + h <= 180
+            assert 0 < thing.visible <= 1
+            places.setdefault(thing.object, []).append((number, x + w))
+        fronts = [(thing.box[0], thing.box[1]) for thing in things]
+        assert len(set(fronts)) == len(fronts)
+    assert len(places) >= 6
+    for steps in places.values():
+        assert [number for number, _ in steps] == list(range(steps[0][0], steps[-1][0] + 1))
+        assert all(later >= sooner for (_, sooner), (_, later) in zip(steps, steps[1:], strict=False))  # noqa: RUF007
+
+
+def test_an_object_is_seen_in_its_box() -> None:
+    frames = list(belt_frames(4, 70, LOOK))
+    ground = np.median([rgb for rgb, _ in frames[::4]], axis=0)
+    rgb, things = frames[60]
+    changed = np.abs(rgb - ground).sum(axis=2) > 60
+    inside = np.zeros_like(changed)
+    for thing in things:
+        x, y, w, h = thing.box
+        inside[y : y + h, x : x + w] = True
+    assert changed[inside].mean() > 10 * changed[~inside].mean()
+
+
+@pytest.mark.parametrize(
+    ("look", "sharper", "brighter"),
+    [
+        (BeltLook(width=320, height=180, blur=9), False, False),
+        (BeltLook(width=320, height=180, glare=0.8), None, True),
+    ],
+)
+def test_blur_and_glare_can_be_seen(look: BeltLook, sharper: bool | None, brighter: bool) -> None:
+    plain, changed = (list(belt_frames(2, 40, each))[39][0] for each in (LOOK, look))
+    rough = [np.abs(np.diff(rgb.astype(int), axis=1)).mean() for rgb in (plain, changed)]
+    if sharper is not None:
+        assert rough[1] < 0.9 * rough[0]
+    middle = [rgb[:, 160:200].mean() for rgb in (plain, changed)]
+    assert (middle[1] > middle[0] + 20) == brighter
+
+
+def test_the_same_seed_draws_the_same(tmp_path: Path) -> None:
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        (tmp_path / name).mkdir()
+        drawn = draw_belt_video(tmp_path / name, seed=seed, frames=20, look=LOOK)
+        lines = [json.loads(line) for line in (tmp_path / name / "truth.jsonl").read_text().splitlines()]
+        assert (len(lines), len({line["object"] for line in lines})) == (drawn.boxes, drawn.objects)
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["belt.mp4", "truth.jsonl"]
+    truth = {name: (tmp_path / name / "truth.jsonl").read_bytes() for name in "abc"}
+    assert truth["a"] == truth["b"] != truth["c"]
+    pixels = [[rgb.tobytes() for rgb, _ in belt_frames(seed, 8, LOOK)] for seed in (5, 5, 6)]
+    assert pixels[0] == pixels[1] != pixels[2]
+
+
+def test_a_video_that_could_not_be_drawn_leaves_nothing(tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        draw_belt_video(tmp_path, seed=1, frames=20, look=LOOK, progress=stop)
+    assert list(tmp_path.iterdir()) == []
