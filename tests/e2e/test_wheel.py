@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -11,10 +13,11 @@ import venv
 import zipfile
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from leansort.runtime import shipped_models
-from tests.conftest import ROOT, draw
+from tests.conftest import ROOT, Cli, draw
 
 TINY = (
     "data.train=8", "data.val=4", "data.test=4", "train.epochs=1", "train.workers=0", "train.threads=1",
@@ -111,3 +114,79 @@ def test_a_bare_installation_sorts_a_photo_with_no_bundle_named(bare: Path, tmp_
     assert "## Data, weights and licences" in done([bare, "models", name], tmp_path)
     done([bare, "models", name, "--out", "mine.leansort"], tmp_path)
     assert label in done([bare, "predict", "mine.leansort", "photo.jpg"], tmp_path)
+
+
+@pytest.fixture(scope="module")
+def rejecting(tiny_run: Path, new_cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with a scale of novelty, a reference of val and a threshold, made where PyTorch is."""
+    path = tmp_path_factory.mktemp("rejecting") / "model.leansort"
+    target = ("--manifest", tiny_run, "--target-error", "0.05", "--out", path)
+    ended = new_cli("export", tiny_run / "train", *target)
+    assert ended.returncode == 0, ended.stderr
+    return path
+
+
+def read_lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.slow
+def test_a_bare_installation_tells_novelty_and_rejects_as_one_with_pytorch_does(
+    bare: Path, rejecting: Path, folders: Path, new_cli: Cli, tmp_path: Path
+) -> None:
+    draw(tmp_path / "odd.jpg", 1, seed=5, size=(400, 31))
+    command = ["predict", rejecting, folders / "val", "odd.jpg", "--format", "json", "--statistics"]
+    command += ["--engine", "onnxruntime"]
+    here, there = read_lines(new_cli(*command, cwd=tmp_path).stdout), read_lines(done([bare, *command], tmp_path))
+    assert len(there) == 25
+    for mine, theirs in zip(here, there, strict=True):
+        assert (mine["image"], mine["label"], mine["accepted"]) == (
+            theirs["image"],
+            theirs["label"],
+            theirs["accepted"],
+        )
+        assert theirs["novelty"] == pytest.approx(mine["novelty"], abs=0.05)  # decoded by Pillow in place of OpenCV
+        assert theirs["known"] is (float(str(theirs["novelty"])) <= 1)
+    assert {item["accepted"] for item in there} == {True, False}
+    (tmp_path / "costs.json").write_text('{"reject": 0}')  # nothing is as cheap as this
+    dear = done([bare, *command, "--costs", "costs.json"], tmp_path)
+    assert not any(item["accepted"] for item in read_lines(dear))
+
+
+@pytest.mark.slow
+def test_a_bare_installation_watches_a_folder_and_in_a_robots_program(
+    bare: Path, rejecting: Path, folders: Path, tmp_path: Path
+) -> None:
+    told = json.loads(
+        done([bare, "watch", rejecting, folders / "val", "--shuffle", "--out", "val", "--json"], tmp_path)
+    )
+    assert (told["status"]["photos"], told["status"]["level"], told["page"]) == (24, "green", None)  # without Jinja2
+    for number in range(40):  # brighter and less sharp than any photo of val
+        (tmp_path / f"flat-{number}.jpg").write_bytes(flat_photo(number))
+    program = (
+        "import pathlib, sys, leansort\n"
+        "with leansort.Classifier.load(sys.argv[1], watch='robot') as classifier:\n"
+        "    for photo in sorted(pathlib.Path().glob('flat-*.jpg')):\n"
+        "        classifier.predict(photo)\n"
+        "    print(classifier.journal.watch.level)\n"
+    )
+    assert done([bare.with_name("python"), "-c", program, rejecting], tmp_path).strip() == "red"
+    assert "brightness" in (tmp_path / "robot" / "alarms.jsonl").read_text()
+
+
+def flat_photo(number: int) -> bytes:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (96, 72), (250, 250, 255 - number % 9)).save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.mark.slow
+def test_a_bare_installation_measures_what_bad_light_and_dirt_cost(
+    bare: Path, rejecting: Path, folders: Path, tmp_path: Path
+) -> None:
+    kinds = ["--kinds", "darker,noise,dirt", "--levels", "1,5", "--json"]
+    command = [bare, "stress", rejecting, "--data", folders, "--split", "val", "--out", "stress", *kinds]
+    told = json.loads(done(command, tmp_path))
+    curves = {curve["kind"]: curve for curve in told["bundles"][0]["kinds"]}
+    assert set(curves) == {"darker", "noise", "dirt"}
+    assert (tmp_path / "stress" / "stress.json").is_file()

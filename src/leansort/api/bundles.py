@@ -26,6 +26,7 @@ def export(
     unknown: AnyPath | None = None,
     unknown_share: float | None = None,
     device: str = "",
+    reference: AnyPath | None = None,
 ) -> ExportResult:
     """Export a trained network to a bundle that is proved to say the same, its confidences calibrated on val.
 
@@ -46,13 +47,15 @@ def export(
         unknown_share: fraction of unknown things among all that the robot will see, between 0 and 1; None: as many as
             `unknown` holds beside the val crops.
         device: address of `leansort agent` on a device, where the bundle must say the same, too.
+        reference: labelled photos that the network was not trained on (manifest, class folders, or CSV); a watch
+            compares with them in place of the manifest's val crops.
 
     Returns:
         Where the bundle is, its size, how close it comes to the network, and its calibration.
 
     Raises:
-        UserError: there is no such file or format, the labels of network and manifest differ, or what is said of
-            unknown photos has no effect.
+        UserError: there is no such file or format, the labels of network and manifest differ, what is said of unknown
+            photos has no effect, or the photos of `reference` cannot be used.
         LeansortError: the bundle differs from the network; nothing is written.
     """
     from leansort.arch import trained_model
@@ -69,6 +72,7 @@ def export(
         unknown=optional(unknown),
         unknown_share=unknown_share,
         device=device,
+        reference=optional(reference),
     )
 
 

@@ -64,7 +64,8 @@ def watch(
     from leansort.core import bundle as bundles
     from leansort.runtime.drift.drift_status import DriftSettings
     from leansort.runtime.shipped_models import find_bundle
-    from leansort.workflows.field.drift_watching import add_reference, name_source, watch_source
+    from leansort.workflows.deploy.reference_photos import add_reference
+    from leansort.workflows.field.drift_watching import name_source, watch_source
 
     settings = DriftSettings(yellow, red, window)
     opened = bundles.load(find_bundle(bundle))

@@ -48,6 +48,12 @@ def export(
         typer.Option(help="Fraction of unknown things among all; as many as --unknown holds by default.", min=0, max=1),
     ] = None,
     device: Device = "",
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled photos that `watch` compares with: manifest, class folders or CSV; val by default."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Export a trained model to a verified bundle, its confidences calibrated on val.
@@ -56,6 +62,7 @@ def export(
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
     Example: leansort export runs/sample/train --manifest runs/sample --target-error 0.02 --unknown photos/
+    Example: leansort export runs/second/train --manifest grown --reference labelled.csv --out model.leansort
     """
     result = api.export(
         model,
@@ -67,6 +74,7 @@ def export(
         unknown=unknown,
         unknown_share=unknown_share,
         device=device,
+        reference=reference,
     )
     size = f"{result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters"
     print_result(result, as_json, f"{out}: {size}, digest {result.digest}")

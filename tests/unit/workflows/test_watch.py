@@ -13,7 +13,8 @@ import pytest
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.runtime.drift.drift_status import DriftSettings
-from leansort.workflows.field.drift_watching import WatchResult, add_reference, watch_source, watch_text
+from leansort.workflows.deploy.reference_photos import add_reference
+from leansort.workflows.field.drift_watching import WatchResult, watch_source, watch_text
 from tests.support.graphs import LABELS, colour_bundle
 
 SETTINGS = DriftSettings()

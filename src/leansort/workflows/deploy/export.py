@@ -23,9 +23,10 @@ from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.device.device_timing import logits_on_device
 from leansort.workflows.data.unknown_photos import load_unknown_crops
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence, sizes_of
+from leansort.workflows.deploy.reference_photos import add_reference, read_reference
 from leansort.workflows.training.train import load_crops
 
-UNKNOWN = "export: unknown"
+UNKNOWN, REFERENCE = "export: unknown", "export: reference"
 
 
 class ExportResult(TypedResult):
@@ -71,6 +72,7 @@ def export_bundle(
     unknown: Path | None = None,
     unknown_share: float | None = None,
     device: str = "",
+    reference: Path | None = None,
 ) -> ExportResult:
     """Export a model, prove on the val crops that the bundle says the same, calibrate it, and only then write it.
 
@@ -85,10 +87,12 @@ def export_bundle(
         unknown_share: fraction of unknown things among all that the robot will see, above 0 and below 1; None: as many
             as `unknown` holds beside the val crops.
         device: address of an agent; the bundle must say the same there, by the engine that suits it.
+        reference: labelled photos that the network was not trained on; what a watch compares with is taken from them in
+            place of the val crops.
 
     Raises:
         UserError: the manifest's labels differ from the model's, there is no such format, `unknown` is given without
-            `target_error` or `unknown_share` without `unknown`, or no photo of `unknown` can be used.
+            `target_error` or `unknown_share` without `unknown`, or photos of `unknown` or `reference` cannot be used.
         MissingExtraError: the format's library is not installed.
         LeansortError: the bundle differs from the network; nothing is written.
     """
@@ -99,6 +103,7 @@ def export_bundle(
         raise UserError("export: unknown share: has no effect without a folder of unknown photos")
     if unknown_share is not None and not 0 < unknown_share < 1:
         raise UserError(f"export: unknown share: got {unknown_share:g}, need a fraction above 0 and below 1")
+    compared = None if reference is None else read_reference(reference, model.labels, REFERENCE)
     foreign = load_unknown_crops(unknown, unknown_share, manifest, model.preprocess, UNKNOWN)
     bundle = export_to_format(model, graph_format, name=name)
     val = load_crops(manifest, "val", model.preprocess, RunFolder(out.parent).cache)
@@ -112,6 +117,9 @@ def export_bundle(
     train = _train_crops(manifest, model.preprocess)
     bundle, result = calibrate_bundle(bundle, val, target_error, train, foreign, sizes_of(manifest))
     say(f"export: {calibration_sentence(result)}")
+    if compared is not None:
+        bundle = add_reference(bundle, compared, what=REFERENCE)
+        say(f"export: a watch compares with the {len(compared.index):,} photos of {reference}")
     bundle.save(out)
     return ExportResult(
         bundle=out,

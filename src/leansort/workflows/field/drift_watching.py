@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean
-from leansort.core.files.bundle_reference import LEAST_PHOTOS, STATISTICS
+from leansort.core.files.bundle_reference import STATISTICS
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.process.console import say
 from leansort.core.run_folder import WatchFolder
@@ -17,8 +16,6 @@ from leansort.core.seeds import Seeds
 from leansort.core.text.columns import align_columns
 from leansort.core.text.name_lists import names_of
 from leansort.core.writing.escaping import printable
-from leansort.measure.accuracy.ground_truth import read_ground_truth
-from leansort.measure.accuracy.reference_fit import fit_reference
 from leansort.measure.engine_selection import engine_choice
 from leansort.report.field.drift_page import draw_page
 from leansort.runtime.drift.drift_journal import DriftJournal, lines_of
@@ -65,37 +62,6 @@ class WatchResult(TypedResult):
     def headline(self) -> dict[str, str]:
         """Return the level, what changed, and where the page is."""
         return {**self.status.headline(), "alarms": f"{len(self.alarms)}", "page": str(self.page or "none")}
-
-
-def add_reference(bundle: Bundle, photos: Path, engine: str = "") -> Bundle:
-    """Give a bundle a reference of labelled photos that it was not trained on.
-
-    Args:
-        bundle: its own reference, where it has one, is replaced.
-        photos: a manifest or class folders, whose val photos are taken where they give splits; or a CSV image,label.
-        engine: as for `predict`.
-
-    Raises:
-        UserError: the photos cannot be used, or are too few.
-    """
-    truth = read_ground_truth(photos, "val", bundle.labels)
-    for note in truth.notes:
-        say(printable(note))
-    if list(truth.labels.names) != list(bundle.labels.names):
-        raise UserError(
-            f"{WHAT}: {photos} has the classes {', '.join(truth.labels.names)}; the bundle "
-            f"{', '.join(bundle.labels.names)}"
-        )
-    with engine_choice.classifier_of(bundle, engine, say=say, statistics=True) as classifier:
-        files = [truth.files[name] for name in truth.index]
-        predictions = [prediction for _, prediction in predict_images(classifier, files)]
-    unread = sum(bool(prediction.error) for prediction in predictions)
-    if unread:
-        say(f"{WHAT}: {unread:,} of {len(predictions):,} reference photos cannot be read and are left out")
-    reference = fit_reference(predictions, list(truth.index.values()), bundle.meta.labels)
-    if reference is None:
-        raise UserError(f"{WHAT}: {photos} has {len(predictions) - unread} photos, a reference needs {LEAST_PHOTOS}")
-    return replace(bundle, meta=bundle.meta.model_copy(update={"reference": reference}))
 
 
 def watch_source(

@@ -1,0 +1,113 @@
+"""A quick month on a belt, by the example that people copy: alarms in time, shares corrected, macro-F1 back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Cli
+from tests.e2e.test_docs import commands
+
+SCRIPT = ROOT / "examples" / "month_on_a_belt.py"
+PAGE = "docs/tutorial-month.md"
+
+
+def month(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, SCRIPT, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder `month` of a quick month, and what was printed."""
+    folder = tmp_path_factory.mktemp("belt")
+    done = month("--quick", "--out", "month", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "month", done.stdout
+
+
+@pytest.fixture(scope="module")
+def told(lived: tuple[Path, str]) -> Any:
+    return json.loads((lived[0] / "month.json").read_text())
+
+
+@pytest.mark.slow
+def test_alarms_come_after_the_changes_and_not_before(told: Any) -> None:
+    plan, days = told["plan"], told["days"]
+    assert [day["day"] for day in days if day["day"] < plan["mix"] and day["alarms"]] == []
+    of_lamp = [
+        day["day"]
+        for day in days
+        for alarm in day["alarms"]
+        if alarm.split()[0] == "red" and alarm.split()[1] in ("brightness", "warmth", "tint")
+    ]
+    assert plan["lamp"] <= of_lamp[0] <= plan["lamp"] + 1
+    assert [day["day"] for day in days if day["retrained"]] == [of_lamp[0] + plan["labelling"]]
+    after = [day for day in days if day["bundle"] == 2]
+    assert after
+    assert all(day["level"] != "red" for day in after)
+
+
+@pytest.mark.slow
+def test_corrected_shares_are_nearer_to_the_truth_than_counted_ones(told: Any) -> None:
+    plan, days = told["plan"], told["days"]
+    right = [day for day in days if plan["mix"] <= day["day"] < plan["lamp"] or day["bundle"] == 2]
+    off = {
+        which: sum(abs(a - b) for day in right for a, b in zip(day[which], day["true"], strict=True))
+        for which in ("counted", "corrected")
+    }
+    assert off["corrected"] < off["counted"]
+
+
+@pytest.mark.slow
+def test_macro_f1_falls_under_the_lamp_and_rises_by_the_retraining(told: Any) -> None:
+    phases = told["phases"]
+    assert phases["lamp"]["f1"] < phases["usual"]["f1"] - 0.1
+    assert phases["after"]["f1"] > phases["lamp"]["f1"] + 0.05
+
+
+@pytest.mark.slow
+def test_what_was_missed_is_said_and_the_month_is_drawn(lived: tuple[Path, str], told: Any) -> None:
+    folder, text = lived
+    missed = [line.removeprefix("MISSED: ") for line in text.splitlines() if line.startswith("MISSED: ")]
+    assert missed == told["missed"]
+    assert ("Nothing was missed." in text) == (not missed)
+    assert sum(line[:3].strip().isdigit() for line in text.splitlines()) == len(told["days"])
+    drawn = ET.parse(folder / "month.svg").getroot()
+    circles = drawn.findall("{http://www.w3.org/2000/svg}circle")
+    assert len(circles) == len(told["days"])
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_tutorial_run_as_written(lived: tuple[Path, str], cli: Cli) -> None:
+    listed = commands(PAGE)
+    assert len(listed) >= 8
+    assert f"python {SCRIPT.relative_to(ROOT)} --quick --out month" in (ROOT / PAGE).read_text()
+    for arguments in listed:
+        done = cli(*arguments, cwd=lived[0].parent)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--days", "3"], "--days: got 3, allowed: 10 to 99"),
+        (["--photos-per-day", "many"], "invalid int value: 'many'"),
+        (["--seed", "-1"], "--seed: got -1, allowed: 0 to"),
+        (["--out", "full"], "--out: full is there already"),
+        (["--fast"], "unrecognized arguments: --fast"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    done = month(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
