@@ -33,7 +33,7 @@ import leansort
 from leansort.core import manifest as manifests
 from leansort.measure.corruptions.light import cast_colour, darken
 
-MIX = {"Metal": 0.10, "Paper": 0.10, "Paperpack": 0.08, "Plastic": 0.42, "Plasticbag": 0.22, "Styrofoam": 0.08}
+MIX = {"Metal": 0.08, "Paper": 0.12, "Paperpack": 0.07, "Plastic": 0.36, "Plasticbag": 0.30, "Styrofoam": 0.07}
 MORE = "Plastic"  # the class that comes more often from some day on
 STOPS, CAST = 1.8, 0.9  # the aged lamp: stops of exposure less, and how far the gains of the channels lie apart
 YELLOW = 31  # seeds the direction of the cast, the same for all photos: red gains, blue loses
@@ -76,8 +76,9 @@ class Plan:
 def make_plan(days: int, photos: int, seed: int, *, quick: bool) -> Plan:
     """Spread the month's events over its days; `quick` draws and trains less."""
     lamp = 1 + math.ceil(days * 0.4)
-    small = ("data.train=300", "data.val=100", "preprocess.size=48", "train.epochs=16", "train.batch=32")
-    full = ("data.train=900", "data.val=150")
+    network = ("arch.base=efficientnet_lite0", "arch.pretrained=pack:efficientnet_lite0", "arch.width=1.0")
+    small = ("data.train=300", "data.val=100", "preprocess.size=64", "train.epochs=3", "train.batch=32")
+    full = ("data.train=500", "data.val=150", "preprocess.size=64", "train.epochs=5", "train.batch=32")
     return Plan(
         days=days,
         photos=photos,
@@ -88,8 +89,8 @@ def make_plan(days: int, photos: int, seed: int, *, quick: bool) -> Plan:
         labelling=max(2, days // 6),
         mined=160 if quick else 400,
         fair=80 if quick else 200,
-        overrides=(f"seed={seed}", "data.test=1", *(small if quick else full)),
-        retraining=(f"train.epochs={6 if quick else 10}", "train.lr=1.0e-3"),
+        overrides=(f"seed={seed}", "data.test=1", "train.lr=1.5e-3", *network, *(small if quick else full)),
+        retraining=(f"train.epochs={2 if quick else 4}", "train.lr=1.0e-3"),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
+from leansort.arch.pretrained.model_statistics import model_statistics
 from leansort.arch.pretrained.weight_pack import find_pack, is_pack
 from leansort.arch.timm_models import timm_networks
 from leansort.core.errors import UserError
@@ -96,7 +97,7 @@ def validate_recipe(tree: object, where: str) -> Recipe:
 def _with_statistics(tree: JsonObject) -> JsonObject:
     """Fill in the mean and deviation that pretrained weights were made with, where the recipe sets none.
 
-    A pack says them; of a timm backbone, with or without weights, timm does.
+    A pack says them, and so does a trained network of ours; of a timm backbone, with or without weights, timm does.
     """
     arch, preprocess = tree.get("arch"), tree.setdefault("preprocess", {})
     if not isinstance(arch, dict) or not isinstance(preprocess, dict):
@@ -107,6 +108,8 @@ def _with_statistics(tree: JsonObject) -> JsonObject:
         mean, std = theirs.mean, theirs.std
     elif isinstance(base, str) and timm_networks.is_timm(base):
         mean, std = timm_networks.normalization_statistics(base)
+    elif isinstance(pretrained, str) and (own := model_statistics(Path(pretrained))):
+        mean, std = own.mean, own.std
     else:
         return tree
     preprocess.setdefault("mean", list(mean))

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from leansort.arch.build import build
+from leansort.arch.spec.spec import ArchSpec
+from leansort.arch.trained_model import TrainedModel
 from leansort.compress.passes_api import read_step
 from leansort.core.errors import UserError
+from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
 from leansort.core.text.renamed_keys import RENAMED
 from leansort.recipe.load import change_recipe, load_recipe, override_recipe
 
@@ -92,3 +97,24 @@ def test_stress_is_switched_on_from_a_recipe_where_it_is_off() -> None:
 def test_stress_without_steps_to_measure_is_refused() -> None:
     with pytest.raises(UserError, match="compress: stress has no effect without steps"):
         load_recipe("sample", ["compress.stress={level: 2}"])
+
+
+def test_a_network_that_is_trained_on_keeps_its_own_normalization(recipe: Path, tmp_path: Path) -> None:
+    network = build(ArchSpec(base="tiny_s", classes=2))
+    own = Preprocess(size=32, mean=(0.5, 0.4, 0.3), std=(0.5, 0.5, 0.6))
+    labels = LabelSet.of(["a", "b"], "here")
+    TrainedModel(ArchSpec(base="tiny_s", classes=2), network.state_dict(), own, labels, {}).save(
+        tmp_path / "m.safetensors"
+    )
+    resolved = load_recipe(recipe, [f"arch.pretrained={tmp_path / 'm.safetensors'}"]).preprocess
+    assert (resolved.mean, resolved.std) == (own.mean, own.std)
+    assert resolved.size == Preprocess().size  # which is the recipe's to say
+    said = load_recipe(recipe, [f"arch.pretrained={tmp_path / 'm.safetensors'}", "preprocess.mean=[0.1, 0.1, 0.1]"])
+    assert said.preprocess.mean == (0.1, 0.1, 0.1)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 40, b"\x02\0\0\0\0\0\0\0{}", b"\x02\0\0\0\0\0\0\0[]"])
+def test_weights_of_others_change_no_normalization(recipe: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "theirs.safetensors").write_bytes(content)
+    resolved = load_recipe(recipe, [f"arch.pretrained={tmp_path / 'theirs.safetensors'}"])
+    assert resolved.preprocess == load_recipe(recipe).preprocess
