@@ -33,7 +33,7 @@ import leansort
 from leansort.core import manifest as manifests
 from leansort.measure.corruptions.light import cast_colour, darken
 
-MIX = {"Metal": 0.08, "Paper": 0.12, "Paperpack": 0.07, "Plastic": 0.36, "Plasticbag": 0.30, "Styrofoam": 0.07}
+MIX = {"Metal": 0.08, "Paper": 0.10, "Paperpack": 0.06, "Plastic": 0.42, "Plasticbag": 0.28, "Styrofoam": 0.06}
 MORE = "Plastic"  # the class that comes more often from some day on
 STOPS, CAST = 1.8, 0.9  # the aged lamp: stops of exposure less, and how far the gains of the channels lie apart
 YELLOW = 31  # seeds the direction of the cast, the same for all photos: red gains, blue loses
@@ -87,8 +87,8 @@ def make_plan(days: int, photos: int, seed: int, *, quick: bool) -> Plan:
         lamp=lamp,
         aged=lamp + max(1, days // 10),
         labelling=max(2, days // 6),
-        mined=160 if quick else 400,
-        fair=80 if quick else 200,
+        mined=80 if quick else 200,
+        fair=60 if quick else 150,
         overrides=(f"seed={seed}", "data.test=1", "train.lr=1.5e-3", *network, *(small if quick else full)),
         retraining=(f"train.epochs={2 if quick else 4}", "train.lr=1.0e-3"),
     )
@@ -509,7 +509,7 @@ def draw_month(month: Month, phases: dict[str, Phase]) -> str:
     off.key({f"{POINTS} points": "#888"})
     panels = [scores, share, off]
     height = off.top + PANEL + 40
-    parts = [*_shades(panels[0], plan, height), *_retrainings(panels[0], days, height)]
+    parts = [*_shades(panels[0], plan, height), *_retrainings(panels, days)]
     parts += [part for panel in panels for part in panel.parts]
     parts.append(f'<text class="small" x="{WIDTH - RIGHT}" y="{height - 8}" text-anchor="end">day</text>')
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
@@ -532,14 +532,14 @@ def _shades(panel: Panel, plan: Plan, height: int) -> list[str]:
     return parts
 
 
-def _retrainings(panel: Panel, days: Sequence[Day], height: int) -> list[str]:
+def _retrainings(panels: Sequence[Panel], days: Sequence[Day]) -> list[str]:
     """A line after each day on whose evening the network was trained on."""
     parts = []
-    for day in days:
-        if day.retrained:
-            x = panel.x(day.day + 0.5)
-            parts.append(f'<path d="M{x:.1f} 30V{height - 25}" stroke="#6b4fa0" stroke-width="2"/>')
-            parts.append(f'<text class="small" x="{x + 4:.1f}" y="42" style="fill:#6b4fa0">retrained</text>')
+    for x in (panels[0].x(day.day + 0.5) for day in days if day.retrained):
+        for panel in panels:
+            parts.append(f'<path d="M{x:.1f} {panel.top}v{PANEL}" stroke="#6b4fa0" stroke-width="2"/>')
+        bottom = panels[0].top + PANEL - 8
+        parts.append(f'<text class="small" x="{x + 5:.1f}" y="{bottom}" style="fill:#6b4fa0">retrained</text>')
     return parts
 
 
@@ -555,13 +555,13 @@ class OneLineParser(argparse.ArgumentParser):
 def parse(arguments: Sequence[str]) -> tuple[Plan, Path]:
     """Read the command line; a mistake ends with one line and exit code 2."""
     parser = OneLineParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--days", type=int, help="of the month, at least 10 (30; with --quick 10)")
+    parser.add_argument("--days", type=int, help="of the month, at least 10 (30; with --quick 12)")
     parser.add_argument("--photos-per-day", type=int, help="at least 20 (80; with --quick 60)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn, at least 0 (0)")
     parser.add_argument("--out", type=Path, default=Path("month"), help="new or empty folder for everything (month)")
     parser.add_argument("--quick", action="store_true", help="draw and train less, in a minute or two")
     given = parser.parse_args(arguments)
-    days = (10 if given.quick else 30) if given.days is None else given.days
+    days = (12 if given.quick else 30) if given.days is None else given.days
     photos = (60 if given.quick else 80) if given.photos_per_day is None else given.photos_per_day
     for name, value, least, most in (
         ("days", days, 10, 99),
