@@ -272,7 +272,8 @@ def retrain(month: Month) -> str:
     recent = month.came[(month.alarmed - 1) * plan.photos :]
     # Drawn by chance from the latest, and first: what mining has left would be no fair sample.
     latest = [photo for photo in recent if month.belt.lamp_of(int(photo.name[1:3])) == 1.0] or recent
-    fair = set(np.random.default_rng(plan.seed).permutation(len(latest))[: plan.fair].tolist())
+    most = min(plan.fair, len(latest) // 2)  # the others are there to be mined
+    fair = set(np.random.default_rng(plan.seed).permutation(len(latest))[:most].tolist())
     chosen = [photo for at, photo in enumerate(latest) if at in fair]
     rest = [photo for photo in recent if photo not in chosen]
     place_photos(labelling / "since-alarm", rest)

@@ -135,7 +135,7 @@ def test_a_bare_installation_tells_novelty_and_rejects_as_one_with_pytorch_does(
     bare: Path, rejecting: Path, folders: Path, new_cli: Cli, tmp_path: Path
 ) -> None:
     draw(tmp_path / "odd.jpg", 1, seed=5, size=(400, 31))
-    command = ["predict", rejecting, folders / "val", "odd.jpg", "--format", "json", "--statistics"]
+    command: list[str | Path] = ["predict", rejecting, folders / "val", "odd.jpg", "--format", "json", "--statistics"]
     command += ["--engine", "onnxruntime"]
     here, there = read_lines(new_cli(*command, cwd=tmp_path).stdout), read_lines(done([bare, *command], tmp_path))
     assert len(there) == 25
@@ -185,7 +185,18 @@ def test_a_bare_installation_measures_what_bad_light_and_dirt_cost(
     bare: Path, rejecting: Path, folders: Path, tmp_path: Path
 ) -> None:
     kinds = ["--kinds", "darker,noise,dirt", "--levels", "1,5", "--json"]
-    command = [bare, "stress", rejecting, "--data", folders, "--split", "val", "--out", "stress", *kinds]
+    command: list[str | Path] = [
+        bare,
+        "stress",
+        rejecting,
+        "--data",
+        folders,
+        "--split",
+        "val",
+        "--out",
+        "stress",
+        *kinds,
+    ]
     told = json.loads(done(command, tmp_path))
     curves = {curve["kind"]: curve for curve in told["bundles"][0]["kinds"]}
     assert set(curves) == {"darker", "noise", "dirt"}
