@@ -35,7 +35,7 @@ from leansort.measure.corruptions.light import cast_colour, darken
 
 MIX = {"Metal": 0.08, "Paper": 0.10, "Paperpack": 0.06, "Plastic": 0.42, "Plasticbag": 0.28, "Styrofoam": 0.06}
 MORE = "Plastic"  # the class that comes more often from some day on
-STOPS, CAST = 1.8, 0.9  # the aged lamp: stops of exposure less, and how far the gains of the channels lie apart
+STOPS, CAST = 3.5, 1.8  # the aged lamp: stops of exposure less, and how far the gains of the channels lie apart
 YELLOW = 31  # seeds the direction of the cast, the same for all photos: red gains, blue loses
 RETRAIN_ON = ("brightness", "warmth", "tint")  # what the lamp changes; a new mix of classes asks for no new network
 POINTS = 3  # percentage points that corrected class shares may be off
@@ -367,7 +367,7 @@ def find_missed(plan: Plan, phases: dict[str, Phase], days: Sequence[Day]) -> li
     early = [day.day for day in days if day.day < plan.mix and day.alarms]
     if early:
         missed.append(f"false alarm on day {early[0]}, before anything changed")
-    if not any(plan.mix <= day.day < plan.lamp and alarm.split()[1] == "classes" for day, alarm in reds):
+    if not any(day.day >= plan.mix and alarm.split()[1] == "classes" and MORE in alarm for day, alarm in reds):
         missed.append("no red alarm told the other mix of classes")
     if not any(day.day >= plan.lamp and is_reason(alarm) for day, alarm in reds):
         missed.append("no red alarm told the aged lamp")

@@ -54,14 +54,16 @@ def test_alarms_come_after_the_changes_and_not_before(told: Any) -> None:
 
 
 @pytest.mark.slow
-def test_corrected_shares_are_nearer_to_the_truth_than_counted_ones(told: Any) -> None:
+def test_corrected_shares_follow_the_mix_while_classes_look_as_they_did(told: Any) -> None:
+    """Of a network that is wrong once in twenty times little is left to correct: counted shares may be as near."""
     plan, days = told["plan"], told["days"]
-    right = [day for day in days if day["day"] >= plan["mix"] and day["bundle"] == 1]  # until the retraining
-    off = {
-        which: sum(abs(a - b) for day in right for a, b in zip(day[which], day["true"], strict=True))
-        for which in ("counted", "corrected")
-    }
-    assert off["corrected"] < off["counted"]
+    mixed = [day for day in days if plan["mix"] <= day["day"] < plan["lamp"]]
+    assert mixed
+    for day in mixed:
+        assert max(abs(a - b) for a, b in zip(day["corrected"], day["true"], strict=True)) < 0.05
+        assert max(abs(a - b) for a, b in zip(day["by_confusion"], day["true"], strict=True)) < 0.05
+    at = mixed[-1]["classes"].index("Plastic")
+    assert mixed[-1]["corrected"][at] > days[0]["corrected"][at] + 0.1
 
 
 @pytest.mark.slow
