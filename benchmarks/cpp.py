@@ -33,6 +33,7 @@ HERE = Path(__file__).parent
 MODEL, AT_MOST = "trashnet-lean", 0.85
 WARMUP = 20
 Answer = tuple[float, str]  # seconds, label
+Ways = dict[str, Callable[[Path], Answer]]
 
 
 class CppProgram:
@@ -72,7 +73,7 @@ def python_answer(classifier: Classifier, path: Path) -> Answer:
     return time.perf_counter() - started, label
 
 
-def measure(ways: dict[str, Callable[[Path], Answer]], paths: list[Path], seconds: float) -> dict[str, latency.Seconds]:
+def measure(ways: Ways, paths: list[Path], seconds: float) -> dict[str, latency.Seconds]:
     """Seconds of every answer, in blocks by turns; a label that differs ends the run."""
     labels = {path: {answer(path)[1] for answer in ways.values()} for path in paths}
     differing = [path.name for path, told in labels.items() if len(told) > 1]
@@ -104,7 +105,7 @@ def main() -> None:
         program, paths = CppProgram(built(folder / "cpp")), photos(folder / "photos", 64)
         watch = LoadWatch()
         with Classifier.load(MODEL, engine="openvino", threads=1) as classifier:
-            ways = {"python": partial(python_answer, classifier), "c++": program.answer}
+            ways: Ways = {"python": partial(python_answer, classifier), "c++": program.answer}
             times = measure(ways, paths, seconds)
         program.close()
     ratio, low, high = latency.speed_ratio(times["c++"], times["python"])
