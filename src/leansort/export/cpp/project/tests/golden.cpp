@@ -110,10 +110,26 @@ void check_frame(std::istream& line) {
   require(checksum(preprocess(frame)) == wanted, name + ", BGR");
 }
 
+// Frames that cannot be used are refused before anything is read of them.
+void check_refusals() {
+  const std::uint8_t pixel[3] = {1, 2, 3};
+  for (const leansort::Frame& frame : {leansort::Frame{}, leansort::Frame{pixel, 0, 1}, leansort::Frame{pixel, 1, -1},
+                                       leansort::Frame{pixel, 1, 1, leansort::Order::rgb, 2}}) {
+    bool refused = false;
+    try {
+      leansort::Preprocess()(frame);
+    } catch (const leansort::Error&) {
+      refused = true;
+    }
+    require(refused, "a frame without pixels is refused");
+  }
+}
+
 int check(const std::string& folder) {
   std::ifstream lines(folder + "/golden.txt");
   require(static_cast<bool>(lines), folder + "/golden.txt cannot be read");
   leansort::Classifier classifier(LEANSORT_MODEL);
+  check_refusals();
   double tolerance = 0;
   int photos = 0, frames = 0;
   for (std::string text; std::getline(lines, text);) {

@@ -50,7 +50,9 @@ class Classifier {
     for (const GraphFile& file : settings_.files) require_unchanged(folder, file);
     try {
       load(folder / settings_.files.front().name, threads);
-    } catch (const ov::Exception& error) {
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& error) {
       throw Error("model: OpenVINO cannot load the graph of " + folder.string() + ": " + first_line(error.what()));
     }
   }
@@ -81,7 +83,7 @@ class Classifier {
     std::memcpy(input.data<std::uint8_t>(), pixels.data.data(), pixels.data.size());
     try {
       request_.infer();
-    } catch (const ov::Exception& error) {
+    } catch (const std::exception& error) {
       throw Error("model: OpenVINO cannot run the graph: " + first_line(error.what()));
     }
     const ov::Tensor output = request_.get_output_tensor(0);

@@ -46,7 +46,8 @@ struct Preprocess {
   Image operator()(const Frame& frame) const {
     const std::size_t least = static_cast<std::size_t>(std::max(0, frame.width)) * 3;
     const std::size_t stride = frame.stride ? frame.stride : least;
-    if (frame.data == nullptr || frame.width < 1 || frame.height < 1 || stride < least)
+    if (frame.data == nullptr) throw Error("frame: there are no pixels (a null pointer)");
+    if (frame.width < 1 || frame.height < 1 || stride < least)
       throw Error("frame: got " + std::to_string(frame.width) + " x " + std::to_string(frame.height) + " pixels, " +
                   std::to_string(stride) + " bytes a row; need at least one pixel, and rows of at least 3 bytes each");
     Image image = fitted({frame.data, frame.width, frame.height, stride});
