@@ -3,8 +3,8 @@
 //     leansort_predict [--model FOLDER] [--threads N] [--pixels] [--time] PHOTO... | -
 //
 // Without --model it takes that of the folder that it was built from. `-` reads paths from standard input, a line each,
-// and answers each at once. Exit code 1: a photo could not be read, the others are classified all the same; 2: nothing was
-// begun.
+// and answers each at once. Exit code 1: a photo could not be read, and the others are classified all the same; 2:
+// nothing was begun.
 #include <chrono>
 #include <cstdio>
 #include <exception>
