@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <utility>
 #include <vector>
 
 #include "leansort/image.hpp"
@@ -16,30 +18,38 @@ namespace leansort::resizing {
 
 constexpr int channels = 3;
 
-// To the nearest, halves to the even one: the processor's own rounding.
+// To the nearest, halves to the even one, for what lies between 0 and 255: a float of 2^23 or more has no digits behind
+// the point, so the addition itself rounds; unlike a call of `lrint`, compilers do it for several numbers at once.
 inline std::uint8_t rounded(float value) {
-  return static_cast<std::uint8_t>(std::clamp(std::lrint(value), 0l, 255l));
+  const float whole = value + 8388608.0f;
+  std::uint32_t bits;
+  std::memcpy(&bits, &whole, sizeof bits);
+  return static_cast<std::uint8_t>(std::min(bits - 0x4B000000u, 255u));
 }
 
-// How much one pixel of the source counts for one of the result, along one axis.
-struct Share {
-  int from;
-  int to;
-  float weight;
+// Which pixels of the source one of the result is made of, along one axis: consecutive ones.
+struct Taps {
+  int first;
+  std::vector<float> weights;
 };
 
 // Every pixel counts by the part of the result's pixel that it covers.
-inline std::vector<Share> shares(int size, int wanted, double scale) {
-  std::vector<Share> found;
+inline std::vector<Taps> covering(int size, int wanted, double scale) {
+  std::vector<Taps> found;
   for (int to = 0; to < wanted; ++to) {
     const double low = to * scale, high = low + scale;
     const double width = std::min(scale, size - low);
     const int last = std::min(static_cast<int>(std::floor(high)), size - 1);
     const int first = std::min(static_cast<int>(std::ceil(low)), last);
-    if (first - low > 1e-3) found.push_back({first - 1, to, static_cast<float>((first - low) / width)});
-    for (int from = first; from < last; ++from) found.push_back({from, to, static_cast<float>(1.0 / width)});
+    Taps taps{first, {}};
+    if (first - low > 1e-3) {
+      taps.first = first - 1;
+      taps.weights.push_back(static_cast<float>((first - low) / width));
+    }
+    taps.weights.insert(taps.weights.end(), static_cast<std::size_t>(last - first), static_cast<float>(1.0 / width));
     if (high - last > 1e-3)
-      found.push_back({last, to, static_cast<float>(std::min(std::min(high - last, 1.0), width) / width)});
+      taps.weights.push_back(static_cast<float>(std::min(std::min(high - last, 1.0), width) / width));
+    found.push_back(std::move(taps));
   }
   return found;
 }
@@ -64,34 +74,46 @@ inline Image block_means(View source, int width, int height, int across, int dow
   return result;
 }
 
+// One row of the source, each of its channels as a float, to the means of its columns.
+inline void mean_columns(const float* pixels, const std::vector<Taps>& columns, float* out) {
+  for (const Taps& taps : columns) {
+    float red = 0, green = 0, blue = 0;
+    const float* pixel = pixels + static_cast<std::size_t>(taps.first) * channels;
+    for (const float weight : taps.weights) {
+      red += pixel[0] * weight;
+      green += pixel[1] * weight;
+      blue += pixel[2] * weight;
+      pixel += channels;
+    }
+    out[0] = red;
+    out[1] = green;
+    out[2] = blue;
+    out += channels;
+  }
+}
+
 inline Image area_means(View source, int width, int height, double scale_x, double scale_y) {
   Image result(width, height);
-  const std::vector<Share> columns = shares(source.width, width, scale_x);
-  const std::vector<Share> rows = shares(source.height, height, scale_y);
+  const std::vector<Taps> columns = covering(source.width, width, scale_x);
+  const std::vector<Taps> rows = covering(source.height, height, scale_y);
   const auto length = static_cast<std::size_t>(width) * channels;
-  std::vector<float> line(length), sum(length);
-  const auto write = [&](int y) {
+  std::vector<float> pixels(static_cast<std::size_t>(source.width) * channels), line(length), sum(length);
+  int held = -1;  // the row of the source whose means `line` has: two rows of the result may share one
+  for (int y = 0; y < height; ++y) {
+    std::fill(sum.begin(), sum.end(), 0.0f);
+    int from = rows[static_cast<std::size_t>(y)].first;
+    for (const float weight : rows[static_cast<std::size_t>(y)].weights) {
+      if (held != from) {
+        std::copy_n(source.row(from), pixels.size(), pixels.begin());
+        mean_columns(pixels.data(), columns, line.data());
+        held = from;
+      }
+      for (std::size_t x = 0; x < length; ++x) sum[x] += weight * line[x];
+      ++from;
+    }
     std::uint8_t* out = result.row(y);
     for (std::size_t x = 0; x < length; ++x) out[x] = rounded(sum[x]);
-  };
-  int done = rows.front().to;
-  for (const Share& row : rows) {
-    std::fill(line.begin(), line.end(), 0.0f);
-    const std::uint8_t* pixels = source.row(row.from);
-    for (const Share& column : columns) {
-      const std::uint8_t* pixel = pixels + static_cast<std::size_t>(column.from) * channels;
-      float* out = line.data() + static_cast<std::size_t>(column.to) * channels;
-      for (int channel = 0; channel < channels; ++channel)
-        out[channel] += static_cast<float>(pixel[channel]) * column.weight;
-    }
-    if (row.to != done) {
-      write(done);
-      done = row.to;
-      std::fill(sum.begin(), sum.end(), 0.0f);
-    }
-    for (std::size_t x = 0; x < length; ++x) sum[x] += row.weight * line[x];
   }
-  write(done);
   return result;
 }
 
