@@ -79,9 +79,9 @@ if TYPE_CHECKING:
     from leansort.workflows.data.data_growth import AddResult, DiffResult
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
     from leansort.workflows.deploy.bench import BenchResult
+    from leansort.workflows.deploy.cpp.export_cpp import CppExportResult
     from leansort.workflows.deploy.doctor import DoctorResult
     from leansort.workflows.deploy.export import ExportResult
-    from leansort.workflows.deploy.export_cpp import CppExportResult
     from leansort.workflows.field.drift_watching import WatchResult
     from leansort.workflows.field.photo_mining import MineResult
     from leansort.workflows.leave_out.leave_out_result import LeaveOutResult
@@ -195,7 +195,7 @@ publish(
         "leansort.workflows.deploy.bench": ("BenchResult",),
         "leansort.workflows.deploy.doctor": ("DoctorResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
-        "leansort.workflows.deploy.export_cpp": ("CppExportResult",),
+        "leansort.workflows.deploy.cpp.export_cpp": ("CppExportResult",),
         "leansort.workflows.field.drift_watching": ("WatchResult",),
         "leansort.workflows.field.photo_mining": ("MineResult",),
         "leansort.workflows.leave_out.leave_out_result": ("LeaveOutResult",),

@@ -12,8 +12,8 @@ from leansort.core.errors import UserError, not_one_of
 if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
     from leansort.workflows.deploy.bench import BenchResult
+    from leansort.workflows.deploy.cpp.export_cpp import CppExportResult
     from leansort.workflows.deploy.export import ExportResult
-    from leansort.workflows.deploy.export_cpp import CppExportResult
 
 
 @overload
@@ -104,7 +104,7 @@ def export(
         LeansortError: the bundle differs from the network; nothing is written.
     """
     from leansort.core.bundle import FORMATS
-    from leansort.workflows.deploy import export_cpp
+    from leansort.workflows.deploy.cpp import export_cpp
 
     if format not in (allowed := (*FORMATS, export_cpp.CPP)):
         raise not_one_of("format", format, allowed)
