@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from leansort.workflows.data.data_growth import AddResult, DiffResult
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
     from leansort.workflows.deploy.bench import BenchResult
+    from leansort.workflows.deploy.cpp.export_cpp import CppExportResult
     from leansort.workflows.deploy.doctor import DoctorResult
     from leansort.workflows.deploy.export import ExportResult
     from leansort.workflows.field.belt_sorting import SortResult
@@ -105,6 +106,7 @@ __all__ = [
     "Classifier",
     "ComparisonResult",
     "CompressResult",
+    "CppExportResult",
     "DiffResult",
     "DoctorResult",
     "DoubtResult",
@@ -204,6 +206,7 @@ publish(
         "leansort.workflows.deploy.doctor": ("DoctorResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.field.belt_sorting": ("SortResult",),
+        "leansort.workflows.deploy.cpp.export_cpp": ("CppExportResult",),
         "leansort.workflows.field.drift_watching": ("WatchResult",),
         "leansort.workflows.field.photo_mining": ("MineResult",),
         "leansort.workflows.leave_out.leave_out_result": ("LeaveOutResult",),

@@ -63,10 +63,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
-    kinds = (".py", ".yaml", ".j2", ".onnx", ".typed", ".leansort", ".md", ".json")
+    kinds = (".py", ".yaml", ".j2", ".onnx", ".typed", ".leansort", ".md", ".json", ".hpp", ".cpp")
     paths = (path for path in (ROOT / "src" / "leansort").rglob("*") if path.suffix in kinds or path.name == "py.typed")
     wanted = {path.relative_to(ROOT / "src").as_posix() for path in paths}
     assert "leansort/configs/search/quick.yaml" in wanted
+    assert "leansort/export/cpp/project/include/leansort.hpp" in wanted
+    wanted.add("leansort/export/cpp/project/CMakeLists.txt")
     model = shipped_models.default_model().path
     assert {
         f"leansort/models/{model.parent.name}/{name}" for name in (model.name, "README.md", "recipe.json")

@@ -4,22 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 from leansort.api.verbs import AnyPath, optional, several, verb
+from leansort.core.errors import UserError, not_one_of
 
 if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
     from leansort.workflows.deploy.bench import BenchResult
+    from leansort.workflows.deploy.cpp.export_cpp import CppExportResult
     from leansort.workflows.deploy.export import ExportResult
 
 
-@verb(target_error=(0, 1), unknown_share=(0, 1))
+@overload
+def export(
+    model: AnyPath,
+    *,
+    manifest: None = None,
+    out: AnyPath | None = None,
+    name: str = "",
+    format: Literal["cpp"],
+    target_error: None = None,
+    unknown: None = None,
+    unknown_share: None = None,
+    device: Literal[""] = "",
+    reference: None = None,
+) -> CppExportResult: ...
+@overload
 def export(
     model: AnyPath,
     *,
     manifest: AnyPath,
-    out: AnyPath = "model.leansort",
+    out: AnyPath | None = None,
+    name: str = "",
+    format: Literal["onnx", "openvino", "torch"] = "onnx",
+    target_error: float | None = None,
+    unknown: AnyPath | None = None,
+    unknown_share: float | None = None,
+    device: str = "",
+    reference: AnyPath | None = None,
+) -> ExportResult: ...
+@overload
+def export(
+    model: AnyPath,
+    *,
+    manifest: AnyPath | None = None,
+    out: AnyPath | None = None,
     name: str = "",
     format: str = "onnx",
     target_error: float | None = None,
@@ -27,20 +57,40 @@ def export(
     unknown_share: float | None = None,
     device: str = "",
     reference: AnyPath | None = None,
-) -> ExportResult:
+) -> ExportResult | CppExportResult: ...
+@verb(target_error=(0, 1), unknown_share=(0, 1))
+def export(
+    model: AnyPath,
+    *,
+    manifest: AnyPath | None = None,
+    out: AnyPath | None = None,
+    name: str = "",
+    format: str = "onnx",
+    target_error: float | None = None,
+    unknown: AnyPath | None = None,
+    unknown_share: float | None = None,
+    device: str = "",
+    reference: AnyPath | None = None,
+) -> ExportResult | CppExportResult:
     """Export a trained network to a bundle that is proved to say the same, its confidences calibrated on val.
+
+    With the format `cpp` a bundle becomes a folder of C++ that is built without Python.
 
     >>> import leansort
     >>> result = leansort.export("runs/first/train", manifest="runs/first", out="exported.leansort", target_error=0.05)
     >>> result.parity.agreement
     1.0
+    >>> leansort.export("exported.leansort", format="cpp", out="sorter").graph_format
+    'onnx'
 
     Args:
-        model: path of `model.safetensors`, or of the folder that holds it.
-        manifest: a manifest, or its folder, whose val crops prove that the bundle is right.
-        out: path of the bundle to write.
-        name: of the model, for people.
-        format: of the graph: `onnx`, `openvino` or `torch`.
+        model: path of `model.safetensors`, or of the folder that holds it. With `cpp`, path of a bundle, a name that
+            `leansort.models` lists, or the folder of a run that holds a bundle.
+        manifest: a manifest, or its folder, whose val crops prove that the bundle is right; needed but for `cpp`.
+        out: path of the bundle to write, `model.leansort` by default; with `cpp` of the folder, `leansort-cpp` by
+            default, which must not hold anything yet.
+        name: of the model, for people; a bundle that becomes C++ keeps its own.
+        format: of the graph: `onnx`, `openvino` or `torch`; or `cpp`.
         target_error: accept only predictions so sure that at most this fraction of labels is wrong, 0 to 1; None
             accepts all.
         unknown: folder of photos that show none of the classes: `target_error` counts each that is accepted.
@@ -51,13 +101,33 @@ def export(
             compares with them in place of the manifest's val crops.
 
     Returns:
-        Where the bundle is, its size, how close it comes to the network, and its calibration.
+        Where the bundle is, its size, how close it comes to the network, and its calibration; with `cpp` where the
+        folder is and what it holds.
 
     Raises:
-        UserError: there is no such file or format, the labels of network and manifest differ, what is said of unknown
-            photos has no effect, or the photos of `reference` cannot be used.
+        UserError: there is no such file or format, the labels of network and manifest differ, what is said of
+            unknown photos has no effect, the photos of `reference` cannot be used, or C++ cannot do what the bundle
+            asks for.
         LeansortError: the bundle differs from the network; nothing is written.
     """
+    from leansort.core.bundle import FORMATS
+    from leansort.workflows.deploy.cpp import export_cpp
+
+    if format not in (allowed := (*FORMATS, export_cpp.CPP)):
+        raise not_one_of("format", format, allowed)
+    if format == export_cpp.CPP:
+        export_cpp.require_no_effect(
+            manifest=manifest,
+            name=name or None,
+            target_error=target_error,
+            unknown=unknown,
+            unknown_share=unknown_share,
+            device=device or None,
+            reference=reference,
+        )
+        return export_cpp.export_cpp(Path(model), Path("leansort-cpp" if out is None else out))
+    if manifest is None:
+        raise UserError(f"export: manifest: needed for format {format}: its val crops prove that the bundle is right")
     from leansort.arch import trained_model
     from leansort.core import manifest as manifests
     from leansort.workflows.deploy.export import export_bundle
@@ -65,7 +135,7 @@ def export(
     return export_bundle(
         trained_model.load(Path(model)),
         manifests.load(Path(manifest)),
-        Path(out),
+        Path("model.leansort" if out is None else out),
         name=name,
         graph_format=format,
         target_error=target_error,

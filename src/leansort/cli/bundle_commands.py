@@ -22,14 +22,21 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="model.safetensors, or the folder that holds it.")],
-    manifest: Annotated[
-        Path, typer.Option(help="Manifest with the val crops on which network and bundle are compared.")
+    model: Annotated[
+        Path,
+        typer.Argument(help="model.safetensors, or the folder that holds it; for cpp a bundle, its name or its run."),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("model.leansort"),
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Manifest with the val crops on which network and bundle are compared; not for cpp."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The bundle to write, model.leansort by default; for cpp the folder, leansort-cpp."),
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the model, as reports show it.")] = "",
     graph_format: Annotated[
-        str, typer.Option("--format", help="Format of the graph: onnx, openvino or torch.")
+        str, typer.Option("--format", help="Format of the graph: onnx, openvino or torch; or cpp, a folder of C++.")
     ] = "onnx",
     target_error: Annotated[
         float | None,
@@ -56,13 +63,14 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export a trained model to a verified bundle, its confidences calibrated on val.
+    """Export a trained model to a verified bundle, its confidences calibrated on val; or a bundle to C++.
 
     \b
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
     Example: leansort export runs/sample/train --manifest runs/sample --target-error 0.02 --unknown photos/
     Example: leansort export runs/second/train --manifest grown --reference labelled.csv --out model.leansort
+    Example: leansort export model.leansort --format cpp --out sorter
     """
     result = api.export(
         model,
@@ -76,8 +84,7 @@ def export(
         device=device,
         reference=reference,
     )
-    size = f"{result.size_bytes / 1e6:.2f} MB, {result.parameters:,} parameters"
-    print_result(result, as_json, f"{out}: {size}, digest {result.digest}")
+    print_result(result, as_json, result.summary())
 
 
 def bench(

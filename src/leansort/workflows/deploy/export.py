@@ -60,6 +60,11 @@ class ExportResult(TypedResult):
             "calibration": calibration_sentence(self.calibration),
         }
 
+    def summary(self) -> str:
+        """Return one line about the file."""
+        size = f"{self.size_bytes / 1e6:.2f} MB, {self.parameters:,} parameters"
+        return f"{self.bundle}: {size}, digest {self.digest}"
+
 
 def export_bundle(
     model: TrainedModel,

@@ -1,0 +1,1 @@
+"""A bundle as C++. Begin with `export_cpp`."""
