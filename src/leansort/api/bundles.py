@@ -29,17 +29,19 @@ def export(
 ) -> ExportResult:
     """Export a trained network to a bundle that is proved to say the same, its confidences calibrated on val.
 
+    A bundle in the onnx format is converted to another format, and keeps what it holds beside its graph.
+
     >>> import leansort
     >>> result = leansort.export("runs/first/train", manifest="runs/first", out="exported.leansort", target_error=0.05)
     >>> result.parity.agreement
     1.0
 
     Args:
-        model: path of `model.safetensors`, or of the folder that holds it.
+        model: path of `model.safetensors`, of the folder that holds it, or of a bundle.
         manifest: a manifest, or its folder, whose val crops prove that the bundle is right.
         out: path of the bundle to write.
         name: of the model, for people.
-        format: of the graph: `onnx`, `openvino` or `torch`.
+        format: of the graph: `onnx`, `openvino`, `torch` or `ncnn`; a bundle is converted to `openvino` or `ncnn`.
         target_error: accept only predictions so sure that at most this fraction of labels is wrong, 0 to 1; None
             accepts all.
         unknown: folder of photos that show none of the classes: `target_error` counts each that is accepted.
@@ -52,13 +54,21 @@ def export(
 
     Raises:
         UserError: there is no such file or format, the labels of network and manifest differ, or what is said of
-            unknown photos has no effect.
+            unknown photos has no effect; of a bundle, whatever would change more than its format.
         LeansortError: the bundle differs from the network; nothing is written.
     """
     from leansort.arch import trained_model
     from leansort.core import manifest as manifests
+    from leansort.core.errors import UserError
+    from leansort.workflows.deploy.convert import convert_bundle, is_bundle
     from leansort.workflows.deploy.export import export_bundle
 
+    if is_bundle(Path(model)):
+        idle = {"name": name, "target error": target_error, "unknown": unknown, "unknown share": unknown_share}
+        for option, value in idle.items():
+            if value not in ("", None):
+                raise UserError(f"export: {option}: has no effect on a bundle, which keeps its own")
+        return convert_bundle(Path(model), manifests.load(Path(manifest)), Path(out), format)
     return export_bundle(
         trained_model.load(Path(model)),
         manifests.load(Path(manifest)),

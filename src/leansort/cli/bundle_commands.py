@@ -22,14 +22,14 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="model.safetensors, or the folder that holds it.")],
+    model: Annotated[Path, typer.Argument(help="model.safetensors, the folder that holds it, or a bundle.")],
     manifest: Annotated[
         Path, typer.Option(help="Manifest with the val crops on which network and bundle are compared.")
     ],
     out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("model.leansort"),
     name: Annotated[str, typer.Option(help="Name of the model, as reports show it.")] = "",
     graph_format: Annotated[
-        str, typer.Option("--format", help="Format of the graph: onnx, openvino or torch.")
+        str, typer.Option("--format", help="Format of the graph: onnx, openvino, torch or ncnn.")
     ] = "onnx",
     target_error: Annotated[
         float | None,
@@ -50,11 +50,12 @@ def export(
     device: Device = "",
     as_json: Json = False,
 ) -> None:
-    """Export a trained model to a verified bundle, its confidences calibrated on val.
+    """Export a trained model to a verified bundle, its confidences calibrated on val, or a bundle to another format.
 
     \b
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
+    Example: leansort export model.leansort --manifest runs/sample --format ncnn --out model-ncnn.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --target-error 0.02 --unknown photos/
     """
     result = api.export(

@@ -25,6 +25,7 @@ from leansort.testing.contract import PluginContract
 
 SAMPLES = "LEANSORT_SAMPLE_BUNDLES"  # where there is no torch to make them with
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
+CONVERTERS = {"openvino": ("openvino",), "ncnn": ("pnnx", "ncnn")}  # libraries that a format is made and run by
 DROPPED = """
 import faulthandler, gc, os, signal, sys, threading
 from pathlib import Path
@@ -43,6 +44,7 @@ os.kill(os.getpid(), signal.SIGUSR1)
 
 @cache
 def sample_bundle(graph_format: str = "onnx") -> Bundle:
+<<<<<<< HEAD
     """A small network in a format: from the folder that `LEANSORT_SAMPLE_BUNDLES` names, else exported here."""
     if folder := os.environ.get(SAMPLES, ""):
         path = Path(folder) / f"{graph_format}.leansort"
@@ -52,6 +54,12 @@ def sample_bundle(graph_format: str = "onnx") -> Bundle:
     from leansort.arch.spec.spec import ArchSpec
     from leansort.testing.sample_networks import bundle_of, untrained_model_of
 
+=======
+    """A small network in a format."""
+    for library in CONVERTERS.get(graph_format, ()):
+        if importlib.util.find_spec(library) is None:
+            pytest.skip(f"{library} is not installed")
+>>>>>>> adfd9df (NCNN: bundles in its format, converted by pnnx behind the parity gate, and an engine that runs them)
     return bundle_of(untrained_model_of(ArchSpec(classes=6, width=0.25), 32), graph_format)
 
 

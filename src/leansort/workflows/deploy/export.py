@@ -16,8 +16,8 @@ from leansort.core.run_folder import RunFolder
 from leansort.data.loading.crops import Crops
 from leansort.data.loading.decoded_cache import read_unchanged
 from leansort.export import parity
-from leansort.export.distance_graph import MOST_CROPS
-from leansort.export.formats import export_to_format
+from leansort.export.distance_graph import MOST_CROPS, add_distance
+from leansort.export.formats import convert_to_format, export_to_format
 from leansort.export.parity import Parity
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.device.device_timing import logits_on_device
@@ -26,6 +26,7 @@ from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calib
 from leansort.workflows.training.train import load_crops
 
 UNKNOWN = "export: unknown"
+CONVERTED = ("ncnn",)  # formats that keep the distance of the ONNX graph that they are converted from
 
 
 class ExportResult(TypedResult):
@@ -38,7 +39,8 @@ class ExportResult(TypedResult):
         macs: multiply-adds for one picture.
         size_bytes: of the file.
         parity: how close the bundle comes to the network on the val crops.
-        calibration: temperature and threshold, and what they come to on the val crops.
+        calibration: temperature and threshold, and what they come to on the val crops; None of a bundle that was
+            converted, which keeps its own.
     """
 
     bundle: Path
@@ -47,7 +49,7 @@ class ExportResult(TypedResult):
     macs: int
     size_bytes: int
     parity: Parity
-    calibration: Calibration
+    calibration: Calibration | None = None
 
     def headline(self) -> dict[str, str]:
         """Return the file with its size, the weights, and how close it comes to the network."""
@@ -55,8 +57,8 @@ class ExportResult(TypedResult):
             "bundle": str(self.bundle),
             "size": f"{self.size_bytes / 1e6:.2f} MB",
             "parameters": f"{self.parameters:,}",
-            "labels that agree with the network's": f"{self.parity.agreement:.2%} of {self.parity.crops:,} val crops",
-            "calibration": calibration_sentence(self.calibration),
+            "labels that agree with its source's": f"{self.parity.agreement:.2%} of {self.parity.crops:,} val crops",
+            "calibration": calibration_sentence(self.calibration) if self.calibration else "that of the other bundle",
         }
 
 
@@ -79,7 +81,7 @@ def export_bundle(
         manifest: whose val crops prove and calibrate.
         out: the bundle to write.
         name: of the model, for people.
-        graph_format: `onnx`, `openvino` or `torch`.
+        graph_format: `onnx`, `openvino`, `torch` or `ncnn`.
         target_error: largest fraction of errors among accepted ones; None accepts everything.
         unknown: folder of photos of none of the classes, each of which is an error if it is accepted.
         unknown_share: fraction of unknown things among all that the robot will see, above 0 and below 1; None: as many
@@ -100,16 +102,25 @@ def export_bundle(
     if unknown_share is not None and not 0 < unknown_share < 1:
         raise UserError(f"export: unknown share: got {unknown_share:g}, need a fraction above 0 and below 1")
     foreign = load_unknown_crops(unknown, unknown_share, manifest, model.preprocess, UNKNOWN)
-    bundle = export_to_format(model, graph_format, name=name)
+    bundle = export_to_format(model, "onnx" if graph_format in CONVERTED else graph_format, name=name)
     val = load_crops(manifest, "val", model.preprocess, RunFolder(out.parent).cache)
     same = parity.check_parity(model, bundle, val.pixels)
+<<<<<<< HEAD
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
     if device:
         there = parity.compare_logits(
             val.pixels, model, logits_on_device(device, bundle, "", val.pixels), bundle, device
         )
         say(f"export: and on {device} (labels agree {there.agreement:.2%}, gap {there.gap:.1e})")
+=======
+>>>>>>> adfd9df (NCNN: bundles in its format, converted by pnnx behind the parity gate, and an engine that runs them)
     train = _train_crops(manifest, model.preprocess)
+    if graph_format in CONVERTED:  # only now, for its distance is fitted on the ONNX graph
+        whole, train = (add_distance(bundle, train) if train else None) or bundle, None
+        bundle = convert_to_format(whole, graph_format)
+        parity.check_conversion(whole, bundle, val.pixels)
+        same = parity.check_parity(model, bundle, val.pixels)
+    say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
     bundle, result = calibrate_bundle(bundle, val, target_error, train, foreign, sizes_of(manifest))
     say(f"export: {calibration_sentence(result)}")
     bundle.save(out)
