@@ -57,7 +57,7 @@ def convert(bundle: Bundle) -> Bundle:
             "read; export its float network, and quantize that with engine ncnn"
         )
     means_ck = _cut_distance(model)
-    names = _weight_names(model)
+    names = weight_names(model)
     _read_planes(model, bundle)
     param, weights = _run_pnnx(model, bundle)
     lines = param.splitlines()[2:]
@@ -174,7 +174,7 @@ def _program() -> Path:
     raise MissingExtraError("pnnx", "ncnn-export")
 
 
-def _weight_names(model: Any) -> dict[bytes, str]:
+def weight_names(model: Any) -> dict[bytes, str]:
     """Names of layers by their weights; without those that share weights."""
     from onnx import numpy_helper
 
