@@ -41,11 +41,13 @@ def test_a_network_is_exported_and_sorts_as_the_onnx_bundle_does(
     )
     assert rows(some.stdout) == rows(same.stdout)
     assert len(rows(some.stdout)) > 3
-    scores = [
-        json.loads(cli("score", bundle, "--ground-truth", tiny_run, "--json").stdout)
+    scored = [
+        cli("score", bundle, "--ground-truth", folders / "val", "--json")
         for bundle in (out, tiny_run / "model.leansort")
     ]
-    assert scores[0]["macro_f1"] == scores[1]["macro_f1"]
+    assert not scored[0].returncode, scored[0].stderr
+    scores = [json.loads(done.stdout)["lists"]["all"]["macro_f1"] for done in scored]
+    assert scores[0] == scores[1]
     timed = cli(
         "bench", out, tiny_run / "model.leansort", "--images", folders / "val", "--seconds", "0.1", "--queries", "5",
         "--starts", "0", "--json",
@@ -74,6 +76,12 @@ def test_a_bundle_is_converted_and_keeps_what_it_holds(cli: Cli, tiny_run: Path,
         "--out", tmp_path / "o.leansort",
     )  # fmt: skip
     refused(idle, "target error: has no effect on a bundle")
+    assert not (tmp_path / "o.leansort").exists()
+
+
+def test_a_model_is_known_by_its_name_and_its_labels_are_compared(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
+    done = cli("export", "trashnet-lean", "--manifest", tiny_run, "--format", "ncnn", "--out", tmp_path / "o.leansort")
+    refused(done, "labels")
     assert not (tmp_path / "o.leansort").exists()
 
 

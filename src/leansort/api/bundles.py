@@ -37,7 +37,7 @@ def export(
     1.0
 
     Args:
-        model: path of `model.safetensors`, of the folder that holds it, or of a bundle.
+        model: path of `model.safetensors`, of the folder that holds it, or of a bundle, whose name will do.
         manifest: a manifest, or its folder, whose val crops prove that the bundle is right.
         out: path of the bundle to write.
         name: of the model, for people.
@@ -60,15 +60,15 @@ def export(
     from leansort.arch import trained_model
     from leansort.core import manifest as manifests
     from leansort.core.errors import UserError
-    from leansort.workflows.deploy.convert import convert_bundle, is_bundle
+    from leansort.workflows.deploy.convert import bundle_to_convert, convert_bundle
     from leansort.workflows.deploy.export import export_bundle
 
-    if is_bundle(Path(model)):
+    if (bundle := bundle_to_convert(Path(model))) is not None:
         idle = {"name": name, "target error": target_error, "unknown": unknown, "unknown share": unknown_share}
         for option, value in idle.items():
             if value not in ("", None):
                 raise UserError(f"export: {option}: has no effect on a bundle, which keeps its own")
-        return convert_bundle(Path(model), manifests.load(Path(manifest)), Path(out), format)
+        return convert_bundle(bundle, manifests.load(Path(manifest)), Path(out), format)
     return export_bundle(
         trained_model.load(Path(model)),
         manifests.load(Path(manifest)),

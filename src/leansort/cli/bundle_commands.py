@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="model.safetensors, the folder that holds it, or a bundle.")],
+    model: Annotated[
+        Path, typer.Argument(help="model.safetensors, the folder that holds it, or a bundle or its name.")
+    ],
     manifest: Annotated[
         Path, typer.Option(help="Manifest with the val crops on which network and bundle are compared.")
     ],

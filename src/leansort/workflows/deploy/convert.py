@@ -13,14 +13,17 @@ from leansort.core.process.console import say
 from leansort.core.run_folder import RunFolder
 from leansort.export import parity
 from leansort.export.formats import convert_to_format
-from leansort.runtime.shipped_models import SUFFIX
+from leansort.runtime.shipped_models import SUFFIX, find_model
 from leansort.workflows.deploy.export import ExportResult
 from leansort.workflows.training.train import load_crops
 
 
-def is_bundle(path: Path) -> bool:
-    """Whether a path is called as bundles are."""
-    return path.suffix == SUFFIX
+def bundle_to_convert(given: Path) -> Path | None:
+    """The bundle that a path is, or that is known by that name where nothing is there; None of a network."""
+    if given.suffix == SUFFIX or given.exists():
+        return given if given.suffix == SUFFIX else None
+    model = find_model(str(given))
+    return model.path if model else None
 
 
 def convert_bundle(path: Path, manifest: Manifest, out: Path, graph_format: str) -> ExportResult:
