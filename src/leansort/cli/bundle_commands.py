@@ -22,9 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    model: Annotated[
-        Path, typer.Argument(help="model.safetensors, the folder that holds it, or a bundle or its name.")
-    ],
+    model: Annotated[Path, typer.Argument(help="model.safetensors, its folder, or a bundle or its name.")],
     manifest: Annotated[
         Path, typer.Option(help="Manifest with the val crops on which network and bundle are compared.")
     ],

@@ -43,7 +43,8 @@ class QuantizeConfig(StrictModel):
             with VNNI: those with AVX2 alone cut sums off, and the bundle may lose many points of accuracy there. Not
             of `ncnn`, which has room for 8 everywhere.
         rounding: of weights, of `onnxruntime` and `ncnn`: to the step that changes the outputs of their layers least
-            (`outputs`), or to the `nearest`; None takes `nearest` behind `qat`, which trains for that, and else `outputs`.
+            (`outputs`), or to the `nearest`; None takes `nearest` behind `qat`, which trains for that, and else
+            `outputs`.
         preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
         ignored_layers: names of graph nodes that stay in float.
         fraction: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
