@@ -86,7 +86,7 @@ def test_a_model_is_known_by_its_name_and_its_labels_are_compared(cli: Cli, tiny
 
 
 def test_a_recipe_quantizes_for_ncnn(cli: Cli, tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
-    steps = "compress.steps=[{pass: quantize, engine: ncnn, crops: 16}]"
+    steps = "compress.steps=[{pass: quantize, engine: ncnn, crops: 16, faster: false}]"
     done = cli(
         "compress", tiny_recipe, tiny_run / "train", steps, "target.engine=ncnn", "compress.max_f1_drop=1",
         "compress.max_class_drop=1",
