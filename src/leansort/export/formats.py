@@ -9,7 +9,8 @@ from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import not_one_of
 from leansort.export.bundle_meta import describe_bundle
 from leansort.export.onnx import export_onnx
-from leansort.runtime import ncnn_graph, openvino_graph
+from leansort.runtime import openvino_graph
+from leansort.runtime.conversion import ncnn_graph
 
 
 def export_to_format(model: TrainedModel, graph_format: str, *, name: str = "") -> Bundle:

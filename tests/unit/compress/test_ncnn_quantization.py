@@ -16,7 +16,7 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, MissingExtraError, UserError
 from leansort.export.formats import convert_to_format
 from leansort.runtime import engine as engines
-from leansort.runtime import ncnn_graph
+from leansort.runtime.conversion import ncnn_graph
 from leansort.testing.sample_networks import bundle_of, crops, model_of
 
 PIXELS = crops(48, 0, 64).pixels

@@ -22,7 +22,7 @@ from leansort.export import parity
 from leansort.export.distance_graph import add_distance
 from leansort.export.formats import convert_to_format
 from leansort.runtime import engine as engines
-from leansort.runtime import ncnn_graph
+from leansort.runtime.conversion import ncnn_graph
 from leansort.testing.sample_networks import bundle_of, crops, model_of
 
 pytest.importorskip("ncnn")

@@ -17,7 +17,7 @@ from leansort.core.errors import LeansortError, MissingExtraError
 from leansort.core.graphs.ncnn import param_text
 from leansort.core.graphs.ncnn.param_text import Layer
 from leansort.core.graphs.ncnn.weight_layers import INT8_TAG
-from leansort.runtime import ncnn_graph
+from leansort.runtime.conversion import ncnn_graph
 from leansort.runtime.engine import Pixels
 
 MODES = {"Convolution": 2, "ConvolutionDepthWise": 1, "InnerProduct": 2}  # NCNN's numbers for int8 with such scales
