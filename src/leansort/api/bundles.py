@@ -68,6 +68,10 @@ def export(
         for option, value in idle.items():
             if value not in ("", None):
                 raise UserError(f"export: {option}: has no effect on a bundle, which keeps its own")
+        if device:
+            raise UserError(
+                "export: device: a bundle is converted and proved here; `leansort score --device` tries it there"
+            )
         return convert_bundle(bundle, manifests.load(Path(manifest)), Path(out), format)
     return export_bundle(
         trained_model.load(Path(model)),

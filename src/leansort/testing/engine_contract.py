@@ -44,22 +44,16 @@ os.kill(os.getpid(), signal.SIGUSR1)
 
 @cache
 def sample_bundle(graph_format: str = "onnx") -> Bundle:
-<<<<<<< HEAD
     """A small network in a format: from the folder that `LEANSORT_SAMPLE_BUNDLES` names, else exported here."""
     if folder := os.environ.get(SAMPLES, ""):
         path = Path(folder) / f"{graph_format}.leansort"
         return bundles.load(path) if path.exists() else pytest.skip(f"{path} is not here")
-    if graph_format == "openvino":
-        pytest.importorskip("openvino")
-    from leansort.arch.spec.spec import ArchSpec
-    from leansort.testing.sample_networks import bundle_of, untrained_model_of
-
-=======
-    """A small network in a format."""
     for library in CONVERTERS.get(graph_format, ()):
         if importlib.util.find_spec(library) is None:
             pytest.skip(f"{library} is not installed")
->>>>>>> adfd9df (NCNN: bundles in its format, converted by pnnx behind the parity gate, and an engine that runs them)
+    from leansort.arch.spec.spec import ArchSpec
+    from leansort.testing.sample_networks import bundle_of, untrained_model_of
+
     return bundle_of(untrained_model_of(ArchSpec(classes=6, width=0.25), 32), graph_format)
 
 

@@ -105,15 +105,6 @@ def export_bundle(
     bundle = export_to_format(model, "onnx" if graph_format in CONVERTED else graph_format, name=name)
     val = load_crops(manifest, "val", model.preprocess, RunFolder(out.parent).cache)
     same = parity.check_parity(model, bundle, val.pixels)
-<<<<<<< HEAD
-    say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
-    if device:
-        there = parity.compare_logits(
-            val.pixels, model, logits_on_device(device, bundle, "", val.pixels), bundle, device
-        )
-        say(f"export: and on {device} (labels agree {there.agreement:.2%}, gap {there.gap:.1e})")
-=======
->>>>>>> adfd9df (NCNN: bundles in its format, converted by pnnx behind the parity gate, and an engine that runs them)
     train = _train_crops(manifest, model.preprocess)
     if graph_format in CONVERTED:  # only now, for its distance is fitted on the ONNX graph
         whole, train = (add_distance(bundle, train) if train else None) or bundle, None
@@ -121,6 +112,11 @@ def export_bundle(
         parity.check_conversion(whole, bundle, val.pixels)
         same = parity.check_parity(model, bundle, val.pixels)
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
+    if device:
+        there = parity.compare_logits(
+            val.pixels, model, logits_on_device(device, bundle, "", val.pixels), bundle, device
+        )
+        say(f"export: and on {device} (labels agree {there.agreement:.2%}, gap {there.gap:.1e})")
     bundle, result = calibrate_bundle(bundle, val, target_error, train, foreign, sizes_of(manifest))
     say(f"export: {calibration_sentence(result)}")
     bundle.save(out)
