@@ -49,7 +49,7 @@ QUANTIZED: dict[str, Callable[[Bundle, Any], Bundle]] = {
 }
 NOT_OFFERED = {
     "torch int8": "a bundle in the torch format holds float weights",
-    "TensorRT, Core ML, RKNN": "not offered: their graphs run on their makers' devices alone, so no export is proven",
+    "TensorRT, Core ML, RKNN": "their graphs run on their makers' devices alone, so no export is proven",
 }
 
 

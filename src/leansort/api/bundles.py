@@ -60,8 +60,7 @@ def export(
     from leansort.arch import trained_model
     from leansort.core import manifest as manifests
     from leansort.core.errors import UserError
-    from leansort.workflows.deploy.convert import bundle_to_convert, convert_bundle
-    from leansort.workflows.deploy.export import export_bundle
+    from leansort.workflows.deploy.export import bundle_to_convert, convert_bundle, export_bundle
 
     if (bundle := bundle_to_convert(Path(model))) is not None:
         idle = {"name": name, "target error": target_error, "unknown": unknown, "unknown share": unknown_share}

@@ -1,4 +1,4 @@
-"""`leansort export`: a trained model in, a verified bundle out."""
+"""`leansort export`: a trained model, or a bundle of another format, in, a verified bundle out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from leansort.arch.trained_model import TrainedModel
+from leansort.core import bundle as bundles
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.manifest import Manifest
@@ -21,6 +22,7 @@ from leansort.export.formats import convert_to_format, export_to_format
 from leansort.export.parity import Parity
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.device.device_timing import logits_on_device
+from leansort.runtime.shipped_models import SUFFIX, find_model
 from leansort.workflows.data.unknown_photos import load_unknown_crops
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence, sizes_of
 from leansort.workflows.training.train import load_crops
@@ -145,3 +147,49 @@ def _train_crops(manifest: Manifest, preprocess: Preprocess) -> Crops | None:
         say(f"warning: {error}; novelty is told by the logits, since the train crops cannot be read")
         return None
     return Crops(x_bhwc, [row.label for row in rows])
+
+
+def bundle_to_convert(given: Path) -> Path | None:
+    """The bundle that a path is, or that is known by that name where nothing is there; None of a network."""
+    if given.suffix == SUFFIX or given.exists():
+        return given if given.suffix == SUFFIX else None
+    model = find_model(str(given))
+    return model.path if model else None
+
+
+def convert_bundle(path: Path, manifest: Manifest, out: Path, graph_format: str) -> ExportResult:
+    """Convert a bundle, prove on the val crops that the new one says the same, and only then write it.
+
+    Names, labels, temperature, thresholds, the scale of novelty, the reference of drift and the card stay as they are.
+
+    Args:
+        path: a bundle in the onnx format.
+        manifest: whose val crops prove it.
+        out: the bundle to write.
+        graph_format: `openvino` or `ncnn`.
+
+    Raises:
+        UserError: the bundle is of another format or of that one already, the format cannot hold it, or the manifest's
+            labels differ from its.
+        MissingExtraError: the format's library is not installed.
+        LeansortError: the new bundle says something else; nothing is written.
+    """
+    source = bundles.load(path)
+    if graph_format == source.format:
+        raise UserError(f"export: {path} is in the {graph_format} format already")
+    if source.format != "onnx":
+        raise UserError(f"export: {path} is in the {source.format} format; bundles are converted from the onnx format")
+    source.labels.require_same(manifest.labels, "the bundle", "the manifest")
+    made = convert_to_format(source, graph_format)
+    val = load_crops(manifest, "val", source.meta.preprocess, RunFolder(out.parent).cache)
+    same = parity.check_conversion(source, made, np.asarray(val.pixels))
+    say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
+    made.save(out)
+    return ExportResult(
+        bundle=out,
+        digest=made.digest,
+        parameters=made.meta.parameters,
+        macs=made.meta.macs,
+        size_bytes=out.stat().st_size,
+        parity=same,
+    )
