@@ -83,8 +83,8 @@ if TYPE_CHECKING:
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.cpp.export_cpp import CppExportResult
-    from leansort.workflows.deploy.doctor import DoctorResult
     from leansort.workflows.deploy.export import ExportResult
+    from leansort.workflows.device.doctor import DoctorResult
     from leansort.workflows.field.belt_sorting import SortResult
     from leansort.workflows.field.drift_watching import WatchResult
     from leansort.workflows.field.photo_mining import MineResult
@@ -203,7 +203,7 @@ publish(
         "leansort.workflows.data.data_growth": ("AddResult", "DiffResult",),
         "leansort.workflows.data.data_results": ("CheckResult", "ImportResult", "SampleResult", "SplitResult",),
         "leansort.workflows.deploy.bench": ("BenchResult",),
-        "leansort.workflows.deploy.doctor": ("DoctorResult",),
+        "leansort.workflows.device.doctor": ("DoctorResult",),
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.field.belt_sorting": ("SortResult",),
         "leansort.workflows.deploy.cpp.export_cpp": ("CppExportResult",),

@@ -37,7 +37,7 @@ def export(
     manifest: AnyPath,
     out: AnyPath | None = None,
     name: str = "",
-    format: Literal["onnx", "openvino", "torch"] = "onnx",
+    format: Literal["onnx", "openvino", "torch", "ncnn"] = "onnx",
     target_error: float | None = None,
     unknown: AnyPath | None = None,
     unknown_share: float | None = None,
@@ -74,7 +74,8 @@ def export(
 ) -> ExportResult | CppExportResult:
     """Export a trained network to a bundle that is proved to say the same, its confidences calibrated on val.
 
-    With the format `cpp` a bundle becomes a folder of C++ that is built without Python.
+    A bundle in the onnx format is converted to another format, and keeps what it holds beside its graph; with
+    the format `cpp` it becomes a folder of C++ that is built without Python.
 
     >>> import leansort
     >>> result = leansort.export("runs/first/train", manifest="runs/first", out="exported.leansort", target_error=0.05)
@@ -84,13 +85,14 @@ def export(
     'onnx'
 
     Args:
-        model: path of `model.safetensors`, or of the folder that holds it. With `cpp`, path of a bundle, a name that
-            `leansort.models` lists, or the folder of a run that holds a bundle.
+        model: path of `model.safetensors`, of the folder that holds it, or of a bundle, or a name that
+            `leansort.models` lists. With `cpp` a bundle, such a name, or the folder of a run that holds a bundle.
         manifest: a manifest, or its folder, whose val crops prove that the bundle is right; needed but for `cpp`.
         out: path of the bundle to write, `model.leansort` by default; with `cpp` of the folder, `leansort-cpp` by
             default, which must not hold anything yet.
-        name: of the model, for people; a bundle that becomes C++ keeps its own.
-        format: of the graph: `onnx`, `openvino` or `torch`; or `cpp`.
+        name: of the model, for people; a bundle keeps its own.
+        format: of the graph: `onnx`, `openvino`, `torch` or `ncnn`, or `cpp`; a bundle is converted to `openvino`,
+            `ncnn` or `cpp`.
         target_error: accept only predictions so sure that at most this fraction of labels is wrong, 0 to 1; None
             accepts all.
         unknown: folder of photos that show none of the classes: `target_error` counts each that is accepted.
@@ -107,7 +109,7 @@ def export(
     Raises:
         UserError: there is no such file or format, the labels of network and manifest differ, what is said of
             unknown photos has no effect, the photos of `reference` cannot be used, or C++ cannot do what the bundle
-            asks for.
+            asks for; of a bundle, whatever would change more than its format.
         LeansortError: the bundle differs from the network; nothing is written.
     """
     from leansort.core.bundle import FORMATS
@@ -115,27 +117,31 @@ def export(
 
     if format not in (allowed := (*FORMATS, export_cpp.CPP)):
         raise not_one_of("format", format, allowed)
+    idle = {
+        "name": name or None,
+        "target error": target_error,
+        "unknown": unknown,
+        "unknown share": unknown_share,
+        "device": device or None,
+        "reference": reference,
+    }
     if format == export_cpp.CPP:
-        export_cpp.require_no_effect(
-            manifest=manifest,
-            name=name or None,
-            target_error=target_error,
-            unknown=unknown,
-            unknown_share=unknown_share,
-            device=device or None,
-            reference=reference,
-        )
+        _require_none(f"with format {format}, as a bundle stays as it is", manifest=manifest, **idle)
         return export_cpp.export_cpp(Path(model), Path("leansort-cpp" if out is None else out))
     if manifest is None:
         raise UserError(f"export: manifest: needed for format {format}: its val crops prove that the bundle is right")
     from leansort.arch import trained_model
     from leansort.core import manifest as manifests
-    from leansort.workflows.deploy.export import export_bundle
+    from leansort.workflows.deploy.export import bundle_to_convert, convert_bundle, export_bundle
 
+    place = Path("model.leansort" if out is None else out)
+    if (bundle := bundle_to_convert(Path(model))) is not None:
+        _require_none("on a bundle, which stays as it is", **idle)
+        return convert_bundle(bundle, manifests.load(Path(manifest)), place, format)
     return export_bundle(
         trained_model.load(Path(model)),
         manifests.load(Path(manifest)),
-        Path("model.leansort" if out is None else out),
+        place,
         name=name,
         graph_format=format,
         target_error=target_error,
@@ -144,6 +150,13 @@ def export(
         device=device,
         reference=optional(reference),
     )
+
+
+def _require_none(where: str, **options: object) -> None:
+    """Refuse options that have no effect there."""
+    for name, value in options.items():
+        if value is not None:
+            raise UserError(f"export: {name}: has no effect {where}")
 
 
 @verb(seconds=0.1, queries=1, threads=1, starts=0, soak=0)

@@ -9,7 +9,7 @@ from leansort.core.errors import UserError
 
 if TYPE_CHECKING:
     from leansort.workflows.cards.model_listing import ModelsResult
-    from leansort.workflows.deploy.doctor import DoctorResult
+    from leansort.workflows.device.doctor import DoctorResult
 
 
 @verb()
@@ -58,6 +58,6 @@ def doctor() -> DoctorResult:
     Raises:
         MachineError: the user has no home folder.
     """
-    from leansort.workflows.deploy.doctor import examine
+    from leansort.workflows.device.doctor import examine
 
     return examine()

@@ -24,7 +24,10 @@ def register(app: typer.Typer) -> None:
 def export(
     model: Annotated[
         Path,
-        typer.Argument(help="model.safetensors, or the folder that holds it; for cpp a bundle, its name or its run."),
+        typer.Argument(
+            help="model.safetensors, its folder, or a bundle or its name, which is converted; for cpp a bundle, its "
+            "name or its run."
+        ),
     ],
     manifest: Annotated[
         Path | None,
@@ -36,7 +39,8 @@ def export(
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the model, as reports show it.")] = "",
     graph_format: Annotated[
-        str, typer.Option("--format", help="Format of the graph: onnx, openvino or torch; or cpp, a folder of C++.")
+        str,
+        typer.Option("--format", help="Format of the graph: onnx, openvino, torch or ncnn; or cpp, a folder of C++."),
     ] = "onnx",
     target_error: Annotated[
         float | None,
@@ -63,11 +67,12 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export a trained model to a verified bundle, its confidences calibrated on val; or a bundle to C++.
+    """Export a trained model to a verified bundle, its confidences calibrated on val; or a bundle to another format.
 
     \b
     Example: leansort export runs/sample/train --manifest runs/sample --out model.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --format openvino --target-error 0.02
+    Example: leansort export model.leansort --manifest runs/sample --format ncnn --out model-ncnn.leansort
     Example: leansort export runs/sample/train --manifest runs/sample --target-error 0.02 --unknown photos/
     Example: leansort export runs/second/train --manifest grown --reference labelled.csv --out model.leansort
     Example: leansort export model.leansort --format cpp --out sorter

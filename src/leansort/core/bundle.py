@@ -31,7 +31,12 @@ from leansort.core.writing import atomic_io
 
 SCHEMA = 1
 # The first file holds the network; `torch` has the architecture and its weights, and no graph.
-FORMATS = {"onnx": ("graph.onnx",), "openvino": ("graph.xml", "graph.bin"), "torch": ("network.safetensors",)}
+FORMATS = {
+    "onnx": ("graph.onnx",),
+    "openvino": ("graph.xml", "graph.bin"),
+    "torch": ("network.safetensors",),
+    "ncnn": ("graph.ncnn.param", "graph.ncnn.bin"),
+}
 _META, _HASHES = "bundle.json", "hashes.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 

@@ -14,6 +14,7 @@ LIBRARIES = (
     "opencv-python-headless",
     "onnxruntime",
     "openvino",
+    "ncnn",
     "onnx",
     "torch",
     "torchvision",

@@ -20,6 +20,7 @@ from leansort.runtime.predictor import softmax
 
 MAX_PROBABILITY_GAP = 1e-3
 MIN_AGREEMENT = 0.995
+MAX_DISTANCE_GAP = 1e-3  # of the largest distance
 PICTURES = 4  # on which the first layer that differs is looked for
 
 
@@ -84,20 +85,56 @@ def compare_logits(
     Raises:
         LeansortError: as `check_parity`.
     """
-    reference = softmax(compute_logits(model.network(), model.preprocess, eval_batches(pixels, 64)).numpy())
-    exported = softmax(logits)
-    agreement = float((reference.argmax(1) == exported.argmax(1)).mean())
-    parity = Parity(len(pixels), agreement, float(np.abs(reference - exported).max()))
-    same = parity.gap <= MAX_PROBABILITY_GAP and (untrained or parity.agreement >= MIN_AGREEMENT)
-    if not same:  # NaN is not the same either
+    reference = compute_logits(model.network(), model.preprocess, eval_batches(pixels, 64)).numpy()
+    parity = _compare(reference, logits)
+    if not _is_same(parity, untrained):
         layer = "" if where else find_first_mismatch(model, bundle, np.asarray(pixels[:PICTURES]))
-        looked_at = f"{parity.crops} {'pictures of noise' if untrained else 'val crops'}"
-        raise LeansortError(
-            f"export: refused, the graph differs from the network{where and f' on {where}'}: labels agree on "
-            f"{parity.agreement:.2%} of {looked_at} (need {MIN_AGREEMENT:.1%}), largest probability gap "
-            f"{parity.gap:.2g} (at most {MAX_PROBABILITY_GAP}){layer and '; '}{layer}"
-        )
+        crops = "pictures of noise" if untrained else "val crops"
+        raise _refusal(parity, f"the network{where and f' on {where}'}", crops, layer)
     return parity
+
+
+def check_conversion(source: Bundle, bundle: Bundle, pixels: npt.NDArray[np.uint8]) -> Parity:
+    """Compare a bundle with the one that it was converted from: labels, probabilities and distances.
+
+    Args:
+        source: what was converted, run by the engine of its format.
+        bundle: what was made of it, run by the engine of its own.
+        pixels: val crops, uint8 (n, size, size, 3).
+
+    Raises:
+        LeansortError: as `check_parity`, or a distance is lost or differs by more than a thousandth of the largest.
+    """
+    logits, distances = engines.compute_with_distances(engine_trial.load(source), pixels)
+    made, made_distances = engines.compute_with_distances(engine_trial.load(bundle), pixels)
+    parity = _compare(logits, made)
+    if not _is_same(parity):
+        raise _refusal(parity, source.meta.name, "val crops")
+    if distances is not None:
+        gap = np.inf if made_distances is None else float(np.abs(made_distances - distances).max() / distances.max())
+        if not gap <= MAX_DISTANCE_GAP:
+            text = f"distances differ by {gap:.2g} of the largest (at most {MAX_DISTANCE_GAP})"
+            raise LeansortError(f"export: refused, the graph differs from {source.meta.name}: {text}")
+    return parity
+
+
+def _compare(reference: Logits, exported: Logits) -> Parity:
+    expected, given = softmax(reference), softmax(exported)
+    agreement = float((expected.argmax(1) == given.argmax(1)).mean())
+    return Parity(len(given), agreement, float(np.abs(expected - given).max()))
+
+
+def _is_same(parity: Parity, untrained: bool = False) -> bool:
+    """NaN is not the same either."""
+    return parity.gap <= MAX_PROBABILITY_GAP and (untrained or parity.agreement >= MIN_AGREEMENT)
+
+
+def _refusal(parity: Parity, other: str, crops: str, where: str = "") -> LeansortError:
+    return LeansortError(
+        f"export: refused, the graph differs from {other}: labels agree on {parity.agreement:.2%} of "
+        f"{parity.crops} {crops} (need {MIN_AGREEMENT:.1%}), largest probability gap {parity.gap:.2g} "
+        f"(at most {MAX_PROBABILITY_GAP}){where and '; '}{where}"
+    )
 
 
 def rounding(model: TrainedModel, pixels: npt.NDArray[np.uint8]) -> float:

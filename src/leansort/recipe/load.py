@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
-from leansort.arch.pretrained.model_statistics import model_statistics
 from leansort.arch.pretrained.weight_pack import find_pack, is_pack
 from leansort.arch.timm_models import timm_networks
 from leansort.core.errors import UserError
@@ -16,6 +15,7 @@ from leansort.core.files.typed_result import JsonObject
 from leansort.core.text import packaged_configs, yaml_config
 from leansort.recipe.data_override import with_path
 from leansort.recipe.data_section import COMMON, data_faults
+from leansort.recipe.model_statistics import model_statistics
 from leansort.recipe.schema import Recipe
 from leansort.recipe.target import read_engine_option, target_faults
 

@@ -75,7 +75,7 @@ class ExportConfig(StrictModel):
             as `unknown` holds beside the val crops.
     """
 
-    format: Literal["onnx", "openvino", "torch"] = "onnx"
+    format: Literal["onnx", "openvino", "torch", "ncnn"] = "onnx"
     target_error: float | None = Field(default=None, ge=0.0, lt=1.0)
     unknown: Path | None = None
     unknown_share: float | None = Field(default=None, gt=0.0, lt=1.0)

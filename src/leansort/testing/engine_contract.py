@@ -25,6 +25,7 @@ from leansort.testing.contract import PluginContract
 
 SAMPLES = "LEANSORT_SAMPLE_BUNDLES"  # where there is no torch to make them with
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
+CONVERTERS = {"openvino": ("openvino",), "ncnn": ("pnnx", "ncnn")}  # libraries that a format is made and run by
 DROPPED = """
 import faulthandler, gc, os, signal, sys, threading
 from pathlib import Path
@@ -47,8 +48,9 @@ def sample_bundle(graph_format: str = "onnx") -> Bundle:
     if folder := os.environ.get(SAMPLES, ""):
         path = Path(folder) / f"{graph_format}.leansort"
         return bundles.load(path) if path.exists() else pytest.skip(f"{path} is not here")
-    if graph_format == "openvino":
-        pytest.importorskip("openvino")
+    for library in CONVERTERS.get(graph_format, ()):
+        if importlib.util.find_spec(library) is None:
+            pytest.skip(f"{library} is not installed")
     from leansort.arch.spec.spec import ArchSpec
     from leansort.testing.sample_networks import bundle_of, untrained_model_of
 

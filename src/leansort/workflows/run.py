@@ -210,6 +210,7 @@ def _deployed(recipe: Recipe, model: TrainedModel, manifest: Manifest, folder: R
             unknown=recipe.export.unknown,
             unknown_share=recipe.export.unknown_share,
         )
+        assert result.calibration is not None  # it was calibrated: only what is converted keeps another's
         bundle, calibration = bundles.load(folder.bundle), result.calibration
         folder.parity.write(result.parity)
     folder.calibration.write(calibration)

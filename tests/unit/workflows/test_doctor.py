@@ -6,8 +6,8 @@ import pytest
 
 from leansort.runtime import engine as engines
 from leansort.runtime.shipped_models import default_model
-from leansort.workflows.deploy import doctor
-from leansort.workflows.deploy.doctor import DoctorResult, doctor_text, examine
+from leansort.workflows.device import doctor
+from leansort.workflows.device.doctor import DoctorResult, doctor_text, examine
 from tests.conftest import Cli
 
 

@@ -16,7 +16,7 @@ def doctor(as_json: Json = False) -> None:
     \b
     Example: leansort doctor
     """
-    from leansort.workflows.deploy.doctor import doctor_text
+    from leansort.workflows.device.doctor import doctor_text
 
     result = api.doctor()
     print_result(result, as_json, doctor_text(result))

@@ -15,6 +15,7 @@ from leansort.compress.quantization.post_training import (
     Rounding,
     quantizable_layers,
     quantization_sensitivity,
+    quantize_ncnn,
     quantize_onnx,
     quantize_openvino,
 )
@@ -22,26 +23,34 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.strict_model import StrictModel
 
+_IDLE = {  # settings that are not an engine's
+    "onnxruntime": ("preset",),
+    "openvino": ("method", "rounding"),
+    "ncnn": ("preset", "method", "weight_bits"),
+}
+
 
 class QuantizeConfig(StrictModel):
     """For which engine, and which layers stay in float.
 
     Attributes:
         engine: `onnxruntime` gets a graph of quantize and dequantize nodes, activations U8, weights S8 per channel;
-            `openvino` gets OpenVINO's own format, quantized by NNCF.
+            `openvino` gets OpenVINO's own format, quantized by NNCF; `ncnn` gets NCNN's format, activations symmetric.
         crops: train crops that calibrate.
         outliers: fraction of them that is left out: those on which a layer's output stands out most.
-        method: how ranges are found, of `onnxruntime`; NNCF has no choice of these.
+        method: how ranges are found, of `onnxruntime`; the others have no choice of these.
         weight_bits: 7 costs a little precision and is right on every processor. 8 is for processors
-            with VNNI: those with AVX2 alone cut sums off, and the bundle may lose many points of accuracy there.
-        rounding: of weights, of `onnxruntime`: to the step that changes the outputs of their layers least (`outputs`),
-            or to the `nearest`; None takes `nearest` behind `qat`, which trains for that, and else `outputs`.
+            with VNNI: those with AVX2 alone cut sums off, and the bundle may lose many points of accuracy there. Not
+            of `ncnn`, which has room for 8 everywhere.
+        rounding: of weights, of `onnxruntime` and `ncnn`: to the step that changes the outputs of their layers least
+            (`outputs`), or to the `nearest`; None takes `nearest` behind `qat`, which trains for that, and else
+            `outputs`.
         preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
         ignored_layers: names of graph nodes that stay in float.
         fraction: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
     """
 
-    engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
+    engine: Literal["onnxruntime", "openvino", "ncnn"] = "onnxruntime"
     crops: int = Field(default=300, ge=1, le=100_000)
     outliers: float = Field(default=0.01, ge=0.0, le=0.5)
     method: Literal["minmax", "percentile", "entropy"] = "minmax"
@@ -53,7 +62,7 @@ class QuantizeConfig(StrictModel):
 
     @model_validator(mode="after")
     def _no_setting_of_the_other_engine(self) -> QuantizeConfig:
-        for idle in ("method", "rounding") if self.engine == "openvino" else ("preset",):
+        for idle in _IDLE[self.engine]:
             if idle in self.model_fields_set:
                 raise ValueError(f"{idle} has no effect with engine {self.engine}; leave it out")
         return self
@@ -100,7 +109,10 @@ class QuantizePass(CompressionPass[QuantizeConfig, Bundle]):
         notes |= {"kept_float": kept, "layers": len(nodes), "crops": len(pixels), "outliers": len(order) - len(pixels)}
         if len(set(kept)) >= len(nodes):
             return PassOutcome(bundle, notes, "every layer would stay in float")
-        if self.config.engine == "openvino":
+        rounding = self.config.rounding or ("nearest" if IMITATED in bundle.meta.provenance else "outputs")
+        if self.config.engine == "ncnn":
+            made = quantize_ncnn(bundle, pixels, ignored_layers=kept, rounding=rounding)
+        elif self.config.engine == "openvino":
             made = quantize_openvino(
                 bundle, pixels, preset=self.config.preset, ignored_layers=kept, weight_bits=self.config.weight_bits
             )
@@ -111,6 +123,6 @@ class QuantizePass(CompressionPass[QuantizeConfig, Bundle]):
                 method=self.config.method,
                 ignored_layers=kept,
                 weight_bits=self.config.weight_bits,
-                rounding=self.config.rounding or ("nearest" if IMITATED in bundle.meta.provenance else "outputs"),
+                rounding=rounding,
             )
         return PassOutcome(made, notes)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from leansort.compress.quantization import onnx_backend, openvino_backend
+from leansort.compress.quantization import ncnn_backend, onnx_backend, openvino_backend
 from leansort.compress.quantization.fake_quantize import WeightBits
 from leansort.compress.quantization.input_normalization import fold_input_normalization
 from leansort.compress.quantization.onnx_backend import CalibratedGraph, Method
@@ -25,6 +25,7 @@ from leansort.runtime.engine import Logits, Pixels
 
 Rounding = Literal["outputs", "nearest"]
 BATCH = 32
+NCNN_BITS: WeightBits = 8  # which its sums have room for on every processor
 
 
 def quantizable_layers(bundle: Bundle) -> list[str]:
@@ -126,6 +127,37 @@ def quantize_openvino(
     )
     notes = {"preset": preset, "method": method, "weight_bits": weight_bits}
     return _noted(bundle, files, "openvino", pixels, kept, notes)
+
+
+def quantize_ncnn(
+    bundle: Bundle, pixels: Pixels, *, ignored_layers: Collection[str] = (), rounding: Rounding = "outputs"
+) -> Bundle:
+    """Quantize for NCNN: weights in 8 bits for each output channel, activations symmetric for each layer.
+
+    Equal input gives equal bytes.
+
+    Args:
+        bundle: in float, in the onnx format.
+        pixels: preprocessed pictures that the ranges are taken from, uint8 (n, size, size, 3).
+        ignored_layers: names of layers that stay in float.
+        rounding: as of `quantize_onnx`.
+
+    Returns:
+        A bundle in the ncnn format, with `quantized` in its provenance.
+
+    Raises:
+        UserError: another format, quantized already, pixels of another size, or no layer of that name.
+        MissingExtraError: NCNN or its converter is not installed.
+        LeansortError: NCNN cannot run a layer, or a layer of `ignored_layers` is not to be found; it is named.
+    """
+    _require(bundle, pixels, ignored_layers, ("onnx",))
+    source = bundle
+    if rounding == "outputs":
+        graph = round_weights(bundle.graph, _batches(pixels), NCNN_BITS, ignored_layers)
+        source = Bundle(bundle.meta, {"graph.onnx": graph})
+    files = ncnn_backend.quantize(source, pixels, ignored_layers).files
+    notes = {"method": "minmax", "weight_bits": NCNN_BITS, "rounding": rounding}
+    return _noted(bundle, files, "ncnn", pixels, ignored_layers, notes)
 
 
 def quantization_sensitivity(

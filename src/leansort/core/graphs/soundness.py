@@ -32,6 +32,10 @@ def require(graph_format: str, files: Mapping[str, bytes], size: int, classes: i
         from leansort.core.graphs import openvino_ir
 
         openvino_ir.check(files["graph.xml"], len(files["graph.bin"]), size)
+    elif graph_format == "ncnn":
+        from leansort.core.graphs.ncnn import graph
+
+        return graph.check(files["graph.ncnn.param"], files["graph.ncnn.bin"], size, classes)
     else:
         from leansort.core.graphs import safetensors_header
 

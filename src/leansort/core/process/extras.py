@@ -11,6 +11,7 @@ _TRAIN = (
 EXTRAS = dict.fromkeys(_TRAIN, "train") | {
     "av": "video",
     "huggingface_hub": "timm",
+    "ncnn": "ncnn",
     "nncf": "compress",
     "openvino": "openvino",
     "optuna": "tune",

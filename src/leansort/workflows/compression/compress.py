@@ -40,6 +40,8 @@ from leansort.workflows.training import export_check, network_finetuning
 from leansort.workflows.training.network_finetuning import Finetuning
 from leansort.workflows.training.train import load_crops
 
+_FORMATS = {"openvino": "openvino", "ncnn": "ncnn"}  # that a quantize step for an engine leaves, others than its own
+
 
 def compress(
     recipe: Recipe,
@@ -160,7 +162,7 @@ def _require_readable(recipe: Recipe, steps: runner.Steps) -> None:
             "leave it out, or name the engine in the quantize step"
         )
     last = [item.config for _, item in steps if item.name == "quantize"]
-    graph_format = "openvino" if last and getattr(last[-1], "engine", "") == "openvino" else recipe.export.format
+    graph_format = _FORMATS.get(getattr(last[-1], "engine", "") if last else "", recipe.export.format)
     able = engines.engines_reading(graph_format)
     if recipe.target.engine and recipe.target.engine not in able:
         where = "which the passes leave" if steps else "which export.format asks for"

@@ -20,11 +20,10 @@ from leansort.core.process.console import say
 from leansort.core.provenance import versions
 from leansort.export import parity
 from leansort.export.fast_export import export_for_timing
-from leansort.export.formats import export_to_format
+from leansort.export.formats import convert_to_format, export_to_format
 from leansort.export.parity import Parity
 from leansort.measure import measurement_cache
 from leansort.recipe.schema import Recipe
-from leansort.runtime import openvino_graph
 from leansort.runtime.engine import Pixels
 from leansort.workflows.training.untrained_network import CLASSES, draw_untrained_network, noise
 
@@ -82,7 +81,7 @@ def require_exact(model: TrainedModel, graph_format: str, pixels: Pixels) -> Non
 
     Args:
         model: the network.
-        graph_format: `onnx`, `openvino` or `torch`.
+        graph_format: `onnx`, `openvino`, `torch` or `ncnn`.
         pixels: pictures to compare them on, uint8 (n, size, size, 3).
 
     Raises:
@@ -104,7 +103,7 @@ def provisional(model: TrainedModel, graph_format: str, *, quick: bool) -> Bundl
 
     Args:
         model: the network.
-        graph_format: `onnx`, `openvino` or `torch`.
+        graph_format: `onnx`, `openvino`, `torch` or `ncnn`.
         quick: by the exporter that takes a fifth of a second. What it says can be relied upon for networks of our own
             blocks, which are tested with both exporters; of others it takes some that the real one refuses.
 
@@ -113,8 +112,7 @@ def provisional(model: TrainedModel, graph_format: str, *, quick: bool) -> Bundl
     """
     if graph_format == "torch" or not quick:
         return export_to_format(model, graph_format)
-    bundle = export_for_timing(model)
-    return bundle if graph_format == "onnx" else Bundle(bundle.meta, openvino_graph.files(openvino_graph.read(bundle)))
+    return convert_to_format(export_for_timing(model), graph_format)
 
 
 def _format(recipe: Recipe) -> str:

@@ -50,19 +50,6 @@ class CppExportResult(TypedResult):
         return f"{self.folder}: C++ for {self.bundle} (digest {self.digest}), {size}; see {self.folder / README}"
 
 
-def require_no_effect(**options: object) -> None:
-    """Refuse options that say how a network becomes a bundle: a bundle is converted as it is.
-
-    Raises:
-        UserError: one of them is not None.
-    """
-    for name, value in options.items():
-        if value is not None:
-            raise UserError(
-                f"export: {name.replace('_', ' ')}: has no effect with format {CPP}: a bundle stays as it is"
-            )
-
-
 def export_cpp(given: Path, out: Path) -> CppExportResult:
     """Convert a bundle to C++.
 

@@ -1,0 +1,1 @@
+"""NCNN's own format, looked at without NCNN. Begin with `graph`."""
