@@ -21,6 +21,8 @@ from leansort.core.bundle import FORMATS, Bundle, BundleMeta
 from leansort.core.errors import IntegrityError
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
+from leansort.export.formats import convert_to_format
+from leansort.export.onnx import export_onnx
 from leansort.runtime import openvino_graph
 
 SIZE = 16
@@ -80,7 +82,7 @@ def bundle_of(model: onnx.ModelProto, **fields: Any) -> Bundle:
 
 
 def colour_bundle(graph_format: str = "onnx", **fields: Any) -> Bundle:
-    """A sound bundle in a format: its logits are the picture's mean colour."""
+    """A sound bundle in a format: its logits are the picture's mean colour, or those of a small network."""
     return Bundle(meta(**fields), dict(_files(graph_format)))
 
 
@@ -88,6 +90,8 @@ def colour_bundle(graph_format: str = "onnx", **fields: Any) -> Bundle:
 def _files(graph_format: str) -> Mapping[str, bytes]:
     if graph_format == "torch":
         return {FORMATS["torch"][0]: _network().to_bytes()}
+    if graph_format == "ncnn":
+        return convert_to_format(export_onnx(_network()), "ncnn").files
     plain = bundle_of(onnx_graph([*mean_colour(), node("Identity", "colour", "logits")]))
     return plain.files if graph_format == "onnx" else openvino_graph.files(openvino_graph.read(plain))
 

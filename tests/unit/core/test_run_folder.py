@@ -97,7 +97,7 @@ SOURCES = Path(run_folder.__file__).parents[1]
 OWN_NAMES = {  # what is called the same and is no file of a results' folder, or is an option's default
     "api/bundles.py": {"model.leansort"},
     "api/scores.py": {"output.csv"},
-    "cli/bundle_commands.py": {"output.csv", "model.leansort"},
+    "cli/bundle_commands.py": {"output.csv"},
     "arch/pretrained/hub.py": {"model.safetensors"},
     "data/coco/layouts.py": {"result.json"},
 }

@@ -40,7 +40,10 @@ def test_threads_go_with_the_engine_that_suits_the_bundle() -> None:
 @pytest.mark.parametrize(
     ("overrides", "fault"),
     [
-        (["target.engine=auto"], "target.engine: auto is chosen on the machine at hand; name the engine: onnxruntime"),
+        (
+            ["target.engine=auto"],
+            "auto is chosen on the machine at hand; name the engine: ncnn, onnxruntime",
+        ),
         (["target.engine=onnx-runtime"], "did you mean 'onnxruntime'"),
         (["target.settings={precision: bf16}"], "target.settings: no engine is named that has them"),
         (["target.engine=openvino", "target.settings={precision: b16}"], "target.settings.precision: got 'b16'"),
