@@ -37,7 +37,7 @@ To replace or add one: `leansort card RUN/model.leansort --manifest MANIFEST --f
 SHIPPED = """
 Those that lie in [the package](../src/leansort/models) are known by name (`leansort predict NAME photo.jpg`,
 `leansort models NAME`); the one marked default sorts where no bundle is named. Milliseconds are the network alone, one
-photo a call on one thread.
+photo a call on one thread, each on the processor that its card names; `leansort bench NAME NAME` compares on yours.
 """
 NETWORKS = "\n## Networks, to train on, distil from or compress\n\n"
 
