@@ -16,6 +16,7 @@ import pytest
 from leansort.measure.device import device_address, device_client
 from tests.conftest import Cli
 from tests.e2e.test_docs import commands
+from tests.support.interrupts import hear_interrupts
 
 COMPRESS = """
 compress:
@@ -37,7 +38,7 @@ class AgentProcess:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "leansort", "agent", "--folder", str(self.folder), "--port", str(self.port)]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts)
         assert self._process.stderr
         while "serving at" not in (line := self._process.stderr.readline()):
             assert line, "the agent ended"
@@ -75,6 +76,7 @@ def test_a_bench_is_done_there(agent: AgentProcess, tiny_run: Path, folders: Pat
     assert "soak of decode to label" in cli("bench", bundle, *quick, "--device", agent.url).stdout
 
 
+@pytest.mark.slow
 def test_a_compression_is_timed_there_by_the_engines_there(
     agent: AgentProcess, tiny_recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_compression_is_timed_there_by_the_engines_there(
     assert json.loads((out / "recipe.json").read_text())["target"]["device"] == agent.url
 
 
+@pytest.mark.slow
 def test_a_run_is_benched_there(agent: AgentProcess, tiny_recipe: Path, tmp_path: Path, cli: Cli) -> None:
     done = cli("run", tiny_recipe, "--out", tmp_path / "run", "--device", agent.url, "train.epochs=1")
     assert done.returncode == 0, done.stderr
@@ -128,6 +131,7 @@ def test_an_agent_that_is_killed_goes_on_with_its_job(agent: AgentProcess, tiny_
     assert len(json.loads(out)["measurements"]) == 4
 
 
+@pytest.mark.slow
 def test_a_search_finds_the_same_winner_there(
     agent: AgentProcess, tiny_recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli
 ) -> None:
@@ -149,6 +153,7 @@ def test_a_search_finds_the_same_winner_there(
     assert all(trial["outcome"]["costs"]["model_p50_ms"] > 0 for trial in best[1])
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_run_as_written(agent: AgentProcess, tmp_path: Path, cli: Cli) -> None:
     listed = commands("docs/device.md")
     assert sum("--device" in arguments for arguments in listed) >= 2

@@ -39,6 +39,7 @@ def test_each_class_is_left_out_once_and_scored(left_out: tuple[Path, str]) -> N
     assert all(name in table.splitlines()[0] for name in CLASSES)
 
 
+@pytest.mark.slow
 def test_a_resume_does_what_is_missing_alone_and_the_function_gives_the_same(
     left_out: tuple[Path, str], tiny_recipe: Path, tmp_path: Path, cli: Cli, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_model_is_known_by_its_name_and_its_labels_are_compared(cli: Cli, tiny
     assert not (tmp_path / "o.leansort").exists()
 
 
+@pytest.mark.slow
 def test_a_recipe_quantizes_for_ncnn(cli: Cli, tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
     steps = "compress.steps=[{pass: quantize, engine: ncnn, crops: 16, faster: false}]"
     done = cli(

@@ -31,6 +31,7 @@ from leansort.runtime.sorting.timed_frames import SourceCounts
 from leansort.runtime.sorting.video_frames import open_video
 from tests.conftest import ROOT, Cli
 from tests.e2e.test_mistakes import refused
+from tests.support.interrupts import hear_interrupts
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +242,9 @@ def test_ctrl_c_decides_what_is_in_sight_and_ends_cleanly(belt: Path, tmp_path: 
         "--annotate",
         str(tmp_path / "s.mp4"),
     ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=hear_interrupts
+    )
     assert process.stdout is not None
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -98,6 +98,7 @@ def test_a_step_that_loses_under_stress_is_refused_and_a_resume_says_the_same(
     assert json.loads(told.stdout)["steps"][1]["state"] == "accepted"
 
 
+@pytest.mark.slow
 def test_a_search_for_what_is_kept_under_stress(recipe: Path, trained: Path, tmp_path: Path, cli: Cli) -> None:
     search, out = tmp_path / "search.yaml", tmp_path / "out"
     search.write_text(SEARCH.format(recipe=recipe, least=0.9))
