@@ -22,22 +22,7 @@ def month(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, SCRIPT, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder `month` of a quick month, and what was printed."""
-    folder = tmp_path_factory.mktemp("belt")
-    done = month("--quick", "--out", "month", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "month", done.stdout
-
-
-@pytest.fixture(scope="module")
-def told(lived: tuple[Path, str]) -> Any:
-    return json.loads((lived[0] / "month.json").read_text())
-
-
-@pytest.mark.slow
-def test_alarms_come_after_the_changes_and_not_before(told: Any) -> None:
+def alarms_come_after_the_changes_and_not_before(told: Any) -> None:
     plan, days = told["plan"], told["days"]
     assert [day["day"] for day in days if day["day"] < plan["mix"] and day["alarms"]] == []
     of_lamp = [
@@ -53,8 +38,7 @@ def test_alarms_come_after_the_changes_and_not_before(told: Any) -> None:
     assert all(day["level"] != "red" for day in after)
 
 
-@pytest.mark.slow
-def test_corrected_shares_follow_the_mix_while_classes_look_as_they_did(told: Any) -> None:
+def corrected_shares_follow_the_mix_while_classes_look_as_they_did(told: Any) -> None:
     """Of a network that is wrong once in twenty times little is left to correct: counted shares may be as near."""
     plan, days = told["plan"], told["days"]
     mixed = [day for day in days if plan["mix"] <= day["day"] < plan["lamp"]]
@@ -66,16 +50,13 @@ def test_corrected_shares_follow_the_mix_while_classes_look_as_they_did(told: An
     assert mixed[-1]["corrected"][at] > days[0]["corrected"][at] + 0.1
 
 
-@pytest.mark.slow
-def test_macro_f1_falls_under_the_lamp_and_rises_by_the_retraining(told: Any) -> None:
+def macro_f1_falls_under_the_lamp_and_rises_by_the_retraining(told: Any) -> None:
     phases = told["phases"]
     assert phases["lamp"]["f1"] < phases["usual"]["f1"]
     assert phases["after"]["f1"] > phases["lamp"]["f1"]
 
 
-@pytest.mark.slow
-def test_what_was_missed_is_said_and_the_month_is_drawn(lived: tuple[Path, str], told: Any) -> None:
-    folder, text = lived
+def what_was_missed_is_said_and_the_month_is_drawn(folder: Path, text: str, told: Any) -> None:
     missed = [line.removeprefix("MISSED: ") for line in text.splitlines() if line.startswith("MISSED: ")]
     assert missed == told["missed"]
     assert ("Nothing was missed." in text) == (not missed)
@@ -85,14 +66,26 @@ def test_what_was_missed_is_said_and_the_month_is_drawn(lived: tuple[Path, str],
     assert len(circles) == len(told["days"])
 
 
-@pytest.mark.slow
-def test_the_commands_of_the_tutorial_run_as_written(lived: tuple[Path, str], cli: Cli) -> None:
+def the_commands_of_the_tutorial_run_as_written(folder: Path, cli: Cli) -> None:
     listed = commands(PAGE)
     assert len(listed) >= 8
     assert f"python {SCRIPT.relative_to(ROOT)} --quick --out month" in (ROOT / PAGE).read_text()
     for arguments in listed:
-        done = cli(*arguments, cwd=lived[0].parent)
+        done = cli(*arguments, cwd=folder)
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
+
+
+@pytest.mark.slow
+def test_a_quick_month_goes_as_the_tutorial_says(tmp_path: Path, cli: Cli) -> None:
+    """One test, since the month takes minutes, and tests that share it would be given to several workers."""
+    done = month("--quick", "--out", "month", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "month" / "month.json").read_text())
+    alarms_come_after_the_changes_and_not_before(told)
+    corrected_shares_follow_the_mix_while_classes_look_as_they_did(told)
+    macro_f1_falls_under_the_lamp_and_rises_by_the_retraining(told)
+    what_was_missed_is_said_and_the_month_is_drawn(tmp_path / "month", done.stdout, told)
+    the_commands_of_the_tutorial_run_as_written(tmp_path, cli)
 
 
 @pytest.mark.parametrize(
