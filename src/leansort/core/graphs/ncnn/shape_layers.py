@@ -126,6 +126,7 @@ RULES: dict[str, tuple[int, int, int, Rule]] = {
     "HardSwish": (1, 1, 1, _with_reals(0, 1)),
     "HardSigmoid": (1, 1, 1, _with_reals(0, 1)),
     "Sigmoid": (1, 1, 1, _same),
+    "Erf": (1, 1, 1, _same),
     "Swish": (1, 1, 1, _same),
     "TanH": (1, 1, 1, _same),
     "Mish": (1, 1, 1, _same),
