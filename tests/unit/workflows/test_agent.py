@@ -88,11 +88,16 @@ def test_logits_are_those_of_this_machine(agent: Agent, bundle: Bundle) -> None:
     np.testing.assert_array_equal(logits_on_device(agent.url, bundle, "", pixels), here)
 
 
-def test_the_engine_of_a_device_is_the_wanted_one_where_it_is_there(agent: Agent, bundle: Bundle) -> None:
+def test_the_engine_of_a_device_is_the_wanted_one_where_it_is_there(
+    agent: Agent, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
     status = device_status(agent.url)
     assert status.engines["onnx"][0] == "onnxruntime"
     assert engine_on_device(bundle, "onnxruntime:spin=false", status) == "onnxruntime:spin=false"
+    assert engine_on_device(bundle, "", status) == "onnxruntime"
+    assert "has no" not in capsys.readouterr().err
     assert engine_on_device(bundle, "made-up", status) == "onnxruntime"
+    assert "it has no made-up for the onnx format; timed by onnxruntime" in capsys.readouterr().err
 
 
 def test_a_wrong_token_is_refused_and_shown_nowhere(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,11 +33,18 @@ def device_status(device: str) -> DeviceStatus:
 def engine_on_device(bundle: Bundle, wanted: str, status: DeviceStatus) -> str:
     """The wanted engine, with its settings, where the device has it for the bundle's format, else what suits it there.
 
+    That another one is taken than the wanted is said.
+
     Returns:
         The engine; empty where the device has none for this format, so that the device says so in its own words.
     """
     there = status.engines.get(bundle.format, ())
-    return wanted if parse_engine(wanted)[0] in there else (there[0] if there else "")
+    if parse_engine(wanted)[0] in there:
+        return wanted
+    taken = there[0] if there else ""
+    if wanted:
+        say(f"device: it has no {wanted} for the {bundle.format} format; timed by {taken or 'nothing that it has'}")
+    return taken
 
 
 def time_on_device(

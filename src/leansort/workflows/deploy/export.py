@@ -8,6 +8,7 @@ import numpy as np
 
 from leansort.arch.trained_model import TrainedModel
 from leansort.core import bundle as bundles
+from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.manifest import Manifest
@@ -134,6 +135,11 @@ def export_bundle(
     if compared is not None:
         bundle = add_reference(bundle, compared, what=REFERENCE)
         say(f"export: a watch compares with the {len(compared.index):,} photos of {reference}")
+    return _written(bundle, out, same, result)
+
+
+def _written(bundle: Bundle, out: Path, same: Parity, calibration: Calibration | None = None) -> ExportResult:
+    """Write a bundle that has passed the gate."""
     bundle.save(out)
     return ExportResult(
         bundle=out,
@@ -142,7 +148,7 @@ def export_bundle(
         macs=bundle.meta.macs,
         size_bytes=out.stat().st_size,
         parity=same,
-        calibration=result,
+        calibration=calibration,
     )
 
 
@@ -197,12 +203,4 @@ def convert_bundle(path: Path, manifest: Manifest, out: Path, graph_format: str)
     val = load_crops(manifest, "val", source.meta.preprocess, RunFolder(out.parent).cache)
     same = parity.check_conversion(source, made, np.asarray(val.pixels))
     say(f"export: parity holds on {same.crops} val crops (labels agree {same.agreement:.2%}, gap {same.gap:.1e})")
-    made.save(out)
-    return ExportResult(
-        bundle=out,
-        digest=made.digest,
-        parameters=made.meta.parameters,
-        macs=made.meta.macs,
-        size_bytes=out.stat().st_size,
-        parity=same,
-    )
+    return _written(made, out, same)
