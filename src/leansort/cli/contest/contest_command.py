@@ -51,7 +51,7 @@ def contest(
     Example: leansort contest model.leansort --manifest runs/sample
     Example: leansort contest a.leansort b.leansort --data photos/ --margin 0.1 --json
     """
-    from leansort.report.contest_table import contest_text, warning_lines
+    from leansort.report.contest.contest_table import contest_text, warning_lines
 
     result = api.contest(
         answers,
