@@ -74,7 +74,7 @@ def stated(found: Message) -> Facts:
 
 def installed(names: Iterable[str]) -> dict[str, Facts]:
     """Facts about those of the packages that are installed here."""
-    found = {canonicalize_name(item.name): item for item in metadata.distributions()}
+    found: dict[str, metadata.Distribution] = {canonicalize_name(item.name): item for item in metadata.distributions()}
     return {name: stated(cast(Message, found[name].metadata)) for name in names if name in found}
 
 
