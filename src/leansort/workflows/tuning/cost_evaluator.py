@@ -183,7 +183,7 @@ class CostEvaluator:
         if not self.target.device:
             return engine_for(bundle, wanted), [host(), versions()]
         status = device_timing.device_status(self.target.device)
-        # Two devices of one kind may differ in their cooling.
+        # The address, too: two devices of one kind may differ in their cooling.
         there: list[object] = [self.target.device, status.host, status.versions]
         return device_timing.engine_on_device(bundle, wanted, status), there
 
