@@ -119,9 +119,7 @@ def report(
     Example: leansort report runs/sample
     Example: leansort report runs/sample --stress stress --study runs/search --out page.html
     """
-    page = api.report(
-        run, out=out, stress=stress, study=study, unknown=unknown, doubt=doubt, maps=maps, photos=photos
-    )
+    page = api.report(run, out=out, stress=stress, study=study, unknown=unknown, doubt=doubt, maps=maps, photos=photos)
     print_line(str(page))
 
 

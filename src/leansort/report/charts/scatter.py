@@ -18,20 +18,20 @@ class Dot:
         y: macro-F1.
         name: shown under the pointer.
         style: `front`, `trained` or `stopped`.
-        link: id of what a click, or the enter key, leads to on the page; empty where it leads nowhere.
-        here: whether it is the result that the page is about, which gets a ring.
         x_interval: 95 %, where it is known.
         y_interval: the same.
+        link: id of what a click, or the enter key, leads to on the page; empty where it leads nowhere.
+        here: whether it is the result that the page is about, which gets a ring.
     """
 
     x: float
     y: float
     name: str
     style: str = "trained"
-    link: str = ""
-    here: bool = False
     x_interval: tuple[float, float] | None = None
     y_interval: tuple[float, float] | None = None
+    link: str = ""
+    here: bool = False
 
 
 def scatter(dots: Sequence[Dot], axis: str, limit: float | None = None, *, line: bool = True) -> str:

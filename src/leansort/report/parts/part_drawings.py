@@ -44,10 +44,9 @@ def _dots(tried: Sequence[TriedResult], cost: _Cost, axis: str) -> list[Dot]:
             y,
             f"{item.name}: macro-F1 {y:.4f}, {axis.rpartition(', ')[2]} {x:.4g}{', this run' if item.here else ''}",
             "front" if at in best else "trained",
-            item.anchor,
-            item.here,
-            None,
-            item.interval,
+            y_interval=item.interval,
+            link=item.anchor,
+            here=item.here,
         )
         for at, (item, x, y) in enumerate(points)
     ]

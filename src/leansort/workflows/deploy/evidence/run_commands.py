@@ -20,7 +20,7 @@ def run_commands(folder: RunFolder, split: str, engine: str) -> list[tuple[str, 
     stress, unknown, doubt = folder.path / "stress", folder.unknown.path, folder.path / "doubt"
     on = ["--engine", engine] if engine else []
     again = run.with_name(f"{run.name}-again")
-    data = ["--ground-truth", run, "--split", split]
+    data: list[str | Path] = ["--ground-truth", run, "--split", split]
     return [
         ("The whole run again, into a new folder", _line("run", recipe, "--out", again)),
         ("Score the bundle", _line("score", bundle, *data, *on)),
