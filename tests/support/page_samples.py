@@ -124,8 +124,12 @@ def full_report() -> Report:
         headline=(Figure("macro-F1", "0.812", "95 % interval"), Figure("decode to label", "4.31 ms")),
         f1=macro_f1_interval(truth, predicted, len(NAMES), draws=50), split="test", crops=len(truth), classes=classes,
         matrix=tuple(map(tuple, confusion(truth, predicted, len(NAMES)).tolist())),
-        mistakes=(Mistake("a/b_c.jpg", jpeg(40), "paper", "glass", 0.974), Mistake("e.jpg", b"", "glass", "paper", 0.5)),
+        mistakes=(
+            Mistake("a/b_c.jpg", jpeg(40), "paper", "glass", 0.974),
+            Mistake("e.jpg", b"", "glass", "paper", 0.5),
+        ),
         history=(), latency=(latency("model alone", 1.8), latency("decode to label", 4.3)),
-        notes=("one picture was skipped",), provenance={"bundle": "9f2c" * 16, "recipe": {"train": {"epochs": 12}}},
+        notes=("one picture was skipped",),
+        provenance={"bundle": "9f2c" * 16, "recipe": {"train": {"epochs": 12}}},
         more=everything(),
     )  # fmt: skip
