@@ -93,13 +93,34 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="The page; report.html in the run folder by default.")
     ] = None,
+    stress: Annotated[
+        Path | None, typer.Option(help="Stress test of the bundle: folder or stress.json; RUN/stress by default.")
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(help="Search whose trials are shown: folder or tune.json; the one that the run is a trial of."),
+    ] = None,
+    unknown: Annotated[
+        Path | None, typer.Option(help="JSON of leansort score --unknown; RUN/unknown.json by default.")
+    ] = None,
+    doubt: Annotated[
+        Path | None, typer.Option(help="Doubtful labels: folder or doubt.json; RUN or RUN/doubt by default.")
+    ] = None,
+    maps: Annotated[
+        int, typer.Option(help="Number of mistakes of which evidence is drawn, and of half as many doubts.", min=0)
+    ] = 12,
+    photos: Annotated[
+        int, typer.Option(help="Most photos behind the cells of the confusion matrix; 0: none.", min=0)
+    ] = 240,
 ) -> None:
     """Lay out a run's results as one page.
 
     \b
     Example: leansort report runs/sample
+    Example: leansort report runs/sample --stress stress --study runs/search --out page.html
     """
-    print_line(str(api.report(run, out=out)))
+    page = api.report(run, out=out, stress=stress, study=study, unknown=unknown, doubt=doubt, maps=maps, photos=photos)
+    print_line(str(page))
 
 
 def run(

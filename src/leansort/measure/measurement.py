@@ -16,6 +16,7 @@ class Measurement(BaseModel):
         high: upper end.
         count: how many observations.
         percentiles: of the observations, keyed `p50`, `p90`, `p99`, where they make sense.
+        quantiles: of the observations at equal steps from the least to the largest, where their distribution is kept.
         bundle: digest of the bundle that was measured.
         engine: that ran it.
         threads: compute threads.
@@ -33,6 +34,7 @@ class Measurement(BaseModel):
     high: float
     count: int
     percentiles: dict[str, float] = {}
+    quantiles: tuple[float, ...] = ()
     bundle: str = ""
     engine: str = ""
     threads: int = 1

@@ -24,6 +24,7 @@ Seconds = npt.NDArray[np.float64]
 Call = Callable[[], object]
 BLOCK_S = 0.1
 MOST_DRAWN = 5000
+QUANTILES = 41  # of a distribution that is kept: every 2.5 %
 
 
 def time_interleaved(
@@ -78,18 +79,22 @@ def noise_call(bundle: Bundle, runner: LoadedGraph) -> Call:
     return lambda: runner.run(x_bhwc)
 
 
-def summarize_latency(name: str, times: Seconds, *, warmup: int = 10, **source: Any) -> Measurement:
+def summarize_latency(
+    name: str, times: Seconds, *, warmup: int = 10, distribution: bool = False, **source: Any
+) -> Measurement:
     """Sum up call times as a latency in ms: the median with its bootstrap interval, and percentiles.
 
     Args:
         name: what was timed.
         times: seconds of each call.
         warmup: calls before them.
+        distribution: whether to keep quantiles, of which a page draws it.
         **source: further fields of the Measurement: bundle, engine, threads.
     """
     p50, p90, p99 = (float(value) for value in np.quantile(times * 1e3, [0.5, 0.9, 0.99]))
     percentiles = {"p50": p50, "p90": p90, "p99": p99}
-    return summarize(name, times * 1e3, "ms", percentiles=percentiles, warmup=warmup, **source)
+    kept = np.quantile(times * 1e3, np.linspace(0, 1, QUANTILES)).round(6).tolist() if distribution else []
+    return summarize(name, times * 1e3, "ms", percentiles=percentiles, quantiles=kept, warmup=warmup, **source)
 
 
 def summarize(name: str, values: Seconds, unit: str, **source: Any) -> Measurement:

@@ -65,6 +65,7 @@ def time_bundles(
         f"{side}: {what}": latency.summarize_latency(
             f"{side}: {what}",
             times[f"{side}: {what}"],
+            distribution=True,
             threads=used,
             bundle=item.bundle.digest,
             engine=item.engine_name,

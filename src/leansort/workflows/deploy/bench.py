@@ -223,7 +223,9 @@ def _latencies(
     loaded: Mapping[str, Classifier], times: Mapping[str, Seconds], config: BenchSettings
 ) -> list[Measurement]:
     return [
-        latency.summarize_latency(name, taken, threads=config.threads, **_source(loaded[name.rpartition(": ")[0]]))
+        latency.summarize_latency(
+            name, taken, distribution=True, threads=config.threads, **_source(loaded[name.rpartition(": ")[0]])
+        )
         for name, taken in times.items()
     ]
 
