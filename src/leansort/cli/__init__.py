@@ -23,6 +23,7 @@ from leansort.cli import compare_command as comparison
 from leansort.cli import compress_command as compression
 from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
+from leansort.cli.cascade_command import cascade
 from leansort.cli.data_commands import data_app
 from leansort.cli.device.agent_command import agent
 from leansort.cli.field.mine_command import mine
@@ -149,6 +150,7 @@ training.register(app)
 averaging.register(app)
 compression.register(app)
 bundles.register(app)
+app.command()(cascade)
 comparison.register(app)
 app.command()(stress)
 app.command()(sort)
