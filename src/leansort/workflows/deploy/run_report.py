@@ -145,16 +145,17 @@ def _predictions(folder: RunFolder, bundle: Bundle, truth: GroundTruth, target: 
     return [kept[name] for name in truth.index]
 
 
-def write_page(evidence: RunEvidence, folder: RunFolder, out: Path | None = None) -> Path:
+def write_page(evidence: RunEvidence, folder: RunFolder, out: Path | None = None, *, conclusion: str = "") -> Path:
     """Write a run's page; return where it is.
 
     Args:
         evidence: what it shows.
         folder: the run's.
         out: the page; `report.html` in the run folder by default.
+        conclusion: a paragraph at the top of it.
     """
     mistakes = worst_mistakes(evidence.predictions, evidence.truth)
-    page = render(_content(evidence, mistakes))
+    page = render(_content(evidence, mistakes, conclusion))
     if out is None:
         folder.report.write(page)
     else:
@@ -162,11 +163,12 @@ def write_page(evidence: RunEvidence, folder: RunFolder, out: Path | None = None
     return out or folder.report.path
 
 
-def _content(evidence: RunEvidence, mistakes: Sequence[Mistake]) -> Report:
+def _content(evidence: RunEvidence, mistakes: Sequence[Mistake], conclusion: str = "") -> Report:
     scored, bundle, part = evidence.score, evidence.bundle, evidence.score.all
     return Report(
         title=evidence.recipe.title or evidence.recipe.name,
         summary=_summary(bundle.meta.name, bundle.meta.parameters, part.crops, scored.split),
+        conclusion=conclusion,
         headline=_headline(scored, evidence.bench.measurements, evidence.size_bytes),
         f1=part.macro_f1,
         split=scored.split,
