@@ -5,6 +5,7 @@ package loads no PyTorch. It may import every floor but the command line. Begin 
 """
 
 from leansort.api.bundles import bench, export, predict
+from leansort.api.cascades import cascade
 from leansort.api.datasets import check_data, doubt_labels, draw_sample, import_data, split_data
 from leansort.api.field import add_data, diff_data, mine, watch
 from leansort.api.jobs import load_recipe, report, run
@@ -19,6 +20,7 @@ __all__ = [
     "add_data",
     "average",
     "bench",
+    "cascade",
     "check_data",
     "compare",
     "compress",

@@ -81,7 +81,17 @@ def run(
 
 
 @verb()
-def report(run: AnyPath, *, out: AnyPath | None = None) -> Path:
+def report(
+    run: AnyPath,
+    *,
+    out: AnyPath | None = None,
+    stress: AnyPath | None = None,
+    study: AnyPath | None = None,
+    unknown: AnyPath | None = None,
+    doubt: AnyPath | None = None,
+    maps: int = 12,
+    photos: int = 240,
+) -> Path:
     """Lay out a run's results as one page.
 
     >>> import leansort
@@ -92,16 +102,27 @@ def report(run: AnyPath, *, out: AnyPath | None = None) -> Path:
     Args:
         run: path of the run folder.
         out: path of the page; `report.html` in the run folder by default.
+        stress: a stress test of the run's bundle, folder or `stress.json`; the folder `stress` of the run by default.
+        study: a search whose trials are shown, folder or `tune.json`; the one that the run is a trial of by default.
+        unknown: JSON of `leansort score --unknown`; `unknown.json` in the run folder by default.
+        doubt: doubtful labels, folder or `doubt.json`; those in the run folder or its folder `doubt` by default.
+        maps: number of mistakes of which evidence is drawn, and of half as many doubtful labels; 0 for none.
+        photos: most photos behind the cells of the confusion matrix; 0 for none.
 
     Returns:
         Where the page is.
 
     Raises:
-        UserError: the folder is no finished run.
+        UserError: the folder is no finished run, or a named result is not there or not of this run.
     """
+    from leansort.workflows.deploy.evidence.page_sources import PageSources
     from leansort.workflows.deploy.run_report import write_run_report
 
-    return write_run_report(Path(run), optional(out))
+    return write_run_report(
+        Path(run),
+        optional(out),
+        PageSources(optional(stress), optional(study), optional(unknown), optional(doubt), maps, photos),
+    )
 
 
 def resolve(

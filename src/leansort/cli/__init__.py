@@ -23,6 +23,7 @@ from leansort.cli import compare_command as comparison
 from leansort.cli import compress_command as compression
 from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
+from leansort.cli.cascade_command import cascade
 from leansort.cli.data_commands import data_app
 from leansort.cli.device.agent_command import agent
 from leansort.cli.field.mine_command import mine
@@ -93,13 +94,34 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="The page; report.html in the run folder by default.")
     ] = None,
+    stress: Annotated[
+        Path | None, typer.Option(help="Stress test of the bundle: folder or stress.json; RUN/stress by default.")
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(help="Search whose trials are shown: folder or tune.json; the one that the run is a trial of."),
+    ] = None,
+    unknown: Annotated[
+        Path | None, typer.Option(help="JSON of leansort score --unknown; RUN/unknown.json by default.")
+    ] = None,
+    doubt: Annotated[
+        Path | None, typer.Option(help="Doubtful labels: folder or doubt.json; RUN or RUN/doubt by default.")
+    ] = None,
+    maps: Annotated[
+        int, typer.Option(help="Number of mistakes of which evidence is drawn, and of half as many doubts.", min=0)
+    ] = 12,
+    photos: Annotated[
+        int, typer.Option(help="Most photos behind the cells of the confusion matrix; 0: none.", min=0)
+    ] = 240,
 ) -> None:
     """Lay out a run's results as one page.
 
     \b
     Example: leansort report runs/sample
+    Example: leansort report runs/sample --stress stress --study runs/search --out page.html
     """
-    print_line(str(api.report(run, out=out)))
+    page = api.report(run, out=out, stress=stress, study=study, unknown=unknown, doubt=doubt, maps=maps, photos=photos)
+    print_line(str(page))
 
 
 def run(
@@ -128,6 +150,7 @@ training.register(app)
 averaging.register(app)
 compression.register(app)
 bundles.register(app)
+app.command()(cascade)
 comparison.register(app)
 app.command()(stress)
 app.command()(sort)

@@ -211,6 +211,7 @@ class RunFolder(ModelFolder):
         doubt_table: all labels, the most doubtful first.
         doubt_page: the most doubtful ones with their photos, to be decided.
         corrections: the same as a corrections file, to be filled in; see `data.importing.corrections`.
+        unknown: how well photos of none of the classes are told, where that was scored.
     """
 
     parity = _Entry(JsonFile, "parity.json")
@@ -225,6 +226,7 @@ class RunFolder(ModelFolder):
     doubt_table = _Entry(_path, "doubt.csv")
     doubt_page = _Entry(TextFile, "doubt.html")
     corrections = _Entry(_path, "corrections.csv")
+    unknown = _Entry(JsonFile, "unknown.json")
 
     @property
     def training(self) -> TrainingFolder:

@@ -10,6 +10,7 @@ from leansort.core.files.typed_result import JsonObject
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.accuracy.metrics import ClassScore, Coverage, Interval, coverage
 from leansort.measure.measurement import Measurement
+from leansort.report.parts.evidence_content import PageEvidence
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Report:
         limits: a line for each limit of the target: what it asks, what was reached, and whether it is met.
         notes: what the reader must know (skipped pictures, warnings).
         provenance: nested plain data.
+        more: all further parts.
     """
 
     title: str
@@ -89,6 +91,7 @@ class Report:
     limits: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: JsonObject = field(default_factory=dict)
+    more: PageEvidence = field(default_factory=PageEvidence)
 
     @property
     def over(self) -> Coverage:
