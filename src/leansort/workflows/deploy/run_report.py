@@ -134,9 +134,7 @@ def write_page(
     return out or folder.report.path
 
 
-def _content(
-    evidence: RunEvidence, mistakes: Sequence[Mistake], more: PageEvidence, conclusion: str = ""
-) -> Report:
+def _content(evidence: RunEvidence, mistakes: Sequence[Mistake], more: PageEvidence, conclusion: str = "") -> Report:
     scored, bundle, part = evidence.score, evidence.bundle, evidence.score.all
     return Report(
         title=evidence.recipe.title or evidence.recipe.name,
