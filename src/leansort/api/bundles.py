@@ -172,6 +172,8 @@ def bench(
     profile: bool = False,
     starts: int = 5,
     soak: float = 0.0,
+    limits: bool = False,
+    chart: AnyPath | None = None,
     device: str = "",
 ) -> BenchResult:
     """Time bundles in turns: the network alone, decoding alone, both; images/s on all cores; cold start; memory.
@@ -194,13 +196,16 @@ def bench(
         profile: also time every layer.
         starts: how often a whole program is started, for its cold start and memory; 0 leaves both out.
         soak: seconds of labelling without a pause, for each bundle, to see whether the machine throttles; 0: none.
+        limits: also tell what share of its limit each stage reaches: entropy decoding, pixels, network, start-up.
+        chart: path of an SVG picture of that.
         device: address of `leansort agent` on a device, which does all this there; empty: this machine.
 
     Returns:
         Every figure with its interval, the machine, and a warning where other work disturbed the measurement.
 
     Raises:
-        UserError: there is no such bundle, engine or baseline, or no picture that can be read.
+        UserError: there is no such bundle, engine or baseline, no picture that can be read or, for limits, no JPEG; a
+            chart without limits.
         IntegrityError: a bundle is damaged.
         EngineError: an engine crashed, hung or failed when it was tried.
     """
@@ -220,10 +225,15 @@ def bench(
         profile=profile,
         starts=starts,
         soak=soak,
+        limits=limits,
         baseline=None if baseline is None else find_bundle(baseline),
     )
-    photos = list(list_inputs([str(images)]))
-    return bench_on_device(device, paths, photos, settings) if device else workflow.bench(paths, photos, settings)
+    photos, picture = list(list_inputs([str(images)])), optional(chart)
+    workflow.require_chart(picture, limits=limits)
+    result = bench_on_device(device, paths, photos, settings) if device else workflow.bench(paths, photos, settings)
+    if picture is not None:
+        workflow.write_chart(result, picture)
+    return result
 
 
 @verb(threads=0, batch=0)

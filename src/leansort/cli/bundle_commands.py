@@ -105,6 +105,10 @@ def bench(
     soak: Annotated[
         float, typer.Option(help="Seconds of labelling without a pause, for each bundle: does it throttle?", min=0)
     ] = 0.0,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Also tell what share of this machine's limit each stage reaches.")
+    ] = False,
+    chart: Annotated[Path | None, typer.Option(help="SVG picture of the limits to write.")] = None,
     device: Device = "",
     as_json: Json = False,
 ) -> None:
@@ -113,6 +117,7 @@ def bench(
     \b
     Example: leansort bench model.leansort --images runs/sample/crops/test
     Example: leansort bench small.leansort --baseline model.leansort --images photos/ --profile
+    Example: leansort bench model.leansort --images photos/ --limits --chart limits.svg
     Example: leansort bench model.leansort --images photos/ --soak 600 --device http://robot:8791
     """
     from leansort.workflows.deploy import bench as benches
@@ -128,6 +133,8 @@ def bench(
         profile=profile,
         starts=starts,
         soak=soak,
+        limits=limits,
+        chart=chart,
         device=device,
     )
     if result.warning:
