@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from leansort.api.verbs import AnyPath, optional, several, verb
 from leansort.core.errors import UserError, not_one_of
+from leansort.core.locations.location import location
 
 if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
@@ -280,6 +281,7 @@ def predict(
         EngineError: the engine crashed, hung or failed when it was tried.
     """
     from leansort.core import bundle as bundle_files
+    from leansort.core.locations.read_ahead import read_ahead
     from leansort.core.process.console import say
     from leansort.measure.engine_selection import engine_choice
     from leansort.runtime import shipped_models
@@ -291,10 +293,10 @@ def predict(
     path, named = split_arguments([str(item) for item in (*several(bundle), *several(inputs or ()))])
     pictures = list(list_inputs(named))
     opened = shipped_models.open_default() if path is None else bundle_files.load(path)
-    decision_costs = None if costs is None else load_costs(Path(costs), opened.meta)
+    decision_costs = None if costs is None else load_costs(location(costs), opened.meta)
     chosen = engine_choice.classifier_of(opened, engine, say=say, costs=decision_costs, statistics=statistics)
     with chosen as classifier:
-        results = [item for _, item in predict_images(classifier, pictures, threads=threads, batch=batch)]
+        results = [item for _, item in predict_images(classifier, read_ahead(pictures), threads=threads, batch=batch)]
         return Predictions(
             images=tuple(map(str, pictures)),
             predictions=tuple(results),

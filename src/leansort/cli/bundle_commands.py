@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from leansort import api
+from leansort.api.verbs import optional
 from leansort.cli.options import BundleEngine, Device, Engine, Json, Threads, print_line, print_result
 
 
@@ -179,6 +180,7 @@ def predict(
     Example: leansort predict photo.jpg
     Example: leansort predict model.leansort photos/ --format csv --out labels.csv --costs costs.yaml
     """
+    from leansort.core.locations.read_ahead import AHEAD
     from leansort.workflows.deploy import predict as predictions
     from leansort.workflows.deploy.predict_arguments import STDIN, split_arguments
 
@@ -188,13 +190,14 @@ def predict(
     result = predictions.predict_to(
         path,
         predictions.list_inputs(named, sys.stdin.buffer),
-        out,
+        optional(out),
         style=style,
         threads=threads,
         batch=batch,
         engine=engine,
         costs=costs,
         statistics=statistics,
+        ahead=0 if STDIN in named else AHEAD,
     )
     if result.unreadable:
         raise typer.Exit(1)
@@ -215,6 +218,7 @@ def submit(
     \b
     Example: leansort submit model.leansort test/NoLabel --out output.csv
     """
+    from leansort.core.locations.location import location
     from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.contest.submit import submit as write
     from leansort.workflows.deploy.known_target import engine_of_recipe
@@ -223,7 +227,8 @@ def submit(
     path = find_bundle(bundle)
     engine = engine or engine_of_recipe([path])
     pictures = list(list_inputs(inputs, sys.stdin.buffer))
-    result = write(path, pictures, out, threads=threads, engine=engine, predictions=predictions)
+    out = location(out)
+    result = write(path, pictures, out, threads=threads, engine=engine, predictions=optional(predictions))
     for line in result.faults:
         print_line(f"unreadable {line}", to_error=True)
     print_line(f"{out}: {result.pictures} pictures in {result.seconds:.2f} s")
