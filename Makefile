@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
 
-.PHONY: demo test test-slow bench lint docs clean
+.PHONY: demo test test-slow bench lint docs site clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,5 +41,10 @@ docs: $(STAMP)
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.architecture
 
+# The documentation as pages that need neither a server nor the network: open site/index.html.
+site: $(STAMP)
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Open $(CURDIR)/site/index.html"
+
 clean:
-	rm -rf $(VENV) $(DEMO) runs benchmarks/out
+	rm -rf $(VENV) $(DEMO) site runs benchmarks/out
