@@ -43,7 +43,7 @@ docs: $(STAMP)
 
 # The documentation as pages that need neither a server nor the network: open site/index.html.
 site: $(STAMP)
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Open $(CURDIR)/site/index.html"
 
 clean:

@@ -22,10 +22,18 @@ from leansort.runtime import shipped_models
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "models" / "README.md"
-READMES = {"README.md": ("model", "take it as the", "macro-F1 (95 %)"), "README.ko.md": ("모델", "장점", "macro-F1 (95 %)")}
+READMES = {
+    "README.md": ("model", "take it as the", "macro-F1 (95 %)"),
+    "README.ko.md": ("모델", "장점", "macro-F1 (95 %)"),
+}
 MARKED = re.compile(r"(<!-- models: begin[^>]*-->\n).*?(<!-- models: end -->)", re.DOTALL)
-KOREAN = {"most accurate": "가장 정확함", "smallest": "가장 작음", "fastest": "가장 빠름", "(default)": "(기본)",
-    "not recorded": "기록 없음"}
+KOREAN = {
+    "most accurate": "가장 정확함",
+    "smallest": "가장 작음",
+    "fastest": "가장 빠름",
+    "(default)": "(기본)",
+    "not recorded": "기록 없음",
+}
 FACTS = "trashnet-facts.yaml"
 BEGIN = f"""\
 # Models

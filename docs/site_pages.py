@@ -19,7 +19,12 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
 DOCS = "docs"
-PAGES = {"README.md": "index.md", "README.ko.md": "ko.md", "CHANGELOG.md": "changelog.md", "models/README.md": "models.md"}
+PAGES = {
+    "README.md": "index.md",
+    "README.ko.md": "ko.md",
+    "CHANGELOG.md": "changelog.md",
+    "models/README.md": "models.md",
+}
 BESIDE = "repository"  # folder of the site for files that are no pages
 DECISIONS = "adr/"
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s#]+)(#[^()\s]*)?\)")
@@ -58,7 +63,12 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 def list_decisions(folder: Path) -> str:
     """Return a page that lists the decisions of a folder by their titles."""
-    lines = ["# Decisions", "", "One page for each decision of weight: what it was about, what was chosen, at what price.", ""]
+    lines = [
+        "# Decisions",
+        "",
+        "One page for each decision of weight: what it was about, what was chosen, at what price.",
+        "",
+    ]
     for path in sorted(folder.glob("[0-9]*.md")):
         title = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
         number, _, words = title.partition(". ")
