@@ -57,7 +57,9 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let a page's links lead to where the site has what they lead to in the repository."""
+    """Let a page's links lead to where the site has the same; what a search finds in decisions comes last."""
+    if page.file.src_uri.startswith(DECISIONS):
+        page.meta.setdefault("search", {"boost": 0.5})
     return mend_links(markdown, page.file.src_uri)
 
 
