@@ -210,10 +210,9 @@ def _single_stream(
 
 
 def _calls(classifier: Classifier, data: Sequence[bytes]) -> dict[str, Callable[[], object]]:
-    x_bhwc = np.stack([classifier.preprocess(data[0])])
     decoded, labelled = itertools.cycle(data), itertools.cycle(data)
     return {
-        ALONE: lambda: classifier.engine.run(x_bhwc),
+        ALONE: latency.photo_call(classifier, data),
         DECODE: lambda: classifier.preprocess(next(decoded)),
         WHOLE: lambda: classifier.predict(next(labelled)),
     }
@@ -223,7 +222,9 @@ def _latencies(
     loaded: Mapping[str, Classifier], times: Mapping[str, Seconds], config: BenchSettings
 ) -> list[Measurement]:
     return [
-        latency.summarize_latency(name, taken, threads=config.threads, **_source(loaded[name.rpartition(": ")[0]]))
+        latency.summarize_latency(
+            name, taken, distribution=True, threads=config.threads, **_source(loaded[name.rpartition(": ")[0]])
+        )
         for name, taken in times.items()
     ]
 
