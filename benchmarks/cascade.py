@@ -102,7 +102,7 @@ def main() -> None:
     atomic_io.write_json(OUT / "cascade.json", tree)
 
 
-def _next(classifier: Classifier, encoded: "itertools.cycle[bytes]") -> object:
+def _next(classifier: Classifier, encoded: itertools.cycle[bytes]) -> object:
     return classifier.predict(next(encoded))
 
 
