@@ -44,6 +44,7 @@ from leansort.cli.options import (
     print_line,
     print_result,
 )
+from leansort.cli.packaged.completion_command import answer_shells, completion
 from leansort.cli.packaged.doctor_command import doctor
 from leansort.cli.packaged.models_command import models
 from leansort.cli.packaged.plugins_command import list_kinds
@@ -169,6 +170,7 @@ app.command()(status)
 app.command()(models)
 app.command()(doctor)
 app.command("plugins")(list_kinds)
+app.command()(completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -178,6 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a name shows its code
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _stopped)  # so that what was begun is cleared away, as after Ctrl-C
+    answer_shells()
     try:
         code = app(given, standalone_mode=False, prog_name="leansort") or 0
         sys.stdout.flush()

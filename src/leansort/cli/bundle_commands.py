@@ -13,6 +13,7 @@ import typer
 
 from leansort import api
 from leansort.api.verbs import optional
+from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import BundleEngine, Device, Engine, Json, Threads, print_line, print_result
 
 
@@ -94,7 +95,10 @@ def export(
 
 
 def bench(
-    bundles: Annotated[list[Path], typer.Argument(help="Bundles to compare, or names that `leansort models` lists.")],
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(help="Bundles to compare, or names that `leansort models` lists.", autocompletion=offer_models),
+    ],
     images: Annotated[Path, typer.Option(help="An image, or a folder of images, to classify.")],
     baseline: Annotated[Path | None, typer.Option(help="Bundle that the others are compared with.")] = None,
     seconds: Annotated[float, typer.Option(help="Minimum seconds for each measurement.", min=0.1)] = 3.0,
@@ -149,6 +153,7 @@ def predict(
         typer.Argument(
             metavar="[BUNDLE]",
             help="A .leansort file, or a name that `leansort models` lists; without one, the model of the package.",
+            autocompletion=offer_models,
         ),
     ],
     inputs: Annotated[
@@ -204,7 +209,9 @@ def predict(
 
 
 def submit(
-    bundle: Annotated[Path, typer.Argument(help="The bundle, or a name that `leansort models` lists.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="The bundle, or a name that `leansort models` lists.", autocompletion=offer_models)
+    ],
     inputs: Annotated[list[str], typer.Argument(help="The test folder, images, or - for a list of paths.")],
     out: Annotated[Path, typer.Option("--out", help="The submission file.")] = Path("output.csv"),
     threads: Threads = 0,
