@@ -10,7 +10,7 @@ from leansort.api.verbs import AnyPath, optional, verb, with_device
 
 if TYPE_CHECKING:
     from leansort.recipe.schema import Recipe
-    from leansort.workflows.run import RunResult
+    from leansort.workflows.finishing.run_result import RunResult
 
 
 @verb()
@@ -52,6 +52,8 @@ def run(
 ) -> RunResult:
     """Do a recipe's whole job: data, training, compression, export, measurement, score, report.
 
+    A recipe with a `goal` is tried first of those that may meet it, as by `solve`; the result is then a `SolveResult`.
+
     >>> import leansort
     >>> quick = ["data.train=8", "data.val=4", "data.test=4", "preprocess.size=32", "arch.base=tiny_s"]
     >>> quick += ["train.epochs=1", "bench.seconds=0.1", "bench.queries=10", "bench.starts=0"]
@@ -75,13 +77,27 @@ def run(
         UserError: the recipe is wrong, the data cannot be used, or `out` holds another run.
     """
     resolved = resolve(recipe, with_device(overrides, device), data, engine)
+    if resolved.goal:
+        from leansort.api.goals import solve_recipe
+
+        return solve_recipe(resolved, run_folder(resolved, out))
     from leansort.workflows.run import run as workflow  # after the check: this one loads PyTorch
 
     return workflow(resolved, run_folder(resolved, out), resume=resume)
 
 
 @verb()
-def report(run: AnyPath, *, out: AnyPath | None = None) -> Path:
+def report(
+    run: AnyPath,
+    *,
+    out: AnyPath | None = None,
+    stress: AnyPath | None = None,
+    study: AnyPath | None = None,
+    unknown: AnyPath | None = None,
+    doubt: AnyPath | None = None,
+    maps: int = 12,
+    photos: int = 240,
+) -> Path:
     """Lay out a run's results as one page.
 
     >>> import leansort
@@ -92,16 +108,27 @@ def report(run: AnyPath, *, out: AnyPath | None = None) -> Path:
     Args:
         run: path of the run folder.
         out: path of the page; `report.html` in the run folder by default.
+        stress: a stress test of the run's bundle, folder or `stress.json`; the folder `stress` of the run by default.
+        study: a search whose trials are shown, folder or `tune.json`; the one that the run is a trial of by default.
+        unknown: JSON of `leansort score --unknown`; `unknown.json` in the run folder by default.
+        doubt: doubtful labels, folder or `doubt.json`; those in the run folder or its folder `doubt` by default.
+        maps: number of mistakes of which evidence is drawn, and of half as many doubtful labels; 0 for none.
+        photos: most photos behind the cells of the confusion matrix; 0 for none.
 
     Returns:
         Where the page is.
 
     Raises:
-        UserError: the folder is no finished run.
+        UserError: the folder is no finished run, or a named result is not there or not of this run.
     """
+    from leansort.workflows.deploy.evidence.page_sources import PageSources
     from leansort.workflows.deploy.run_report import write_run_report
 
-    return write_run_report(Path(run), optional(out))
+    return write_run_report(
+        Path(run),
+        optional(out),
+        PageSources(optional(stress), optional(study), optional(unknown), optional(doubt), maps, photos),
+    )
 
 
 def resolve(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leansort.api.verbs import AnyPath, optional, several, verb
+from leansort.core.locations.location import location
 
 if TYPE_CHECKING:
     from leansort.contest.score_result import ScoreResult
@@ -58,7 +59,7 @@ def submit(
     return workflow(
         path,
         pictures,
-        Path(out),
+        location(out),
         threads=threads,
         engine=engine,
         predictions=optional(predictions),
@@ -122,14 +123,14 @@ def score(
     lists = {"public": public, "private": private}
     return workflow.score(
         path,
-        Path(ground_truth),
+        location(ground_truth),
         split=split,
         seconds=seconds,
         base=base,
         engine=engine,
         unknown=optional(unknown),
         costs=optional(costs),
-        **{name: Path(path) for name, path in lists.items() if path is not None},
+        **{name: location(path) for name, path in lists.items() if path is not None},
     )
 
 
@@ -146,6 +147,7 @@ def compare(
     seconds: float = 3.0,
     queries: int = 1000,
     seed: int = 0,
+    page: AnyPath | None = None,
 ) -> ComparisonResult:
     """Compare two bundles, or two files of answers, on the same crops: accuracy, size, latency, and a verdict.
 
@@ -160,7 +162,8 @@ def compare(
     True
 
     Args:
-        a: a bundle or a model's name, a submission file (JSON), or predictions (CSV with the columns image and label).
+        a: a bundle, a run's folder, a model's name, a submission file (JSON), or predictions (CSV with the columns
+            image and label).
         b: likewise; it is compared with `a`.
         ground_truth: a manifest, a folder of class folders, or a CSV file `image,label`.
         split: which split of a manifest, or of class folders with splits.
@@ -170,6 +173,7 @@ def compare(
         seconds: least time for each latency; 0 times nothing.
         queries: fewest calls for each latency, at least 1.
         seed: of the bootstrap, at least 0.
+        page: where a page is written that shows what changed, with photos; None writes none.
 
     Returns:
         Both macro-F1 and their difference with intervals, McNemar's exact test, class by class, sizes, latencies that
@@ -181,10 +185,11 @@ def compare(
         EngineError: an engine crashed, hung or failed when it was tried.
     """
     from leansort.runtime.shipped_models import find_bundle
+    from leansort.workflows.comparison.answer_files import find_answers
     from leansort.workflows.comparison.compare import compare as workflow
     from leansort.workflows.deploy.known_target import engine_of_recipe
 
-    first, second = find_bundle(a), find_bundle(b)
+    first, second = find_answers(find_bundle(a), "A"), find_answers(find_bundle(b), "B")
     if not engine and engine_b is None:
         engine = engine_of_recipe([first, second], threads)
     return workflow(
@@ -198,6 +203,7 @@ def compare(
         seconds=seconds,
         queries=queries,
         seed=seed,
+        page=optional(page),
     )
 
 

@@ -10,6 +10,7 @@ from leansort.core.files.typed_result import JsonObject
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.accuracy.metrics import ClassScore, Coverage, Interval, coverage
 from leansort.measure.measurement import Measurement
+from leansort.report.parts.evidence_content import PageEvidence
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Report:
     Attributes:
         title: of the page.
         summary: one sentence under it.
+        conclusion: a paragraph under that, on what the whole came to; may be empty.
         headline: three to six figures.
         f1: macro-F1 with its interval.
         split: which split was scored, and `crops` how many.
@@ -69,6 +71,7 @@ class Report:
         limits: a line for each limit of the target: what it asks, what was reached, and whether it is met.
         notes: what the reader must know (skipped pictures, warnings).
         provenance: nested plain data.
+        more: all further parts.
     """
 
     title: str
@@ -82,6 +85,7 @@ class Report:
     mistakes: tuple[Mistake, ...]
     history: tuple[Mapping[str, float | None], ...]
     latency: tuple[Measurement, ...]
+    conclusion: str = ""
     probe: str = ""
     contest: tuple[ContestScore, ...] = ()
     calibration: Calibration | None = None
@@ -89,6 +93,7 @@ class Report:
     limits: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: JsonObject = field(default_factory=dict)
+    more: PageEvidence = field(default_factory=PageEvidence)
 
     @property
     def over(self) -> Coverage:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from leansort.core.writing.escaping import printable
@@ -13,8 +12,10 @@ from leansort.measure.measurement import Measurement
 from leansort.report import templates
 from leansort.report.charts import plots
 from leansort.report.content import Report
+from leansort.report.parts.contents import contents
+from leansort.report.parts.page_parts import drawings_of, parts_of
+from leansort.report.parts.provenance_rows import ABSENT, provenance_groups
 
-ABSENT = "–"
 STRONGEST = 0.55  # of the shade: below it the cell's ordinary text colour keeps its contrast, in light and in dark
 
 
@@ -57,18 +58,23 @@ def render(report: Report) -> str:
     """
     loaded = templates.environment()
     loaded.filters.update(fixed=fixed, figure=figure, base64=templates.base64_of, pieces=_pieces)
+    trained = training(report.history, report.probe)
+    present, absent = contents(parts_of(report, bool(trained)), report.more.missing)
     page: str = loaded.get_template("page.html.j2").render(
         report=report,
+        present=present,
+        absent=absent,
+        **drawings_of(report),
         marks=marks(report),
         confused=most_frequent_confusion(report),
         upright=len(report.classes) > 8 or any(len(item.name) > 14 for item in report.classes),
         shade=shade,
         floor=plots.f1_floor([report.f1.low, *(item.f1 for item in report.classes if item.support)]),
-        training=training(report.history, report.probe),
+        training=trained,
         slowest=slowest(report.latency),
         risk=risk(report.calibration),
         hosts=sorted({_host(item) for item in report.latency if item.host}),
-        provenance=_groups(report.provenance),
+        provenance=provenance_groups(report.provenance),
         f1_marker=plots.f1_marker,
         latency_bar=plots.latency_bar,
     )
@@ -166,29 +172,3 @@ def slowest(latency: Sequence[Measurement]) -> dict[str, float]:
 
 def _host(measurement: Measurement) -> str:
     return ", ".join(f"{key} {value}" for key, value in sorted(measurement.host.items()))
-
-
-def _groups(provenance: Mapping[str, object]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What is one value comes first, else it would seem to belong to the group before it."""
-    groups = [(str(key), list(flat(value))) for key, value in provenance.items()]
-    return sorted(groups, key=lambda group: bool(group[1][0][0]))
-
-
-def flat(tree: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Rows (dotted path, text) of nested plain data; deep tables in tables would not fit a narrow screen."""
-    if isinstance(tree, Mapping) and tree:
-        for key, value in tree.items():
-            yield from flat(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(tree, (list, tuple)) and any(isinstance(item, (Mapping, list, tuple)) for item in tree):
-        for index, value in enumerate(tree, 1):
-            yield from flat(value, f"{path}.{index}" if path else str(index))
-    else:
-        yield path, _plain(tree)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, (list, tuple)) and value:
-        return ", ".join(_plain(item) for item in value)
-    if value is None or (isinstance(value, float) and not plots.finite(value)):
-        return ABSENT
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

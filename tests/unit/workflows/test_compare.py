@@ -239,3 +239,48 @@ def test_the_committed_bundles_on_val(trashnet: Path) -> None:
     [block] = re.findall(r"```text\n( +A .*?)```", (ROOT / "docs" / "robot.md").read_text(), re.S)
     assert len(block.splitlines()) == 15
     assert not set(block.splitlines()) - set(comparison_text(result).splitlines())
+
+
+def test_the_page_shows_every_changed_photo_and_the_figures_of_the_json(ground: Path, tmp_path: Path) -> None:
+    page = tmp_path / "compare.html"
+    result = compare(ground / "good.leansort", ground / "weak.leansort", ground / "crops", seconds=0, page=page)
+    text = page.read_text()
+    truth = crops(ground)
+    assert len(result.changes) == result.counts.disagreements > 0
+    assert all(item.truth == truth[item.image] and item.a != item.b for item in result.changes)
+    assert text.count("data:image/jpeg;base64,") == len(result.changes)
+    assert all(f"{item.image}</bdi>" in text for item in result.changes)
+    only_a = [item for item in result.changes if item.a == item.truth]
+    assert len(only_a) == result.counts.only_a_right
+    assert f"{len(only_a)} of {len(only_a)} photos" in text
+    assert f"{100 * result.difference.value:+.1f} points" in text
+    for row in result.classes:
+        assert row.a is not None
+        assert f"<td>{row.a:.4f}</td><td>{row.b:.4f}</td>" in text
+    assert ComparisonResult.from_json(json.loads(json.dumps(result.to_json())), "here") == result
+    assert not re.search(r"https?://|<script", text)
+
+
+def test_files_of_answers_have_a_page_too_and_distributions_are_drawn_of_bundles(ground: Path, tmp_path: Path) -> None:
+    truth = crops(ground)
+    first = written(tmp_path / "first.csv", truth)
+    second = written(tmp_path / "second.csv", {**truth, "crop00.png": LABELS.names[1]})
+    compare(first, second, ground / "crops", page=tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert "Lost: only A is right" in text
+    assert "Won: only B" not in text
+    assert "How call times spread" not in text
+    pair = ground / "good.leansort", ground / "weak.leansort"
+    compare(*pair, ground / "crops", seconds=0.01, queries=20, page=tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text().count('class="line other"') == 2
+
+
+def test_a_run_folder_stands_for_its_bundle(ground: Path, tmp_path: Path) -> None:
+    colour_bundle().save(tmp_path / "model.leansort")
+    result = compare(tmp_path, ground / "weak.leansort", ground / "crops", seconds=0)
+    assert result.a.path == str(tmp_path / "model.leansort")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"A: the folder .* holds no model\.leansort, so it is no finished run"):
+        compare(tmp_path / "empty", ground / "weak.leansort", ground / "crops", seconds=0)
+    with pytest.raises(UserError, match="is a folder; name a file, such as"):
+        compare(tmp_path, ground / "weak.leansort", ground / "crops", seconds=0, page=tmp_path)

@@ -9,6 +9,7 @@ from leansort.core.files.typed_result import TypedResult
 from leansort.core.writing.escaping import markup
 from leansort.measure.accuracy.metrics import Coverage, Interval
 from leansort.measure.comparison import comparison_rows
+from leansort.measure.comparison.changed_answers import ChangedAnswer
 from leansort.measure.comparison.class_differences import ClassDifference
 from leansort.measure.comparison.mcnemar import PairedCounts
 from leansort.measure.measurement import Measurement
@@ -91,6 +92,7 @@ class ComparisonResult(TypedResult):
         machine: that latencies were measured on, in one line; empty where none were.
         notes: crops left out, and how labels were read, a line each.
         warning: where other work kept the machine busy meanwhile, else empty.
+        changes: crops to which they give different labels, what only A gets right first.
     """
 
     a: ComparedClassifier
@@ -107,6 +109,7 @@ class ComparisonResult(TypedResult):
     machine: str = ""
     notes: tuple[str, ...] = ()
     warning: str = ""
+    changes: tuple[ChangedAnswer, ...] = ()
 
     @property
     def accuracy_sentence(self) -> str:

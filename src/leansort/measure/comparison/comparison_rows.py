@@ -19,18 +19,22 @@ Row = tuple[str, str, str, str]
 
 def rows(result: ComparisonResult) -> list[Row]:
     """Return what is compared, A, B, and B against A with its 95 % interval."""
+    return [*figure_rows(result), *map(_class_row, result.classes)]
+
+
+def figure_rows(result: ComparisonResult) -> list[Row]:
+    """Return the same without the rows of classes."""
     a, b, p = result.a, result.b, result.counts.p_value
     return [
         (
             f"macro-F1 {result.macro_f1_classes}",
             _interval(a.macro_f1),
             _interval(b.macro_f1),
-            _points(result.difference),
+            points_text(result.difference),
         ),
-        ("accuracy", f"{a.accuracy:.4f}", f"{b.accuracy:.4f}", f"McNemar's exact p = {_p(p)}"),
+        ("accuracy", f"{a.accuracy:.4f}", f"{b.accuracy:.4f}", f"McNemar's exact p = {p_text(p)}"),
         *map(_latency_row, result.latencies),
         *_size_rows(a, b),
-        *map(_class_row, result.classes),
     ]
 
 
@@ -73,18 +77,20 @@ def _class_row(item: ClassDifference) -> Row:
     if item.a is None or item.b is None or item.difference is None:
         return f"F1 of {item.name} (no crop)", "–", "–", "–"
     few = ", few" if item.few else ""
-    return f"F1 of {item.name} ({item.support:,}{few})", f"{item.a:.4f}", f"{item.b:.4f}", _points(item.difference)
+    return f"F1 of {item.name} ({item.support:,}{few})", f"{item.a:.4f}", f"{item.b:.4f}", points_text(item.difference)
 
 
 def _interval(value: Interval) -> str:
     return f"{value.value:.4f} ({value.low:.4f} – {value.high:.4f})"
 
 
-def _points(difference: Interval) -> str:
+def points_text(difference: Interval) -> str:
+    """A difference as `+1.2 points (-0.3 – +2.5)`."""
     return f"{100 * difference.value:+.1f} points ({100 * difference.low:+.1f} – {100 * difference.high:+.1f})"
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """A probability as `0.042` or `1.2e-05`."""
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 

@@ -129,12 +129,23 @@ def f1_floor(f1: Sequence[float]) -> float:
     return max(0.0, math.floor((min(f1) - 0.02) * 10) / 10)
 
 
-def f1_marker(f1: float, macro: Interval, floor: float) -> str:
-    """A class's F1 on a scale from `floor` to 1, over the interval of macro-F1: who pulls the mean down."""
-    at, low, high = (100 * max(0.0, value - floor) / (1 - floor) for value in (f1, macro.low, macro.high))
+def f1_marker(f1: float, macro: Interval, floor: float, own: Interval | None = None) -> str:
+    """A class's F1 on a scale from `floor` to 1, over the interval of macro-F1: who pulls the mean down.
+
+    Args:
+        f1: of the class.
+        macro: the macro-F1.
+        floor: where the scale begins.
+        own: the class's interval, drawn as a thin line; None draws none.
+    """
+    ends = (own.low, own.high) if own else (f1, f1)
+    at, low, high, left, right = (
+        100 * max(0.0, value - floor) / (1 - floor) for value in (f1, macro.low, macro.high, *ends)
+    )
+    sure = f'<rect class="fill" x="{left:.1f}" y="4.5" width="{right - left:.1f}" height="1"/>' if own else ""
     return _bar(
         '<rect class="track" y="3" width="100" height="4"/>'
-        f'<rect class="band" x="{low:.1f}" y="3" width="{max(high - low, 0.5):.1f}" height="4"/>'
+        f'<rect class="band" x="{low:.1f}" y="3" width="{max(high - low, 0.5):.1f}" height="4"/>{sure}'
         f'<rect class="fill" x="{min(at, 98.4):.1f}" width="1.6" height="10"/>'
     )
 

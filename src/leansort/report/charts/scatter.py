@@ -20,6 +20,8 @@ class Dot:
         style: `front`, `trained` or `stopped`.
         x_interval: 95 %, where it is known.
         y_interval: the same.
+        link: id of what a click, or the enter key, leads to on the page; empty where it leads nowhere.
+        here: whether it is the result that the page is about, which gets a ring.
     """
 
     x: float
@@ -28,6 +30,8 @@ class Dot:
     style: str = "trained"
     x_interval: tuple[float, float] | None = None
     y_interval: tuple[float, float] | None = None
+    link: str = ""
+    here: bool = False
 
 
 def scatter(dots: Sequence[Dot], axis: str, limit: float | None = None, *, line: bool = True) -> str:
@@ -59,7 +63,8 @@ def scatter(dots: Sequence[Dot], axis: str, limit: float | None = None, *, line:
         f'<polyline class="line" points="{steps}"/>' if front and line else "",
         *(_dot(dot, xs, ys) for dot in sorted(dots, key=lambda dot: dot.style == "front")),
     ]
-    return f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    role = "group" if any(dot.link for dot in dots) else "img"  # an image's links would not be told by a screen reader
+    return f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="{role}" aria-label="{label}">{"".join(parts)}</svg>'
 
 
 def _x(x: float, xs: Sequence[float]) -> float:
@@ -81,5 +86,15 @@ def _dot(dot: Dot, xs: Sequence[float], ys: Sequence[float]) -> str:
             f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>'
         )
     radius = 4.5 if dot.style == "front" else 3.5
+    ring = f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="{radius + 4}"/>' if dot.here else ""
     circle = f'<circle class="dot {dot.style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
-    return f"{bars}{circle}<title>{markup(dot.name)}</title></circle>"
+    return _linked(dot, f"{bars}{ring}{circle}<title>{markup(dot.name)}</title></circle>")
+
+
+def _linked(dot: Dot, drawn: str) -> str:
+    """A dot that leads somewhere can be reached by the tab key, and says its name in the drawing while it is."""
+    if not dot.link:
+        return drawn
+    name = markup(dot.name)
+    tip = f'<text class="tip" x="{LEFT + 4}" y="{TOP + 4}" aria-hidden="true">{name}</text>'
+    return f'<a class="mark" href="#{markup(dot.link)}" aria-label="{name}">{drawn}{tip}</a>'

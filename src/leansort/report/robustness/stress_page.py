@@ -20,10 +20,10 @@ QUALITY = 80
 _SIDE = 170  # pixels of the longer side of a picture
 _STYLE = """
 .list td, .list th { padding: .3rem .5rem; } .list { font-size: .85rem; }
-.line.other { stroke: #c2571a; } .dot { fill: var(--accent); } .dot.other { fill: #c2571a; }
+.dot { fill: var(--accent); } .dot.other { fill: var(--second); }
 .whisker.line { stroke-width: 1.25; } .axis { font-size: 11px; }
 .curves { grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); }
-.legend b { color: var(--accent); } .legend b.other { color: #c2571a; }
+.legend b { color: var(--accent); } .legend b.other { color: var(--second); }
 .levels { display: grid; grid-template-columns: repeat(6, minmax(0, 1fr)); gap: .6rem; margin-top: 1.2rem; }
 .levels h3 { grid-column: 1 / -1; margin: 0; font-size: 1rem; }
 .levels h3 small { color: var(--muted); font-weight: 400; }

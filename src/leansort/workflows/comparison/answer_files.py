@@ -13,6 +13,7 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.folders.image_files import KnownNames
 from leansort.core.labels import count_respelled
+from leansort.core.run_folder import ModelFolder
 from leansort.core.text import table_files, text_files
 from leansort.core.text.name_lists import file_name
 from leansort.measure.accuracy.ground_truth import GroundTruth
@@ -44,19 +45,34 @@ class AnswerFile:
     macs: float | None = None
 
 
+def find_answers(path: Path, side: str) -> Path:
+    """The file that is compared: the bundle in a folder of a run or a compression, else the path itself.
+
+    Raises:
+        UserError: the folder holds no bundle.
+    """
+    if not path.is_dir():
+        return path
+    bundle = ModelFolder(path).bundle
+    if not bundle.is_file():
+        raise UserError(f"compare: {side}: the folder {path} holds no {bundle.name}, so it is no finished run")
+    return bundle
+
+
 def read_answers(path: Path, side: str) -> AnswerFile:
-    """Open a bundle, a submission file (JSON) or predictions (CSV with the columns image and label).
+    """Open a bundle, that of a run, a submission file (JSON) or predictions (CSV with the columns image and label).
 
     Which of them a file is, its content tells: the contest calls its JSON `output.csv`.
 
     Args:
-        path: the file.
+        path: the file, or the folder of a run or of a compression.
         side: `A` or `B`, for messages.
 
     Raises:
         UserError: there is no such file, or it is none of these.
         IntegrityError: a bundle is damaged.
     """
+    path = find_answers(path, side)
     if path.suffix == ".leansort" or (path.is_file() and zipfile.is_zipfile(path)):
         return AnswerFile(side, path, "bundle", {}, bundle=bundles.load(path))
     what = f"compare: {side}"

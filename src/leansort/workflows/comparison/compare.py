@@ -13,6 +13,7 @@ from leansort.core.process.console import say
 from leansort.measure.accuracy import metrics
 from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
 from leansort.measure.accuracy.metrics import Ints
+from leansort.measure.comparison.changed_answers import changed_answers
 from leansort.measure.comparison.class_differences import class_differences
 from leansort.measure.comparison.comparison_result import ComparedClassifier, ComparisonResult
 from leansort.measure.comparison.mcnemar import paired_counts
@@ -22,6 +23,7 @@ from leansort.runtime.autobatch import usable_cores
 from leansort.runtime.predictor import Classifier
 from leansort.workflows.comparison import bundle_latencies
 from leansort.workflows.comparison.answer_files import AnswerFile, by_picture, read_answers, require_same_classes
+from leansort.workflows.comparison.comparison_report import require_page, write_comparison
 
 DRAWS = 2000  # bootstrap resamples
 
@@ -48,6 +50,7 @@ def compare(
     seconds: float = 3.0,
     queries: int = 1000,
     seed: int = 0,
+    page: Path | None = None,
 ) -> ComparisonResult:
     """Compare two classifiers, or two files of answers, on the same crops.
 
@@ -55,7 +58,7 @@ def compare(
     timed in turns on crops of the ground truth, while nothing else of leansort measures or trains on this machine.
 
     Args:
-        a: a bundle, a submission file (JSON), or predictions (CSV with the columns image and label).
+        a: a bundle, a run, a submission file (JSON), or predictions (CSV with the columns image and label).
         b: likewise; it is compared with `a`.
         truth: a manifest, a folder of class folders, or a CSV file `image,label`.
         split: which split of a manifest, or of class folders that give splits.
@@ -65,6 +68,7 @@ def compare(
         seconds: least time for each latency; 0 times nothing.
         queries: fewest calls for each latency.
         seed: of the bootstrap.
+        page: where the comparison is written as a page; None writes none.
 
     Returns:
         Both macro-F1 and their difference with intervals, McNemar's exact test, class by class, sizes and latencies.
@@ -74,6 +78,8 @@ def compare(
         EngineError: an engine crashed, hung or failed when it was tried.
         IntegrityError: a bundle is damaged.
     """
+    if page:
+        require_page(page)
     first, second = read_answers(a, "A"), read_answers(b, "B")
     engine_b = engine if engine_b is None else engine_b
     _require_different(first, second, engine == engine_b)
@@ -100,7 +106,10 @@ def compare(
             seconds=seconds,
             queries=queries,
         )
-    return _result(sides[0], sides[1], ground_truth, names, seed, tuple(notes), timed)
+    result = _result(sides[0], sides[1], ground_truth, names, seed, tuple(notes), timed)
+    if page:
+        write_comparison(result, ground_truth, page)
+    return result
 
 
 def _require_different(a: AnswerFile, b: AnswerFile, same_engine: bool) -> None:
@@ -191,6 +200,9 @@ def _result(
         machine=timed.machine,
         notes=notes,
         warning=timed.warning,
+        changes=changed_answers(
+            names, *({name: classes[at] for name, at in zip(names, labels, strict=True)} for labels in (t, p, q))
+        ),
     )
 
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from leansort.contest.score_result import ScoreResult
 from leansort.core import bundle as bundles
 from leansort.core import manifest as manifests
 from leansort.core.bundle import Bundle
-from leansort.core.errors import IntegrityError, LeansortError
-from leansort.core.preprocess import Preprocess
+from leansort.core.errors import IntegrityError
 from leansort.core.run_folder import RunFolder
 from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.calibration import Calibration, expected_calibration_error
@@ -26,62 +22,27 @@ from leansort.measure.measurement import Measurement
 from leansort.recipe.target import Target, engine_with_threads
 from leansort.report.content import Figure, Mistake, Report, SplitCalibration
 from leansort.report.page import render
+from leansort.report.parts.evidence_content import PageEvidence
 from leansort.runtime import named_predictions
 from leansort.runtime.predictor import Prediction
 from leansort.workflows.deploy.bench import BenchResult
+from leansort.workflows.deploy.evidence.page_evidence import gather_evidence
+from leansort.workflows.deploy.evidence.page_sources import PageSources
+from leansort.workflows.deploy.evidence.run_evidence import Epoch, RunEvidence, TitledRecipe
+from leansort.workflows.deploy.evidence.small_pictures import thumbnail
 from leansort.workflows.deploy.target_limits import LimitResult, check_limits
 from leansort.workflows.training.quick.probe_result import ProbeScore, read_probe
 
 MOST_MISTAKES = 18
-THUMBNAIL = Preprocess(size=144, fit="pad", fill=240)
-Epoch = dict[str, int | float | None]  # a record of `metrics.jsonl`
 
 
-class TitledRecipe(BaseModel):
-    """A run's recipe, of which a page needs its name, title and target; the rest is shown as it stands."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-
-    name: str
-    title: str = ""
-    target: Target = Target()
-
-
-@dataclass(frozen=True)
-class RunEvidence:
-    """All that a run's page is made of.
-
-    Attributes:
-        recipe: the resolved recipe.
-        bundle: the run's bundle.
-        size_bytes: of the bundle's file.
-        score: of the scored split.
-        truth: its ground truth.
-        predictions: of the bundle, in the order of `truth`.
-        bench: the bundle's latencies.
-        calibration: fitted on val; None where there is none.
-        history: a record an epoch.
-        probe: a linear probe of the same data; None where there is none.
-    """
-
-    recipe: TitledRecipe
-    bundle: Bundle
-    size_bytes: int
-    score: ScoreResult
-    truth: GroundTruth
-    predictions: Sequence[Prediction]
-    bench: BenchResult
-    calibration: Calibration | None
-    history: Sequence[Epoch]
-    probe: ProbeScore | None = None
-
-
-def write_run_report(run: Path, out: Path | None = None) -> Path:
+def write_run_report(run: Path, out: Path | None = None, sources: PageSources | None = None) -> Path:
     """Write `report.html` of a run folder.
 
     Args:
         run: a finished run; see `core.run_folder.RunFolder`.
         out: the page; `report.html` in the run folder by default.
+        sources: results beside the run, and how much the page shows; None: what lies in the run folder.
 
     Returns:
         Where the page is.
@@ -93,7 +54,7 @@ def write_run_report(run: Path, out: Path | None = None) -> Path:
     folder = RunFolder(run)
     scored, timed = folder.score.read(ScoreResult, "report"), folder.bench.read(BenchResult, "report")
     calibration = folder.calibration.read_if_there(Calibration, "report")
-    return write_page(read_evidence(folder, scored, timed, calibration), folder, out)
+    return write_page(read_evidence(folder, scored, timed, calibration), folder, out, sources)
 
 
 def read_evidence(
@@ -145,16 +106,27 @@ def _predictions(folder: RunFolder, bundle: Bundle, truth: GroundTruth, target: 
     return [kept[name] for name in truth.index]
 
 
-def write_page(evidence: RunEvidence, folder: RunFolder, out: Path | None = None) -> Path:
+def write_page(
+    evidence: RunEvidence,
+    folder: RunFolder,
+    out: Path | None = None,
+    sources: PageSources | None = None,
+    *,
+    conclusion: str = "",
+) -> Path:
     """Write a run's page; return where it is.
 
     Args:
         evidence: what it shows.
         folder: the run's.
         out: the page; `report.html` in the run folder by default.
+        sources: see `write_run_report`.
+        conclusion: a paragraph at the top of it.
     """
     mistakes = worst_mistakes(evidence.predictions, evidence.truth)
-    page = render(_content(evidence, mistakes))
+    files = [item.file for item in mistakes]
+    more = gather_evidence(evidence, folder, sources or PageSources(), _limits(evidence), files)
+    page = render(_content(evidence, mistakes, more, conclusion))
     if out is None:
         folder.report.write(page)
     else:
@@ -162,11 +134,12 @@ def write_page(evidence: RunEvidence, folder: RunFolder, out: Path | None = None
     return out or folder.report.path
 
 
-def _content(evidence: RunEvidence, mistakes: Sequence[Mistake]) -> Report:
+def _content(evidence: RunEvidence, mistakes: Sequence[Mistake], more: PageEvidence, conclusion: str = "") -> Report:
     scored, bundle, part = evidence.score, evidence.bundle, evidence.score.all
     return Report(
         title=evidence.recipe.title or evidence.recipe.name,
         summary=_summary(bundle.meta.name, bundle.meta.parameters, part.crops, scored.split),
+        conclusion=conclusion,
         headline=_headline(scored, evidence.bench.measurements, evidence.size_bytes),
         f1=part.macro_f1,
         split=scored.split,
@@ -181,12 +154,15 @@ def _content(evidence: RunEvidence, mistakes: Sequence[Mistake]) -> Report:
         calibration=evidence.calibration,
         on_split=_split_calibration(evidence),
         limits=tuple(map(str, _limits(evidence))),
-        notes=tuple(note for note in (evidence.bench.warning, *scored.faults) if note),
+        notes=tuple(
+            note for note in (evidence.bench.warning, *scored.faults, more.missing.get("evidence", "")) if note
+        ),
         provenance={
             "bundle": bundle.digest,
             **bundle.meta.provenance,
             "recipe": evidence.recipe.model_dump(mode="json"),
         },
+        more=more,
     )
 
 
@@ -244,14 +220,6 @@ def worst_mistakes(predictions: Sequence[Prediction], truth: GroundTruth, most: 
     ]
     worst = sorted(wrong, key=lambda entry: (-entry[0], entry[1]))[:most]
     return [
-        Mistake(name, _thumbnail(truth.files[name]), truth.labels.names[truth.index[name]], label, probability)
+        Mistake(name, thumbnail(truth.files[name]), truth.labels.names[truth.index[name]], label, probability)
         for probability, name, label in worst
     ]
-
-
-def _thumbnail(path: Path) -> bytes:
-    try:
-        bgr = THUMBNAIL(path)[:, :, ::-1]
-    except LeansortError:
-        return b""
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
