@@ -165,7 +165,7 @@ recipe, run, out, photos = sys.argv[1:]
 trained = leansort.train(recipe, ["train.epochs=1"], manifest=run, out=f"{out}/train")
 bundle = leansort.export(trained.folder, manifest=run, out=f"{out}/m.leansort").bundle
 scored = leansort.score(bundle, ground_truth=run, split="val")
-timed = leansort.bench([bundle], images=photos, seconds=0.05, queries=5, starts=0)
+timed = leansort.bench([bundle], images=photos, seconds=0.1, queries=5, starts=0)
 print(json.dumps([heard, scored.all.crops, len(timed.measurements)]))
 """
 
