@@ -74,7 +74,7 @@ def stated(found: Message) -> Facts:
 
 def installed(names: Iterable[str]) -> dict[str, Facts]:
     """Facts about those of the packages that are installed here."""
-    found = {canonicalize_name(item.name): item for item in metadata.distributions()}
+    found: dict[str, metadata.Distribution] = {canonicalize_name(item.name): item for item in metadata.distributions()}
     return {name: stated(cast(Message, found[name].metadata)) for name in names if name in found}
 
 
@@ -138,6 +138,17 @@ def kept_rows(text: str) -> dict[str, Facts]:
     return {row[0].strip("`"): Facts(row[2]) for row in cells if len(row) == 4}
 
 
+def kept_extras(text: str) -> dict[str, list[str]]:
+    """The extras that a page names by package, of those that there still are; an empty name stands for no extra."""
+    there = {*(metadata.metadata("leansort").get_all("Provides-Extra") or ())}
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\| .+ \|$", text, re.M)]
+    named = {row[0].strip("`"): row[3] for row in cells if len(row) == 4}
+    return {
+        name: [""] if told == "leansort" else [extra for extra in re.findall(r"`(\w[\w-]*)`", told) if extra in there]
+        for name, told in named.items()
+    }
+
+
 def page(facts: Mapping[str, Facts], by: Mapping[str, Sequence[str]]) -> str:
     """The whole page: what no extra brings, but tests and tools need, comes last."""
     rows = []
@@ -158,8 +169,10 @@ def main() -> None:
     if given.look_up:
         facts |= looked_up({name: version for name, version in pinned.items() if name not in facts})
     by = brought_by(facts)
-    if PAGE.exists():
-        facts = {**kept_rows(PAGE.read_text()), **facts}
+    if PAGE.exists() and not given.look_up:  # what is not installed here may bring others: the page knows
+        kept = PAGE.read_text()
+        facts = {**kept_rows(kept), **facts}
+        by = {name: sorted({*by.get(name, ()), *kept_extras(kept).get(name, ())}) for name in pinned}
     PAGE.write_text(page(facts, by))
 
 

@@ -74,6 +74,10 @@ def test_the_licences_page_tells_which_extra_brings_what() -> None:
     assert licences.licence_of("MIT OR Apache-2.0", "x", []) == "MIT OR Apache-2.0"
     assert licences.licence_of(None, "BSD\nand more", []) == "BSD"
     assert licences.licence_of(None, None, []) == licences.UNKNOWN
+    kept = licences.kept_extras(
+        "| `a` | 1 | MIT | `train`, `gone` |\n| `b` | 1 | MIT | leansort |\n| `c` | 1 | MIT | development |\n"
+    )
+    assert kept == {"a": ["train"], "b": [""], "c": []}
 
 
 @pytest.mark.parametrize("path", CONTAINERS, ids=lambda path: path.stem)
