@@ -280,7 +280,7 @@ def test_a_run_folder_stands_for_its_bundle(ground: Path, tmp_path: Path) -> Non
     result = compare(tmp_path, ground / "weak.leansort", ground / "crops", seconds=0)
     assert result.a.path == str(tmp_path / "model.leansort")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="A: the folder .* holds no model.leansort, so it is no finished run"):
+    with pytest.raises(UserError, match=r"A: the folder .* holds no model\.leansort, so it is no finished run"):
         compare(tmp_path / "empty", ground / "weak.leansort", ground / "crops", seconds=0)
     with pytest.raises(UserError, match="is a folder; name a file, such as"):
         compare(tmp_path, ground / "weak.leansort", ground / "crops", seconds=0, page=tmp_path)
