@@ -1,4 +1,4 @@
-"""Write `models/README.md`: which of the committed models to take, from their cards.
+"""Write which of the committed models to take, from their cards: `models/README.md`, and a table in both READMEs.
 
     python -m docs.models_table
 
@@ -8,6 +8,7 @@ Each folder is one that `leansort card` made. Nothing here is written by hand bu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,18 @@ from leansort.runtime import shipped_models
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "models" / "README.md"
+READMES = {
+    "README.md": ("model", "take it as the", "macro-F1 (95 %)"),
+    "README.ko.md": ("모델", "장점", "macro-F1 (95 %)"),
+}
+MARKED = re.compile(r"(<!-- models: begin[^>]*-->\n).*?(<!-- models: end -->)", re.DOTALL)
+KOREAN = {
+    "most accurate": "가장 정확함",
+    "smallest": "가장 작음",
+    "fastest": "가장 빠름",
+    "(default)": "(기본)",
+    "not recorded": "기록 없음",
+}
 FACTS = "trashnet-facts.yaml"
 BEGIN = f"""\
 # Models
@@ -141,14 +154,67 @@ def _link(model: CommittedModel) -> str:
     return f"{model.folder.name}{' (default)' if is_default else ' (in the package)' if shipped else ''}"
 
 
-def page() -> str:
-    """The whole page."""
-    folders = [*sorted(shipped_models.FOLDER.iterdir()), *sorted(PAGE.parent.iterdir())]
-    models = [committed(folder) for folder in folders if folder.is_dir()]
+def page(models: Sequence[CommittedModel]) -> str:
+    """The whole page of models."""
     sorting, others = [model for model in models if model.is_bundle], [model for model in models if not model.is_bundle]
     parts = [BEGIN, table(sorting), SHIPPED]
     return "\n".join(parts) + (NETWORKS + table(others) + "\n" if others else "")
 
 
+def short_table(models: Sequence[CommittedModel], head: Sequence[str]) -> str:
+    """The bundles that the package brings as a small table, the most accurate first.
+
+    Args:
+        models: any committed ones.
+        head: what the first three columns are called; MB and ms follow.
+    """
+    shipped = [model for model in models if model.folder.parent == shipped_models.FOLDER]
+    best, default = best_in(shipped), shipped_models.default_model().path.parent
+    rows = []
+    for model in sorted(shipped, key=lambda model: -model.macro_f1):
+        score = model.card.score
+        rows.append(
+            [
+                f"{model.folder.name}{' (default)' if model.folder == default else ''}",
+                best.get(model.folder, ""),
+                f"{score.macro_f1:.3f} ({score.low:.3f} – {score.high:.3f})" if score else "not recorded",
+                f"{model.bytes / 1e6:.2f}",
+                f"{model.ms:.2f}" if model.ms is not None else "not recorded",
+            ]
+        )
+    return markdown.table([*head, "MB", "ms"], rows)
+
+
+def readme(text: str, name: str, models: Sequence[CommittedModel]) -> str:
+    """Return a README with its table of models written anew.
+
+    Raises:
+        UserError: the marks that the table stands between are not there, or more than once.
+    """
+    lines = short_table(models, READMES[name])
+    if name == "README.ko.md":
+        for english, korean in KOREAN.items():
+            lines = lines.replace(english, korean)
+    written, times = MARKED.subn(lambda match: f"{match[1]}{lines}\n{match[2]}", text)
+    if times != 1:
+        raise UserError(f"{name}: marks of the table of models: 1 expected, {times} there")
+    return written
+
+
+def committed_models() -> list[CommittedModel]:
+    """Read every model of the repository, those of the package first."""
+    folders = [*sorted(shipped_models.FOLDER.iterdir()), *sorted(PAGE.parent.iterdir())]
+    return [committed(folder) for folder in folders if folder.is_dir()]
+
+
+def main() -> None:
+    """Write all three files."""
+    models = committed_models()
+    PAGE.write_text(page(models), encoding="utf-8")
+    for name in READMES:
+        path = ROOT / name
+        path.write_text(readme(path.read_text(encoding="utf-8"), name, models), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    main()

@@ -23,9 +23,10 @@ import torch
 from filelock import FileLock
 
 from leansort.core.seeds import Seeds
-from tests.support import command_server
+from tests.support import command_server, torchlib_memo
 from tests.support.command_server import CommandServer
 
+torchlib_memo.remember_operators()
 ROOT = Path(__file__).parent.parent
 CLASSES = ("Metal", "Paper", "Plastic")
 Cli = Callable[..., subprocess.CompletedProcess[str]]

@@ -7,14 +7,16 @@ import shlex
 from pathlib import Path
 
 import pytest
+from docs import crops_table
 from docs.generate import list_commands, reference
 
+from leansort.contest.formulas import Baselines, time_score
 from leansort.core import manifest as manifests
 from leansort.core.text.packaged_configs import FOLDER as CONFIGS
 from leansort.recipe.load import load_recipe
 from leansort.workflows.compression import compress as compression
 from leansort.workflows.training.ablations import ablation_variants
-from tests.conftest import ROOT, Cli
+from tests.conftest import ROOT, Cli, draw
 
 
 def commands(page: str) -> list[list[str]]:
@@ -40,8 +42,10 @@ def test_the_reference_is_up_to_date() -> None:
 @pytest.mark.parametrize(
     ("page", "least"),
     [
-        pytest.param("README.md", 7, marks=pytest.mark.slow),
         ("docs/data.md", 7),
+        ("docs/completion.md", 1),
+        ("docs/macro-f1.md", 3),
+        pytest.param("docs/int8.md", 2, marks=pytest.mark.slow),
         ("docs/networks.md", 2),
         pytest.param("docs/training.md", 2, marks=pytest.mark.slow),
         pytest.param("docs/compression.md", 2, marks=pytest.mark.slow),
@@ -49,7 +53,8 @@ def test_the_reference_is_up_to_date() -> None:
         pytest.param("docs/robot.md", 7, marks=pytest.mark.slow),
         pytest.param("docs/sort.md", 5, marks=pytest.mark.slow),
         ("docs/cpp.md", 1),
-        pytest.param("docs/robustness.md", 3, marks=pytest.mark.slow),
+        pytest.param("docs/solve.md", 4, marks=pytest.mark.slow),
+        pytest.param("docs/robustness.md", 4, marks=pytest.mark.slow),
         pytest.param("docs/field.md", 9, marks=pytest.mark.slow),
     ],
 )
@@ -59,6 +64,66 @@ def test_the_commands_run_as_written(page: str, least: int, cli: Cli, tmp_path: 
     for arguments in listed:
         done = cli(*arguments, cwd=tmp_path)
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
+
+
+# What makes a command of a tutorial quick, where its page lets it take the minutes that a user has.
+QUICK_RUN = [
+    "data.train=16", "data.val=6", "data.test=6", "train.epochs=1", "train.workers=0", "bench.seconds=0.1",
+    "bench.queries=20", "bench.starts=0",
+]  # fmt: skip
+QUICK_FINE_TUNING = ["preprocess.size=32", "train.epochs=2", "train.freeze=1", "train.workers=0"]
+QUICKER = {("run", "sample"): QUICK_RUN, ("train", "own/recipe.yaml"): QUICK_FINE_TUNING}
+
+
+def quicker(arguments: list[str]) -> list[str]:
+    """A command with overrides of all keys that make it quick, but for those that the page itself sets."""
+    more = QUICKER.get((arguments[0], arguments[1]), [])
+    return [*arguments, *(text for text in more if not any(text.split("=")[0] + "=" in given for given in arguments))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "number", "blocks"),
+    [
+        ("README.md", 2, 0),
+        ("docs/tutorial-first-model.md", 15, 1),
+        ("docs/tutorial-own-data.md", 10, 0),
+        ("docs/tutorial-contest.md", 5, 0),
+        ("docs/tutorial-robot.md", 8, 1),
+    ],
+)
+def test_a_tutorial_is_gone_through_from_top_to_bottom(
+    page: str, number: int, blocks: int, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, programs = commands(page), re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
+    assert (len(listed), len(programs)) == (number, blocks)
+    for arguments in listed:
+        done = cli(*quicker(arguments), cwd=tmp_path)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+    draw(tmp_path / "photo.jpg", 0, seed=1)
+    monkeypatch.chdir(tmp_path)
+    for program in programs:
+        exec(compile(program, page, "exec"), {"photos": ["photo.jpg", "nothing.jpg"]})
+
+
+def test_both_readmes_have_the_same_commands() -> None:
+    assert commands("README.md") == commands("README.ko.md") != []
+
+
+def test_what_a_point_is_worth_in_the_contest_is_what_the_tutorial_says() -> None:
+    page = (ROOT / "docs" / "tutorial-contest.md").read_text()
+    for f1, seconds in ((0.7, "4.3"), (0.8, "1.8"), (0.85, "0.8")):
+        gain = time_score(f1 - 0.005, 0, Baselines()) - time_score(f1 + 0.005, 0, Baselines())
+        second = time_score(f1, 1, Baselines()) - time_score(f1, 0, Baselines())
+        assert f"{gain / second:.1f}" == seconds
+        assert seconds in page
+
+
+def test_the_page_on_macro_f1_has_the_table_that_its_command_prints() -> None:
+    rows = crops_table.table(0.94, crops=(100, 328)).splitlines()[2:]
+    page = (ROOT / "docs" / "macro-f1.md").read_text()
+    for row in rows:
+        assert "| " + " | ".join(cell.strip() for cell in row.strip("|").split("|")) + " |" in page
 
 
 @pytest.mark.slow

@@ -7,9 +7,21 @@ import numpy as np
 
 from leansort.contest.score_result import UnknownScore
 from leansort.measure.accuracy.class_intervals import class_intervals
-from leansort.measure.accuracy.metrics import ClassScore, Interval, confusion, macro_f1_interval, per_class
+from leansort.measure.accuracy.metrics import (
+    ClassScore,
+    Interval,
+    confusion,
+    coverage,
+    macro_f1_interval,
+    paired_difference,
+    per_class,
+)
 from leansort.measure.accuracy.reliability import accepted_fractions, reliability
 from leansort.measure.accuracy.unknowns import score_method
+from leansort.measure.comparison.changed_answers import changed_answers
+from leansort.measure.comparison.class_differences import class_differences
+from leansort.measure.comparison.comparison_result import ComparedClassifier, ComparisonResult, LatencyComparison
+from leansort.measure.comparison.mcnemar import paired_counts
 from leansort.measure.measurement import Measurement
 from leansort.measure.robustness.stress_result import KindScore, LevelScore, StressedBundle, StressSummary
 from leansort.report.content import Figure, Mistake, Report
@@ -132,4 +144,28 @@ def full_report() -> Report:
         notes=("one picture was skipped",),
         provenance={"bundle": "9f2c" * 16, "recipe": {"train": {"epochs": 12}}},
         more=everything(),
+    )  # fmt: skip
+
+
+def two_compared() -> ComparisonResult:
+    """A comparison of two bundles that disagree on some crops."""
+    truth, first, _ = answers()
+    second = np.where(np.arange(len(truth)) % 7 == 0, truth, first)
+    names = [f"some/long_folder/photo-{at}.jpg" for at in range(len(truth))]
+    sides = [dict(zip(names, (NAMES[at] for at in labels), strict=True)) for labels in (truth, first, second)]
+    a, b = (
+        ComparedClassifier(
+            f"{side}.leansort", "bundle", size, 10, 10.0, "ab" * 16, "onnxruntime", 1,
+            macro_f1_interval(truth, labels, len(NAMES), draws=50), float((truth == labels).mean()),
+        )
+        for side, size, labels in (("old", 4_100_000, first), ("new", 600_000, second))
+    )  # fmt: skip
+    times = LatencyComparison(
+        "decode to label", latency("decode to label", 4.3), latency("decode to label", 2.1), Interval(2.0, 1.9, 2.1)
+    )
+    return ComparisonResult(
+        a=a, b=b, truth="runs/first (val)", crops=len(truth), macro_f1_classes=coverage(NAMES, [60] * len(NAMES)),
+        difference=paired_difference(truth, first, second, len(NAMES), 50), counts=paired_counts(truth, first, second),
+        classes=tuple(class_differences(truth, first, second, NAMES, 50)), latencies=(times,), seed=0, draws=50,
+        machine="a machine", notes=("one crop was left out",), changes=changed_answers(names, *sides),
     )  # fmt: skip

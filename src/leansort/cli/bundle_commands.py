@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from leansort import api
+from leansort.api.verbs import optional
+from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import BundleEngine, Device, Engine, Json, Threads, print_line, print_result
 
 
@@ -93,7 +95,10 @@ def export(
 
 
 def bench(
-    bundles: Annotated[list[Path], typer.Argument(help="Bundles to compare, or names that `leansort models` lists.")],
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(help="Bundles to compare, or names that `leansort models` lists.", autocompletion=offer_models),
+    ],
     images: Annotated[Path, typer.Option(help="An image, or a folder of images, to classify.")],
     baseline: Annotated[Path | None, typer.Option(help="Bundle that the others are compared with.")] = None,
     seconds: Annotated[float, typer.Option(help="Minimum seconds for each measurement.", min=0.1)] = 3.0,
@@ -105,6 +110,10 @@ def bench(
     soak: Annotated[
         float, typer.Option(help="Seconds of labelling without a pause, for each bundle: does it throttle?", min=0)
     ] = 0.0,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Also tell what share of this machine's limit each stage reaches.")
+    ] = False,
+    chart: Annotated[Path | None, typer.Option(help="SVG picture of the limits to write.")] = None,
     device: Device = "",
     as_json: Json = False,
 ) -> None:
@@ -113,6 +122,7 @@ def bench(
     \b
     Example: leansort bench model.leansort --images runs/sample/crops/test
     Example: leansort bench small.leansort --baseline model.leansort --images photos/ --profile
+    Example: leansort bench model.leansort --images photos/ --limits --chart limits.svg
     Example: leansort bench model.leansort --images photos/ --soak 600 --device http://robot:8791
     """
     from leansort.workflows.deploy import bench as benches
@@ -128,6 +138,8 @@ def bench(
         profile=profile,
         starts=starts,
         soak=soak,
+        limits=limits,
+        chart=chart,
         device=device,
     )
     if result.warning:
@@ -141,6 +153,7 @@ def predict(
         typer.Argument(
             metavar="[BUNDLE]",
             help="A .leansort file, or a name that `leansort models` lists; without one, the model of the package.",
+            autocompletion=offer_models,
         ),
     ],
     inputs: Annotated[
@@ -172,6 +185,7 @@ def predict(
     Example: leansort predict photo.jpg
     Example: leansort predict model.leansort photos/ --format csv --out labels.csv --costs costs.yaml
     """
+    from leansort.core.locations.read_ahead import AHEAD
     from leansort.workflows.deploy import predict as predictions
     from leansort.workflows.deploy.predict_arguments import STDIN, split_arguments
 
@@ -181,20 +195,23 @@ def predict(
     result = predictions.predict_to(
         path,
         predictions.list_inputs(named, sys.stdin.buffer),
-        out,
+        optional(out),
         style=style,
         threads=threads,
         batch=batch,
         engine=engine,
         costs=costs,
         statistics=statistics,
+        ahead=0 if STDIN in named else AHEAD,
     )
     if result.unreadable:
         raise typer.Exit(1)
 
 
 def submit(
-    bundle: Annotated[Path, typer.Argument(help="The bundle, or a name that `leansort models` lists.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="The bundle, or a name that `leansort models` lists.", autocompletion=offer_models)
+    ],
     inputs: Annotated[list[str], typer.Argument(help="The test folder, images, or - for a list of paths.")],
     out: Annotated[Path, typer.Option("--out", help="The submission file.")] = Path("output.csv"),
     threads: Threads = 0,
@@ -208,6 +225,7 @@ def submit(
     \b
     Example: leansort submit model.leansort test/NoLabel --out output.csv
     """
+    from leansort.core.locations.location import location
     from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.contest.submit import submit as write
     from leansort.workflows.deploy.known_target import engine_of_recipe
@@ -216,7 +234,8 @@ def submit(
     path = find_bundle(bundle)
     engine = engine or engine_of_recipe([path])
     pictures = list(list_inputs(inputs, sys.stdin.buffer))
-    result = write(path, pictures, out, threads=threads, engine=engine, predictions=predictions)
+    out = location(out)
+    result = write(path, pictures, out, threads=threads, engine=engine, predictions=optional(predictions))
     for line in result.faults:
         print_line(f"unreadable {line}", to_error=True)
     print_line(f"{out}: {result.pictures} pictures in {result.seconds:.2f} s")

@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from leansort import api
+from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import Engine, Json, print_result
 
 
 def cascade(
-    first: Annotated[Path, typer.Argument(help="The small bundle, or a name that `leansort models` lists.")],
-    second: Annotated[Path, typer.Argument(help="The large bundle, or such a name.")],
+    first: Annotated[
+        Path,
+        typer.Argument(help="The small bundle, or a name that `leansort models` lists.", autocompletion=offer_models),
+    ],
+    second: Annotated[Path, typer.Argument(help="The large bundle, or such a name.", autocompletion=offer_models)],
     manifest: Annotated[
         Path, typer.Option(help="Manifest, or its folder, class folders or CSV, whose val photos fit the threshold.")
     ],

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from leansort import api
+from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import BundleEngine, Json, print_line, print_result
 
 
@@ -18,9 +19,16 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     a: Annotated[
-        Path, typer.Argument(help="A bundle, a run, a model's name, a submission file, or predictions.", metavar="A")
+        Path,
+        typer.Argument(
+            help="A bundle, a run, a model's name, a submission file, or predictions.",
+            metavar="A",
+            autocompletion=offer_models,
+        ),
     ],
-    b: Annotated[Path, typer.Argument(help="The same; it is compared with A.", metavar="B")],
+    b: Annotated[
+        Path, typer.Argument(help="The same; it is compared with A.", metavar="B", autocompletion=offer_models)
+    ],
     ground_truth: Annotated[
         Path, typer.Option("--ground-truth", "--data", help="Manifest, folder of class folders, or CSV image,label.")
     ],

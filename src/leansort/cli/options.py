@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from leansort.cli.completion.offered_names import offer_engines, offer_recipes
 from leansort.core.process.distributed import is_first_process
 from leansort.core.writing.escaping import json_text, printable, printable_lines
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:  # pydantic takes longer to import than `--help` may
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 RecipeFile = Annotated[
     Path,
-    typer.Argument(help="The recipe: a YAML file, or a name that `leansort recipes list` shows."),
+    typer.Argument(
+        help="The recipe: a YAML file, or a name that `leansort recipes list` shows.", autocompletion=offer_recipes
+    ),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Overrides such as train.epochs=3.", metavar="[KEY=VALUE]...")
@@ -27,7 +30,8 @@ Engine = Annotated[
     str,
     typer.Option(
         help="What runs the graph: an engine's name, with settings or not (openvino:precision=bf16), or auto for the "
-        "fastest; what suits the bundle by default."
+        "fastest; what suits the bundle by default.",
+        autocompletion=offer_engines,
     ),
 ]
 BundleEngine = Annotated[
@@ -35,12 +39,15 @@ BundleEngine = Annotated[
     typer.Option(
         "--engine",
         help="Engine, as for predict; by default the target of the recipe beside the bundle, or its format's own.",
+        autocompletion=offer_engines,
     ),
 ]
 TargetEngine = Annotated[
     str,
     typer.Option(
-        "--engine", help="Replaces the recipe's target.engine and its settings, e.g. openvino:precision=bf16."
+        "--engine",
+        help="Replaces the recipe's target.engine and its settings, e.g. openvino:precision=bf16.",
+        autocompletion=offer_engines,
     ),
 ]
 Device = Annotated[

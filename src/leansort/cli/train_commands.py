@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from leansort import api
+from leansort.cli.completion.offered_names import offer_ablations
 from leansort.cli.options import Data, Json, Out, Overrides, RecipeFile, Resume, print_result
 from leansort.core.errors import UserError
 
@@ -109,7 +110,10 @@ def ablate(
     recipe: RecipeFile,
     variants: Annotated[
         Path,
-        typer.Argument(help="YAML file of variants, each a name and its list of overrides; or a name of the package."),
+        typer.Argument(
+            help="YAML file of variants, each a name and its list of overrides; or a name of the package.",
+            autocompletion=offer_ablations,
+        ),
     ],
     overrides: Overrides = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds of every variant, starting at the recipe's.", min=1)] = 3,

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from leansort.api.verbs import with_device
+from leansort.cli.completion.offered_names import offer_searches
 from leansort.cli.options import (
     Data,
     Device,
@@ -60,7 +61,9 @@ tune_app = typer.Typer(
 def run(
     space: Annotated[
         Path,
-        typer.Argument(help="The search: a YAML file, or a name that `leansort recipes list` shows."),
+        typer.Argument(
+            help="The search: a YAML file, or a name that `leansort recipes list` shows.", autocompletion=offer_searches
+        ),
     ],
     overrides: Overrides = None,
     trials: Annotated[int | None, typer.Option(help="Candidates to look at, instead of the file's.", min=1)] = None,

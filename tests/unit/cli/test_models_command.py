@@ -16,6 +16,7 @@ from leansort.cli import main
 from leansort.core import bundle as bundles
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
+from leansort.core.errors import UserError
 from leansort.core.writing import atomic_io
 from leansort.runtime import shipped_models
 
@@ -101,7 +102,17 @@ def test_a_damaged_model_of_a_plugin_folder_harms_nobody_else(
 
 
 def test_the_page_of_models_is_up_to_date() -> None:
-    assert models_table.PAGE.read_text() == models_table.page(), "run: python -m docs.models_table"
+    models = models_table.committed_models()
+    assert models_table.PAGE.read_text() == models_table.page(models), "run: python -m docs.models_table"
+    for name in models_table.READMES:
+        text = (models_table.ROOT / name).read_text()
+        assert models_table.readme(text, name, models) == text, "run: python -m docs.models_table"
+        assert all(model in text for model in shipped_models.list_models())
+
+
+def test_a_readme_without_its_marks_is_refused() -> None:
+    with pytest.raises(UserError, match=r"README\.md: marks of the table of models: 1 expected, 0 there"):
+        models_table.readme("# leansort\n", "README.md", models_table.committed_models())
 
 
 def test_the_page_says_what_each_model_is_best_in(tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from leansort import api
+from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import Engine, Json, print_result
 
 
 def mine(
-    bundle: Annotated[Path, typer.Argument(help="The bundle, or a name that `leansort models` lists.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="The bundle, or a name that `leansort models` lists.", autocompletion=offer_models)
+    ],
     folder: Annotated[Path, typer.Argument(help="Folder of photos.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to make.")],
     keep: Annotated[int | None, typer.Option(help="Number of photos at most.", min=1)] = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leansort import api
+from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import Engine, print_line
 from leansort.core.errors import LeansortError
 
@@ -26,7 +27,10 @@ def sort(
     ],
     bundle: Annotated[
         Path | None,
-        typer.Option(help="The bundle, or a name that `leansort models` lists; the package's own model by default."),
+        typer.Option(
+            help="The bundle, or a name that `leansort models` lists; the package's own model by default.",
+            autocompletion=offer_models,
+        ),
     ] = None,
     boxes: Annotated[
         str,

@@ -9,11 +9,14 @@ from typing import Annotated
 import typer
 
 from leansort import api
+from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import Engine, Json, print_line, print_result
 
 
 def watch(
-    bundle: Annotated[Path, typer.Argument(help="The bundle, or a name that `leansort models` lists.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="The bundle, or a name that `leansort models` lists.", autocompletion=offer_models)
+    ],
     source: Annotated[
         str,
         typer.Argument(

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from leansort import api
+from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import Json, print_result
 
 
 def models(
     name: Annotated[
-        str | None, typer.Argument(help="A model's name, or the path of any bundle, to see its card.")
+        str | None,
+        typer.Argument(help="A model's name, or the path of any bundle, to see its card.", autocompletion=offer_models),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="File or folder that the bundle is copied to.")] = None,
     as_json: Json = False,

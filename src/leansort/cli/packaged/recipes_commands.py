@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from leansort.cli.completion.offered_names import offer_packaged
 from leansort.cli.options import Json, print_line, print_result
 
 recipes_app = typer.Typer(
@@ -14,7 +15,7 @@ recipes_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Name = Annotated[str, typer.Argument(help="A name that `leansort recipes list` shows.")]
+Name = Annotated[str, typer.Argument(help="A name that `leansort recipes list` shows.", autocompletion=offer_packaged)]
 
 
 @recipes_app.command("list")

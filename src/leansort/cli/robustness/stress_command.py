@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 from leansort import api
+from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import BundleEngine, Json, print_result
 
 
 def stress(
-    bundles: Annotated[list[Path], typer.Argument(help="One or two bundles, or names that `leansort models` lists.")],
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(help="One or two bundles, or names that `leansort models` lists.", autocompletion=offer_models),
+    ],
     data: Annotated[Path, typer.Option(help="Manifest, folder of class folders, or CSV image,label.")],
     split: Annotated[str, typer.Option(help="Split of the manifest, or of class folders with splits.")] = "val",
     kinds: Annotated[str, typer.Option(help="Kinds of corruption with commas between them; all by default.")] = "",

@@ -11,7 +11,6 @@ from leansort.core.errors import UserError
 from leansort.core.process.console import bar
 from leansort.core.writing.atomic_io import new_folder
 from leansort.workflows.data.data_results import SampleResult
-from leansort.workflows.data.import_data import draw_sample
 
 SCENES = {"train": 900, "val": 150, "test": 250}
 FRAMES, SIZE = 300, "640x360"
@@ -55,6 +54,8 @@ def draw(out: Path, options: SampleOptions) -> SampleResult:
             raise UserError(f"data sample: --{name} {kind}")
     if options.video:
         return _draw_video(out, options)
+    from leansort.workflows.data.import_data import draw_sample  # a video needs less than what this imports
+
     counts = {split: SCENES[split] if count is None else count for split, count in options.scenes.items()}
     return draw_sample(
         new_folder(out, "data sample"),
@@ -66,13 +67,13 @@ def draw(out: Path, options: SampleOptions) -> SampleResult:
 
 
 def _draw_video(out: Path, options: SampleOptions) -> SampleResult:
+    import av  # noqa: F401  # before the folder is made, and before OpenCV, which the extra of a video brings, too
+
     from leansort.data.synthetic.belt_video import TRUTH, VIDEO, BeltLook, draw_belt_video
 
     width, height = _sides(options.size or SIZE)
     look = BeltLook(width=width, height=height, blur=options.blur or 0, glare=options.glare or 0.0)
     frames = FRAMES if options.frames is None else options.frames
-    import av  # noqa: F401  # before the folder is made
-
     new_folder(out, "data sample")
     with bar("drawing frames") as advance:
         drawn = draw_belt_video(out, seed=options.seed, frames=frames, look=look, progress=advance)
