@@ -30,8 +30,9 @@ lint: $(STAMP)
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" -rf
 
+# Each worker takes the next test; those of an `xdist_group` share what took long to make and stay with one worker.
 test-slow: $(STAMP)
-	$(BIN)/pytest -n 2 --dist worksteal -m slow -rf
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -m slow -rf
 
 # One file a claim; each prints ours against the reference and writes benchmarks/out/NAME.json.
 bench: $(STAMP)

@@ -115,10 +115,13 @@ def _depths(floor: Floor) -> dict[str, int]:
     """
     depths = {room.name: 0 for room in floor.rooms}
     forward = [(above, below) for above, below in floor.arrows if (below, above) not in floor.arrows]
+    circles = [arrow for arrow in floor.arrows if arrow not in forward]
     for _ in floor.rooms:
         for above, below in forward:
             depths[below] = max(depths[below], depths[above] + 1)
-    for name in depths.keys() - {below for _, below in forward}:
+        for above, below in circles:
+            depths[below] = max(depths[below], depths[above])
+    for name in depths.keys() - {below for _, below in (*forward, *circles)}:
         if nearest := [depths[below] for above, below in forward if above == name]:
             depths[name] = min(nearest) - 1
     return depths

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,11 +20,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from leansort.core.seeds import Seeds
-from tests.support import command_server
+from tests.support import command_server, torchlib_memo
 from tests.support.command_server import CommandServer
 
+torchlib_memo.remember_operators()
 ROOT = Path(__file__).parent.parent
 CLASSES = ("Metal", "Paper", "Plastic")
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -98,15 +101,48 @@ def draw(path: Path, kind: int, seed: int, size: tuple[int, int] = (96, 72)) -> 
     cv2.imwrite(str(path), np.clip(picture, 0, 255).astype(np.uint8))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest of the long runs come first, so that no worker is left alone with one at the end."""
+    """The longest of the long runs come first, so that no worker is left alone with one at the end.
+
+    With `--dist loadgroup` the contract tests of a network go to one worker, which then exports it once.
+    """
     items.sort(key=lambda item: not any(mark.kwargs.get("longest") for mark in item.iter_markers("slow")))
+    for item in items:
+        if network := network_of(item):
+            item.add_marker(pytest.mark.xdist_group(network))
 
 
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Class folders: 3 classes, 24 train and 8 val pictures of each. Treat as read-only."""
-    root = tmp_path_factory.mktemp("folders")
+def network_of(item: pytest.Item) -> str:
+    """The backbone that a contract test is about; empty of other tests."""
+    if not (isinstance(item, pytest.Function) and hasattr(item, "callspec") and "contract" in item.path.parts):
+        return ""
+    given = item.callspec.params
+    network = given.get("spec", given.get("backbone", ""))
+    return str(getattr(network, "base", network)).partition("-")[0]
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A path that the workers of one session share: the first that needs it makes it, the others wait meanwhile.
+
+    Args:
+        factory: of the session's temporary folders.
+        name: of the path, which `make` is given and has to create.
+        make: makes it; where it fails, the next one that needs the path tries again.
+    """
+    base = factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+    made = shared / f"{name}.made"
+    with FileLock(shared / f"{name}.lock"):
+        if not made.exists():
+            shutil.rmtree(shared / name, ignore_errors=True)
+            make(shared / name)
+            made.touch()
+    return shared / name
+
+
+def draw_folders(root: Path) -> None:
     for split, count in (("train", 24), ("val", 8)):
         for kind, name in enumerate(CLASSES):
             for i in range(count):
@@ -115,7 +151,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     kind,
                     seed=kind * 1000 + i + 500 * (split == "val"),
                 )
-    return root
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders: 3 classes, 24 train and 8 val pictures of each. Treat as read-only."""
+    return made_once(tmp_path_factory, "folders", draw_folders)
 
 
 RECIPE = """\
@@ -131,15 +172,15 @@ bench: {{seconds: 0.1, queries: 20, starts: 1}}
 
 @pytest.fixture(scope="session")
 def tiny_recipe(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    path.write_text(RECIPE.format(path=folders))
-    return path
+    return made_once(tmp_path_factory, "tiny.yaml", lambda path: path.write_text(RECIPE.format(path=folders)))
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory, new_cli: Cli) -> Path:
     """A finished run of the tiny recipe. Treat as read-only."""
-    out = tmp_path_factory.mktemp("run") / "tiny"
-    done = new_cli("run", tiny_recipe, "--out", out)
-    assert done.returncode == 0, done.stderr
-    return out
+
+    def make(out: Path) -> None:
+        done = new_cli("run", tiny_recipe, "--out", out)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "tiny", make)

@@ -46,8 +46,10 @@ if TYPE_CHECKING:
         report,
         run,
         score,
+        solve,
         sort,
         split_data,
+        status,
         stress,
         submit,
         train,
@@ -88,8 +90,10 @@ if TYPE_CHECKING:
     from leansort.workflows.field.belt_sorting import SortResult
     from leansort.workflows.field.drift_watching import WatchResult
     from leansort.workflows.field.photo_mining import MineResult
+    from leansort.workflows.finishing.run_result import RunResult
     from leansort.workflows.leave_out.leave_out_result import LeaveOutResult
-    from leansort.workflows.run import RunResult
+    from leansort.workflows.solving.solve_result import SolveResult
+    from leansort.workflows.stages.stage_status import StatusResult
     from leansort.workflows.training.doubt.doubt_result import DoubtResult
     from leansort.workflows.training.quick.probe_result import ProbeResult
     from leansort.workflows.training.training_results import RepeatedResult, SingleTrainingResult
@@ -132,9 +136,11 @@ __all__ = [
     "SampleResult",
     "ScoreResult",
     "SingleTrainingResult",
+    "SolveResult",
     "SortDecision",
     "SortResult",
     "SplitResult",
+    "StatusResult",
     "StressResult",
     "StudyResult",
     "SubmitResult",
@@ -162,8 +168,10 @@ __all__ = [
     "run",
     "score",
     "silence_messages",
+    "solve",
     "sort",
     "split_data",
+    "status",
     "stress",
     "submit",
     "train",
@@ -178,8 +186,8 @@ publish(
         "leansort.api": (
             "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data", "doctor",
             "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe", "mine", "models",
-            "predict", "report", "run", "score", "sort", "split_data", "stress", "submit", "train", "tune",
-            "tune_best", "watch",
+            "predict", "report", "run", "score", "solve", "sort", "split_data", "status", "stress", "submit", "train",
+            "tune", "tune_best", "watch",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
         "leansort.contest.score_result": ("ScoreResult",),
@@ -210,7 +218,9 @@ publish(
         "leansort.workflows.field.drift_watching": ("WatchResult",),
         "leansort.workflows.field.photo_mining": ("MineResult",),
         "leansort.workflows.leave_out.leave_out_result": ("LeaveOutResult",),
-        "leansort.workflows.run": ("RunResult",),
+        "leansort.workflows.finishing.run_result": ("RunResult",),
+        "leansort.workflows.solving.solve_result": ("SolveResult",),
+        "leansort.workflows.stages.stage_status": ("StatusResult",),
         "leansort.workflows.training.doubt.doubt_result": ("DoubtResult",),
         "leansort.workflows.training.quick.probe_result": ("ProbeResult",),
         "leansort.workflows.training.training_results": ("RepeatedResult", "SingleTrainingResult",),

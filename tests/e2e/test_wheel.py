@@ -19,6 +19,7 @@ import pytest
 from leansort.runtime import shipped_models
 from tests.conftest import ROOT, Cli, draw
 
+pytestmark = pytest.mark.xdist_group("wheel")  # its environments take long to make
 TINY = (
     "data.train=8", "data.val=4", "data.test=4", "train.epochs=1", "train.workers=0", "train.threads=1",
     "preprocess.size=32", "arch.width=0.25", "bench.seconds=0.1", "bench.queries=20", "bench.starts=1",

@@ -23,13 +23,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.support import torchlib_memo
+
 IMPORTED = (  # neither ONNX Runtime nor Arrow: they start a thread, and take but a moment
-    "cv2", "jinja2", "lightning_fabric", "onnx", "onnxscript", "optuna", "tensorboard.summary.writer", "torch.onnx",
+    "cv2", "jinja2", "lightning_fabric", "onnx", "onnxscript", "optuna", "tensorboard.summary.writer",
+    "torch.export._trace", "torch.onnx",
     "leansort.arch.pretrained.weight_loader", "leansort.arch.timm_models.timm_networks", "leansort.cli",
     "leansort.data.augmentation.batch", "leansort.export.onnx", "leansort.recipe.load", "leansort.train.loop",
 )  # fmt: skip
 READY = "ready\n"
-READ_AT_START = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "LD_")  # a change of these needs a new process
+READ_AT_START = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "LD_", "TORCH")  # a change of these needs a new process
 
 
 def possible() -> bool:
@@ -130,6 +133,8 @@ def end(code: int) -> NoReturn:
 def import_all() -> None:
     for name in IMPORTED:
         importlib.import_module(name)
+    torchlib_memo.remember_operators()
+    torchlib_memo.operators()
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a library has started a thread"
     gc.freeze()  # a fork that looks for garbage need not touch, and so copy, what was there before it
 

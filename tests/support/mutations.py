@@ -51,14 +51,14 @@ def _places(tree: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def _put(tree: Any, at: tuple[Any, ...], value: Any, *, drop: bool = False) -> Any:
+    """The tree with a change; what does not lie on the way to it is shared with the given one."""
     if not at:
         return value
-    made = copy.deepcopy(tree)
-    inner = made
-    for key in at[:-1]:
-        inner = inner[key]
-    if drop:
-        del inner[at[-1]]
+    made = copy.copy(tree)
+    if len(at) > 1:
+        made[at[0]] = _put(tree[at[0]], at[1:], value, drop=drop)
+    elif drop:
+        del made[at[0]]
     else:
-        inner[at[-1]] = value
+        made[at[0]] = value
     return made

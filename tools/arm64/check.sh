@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 work=$(realpath -m "${1:-build/arm64}")
 root=$work/root
 python=${PYTHON:-.venv/bin/python}
-extras=${EXTRAS:-opencv}
+extras=${EXTRAS:-opencv,ncnn}
 
 fail() { echo "error: arm64: $1" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || fail "needs root, for chroot"

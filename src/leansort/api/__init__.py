@@ -5,8 +5,10 @@ package loads no PyTorch. It may import every floor but the command line. Begin 
 """
 
 from leansort.api.bundles import bench, export, predict
+from leansort.api.cascades import cascade
 from leansort.api.datasets import check_data, doubt_labels, draw_sample, import_data, split_data
 from leansort.api.field import add_data, diff_data, mine, watch
+from leansort.api.goals import solve, status
 from leansort.api.jobs import load_recipe, report, run
 from leansort.api.known_models import doctor, models
 from leansort.api.left_out import leave_out
@@ -19,6 +21,7 @@ __all__ = [
     "add_data",
     "average",
     "bench",
+    "cascade",
     "check_data",
     "compare",
     "compress",
@@ -36,8 +39,10 @@ __all__ = [
     "report",
     "run",
     "score",
+    "solve",
     "sort",
     "split_data",
+    "status",
     "stress",
     "submit",
     "train",

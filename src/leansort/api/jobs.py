@@ -10,7 +10,7 @@ from leansort.api.verbs import AnyPath, optional, verb, with_device
 
 if TYPE_CHECKING:
     from leansort.recipe.schema import Recipe
-    from leansort.workflows.run import RunResult
+    from leansort.workflows.finishing.run_result import RunResult
 
 
 @verb()
@@ -52,6 +52,8 @@ def run(
 ) -> RunResult:
     """Do a recipe's whole job: data, training, compression, export, measurement, score, report.
 
+    A recipe with a `goal` is tried first of those that may meet it, as by `solve`; the result is then a `SolveResult`.
+
     >>> import leansort
     >>> quick = ["data.train=8", "data.val=4", "data.test=4", "preprocess.size=32", "arch.base=tiny_s"]
     >>> quick += ["train.epochs=1", "bench.seconds=0.1", "bench.queries=10", "bench.starts=0"]
@@ -75,6 +77,10 @@ def run(
         UserError: the recipe is wrong, the data cannot be used, or `out` holds another run.
     """
     resolved = resolve(recipe, with_device(overrides, device), data, engine)
+    if resolved.goal:
+        from leansort.api.goals import solve_recipe
+
+        return solve_recipe(resolved, run_folder(resolved, out))
     from leansort.workflows.run import run as workflow  # after the check: this one loads PyTorch
 
     return workflow(resolved, run_folder(resolved, out), resume=resume)

@@ -25,6 +25,8 @@ def sort(
     live: bool = False,
     annotate: AnyPath | None = None,
     engine: str = "",
+    mqtt: str = "",
+    webhook: str = "",
     stream: BinaryIO | None = None,
     on_decision: Callable[[SortDecision], None] | None = None,
 ) -> SortResult:
@@ -54,6 +56,8 @@ def sort(
         live: whether a video plays a camera: at its own pace, with frames dropped where sorting is too slow.
         annotate: video to write with boxes, labels and the line.
         engine: as for `predict`.
+        mqtt: broker and topic that decisions are sent to, `mqtt://HOST:PORT/TOPIC` or `mqtts://…`; empty for none.
+        webhook: address that decisions are posted to as JSON; empty for none.
         stream: what `-` stands for, binary.
         on_decision: called with each decision as it is made.
 
@@ -62,7 +66,7 @@ def sort(
 
     Raises:
         UserError: there is no such source, bundle or file, or an option has no effect on it.
-        MissingExtraError: a video or camera needs PyAV, which is not installed.
+        MissingExtraError: a video or camera needs PyAV, or `mqtt` paho-mqtt, which is not installed.
         IntegrityError: the bundle is damaged.
     """
     from leansort.core import bundle as bundles
@@ -71,7 +75,7 @@ def sort(
     from leansort.workflows.field.sort_sources import SortOptions
 
     opened = open_default() if bundle is None else bundles.load(find_bundle(bundle))
-    options = SortOptions(str(boxes), deadline, direction, stall, retries, live)
+    options = SortOptions(str(boxes), deadline, direction, stall, retries, live, mqtt, webhook)
     return sort_source(
         opened,
         str(source),

@@ -23,11 +23,14 @@ from leansort.cli import compare_command as comparison
 from leansort.cli import compress_command as compression
 from leansort.cli import train_commands as training
 from leansort.cli.arch_commands import arch_app
+from leansort.cli.cascade_command import cascade
 from leansort.cli.data_commands import data_app
 from leansort.cli.device.agent_command import agent
 from leansort.cli.field.mine_command import mine
 from leansort.cli.field.sort_command import sort
 from leansort.cli.field.watch_command import watch
+from leansort.cli.goals.solve_command import solve
+from leansort.cli.goals.status_command import status
 from leansort.cli.options import (
     Data,
     Device,
@@ -133,15 +136,17 @@ def run(
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Do a recipe's whole job: data, train, export, bench, submit, score, report.
+    """Do a recipe's whole job: data, train, export, bench, submit, score, report; with a goal, as solve does.
 
     \b
     Example: leansort run trashnet --data photos/ --out runs/trashnet
     """
     result = api.run(recipe, overrides or [], data=data, out=out, engine=engine, device=device, resume=resume)
-    from leansort.workflows.run import run_summary
+    from leansort.workflows.finishing.run_result import run_summary
+    from leansort.workflows.solving.solve_result import SolveResult, solve_text
 
-    print_result(result, as_json, run_summary(result))
+    text = solve_text(result) if isinstance(result, SolveResult) else run_summary(result)
+    print_result(result, as_json, text)
 
 
 app.command()(run)
@@ -149,6 +154,7 @@ training.register(app)
 averaging.register(app)
 compression.register(app)
 bundles.register(app)
+app.command()(cascade)
 comparison.register(app)
 app.command()(stress)
 app.command()(sort)
@@ -156,6 +162,8 @@ app.command()(watch)
 app.command()(mine)
 app.command()(agent)
 app.command()(report)
+app.command()(solve)
+app.command()(status)
 app.command()(models)
 app.command()(doctor)
 app.command("plugins")(list_kinds)

@@ -52,6 +52,6 @@ def engine_for(bundle: Bundle, wanted: str) -> str:
     """The wanted engine, with its settings, where it reads the bundle's graph, else the default one of that format."""
     return (
         wanted
-        if engines.parse_engine(wanted)[0] in engines.engines_reading(bundle.format)
+        if engines.parse_engine(wanted)[0] in engines.engines_reading(bundle.graph_format)
         else engines.default_engine(bundle)
     )

@@ -8,6 +8,7 @@ anything is used. Nothing is ever unpacked to disk, so names like `../x` have no
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ from pydantic import Field, ValidationError
 
 from leansort.core.errors import IntegrityError, UserError, one_line
 from leansort.core.files.bundle_card import BundleCard
+from leansort.core.files.bundle_cascade import CASCADE, CASCADE_FILES, CascadeSettings
 from leansort.core.files.bundle_decisions import NoveltyScale
 from leansort.core.files.bundle_reference import BundleReference
 from leansort.core.graphs import soundness
@@ -37,6 +39,7 @@ FORMATS = {
     "torch": ("network.safetensors",),
     "ncnn": ("graph.ncnn.param", "graph.ncnn.bin"),
 }
+_LAYOUTS = {**FORMATS, CASCADE: CASCADE_FILES}  # the files of a cascade are bundles of one of the formats
 _META, _HASHES = "bundle.json", "hashes.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
@@ -57,6 +60,7 @@ class BundleMeta(StrictModel):
         parameters: weights of the network.
         macs: multiply-adds for one image.
         provenance: where the bundle comes from.
+        cascade: which of two graphs answers; None of bundles of one graph.
         card: what its model card tells; None of bundles that were not made to be passed on.
     """
 
@@ -72,15 +76,17 @@ class BundleMeta(StrictModel):
     parameters: int = Field(ge=0, le=10**12)
     macs: int = Field(ge=0, le=10**15)
     provenance: dict[str, Any] = Field(default_factory=dict)
+    cascade: CascadeSettings | None = None
     card: BundleCard | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `bundle.json`.
 
         Without a card it is that of bundles from before there were cards, and of a card the defaults are left out, so
-        that bundles keep their bytes and digest where cards come to tell more; likewise of `novelty` and `reference`.
+        that bundles keep their bytes and digest where cards come to tell more; likewise of `novelty`, `reference` and
+        `cascade`.
         """
-        later = {"card": self.card, "novelty": self.novelty, "reference": self.reference}
+        later = {"card": self.card, "novelty": self.novelty, "reference": self.reference, "cascade": self.cascade}
         tree = self.model_dump(mode="json", exclude=set(later))
         return tree | {key: part.model_dump(mode="json", exclude_defaults=True) for key, part in later.items() if part}
 
@@ -92,7 +98,7 @@ class Bundle:
     Attributes:
         meta: everything but the graph.
         files: the serialized network by file name, those of one format: uint8 (b, h, w, 3) RGB in, (b, classes)
-            logits out. Never changed in place.
+            logits out; of a cascade its two bundles. Never changed in place.
         numbers: of 32 bits, that the graph holds at once for one image; 0 where it was not asked yet.
 
     Raises:
@@ -109,12 +115,34 @@ class Bundle:
 
     @property
     def format(self) -> str:
-        """Which of `FORMATS` the graph is in."""
+        """Which of `FORMATS` the graph is in, or `cascade`."""
         return _format(self.files)
 
     @property
+    def graph_format(self) -> str:
+        """Which of `FORMATS` an engine has to read: of a cascade that of both its graphs."""
+        return self.stages[0].format if self.stages else self.format
+
+    @functools.cached_property
+    def stages(self) -> tuple[Bundle, ...]:
+        """The two bundles of a cascade, the small one first; empty of a bundle of one graph.
+
+        Raises:
+            IntegrityError: one is damaged.
+        """
+        if self.format != CASCADE:
+            return ()
+        return tuple(_opened(self.files[name], f"{name} of {self.meta.name}", within=True) for name in CASCADE_FILES)
+
+    @property
     def graph(self) -> bytes:
-        """The network's own file; the openvino format has its weights beside it."""
+        """The network's own file; the openvino format has its weights beside it.
+
+        Raises:
+            UserError: a cascade has two graphs, and whatever asks for one cannot work on it.
+        """
+        if self.format == CASCADE:
+            raise UserError(f"bundle: {self.meta.name} is a cascade of two graphs; this takes a bundle of one")
         return self.files[FORMATS[self.format][0]]
 
     @property
@@ -155,8 +183,14 @@ def load(path: Path) -> Bundle:
         raise UserError(f"bundle: {path} is not there")
     if path.stat().st_size > BUNDLE_BYTES:
         raise IntegrityError(f"bundle: {path} has {path.stat().st_size} bytes, at most {BUNDLE_BYTES} are read")
-    data = path.read_bytes()
+    return _opened(path.read_bytes(), path)
+
+
+def _opened(data: bytes, path: Path | str, *, within: bool = False) -> Bundle:
+    """Verify a file's content; `within` says that it lies in a cascade, which holds no cascade in turn."""
     members = _members(data, path)
+    if within and CASCADE_FILES[0] in members:
+        raise IntegrityError(f"bundle: {path} is a cascade within a cascade")
     _verify_hashes(members, path)
     if zip_members(members) != data:
         raise IntegrityError(f"bundle: {path} was changed after it was written (its container differs)")
@@ -178,9 +212,13 @@ def recorded_macro_f1(path: Path) -> float:
 def _require_sound(bundle: Bundle, where: str) -> int:
     """Refuse what has the right hashes and is hostile all the same; return the numbers that the graph holds."""
     meta = bundle.meta
+    if (meta.cascade is None) == (bundle.format == CASCADE):
+        raise IntegrityError(f"{where} has two graphs without a cascade section, or that section without two graphs")
     try:
         require_printable(meta.name, "name", NAME_CHARACTERS)
         require_distinct(LabelSet(meta.labels).names, "labels")
+        if bundle.format == CASCADE:
+            return _require_alike(bundle, where)
         return soundness.require(bundle.format, bundle.files, meta.preprocess.size, len(meta.labels))
     except soundness.UnsoundGraphError as error:
         raise IntegrityError(f"{where} its graph {error}") from None
@@ -188,13 +226,25 @@ def _require_sound(bundle: Bundle, where: str) -> int:
         raise IntegrityError(f"{where} {error}") from None
 
 
+def _require_alike(cascade: Bundle, where: str) -> int:
+    """Refuse two graphs that cannot answer in each other's place; return the numbers that the larger one holds."""
+    first, second = cascade.stages
+    if first.format != second.format:
+        raise IntegrityError(f"{where} has graphs in the formats {first.format} and {second.format}, need one format")
+    if not first.meta.labels == second.meta.labels == cascade.meta.labels:
+        raise IntegrityError(f"{where} has graphs of different labels")
+    if second.meta.preprocess != cascade.meta.preprocess:
+        raise IntegrityError(f"{where} prepares images otherwise than its second graph")
+    return max(first.numbers, second.numbers) if first.numbers and second.numbers else 0
+
+
 def _format(names: Iterable[str]) -> str:
     """Name of the format that has exactly these files; empty where none has."""
-    return next((name for name, files in FORMATS.items() if sorted(files) == sorted(names)), "")
+    return next((name for name, files in _LAYOUTS.items() if sorted(files) == sorted(names)), "")
 
 
 def _not_a_graph(names: Iterable[str]) -> str:
-    known = ", ".join(f"{' + '.join(files)} ({name})" for name, files in FORMATS.items())
+    known = ", ".join(f"{' + '.join(files)} ({name})" for name, files in _LAYOUTS.items())
     return f"{sorted(names)[:5]} is no graph; known are {known}"
 
 
@@ -215,7 +265,7 @@ def hash_members(members: dict[str, bytes]) -> bytes:
     return atomic_io.canonical_json(listed, indent=1).encode()
 
 
-def _members(data: bytes, path: Path) -> dict[str, bytes]:
+def _members(data: bytes, path: Path | str) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
@@ -231,7 +281,7 @@ def _members(data: bytes, path: Path) -> dict[str, bytes]:
         raise IntegrityError(f"bundle: {path} is damaged, cut short or no bundle ({error})") from None
 
 
-def _verify_hashes(members: dict[str, bytes], path: Path) -> None:
+def _verify_hashes(members: dict[str, bytes], path: Path | str) -> None:
     listed = _tree(members[_HASHES], _HASHES, path)
     for name, data in members.items():
         text = listed.get(name)
@@ -239,7 +289,7 @@ def _verify_hashes(members: dict[str, bytes], path: Path) -> None:
             raise IntegrityError(f"bundle: {path} is damaged or was changed ({name} does not match its hash)")
 
 
-def _tree(data: bytes, name: str, path: Path) -> dict[str, Any]:
+def _tree(data: bytes, name: str, path: Path | str) -> dict[str, Any]:
     """A member's JSON: no key twice, nothing that could not be written again."""
     if len(data) > META_BYTES:
         raise IntegrityError(f"bundle: {path} has {len(data)} bytes of {name}, at most {META_BYTES} are read")
@@ -262,7 +312,7 @@ def _depth(tree: Any) -> int:
     return depth
 
 
-def _meta(data: bytes, path: Path) -> BundleMeta:
+def _meta(data: bytes, path: Path | str) -> BundleMeta:
     tree = _tree(data, _META, path)
     if tree.get("bundle_schema") != SCHEMA:
         text = repr(tree.get("bundle_schema"))[:40]

@@ -212,8 +212,12 @@ class RunFolder(ModelFolder):
         doubt_page: the most doubtful ones with their photos, to be decided.
         corrections: the same as a corrections file, to be filled in; see `data.importing.corrections`.
         unknown: how well photos of none of the classes are told, where that was scored.
+        stages: the stages of the job and their states; see `workflows.stages`.
+        stages_lock: held by the process that works on them.
     """
 
+    stages = _Entry(JsonFile, "stages.json")
+    stages_lock = _Entry(_path, ".stages.lock")
     parity = _Entry(JsonFile, "parity.json")
     calibration = _Entry(JsonFile, "calibration.json")
     bench = _Entry(JsonFile, "bench.json")
@@ -241,6 +245,70 @@ class RunFolder(ModelFolder):
     def name_list(self, name: str) -> Path:
         """Return where the names of the images of the `public` or `private` list are, one a line."""
         return self.path / f"{name}.txt"
+
+
+class SolveFolder(RunFolder):
+    """A goal and what was done to meet it, `leansort solve`.
+
+    Attributes:
+        solve: what it came to; written last.
+        plan: what the recipes that may be tried cost, and how long they take.
+        check: what was found wrong with the data.
+        without_leaks: the data without the training photos that other splits show, too.
+        curve: what a linear probe makes of half of the photos and of all.
+        look: folder of the doubtful labels and of the linear probe.
+        stress: folder of the stress test of the chosen bundle.
+        study: folder of the search.
+        searched: folder of the search's winner.
+        pricing: folder for networks that are not trained yet.
+    """
+
+    solve = _Entry(JsonFile, "solve.json")
+    plan = _Entry(JsonFile, "plan.json")
+    check = _Entry(JsonFile, "check.json")
+    curve = _Entry(JsonFile, "curve.json")
+    pricing = _Entry(_path, "pricing")
+
+    @property
+    def look(self) -> RunFolder:
+        """Return the folder of what is looked at before anything is trained."""
+        return RunFolder(self.path / "look")
+
+    @property
+    def without_leaks(self) -> DataFolder:
+        """Return the folder of the data without leaks."""
+        return DataFolder(self.path / "without-leaks")
+
+    @property
+    def stress(self) -> StressFolder:
+        """Return the folder of the stress test."""
+        return StressFolder(self.path / "stress")
+
+    @property
+    def study(self) -> StudyFolder:
+        """Return the folder of the search."""
+        return StudyFolder(self.path / "search")
+
+    @property
+    def searched(self) -> BestTrialFolder:
+        """Return the folder of the search's winner."""
+        return BestTrialFolder(self.path / "search-best")
+
+    def candidate(self, name: str) -> CandidateFolder:
+        """Return the folder of a recipe that is tried, by its name."""
+        return CandidateFolder(self.path / "candidates" / name)
+
+
+class CandidateFolder(RunFolder):
+    """A recipe that is tried for a goal: a run on the data of the goal.
+
+    Attributes:
+        budget: the recipe as it is trained, and the fraction of its epochs that there is time for.
+        judged: what val and the clock say of its bundle.
+    """
+
+    budget = _Entry(JsonFile, "budget.json")
+    judged = _Entry(JsonFile, "judged.json")
 
 
 class GroupFolder(ModelFolder):

@@ -44,7 +44,7 @@ def find_first_mismatch(model: TrainedModel, bundle: Bundle, pixels: Pixels) -> 
 
 def _bundle_outputs(bundle: Bundle, pixels: Pixels) -> list[Floats]:
     if bundle.format not in ("onnx", "openvino", "torch"):
-        return []  # what such a format makes of a layer has its activation in it
+        return []  # a cascade's is none of one graph, and what such a format makes of a layer has its activation in it
     if bundle.format == "torch":
         inside = load_bytes(bundle.graph, bundle.meta.name)
         return [

@@ -27,7 +27,7 @@ from leansort.core.writing import atomic_io
 from leansort.measure import measurement_cache
 from leansort.runtime import engine as engines
 from leansort.runtime import engine_trial_child
-from leansort.runtime.engine import Engine
+from leansort.runtime.engine import LoadedGraph
 from leansort.runtime.engine_trial_child import BATCHES, LIMIT, time_limit_s
 
 KIND = "trials"
@@ -42,7 +42,7 @@ class _TrialSettings:
     batches: tuple[int, ...]
 
 
-def load(bundle: Bundle, engine: str = "", *, threads: int = 1, batches: Sequence[int] = BATCHES) -> Engine:
+def load(bundle: Bundle, engine: str = "", *, threads: int = 1, batches: Sequence[int] = BATCHES) -> LoadedGraph:
     """Load a bundle into an engine, as `runtime.engine.load` does, once it is known to bear that.
 
     Args:
@@ -89,9 +89,7 @@ def find_faults(pairs: Sequence[Pair], *, threads: int = 1, batches: Sequence[in
 def suggest_engine(bundle: Bundle, engine: str) -> str:
     """What to do in place of an engine."""
     name = engines.parse_engine(engine)[0]
-    others = [
-        installed_engine for installed_engine in engines.installed_engines(bundle.format) if installed_engine != name
-    ]
+    others = [installed for installed in engines.installed_engines(bundle.graph_format) if installed != name]
     others.sort(key=lambda other: not engines.is_proven(other))
     return (
         f"use --engine {others[0]}, or name {others[0]} in the recipe"

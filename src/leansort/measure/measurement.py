@@ -15,6 +15,7 @@ class Measurement(BaseModel):
         low: lower end of the 95 % bootstrap interval of `value`.
         high: upper end.
         count: how many observations.
+        mean: of the observations of a latency; None of other figures.
         percentiles: of the observations, keyed `p50`, `p90`, `p99`, where they make sense.
         quantiles: of the observations at equal steps from the least to the largest, where their distribution is kept.
         bundle: digest of the bundle that was measured.
@@ -33,6 +34,7 @@ class Measurement(BaseModel):
     low: float
     high: float
     count: int
+    mean: float | None = None
     percentiles: dict[str, float] = {}
     quantiles: tuple[float, ...] = ()
     bundle: str = ""

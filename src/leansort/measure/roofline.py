@@ -92,7 +92,8 @@ def peak_fraction(bundle: Bundle, engine: str, seconds: float, engine_peaks: lis
         engine_peaks: by `peaks`.
     """
     engine, settings = engines.parse_engine(engine)
-    quantized = any(word in bundle.graph for word in (b"QuantizeLinear", b"FakeQuantize"))
+    graphs = [stage.graph for stage in bundle.stages or (bundle,)]
+    quantized = any(word in graph for word in (b"QuantizeLinear", b"FakeQuantize") for graph in graphs)
     kind = "int8" if quantized else settings.get("precision", "f32")
     peak = next(
         (engine_peak.gmacs for engine_peak in engine_peaks if (engine_peak.engine, engine_peak.kind) == (engine, kind)),

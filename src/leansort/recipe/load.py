@@ -17,7 +17,7 @@ from leansort.recipe.data_override import with_path
 from leansort.recipe.data_section import COMMON, data_faults
 from leansort.recipe.model_statistics import model_statistics
 from leansort.recipe.schema import Recipe
-from leansort.recipe.target import read_engine_option, target_faults
+from leansort.recipe.target import device_faults, read_engine_option, target_faults
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = (), data: Path | None = None, engine: str = "") -> Recipe:
@@ -88,10 +88,27 @@ def validate_recipe(tree: object, where: str) -> Recipe:
     faults += data_faults(tree.get("data"))
     if recipe is not None:
         faults += target_faults(recipe.target, [str(step.get("pass")) for step in recipe.compress.steps])
+        faults += goal_faults(recipe)
     if faults or recipe is None:
         text = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise UserError(f"recipe {where}: {text}: " + "; ".join(faults))
     return recipe
+
+
+def goal_faults(recipe: Recipe) -> list[str]:
+    """Everything in which a recipe's goal and target contradict each other, one line each."""
+    goal, target = recipe.goal, recipe.target
+    if goal is None:
+        return []
+    faults = [f"goal.device: {fault.partition(': ')[2]}" for fault in device_faults(goal.address)]
+    faults += [
+        f"goal: target.limits.{name} says the same; leave one of them out"
+        for name in goal.limits
+        if name in target.limits
+    ]
+    if target.device and target.device != goal.address:
+        faults.append(f"goal.device: got {goal.device}, target.device is {target.device}; leave one of them out")
+    return faults
 
 
 def _with_statistics(tree: JsonObject) -> JsonObject:

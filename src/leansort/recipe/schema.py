@@ -15,6 +15,7 @@ from leansort.core.preprocess import Preprocess
 from leansort.core.strict_model import StrictModel
 from leansort.core.writing import atomic_io
 from leansort.data.augmentation.augment_config import AugmentConfig
+from leansort.recipe.goal import Goal
 from leansort.recipe.target import Target
 from leansort.train.train_config import DistillConfig, TrainConfig
 
@@ -121,6 +122,7 @@ class Recipe(StrictModel):
         compress: passes that make it smaller and faster, and what they may cost.
         export: what a bundle's graph is written as, and how sure the bundle has to be.
         target: the device that the result is for: engine, threads, precision, limits.
+        goal: what `leansort run` has to reach, with this recipe or another one; None: the recipe is run as it is.
         bench: how it is timed.
         contest: baselines of the contest score.
         card: what the model card says of data, licences and limits; changes no result.
@@ -138,13 +140,14 @@ class Recipe(StrictModel):
     compress: CompressConfig = CompressConfig()
     export: ExportConfig = ExportConfig()
     target: Target = Target()
+    goal: Goal | None = None
     bench: BenchConfig = BenchConfig()
     contest: Baselines = Baselines()
     card: CardFacts = CardFacts()
 
     def to_json(self) -> dict[str, Any]:
-        """The resolved recipe as plain data."""
-        return self.model_dump(mode="json")
+        """The resolved recipe as plain data; without `goal` where there is none, as before there were goals."""
+        return self.model_dump(mode="json", exclude=None if self.goal else {"goal"})
 
     @property
     def train_preprocess(self) -> Preprocess:
@@ -153,5 +156,5 @@ class Recipe(StrictModel):
 
     @property
     def digest(self) -> str:
-        """Digest of the resolved recipe, without `card`, which changes no result."""
-        return atomic_io.digest(self.model_dump(mode="json", exclude={"card"}))
+        """Digest of the resolved recipe, without `card` and `goal`, which change no network."""
+        return atomic_io.digest(self.model_dump(mode="json", exclude={"card", "goal"}))

@@ -81,7 +81,7 @@ def target_faults(target: Target, passes: list[str]) -> list[str]:
     """
     return [
         *_engine_faults(target),
-        *_device_faults(target),
+        *device_faults(target.device),
         *_precision_faults(target, "quantize" in passes),
         *_limit_faults(target),
     ]
@@ -100,9 +100,10 @@ def _engine_faults(target: Target) -> list[str]:
     return _setting_faults(target) if target.settings else []
 
 
-def _device_faults(target: Target) -> list[str]:
+def device_faults(device: str) -> list[str]:
+    """What is wrong with the address of a device, one line; none where it is empty, which is this machine."""
     try:
-        parse_address(target.device or "ssh:none")
+        parse_address(device or "ssh:none")
     except LeansortError as error:
         return [f"target.{error}"]
     return []

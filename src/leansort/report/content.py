@@ -55,6 +55,7 @@ class Report:
     Attributes:
         title: of the page.
         summary: one sentence under it.
+        conclusion: a paragraph under that, on what the whole came to; may be empty.
         headline: three to six figures.
         f1: macro-F1 with its interval.
         split: which split was scored, and `crops` how many.
@@ -84,6 +85,7 @@ class Report:
     mistakes: tuple[Mistake, ...]
     history: tuple[Mapping[str, float | None], ...]
     latency: tuple[Measurement, ...]
+    conclusion: str = ""
     probe: str = ""
     contest: tuple[ContestScore, ...] = ()
     calibration: Calibration | None = None

@@ -16,17 +16,19 @@ MOST_LAYERS = 12
 
 
 def table(measurements: Sequence[Measurement]) -> str:
-    """Every figure with its interval; latencies with their percentiles too."""
+    """Every figure with its interval; latencies with mean and percentiles too."""
     timed = [_latency(item) for item in measurements if item.percentiles]
     other = [_value(item) for item in measurements if not item.percentiles]
-    tables = [align_columns([["latency in ms", "p50", "p90", "p99", "95 % of p50", "calls"], *timed], left=1)]
+    tables = [align_columns([["latency in ms", "mean", "p50", "p90", "p99", "95 % of p50", "calls"], *timed], left=1)]
     tables += [align_columns([["", "value", "unit", "95 %"], *other], left=1)] if other else []
     return "\n\n".join(tables)
 
 
 def _latency(measurement: Measurement) -> list[str]:
     percentiles = [f"{measurement.percentiles[key]:.3f}" for key in ("p50", "p90", "p99")]
-    return [measurement.name, *percentiles, f"{measurement.low:.3f} – {measurement.high:.3f}", str(measurement.count)]
+    mean = "" if measurement.mean is None else f"{measurement.mean:.3f}"
+    between = f"{measurement.low:.3f} – {measurement.high:.3f}"
+    return [measurement.name, mean, *percentiles, between, str(measurement.count)]
 
 
 def _value(measurement: Measurement) -> list[str]:

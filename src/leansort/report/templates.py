@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import importlib
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -15,15 +16,22 @@ if TYPE_CHECKING:
 
 
 def environment() -> Environment:
-    """A Jinja2 environment of this folder's templates: whatever is put in is escaped, its control characters too.
+    """The Jinja2 environment of this folder's templates: whatever is put in is escaped, its control characters too.
 
     Raises:
         MissingExtraError: Jinja2 is not installed.
     """
     try:
-        jinja2 = importlib.import_module("jinja2")
+        importlib.import_module("jinja2")
     except ModuleNotFoundError:
         raise MissingExtraError("jinja2", "train") from None
+    return _environment()
+
+
+@functools.cache
+def _environment() -> Environment:
+    """Made once, since it keeps the compiled templates, and compiling takes longer than all else of a page."""
+    jinja2 = importlib.import_module("jinja2")
     loader = jinja2.FunctionLoader(lambda name: resources.files("leansort.report").joinpath(name).read_text("utf-8"))
     made: Environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader, finalize=escape_text

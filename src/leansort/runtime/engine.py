@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from typing_extensions import TypeVar
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, UserError
+from leansort.core.files.bundle_cascade import GRAPHS
 from leansort.core.writing.escaping import printable
 
 Pixels = npt.NDArray[np.uint8]
@@ -129,8 +130,8 @@ class GraphEngine(Engine[ConfigT]):
         return out[0], out[1] if len(out) > 1 else None
 
 
-def load_engine(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
-    """Load a bundle into an engine.
+def load_engine(bundle: Bundle, engine: str = "", **config: Any) -> LoadedGraph:
+    """Load a bundle into an engine; both graphs of a cascade into one each.
 
     Args:
         bundle: a verified bundle.
@@ -141,6 +142,10 @@ def load_engine(bundle: Bundle, engine: str = "", **config: Any) -> Engine:
         UserError: no such engine, it has no such setting, it does not read this format, or its library is missing.
         IntegrityError: the graph cannot be loaded.
     """
+    if bundle.stages:
+        from leansort.runtime.cascades.cascade_graph import CascadeGraph  # of no use to other bundles
+
+        return CascadeGraph(bundle, *(load_engine(stage, engine, **config) for stage in bundle.stages))
     kind, settings = _configured(bundle, engine, config)
     return kind.load(bundle, settings)
 
@@ -158,14 +163,26 @@ def profile_layers(
         **config: fields of that engine's `Config`.
 
     Returns:
-        The layers in an order of computation; none where the engine cannot tell.
+        The layers in an order of computation; none where the engine cannot tell. Those of a cascade are of both its
+        graphs, which are named in front of them.
 
     Raises:
         UserError: as `load` does.
         IntegrityError: the graph cannot be loaded.
     """
+    if bundle.stages:
+        return _profile_stages(bundle, x_bhwc, engine, runs, config)
     kind, settings = _configured(bundle, engine, config)
     return kind.profile(bundle, settings, x_bhwc, runs)
+
+
+def _profile_stages(bundle: Bundle, x_bhwc: Pixels, engine: str, runs: int, config: dict[str, Any]) -> list[LayerTime]:
+    result: list[LayerTime] = []
+    for name, stage in zip(GRAPHS, bundle.stages, strict=True):
+        given = np.stack([stage.meta.preprocess(x_hwc) for x_hwc in x_bhwc])
+        layers = profile_layers(stage, given, engine, runs=runs, **config)
+        result += [replace(layer, name=f"{name}: {layer.name}") for layer in layers]
+    return result
 
 
 def engine_class(name: str) -> type[Engine]:
@@ -277,7 +294,7 @@ def can_run(bundle: Bundle, engine: str) -> bool:
     """
     name = parse_engine(engine)[0]
     plugins.find("engines", name)
-    return name in installed_engines(bundle.format)
+    return name in installed_engines(bundle.graph_format)
 
 
 def compute_logits(engine: LoadedGraph, pixels: Pixels, batch: int = 64) -> Logits:
@@ -297,7 +314,7 @@ def compute_with_distances(engine: LoadedGraph, pixels: Pixels, batch: int = 64)
 
 def default_engine(bundle: Bundle) -> str:
     """The engine that a bundle is run by where nothing else is said."""
-    return DEFAULTS[bundle.format]
+    return DEFAULTS[bundle.graph_format]
 
 
 def engines_reading(graph_format: str) -> list[str]:

@@ -87,7 +87,7 @@ def main() -> None:
     os._exit(0)  # a library that crashes as it is taken down has run all the same
 
 
-def _load(path: Path, engine: str, threads: int) -> tuple[engines.Engine, int]:
+def _load(path: Path, engine: str, threads: int) -> tuple[engines.LoadedGraph, int]:
     bundle = bundles.load(path)
     config = {"threads": threads}
     return engines.load_engine(bundle, engine, **config), bundle.meta.preprocess.size

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice, tee
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
+from leansort.core.files.bundle_cascade import OF_EACH
 from leansort.core.files.bundle_decisions import DISTANCE
 from leansort.core.graphs.limits import NUMBERS
 from leansort.core.pixels import Image
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # what watches knows what a prediction is
 Picture = bytes | Path | str | Image | Frame
 Floats = npt.NDArray[np.float32]
 Real = TypeVar("Real", np.float32, np.float64)
+_BY_GRAPH = (DISTANCE, OF_EACH)  # methods of novelty that the graph's second output tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Prediction:
         known: whether the novelty is at most 1; None where there is none.
         cost: expected cost of the decision, that is of the bin or of rejection; None where no costs decide.
         statistics: what the image looks like; None where the classifier was not asked to tell it, and of errors.
+        graph: which graph of a cascade answered, `first` or `second`; empty of bundles of one graph, and of errors.
     """
 
     label: str
@@ -74,6 +77,7 @@ class Prediction:
     known: bool | None = None
     cost: float | None = None
     statistics: ImageStatistics | None = None
+    graph: str = ""
 
 
 def _costs(costs: Costs | None, bundle: Bundle) -> DecisionCosts | None:
@@ -85,7 +89,18 @@ def _costs(costs: Costs | None, bundle: Bundle) -> DecisionCosts | None:
 
 
 class Classifier:
-    """A loaded bundle. Safe to use from several threads at once; loading is the only slow part."""
+    """A loaded bundle. Safe to use from several threads at once; loading is the only slow part.
+
+    Of a cascade it is a `runtime.cascades.CascadeClassifier`.
+    """
+
+    def __new__(cls, bundle: Bundle, *_: object, **__: object) -> Self:
+        """Take the class that suits the bundle; everybody who makes a classifier gets the right one."""
+        if bundle.meta.cascade is not None and cls is Classifier:
+            from leansort.runtime.cascades.cascade_classifier import CascadeClassifier  # of no use to other bundles
+
+            return cast(Self, object.__new__(CascadeClassifier))
+        return object.__new__(cls)
 
     def __init__(
         self,
@@ -107,9 +122,13 @@ class Classifier:
         self._temperature = bundle.meta.temperature
         self._threshold = bundle.meta.reject_below
         self._scale = bundle.meta.novelty
-        self.preprocess = bundle.meta.preprocess
+        self.preprocess = self._held = bundle.meta.preprocess
         numbers = getattr(engine, "numbers", bundle.numbers)  # that one image takes, as far as it is known
         self._most = max(1, NUMBERS // numbers) if numbers else 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make ready what a kind of bundle needs besides."""
 
     @classmethod
     def load(
@@ -180,6 +199,10 @@ class Classifier:
     ) -> None:
         self.close()
 
+    def wrap_engine(self, wrap: Callable[[LoadedGraph], LoadedGraph]) -> None:
+        """Have every call go through another engine around this one; not while predictions are made."""
+        self.engine = wrap(self.engine)
+
     def close(self) -> None:
         """Release the engine, and end the watch where there is one. The classifier cannot be used afterwards."""
         del self.engine
@@ -196,8 +219,8 @@ class Classifier:
             UserError: an array of another shape or type.
             IntegrityError: the graph fails, or its number of outputs differs from the number of labels.
         """
-        x_hwc = self.preprocess(picture)
-        prediction = self._predictions(x_hwc[None], 1)[0]
+        x_hwc = self._held(picture)
+        prediction = self._classify_held(x_hwc[None], (picture,))[0]
         return self._observed(picture, self._with_statistics(prediction, picture, x_hwc))
 
     def predict_boxes(self, frame: Frame, boxes: Sequence[Box]) -> list[Prediction]:
@@ -267,16 +290,16 @@ class Classifier:
                 yield from waiting.popleft().result()
 
     def _predict_group(self, group: Sequence[Picture]) -> list[Prediction]:
-        size = self.preprocess.size
+        size = self._held.size
         x_bhwc = np.empty((len(group), size, size, 3), np.uint8)
-        faults: dict[int, str] = {}
+        faults, read = dict[int, str](), list[Picture]()
         for index, picture in enumerate(group):
             try:
-                x_bhwc[index - len(faults)] = self.preprocess(picture)
+                x_bhwc[len(read)] = self._held(picture)
+                read.append(picture)
             except (UnreadableImage, UserError) as error:
                 faults[index] = str(error)
-        good = len(group) - len(faults)
-        made = iter(self._predictions(x_bhwc[:good], good) if good else [])
+        made = iter(self._classify_held(x_bhwc[: len(read)], read) if read else [])
         pixels = iter(x_bhwc)
         return [
             failed_prediction(faults[i]) if i in faults else self._with_statistics(next(made), picture, next(pixels))
@@ -306,8 +329,15 @@ class Classifier:
             return [self._prediction(row) for row in logits.tolist()]
         return [self._prediction(row, far) for row, far in zip(logits.tolist(), distances.tolist(), strict=True)]
 
-    def _predictions(self, x_bhwc: Pixels, pictures: int) -> list[Prediction]:
-        if self._scale is None or self._scale.method != DISTANCE:
+    def classify(self, x_bhwc: Pixels) -> list[Prediction]:
+        """Classify images that `preprocess` has prepared already: uint8 (n, size, size, 3), C-contiguous.
+
+        Raises:
+            UserError: pixels of another type or size.
+            IntegrityError: the graph fails, or its number of outputs differs from the number of labels.
+        """
+        pictures = len(x_bhwc)
+        if self._scale is None or self._scale.method not in _BY_GRAPH:
             rows = require_logits(self.engine.run(x_bhwc), pictures, len(self._names)).tolist()
             return [self._prediction(row) for row in rows]
         logits, distances = self.engine.run_with_distance(x_bhwc)
@@ -317,6 +347,10 @@ class Classifier:
         scores = require_logits(distances, pictures, 1)[:, 0].tolist()
         return [self._prediction(row, score) for row, score in zip(rows, scores, strict=True)]
 
+    def _classify_held(self, x_bhwc: Pixels, pictures: Sequence[Picture]) -> list[Prediction]:
+        """Classify images from the pixels that are held of them."""
+        return self.classify(x_bhwc)
+
     def _prediction(self, logits: list[float], distance: float = math.nan) -> Prediction:
         """By plain arithmetic: for the few classes of one image numpy would take several times as long."""
         if not math.isfinite(sum(logits)):
@@ -324,18 +358,19 @@ class Classifier:
         most = max(logits)
         exponents = [math.exp((logit - most) / self._temperature) for logit in logits]
         whole = sum(exponents)
-        best = logits.index(most)
-        sure = exponents[best] / whole
-        accepted, novel, known = sure >= self._threshold, None, None
+        novel = None
         if self._scale:
             score = SCORES.get(self._scale.method)
             novelty = score(logits, self._temperature) if score else distance
             if math.isfinite(novelty):  # an engine may not give the distance: then neither is told
                 novel = novelty_on(self._scale, novelty)
-                known = novel <= 1.0
-            accepted = accepted and (known is True or not self._scale.reject)
-        probabilities = tuple([exponent / whole for exponent in exponents])
+        return self._decided(logits.index(most), tuple([exponent / whole for exponent in exponents]), novel)
+
+    def _decided(self, best: int, probabilities: tuple[float, ...], novel: float | None) -> Prediction:
+        """Decide what is accepted, and which bin is taken where costs tell it."""
+        sure, known = probabilities[best], None if novel is None else novel <= 1.0
         if self._costs is None:
+            accepted = sure >= self._threshold and (known is True or self._scale is None or not self._scale.reject)
             return Prediction(self._names[best], sure, accepted, probabilities, "", novel, known)
         made = self._costs.decide(probabilities, known)
         label, sure = self._names[made.bin], probabilities[made.bin]

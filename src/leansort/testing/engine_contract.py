@@ -20,7 +20,7 @@ from leansort.core import bundle as bundles
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, UserError
 from leansort.runtime import engine as engines
-from leansort.runtime.engine import Engine
+from leansort.runtime.engine import Engine, LoadedGraph
 from leansort.testing.contract import PluginContract
 
 SAMPLES = "LEANSORT_SAMPLE_BUNDLES"  # where there is no torch to make them with
@@ -78,7 +78,7 @@ class EngineContract(PluginContract):
             pytest.skip(f"{engines.engine_class(name).requires} is not installed")
 
     @pytest.fixture
-    def loaded(self, name: str, graph_format: str) -> Engine:
+    def loaded(self, name: str, graph_format: str) -> LoadedGraph:
         """The engine with a small network."""
         return engines.load_engine(sample_bundle(graph_format), name, threads=1)
 
@@ -88,7 +88,7 @@ class EngineContract(PluginContract):
         command = [sys.executable, "-c", code + "sys.exit(kind.requires in sys.modules)", name]
         assert subprocess.run(command, check=False).returncode == 0
 
-    def test_any_batch_gives_the_rows_of_the_whole(self, loaded: Engine) -> None:
+    def test_any_batch_gives_the_rows_of_the_whole(self, loaded: LoadedGraph) -> None:
         """Any batch gives the rows of the whole."""
         kept, whole = PIXELS.copy(), loaded.run(PIXELS)
         assert whole.shape == (7, 6)
@@ -99,7 +99,7 @@ class EngineContract(PluginContract):
             np.testing.assert_array_equal(loaded.run(PIXELS[:batch]), loaded.run(PIXELS[:batch]))
         np.testing.assert_array_equal(PIXELS, kept)
 
-    def test_results_belong_to_the_caller_and_inputs_are_not_kept(self, loaded: Engine) -> None:
+    def test_results_belong_to_the_caller_and_inputs_are_not_kept(self, loaded: LoadedGraph) -> None:
         """Results belong to the caller and inputs are not kept."""
         for batch in (1, 7):
             pixels = PIXELS[:batch].copy()
@@ -115,7 +115,7 @@ class EngineContract(PluginContract):
             frozen.flags.writeable = False
             np.testing.assert_array_equal(loaded.run(frozen), kept)
 
-    def test_threads_never_see_each_other(self, loaded: Engine) -> None:
+    def test_threads_never_see_each_other(self, loaded: LoadedGraph) -> None:
         """Threads never see each other."""
         inputs = [np.roll(PIXELS, shift, axis=2)[: 1 + shift % 3] for shift in range(8)]
         expected = [loaded.run(x) for x in inputs]
@@ -131,7 +131,7 @@ class EngineContract(PluginContract):
                     np.testing.assert_array_equal(out, right)
 
     @pytest.mark.parametrize("batch", [1, 7])
-    def test_pixels_of_another_size_or_type_are_refused(self, loaded: Engine, batch: int) -> None:
+    def test_pixels_of_another_size_or_type_are_refused(self, loaded: LoadedGraph, batch: int) -> None:
         """Pixels of another size or type are refused."""
         right = loaded.run(PIXELS[:batch])
         others: list[Any] = [

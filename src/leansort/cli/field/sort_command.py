@@ -65,6 +65,20 @@ def sort(
         Path | None, typer.Option(help="Video to write (.mp4, .mkv, .mov) with boxes, labels and the line.")
     ] = None,
     engine: Engine = "",
+    mqtt: Annotated[
+        str,
+        typer.Option(
+            help="Send each decision to an MQTT broker, too: mqtt://[USER:PASSWORD@]HOST[:PORT]/TOPIC, or mqtts:// "
+            "for TLS. The password may stand in LEANSORT_MQTT_PASSWORD instead."
+        ),
+    ] = "",
+    webhook: Annotated[
+        str,
+        typer.Option(
+            help="Post each decision to this http:// or https:// address, too; with the token of "
+            "LEANSORT_WEBHOOK_TOKEN, if that is set."
+        ),
+    ] = "",
 ) -> None:
     """Sort what a camera sees: one line of JSON for each object, decided once by all its frames. Ctrl-C ends it.
 
@@ -72,6 +86,7 @@ def sort(
     Example: leansort sort /dev/video0 --bundle model.leansort --deadline 0.7
     Example: leansort sort belt/belt.mp4 --annotate sorted.mp4
     Example: leansort sort photos/ --boxes annotations.json
+    Example: leansort sort /dev/video0 --mqtt mqtt://broker/belt/1
     """
     from leansort.workflows.field.belt_sorting import sort_text
 
@@ -86,6 +101,8 @@ def sort(
         live=live,
         annotate=annotate,
         engine=engine,
+        mqtt=mqtt,
+        webhook=webhook,
         stream=sys.stdin.buffer,
         on_decision=_print,
     )
@@ -95,8 +112,4 @@ def sort(
 
 
 def _print(decision: SortDecision) -> None:
-    from dataclasses import asdict
-
-    from leansort.core.writing.escaping import json_text
-
-    print(json_text(asdict(decision)), flush=True)  # a robot waits for it at the other end of a pipe
+    print(decision.line(), flush=True)  # a robot waits for it at the other end of a pipe

@@ -16,7 +16,7 @@ LogitMethod = Literal["energy", "max_logit", "max_softmax", "margin", "entropy",
 LOGIT_METHODS: tuple[LogitMethod, ...] = get_args(LogitMethod)
 DEFAULT_METHOD: LogitMethod = "energy"  # where a graph gives no distance
 DISTANCE: Literal["mahalanobis"] = "mahalanobis"  # of features, the graph's second output
-NoveltyMethod = LogitMethod | Literal["mahalanobis"]
+NoveltyMethod = LogitMethod | Literal["mahalanobis", "cascade"]  # the last: `core.files.bundle_cascade.OF_EACH`
 RECALL = 0.95  # of known crops, that the threshold leaves known
 LEAST_SPAN = 1e-9
 _MOST = 1e30
@@ -27,7 +27,7 @@ class NoveltyScale(StrictModel):
 
     Attributes:
         method: which score of the logits, see `runtime.decisions.novelty`; or `mahalanobis`, which the graph itself
-            gives as its second output, see `export.distance_graph`.
+            gives as its second output, see `export.distance_graph`; or `cascade`, what the answering graph of two says.
         zero: the score of the most familiar val crop, which is novelty 0.
         span: how far above it known ends; `zero + span` is novelty 1, and what is above is unknown.
         recall: fraction of val crops that the threshold was chosen to leave known, 0 to 1.

@@ -15,6 +15,7 @@ EXTRAS = dict.fromkeys(_TRAIN, "train") | {
     "nncf": "compress",
     "openvino": "openvino",
     "optuna": "tune",
+    "paho": "mqtt",
     "psycopg": "postgresql",
     "pytest": "testing",
     "sqlalchemy": "tune",

@@ -1,7 +1,7 @@
 r"""Foreign text - names of files and classes, titles, provenance - made harmless for the place where it is shown.
 
 One function a place: `printable` for terminals and plain text, `markup` for HTML and SVG, `markdown` for Markdown,
-`cell` for CSV, `json_text` for JSON.
+`cell` for CSV, `json_text` for JSON. `without_password` is for addresses that are shown.
 """
 
 from __future__ import annotations
@@ -76,3 +76,10 @@ def json_text(value: Any, indent: int | None = None) -> str:
 def json_escaped(text: str) -> str:
     """The same JSON with its control characters spelled out."""
     return text if text.isprintable() else _HIDDEN_IN_LINES.sub(lambda result: f"\\u{ord(result[0]):04x}", text)
+
+
+def without_password(address: str) -> str:
+    """A URL without the user and password that may stand in it; other text as it is."""
+    scheme, mark, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else address

@@ -27,6 +27,8 @@ def require_convertible(bundle: Bundle, name: str) -> None:
         UserError: its graph is none that OpenVINO reads, or its fit or novelty is unknown; `name` begins the line.
     """
     meta = bundle.meta
+    if bundle.stages:
+        raise UserError(f"{name}: is a cascade of two graphs, which C++ does not run; give one of its bundles")
     if bundle.format not in GRAPHS:
         raise UserError(
             f"{name}: format {bundle.format} cannot be run from C++, allowed: {', '.join(GRAPHS)}; "

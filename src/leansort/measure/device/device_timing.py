@@ -38,12 +38,12 @@ def engine_on_device(bundle: Bundle, wanted: str, status: DeviceStatus) -> str:
     Returns:
         The engine; empty where the device has none for this format, so that the device says so in its own words.
     """
-    there = status.engines.get(bundle.format, ())
+    there = status.engines.get(bundle.graph_format, ())
     if parse_engine(wanted)[0] in there:
         return wanted
     taken = there[0] if there else ""
     if wanted:
-        say(f"device: it has no {wanted} for the {bundle.format} format; timed by {taken or 'nothing that it has'}")
+        say(f"device: it has no {wanted} for format {bundle.graph_format}; timed by {taken or 'nothing that it has'}")
     return taken
 
 

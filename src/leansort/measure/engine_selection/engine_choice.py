@@ -63,7 +63,7 @@ def classifier_of(
         board.set_engine(engine)
         with board.record_call(0):
             made = Classifier.of(bundle, engine=engine, threads=threads, costs=costs, statistics=statistics)
-        made.engine = WatchedEngine(made.engine, board)
+        made.wrap_engine(lambda inner: WatchedEngine(inner, board))
         return made
     if not engines.is_proven(engine):
         from leansort.measure import engine_trial

@@ -38,11 +38,11 @@ def choose_fastest_engine(
         EngineError: none of them bears it.
     """
     key = [bundle.digest, threads, host(), versions(), engines.installed_engines()]
-    names = engines.installed_engines(bundle.format)
+    names = engines.installed_engines(bundle.graph_format)
     if not names:
         raise UserError(
-            f"engine auto: none is installed that reads {bundle.format} bundles; "
-            f"there are {', '.join(engines.engines_reading(bundle.format))}"
+            f"engine auto: none is installed that reads {bundle.graph_format} bundles; "
+            f"there are {', '.join(engines.engines_reading(bundle.graph_format))}"
         )
     known = measurement_cache.read(KIND, key).get("engine")
     if isinstance(known, str) and known in names:

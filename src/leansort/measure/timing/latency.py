@@ -6,8 +6,9 @@ call is timed by itself, so that percentiles are of calls and not of averages.
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from leansort.core.seeds import Seeds
 from leansort.measure import engine_trial
 from leansort.measure.measurement import Measurement
 from leansort.runtime.engine import LoadedGraph
+from leansort.runtime.predictor import Classifier
 
 Seconds = npt.NDArray[np.float64]
 Call = Callable[[], object]
 BLOCK_S = 0.1
 MOST_DRAWN = 5000
 QUANTILES = 41  # of a distribution that is kept: every 2.5 %
+MOST_HELD = 256  # decoded photos
 
 
 def time_interleaved(
@@ -72,6 +75,17 @@ def call(bundle: Bundle, engine: str, *, threads: int = 1) -> Call:
     return noise_call(bundle, engine_trial.load(bundle, engine, threads=threads, batches=engine_trial.SINGLES))
 
 
+def photo_call(classifier: Classifier, photos: Sequence[bytes]) -> Call:
+    """Return what runs a classifier's graph on photos that were decoded before, one a call.
+
+    A graph takes as long for any photo, so that the first one will do; a cascade does not, and takes them in turns.
+    """
+    taken = photos[:MOST_HELD] if classifier.bundle.stages else photos[:1]
+    held = [np.stack([classifier.preprocess(photo)]) for photo in taken]
+    endless = itertools.cycle(held)
+    return lambda: classifier.engine.run(next(endless))
+
+
 def noise_call(bundle: Bundle, runner: LoadedGraph) -> Call:
     """Return what runs a loaded bundle on one image of noise."""
     size = bundle.meta.preprocess.size
@@ -82,7 +96,7 @@ def noise_call(bundle: Bundle, runner: LoadedGraph) -> Call:
 def summarize_latency(
     name: str, times: Seconds, *, warmup: int = 10, distribution: bool = False, **source: Any
 ) -> Measurement:
-    """Sum up call times as a latency in ms: the median with its bootstrap interval, and percentiles.
+    """Sum up call times as a latency in ms: the median with its bootstrap interval, mean and percentiles.
 
     Args:
         name: what was timed.
@@ -93,8 +107,11 @@ def summarize_latency(
     """
     p50, p90, p99 = (float(value) for value in np.quantile(times * 1e3, [0.5, 0.9, 0.99]))
     percentiles = {"p50": p50, "p90": p90, "p99": p99}
+    mean = 1e3 * float(times.mean())
     kept = np.quantile(times * 1e3, np.linspace(0, 1, QUANTILES)).round(6).tolist() if distribution else []
-    return summarize(name, times * 1e3, "ms", percentiles=percentiles, quantiles=kept, warmup=warmup, **source)
+    return summarize(
+        name, times * 1e3, "ms", mean=mean, percentiles=percentiles, quantiles=kept, warmup=warmup, **source
+    )
 
 
 def summarize(name: str, values: Seconds, unit: str, **source: Any) -> Measurement:

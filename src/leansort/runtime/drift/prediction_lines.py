@@ -10,6 +10,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from leansort.core.errors import UserError
+from leansort.core.files.bundle_cascade import GRAPHS
 from leansort.core.text.text_files import parse_json
 from leansort.runtime.drift.image_statistics import ImageStatistics
 from leansort.runtime.predictor import Prediction, failed_prediction
@@ -35,6 +36,7 @@ def prediction_record(image: str, prediction: Prediction, labels: Sequence[str])
         "accepted": prediction.accepted,
         **novelty,
         **({} if prediction.cost is None else {"cost": round(prediction.cost, 6)}),
+        **({"graph": prediction.graph} if prediction.graph else {}),
         "probabilities": cast(Record, probabilities),
         **statistics,
     }
@@ -76,9 +78,16 @@ def parse_prediction(line: str, labels: Sequence[str], where: str) -> tuple[str,
             known=None if novelty is None else novelty <= 1.0,
             cost=_number(tree["cost"], f"{where}: cost", 1e30) if "cost" in tree else None,
             statistics=_statistics(tree.get("statistics"), where),
+            graph=_graph(tree.get("graph", ""), where),
         ),
         tree,
     )
+
+
+def _graph(value: object, where: str) -> str:
+    if value not in ("", *GRAPHS):
+        raise UserError(f"{where}: graph: got {value!r:.60}, allowed: {', '.join(GRAPHS)}")
+    return str(value)
 
 
 def _statistics(tree: object, where: str) -> ImageStatistics | None:

@@ -12,12 +12,13 @@ from leansort.core.pixels import Image
 from leansort.core.pixels.camera_frames import Box
 from leansort.runtime.sorting.timed_frames import TimedFrame
 
-OPEN, DECIDED, UNKNOWN = (255, 200, 60), (80, 220, 120), (240, 90, 90)
+OPEN, DECIDED, UNKNOWN = (255, 200, 60), (80, 220, 120), (250, 110, 110)
+_INK = (16, 18, 20)  # of texts, on a mark's colour
 Mark = tuple[Box, str, tuple[int, int, int]]
 
 
 def annotate_frame(timed: TimedFrame, marks: Iterable[Mark], line: tuple[int, int, int, int] | None) -> Image:
-    """Draw boxes with a text above each.
+    """Draw boxes with a text above each, or in it at the picture's upper edge; texts are always within the picture.
 
     Args:
         timed: the frame.
@@ -29,14 +30,27 @@ def annotate_frame(timed: TimedFrame, marks: Iterable[Mark], line: tuple[int, in
     """
     picture = Pillow.fromarray(np.ascontiguousarray(timed.frame.rgb()))
     draw = ImageDraw.Draw(picture)
-    size = max(12, picture.height // 32)
+    size = max(10, picture.height // 30)
     font, thick = ImageFont.load_default(size), max(2, picture.height // 240)
     if line is not None:
         draw.line(line, fill=(90, 170, 255), width=thick)
     for (x, y, width, height), text, colour in marks:
         draw.rectangle((x, y, x + width - 1, y + height - 1), outline=colour, width=thick)
-        top = y - size - 4 if y >= size + 4 else y + 2
-        left, up, right, down = draw.textbbox((x + 2, top), text, font=font)
-        draw.rectangle((left - 2, up - 1, right + 2, down + 1), fill=(0, 0, 0))
-        draw.text((x + 2, top), text, fill=colour, font=font)
+        _write(draw, (x, y), text, colour, font, picture.width)
     return np.asarray(picture)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    text: str,
+    colour: tuple[int, int, int],
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+    room: int,
+) -> None:
+    """Write a text on a tab of the mark's colour, which sits on the upper left corner of its box."""
+    _, _, right, down = draw.textbbox((0, 0), text, font=font)
+    wide, high = round(right) + 8, round(down) + 5
+    left, top = max(0, min(corner[0], room - wide)), max(0, corner[1] - high)
+    draw.rectangle((left, top, left + wide - 1, top + high - 1), fill=colour)
+    draw.text((left + 4, top + 1), text, fill=_INK, font=font)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from leansort.core.pixels.camera_frames import Box
+from leansort.core.writing.escaping import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,7 @@ class SortDecision:
     seen: int
     changes: int
     image: str = ""
+
+    def line(self) -> str:
+        """Return it as one line of JSON, as it is printed and sent."""
+        return json_text(asdict(self))

@@ -17,6 +17,7 @@ import numpy as np
 
 from leansort.core.errors import LeansortError, UserError, one_line
 from leansort.core.pixels.camera_frames import Frame
+from leansort.core.writing.escaping import without_password
 from leansort.runtime.sorting.timed_frames import SourceCounts
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def open_video(source: str | BinaryIO, counts: SourceCounts, *, seconds: float =
     """
     import av
 
-    name = source if isinstance(source, str) else "standard input"
+    name = without_password(source) if isinstance(source, str) else "standard input"
     form = "v4l2" if isinstance(source, str) and CAMERA.fullmatch(source) else None
     av.logging.set_level(None)  # what is damaged is counted and said here
     try:

@@ -33,9 +33,9 @@ def card_latency(bundle: Bundle, pictures: Sequence[Path], *, engine: str = "", 
     step = max(1, len(pictures) // PICTURES)  # of all classes, whose photos come one after the other
     data = [atomic_io.read_file(path) for path in pictures[::step][:PICTURES]]
     with engine_choice.classifier_of(bundle, engine, threads=1, say=say) as classifier:
-        x_bhwc, encoded = np.stack([classifier.preprocess(data[0])]), itertools.cycle(data)
+        encoded = itertools.cycle(data)
         calls: dict[str, latency.Call] = {
-            "alone": lambda: classifier.engine.run(x_bhwc),
+            "alone": latency.photo_call(classifier, data),
             "label": lambda: classifier.predict(next(encoded)),
         }
         watch = LoadWatch()

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.metrics import Interval
 from leansort.measure.comparison.comparison_result import LatencyComparison
@@ -86,9 +84,8 @@ def time_bundles(
 
 
 def _calls(classifier: Classifier, data: Sequence[bytes]) -> dict[str, Callable[[], object]]:
-    x_bhwc = np.stack([classifier.preprocess(data[0])])
     encoded = itertools.cycle(data)
     return {
         bench.WHOLE: lambda: classifier.predict(next(encoded)),
-        bench.ALONE: lambda: classifier.engine.run(x_bhwc),
+        bench.ALONE: latency.photo_call(classifier, data),
     }

@@ -53,7 +53,7 @@ def step_latencies(recipe: Recipe, bundles: Mapping[str, Bundle]) -> tuple[StepL
     pairs = {
         f"{name} {spec.get(engine, engine)}": (name, bundle, spec.get(engine, engine))
         for name, bundle in bundles.items()
-        for engine in installed[bundle.format]
+        for engine in installed[bundle.graph_format]
     }
     borne = _borne({title: (bundle, engine) for title, (_, bundle, engine) in pairs.items()}, target)
     times = _times(recipe, borne)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from leansort.contest.score_result import UnknownScore
 from leansort.core.bundle import Bundle, BundleMeta
 from leansort.core.errors import LeansortError, UserError
-from leansort.core.files.bundle_decisions import DEFAULT_METHOD, DISTANCE, LOGIT_METHODS
+from leansort.core.files.bundle_cascade import OF_EACH
+from leansort.core.files.bundle_decisions import DEFAULT_METHOD, DISTANCE, LOGIT_METHODS, LogitMethod
 from leansort.core.process.console import say
 from leansort.core.text.columns import align_columns
 from leansort.core.writing.escaping import printable
@@ -22,10 +23,13 @@ from leansort.measure.accuracy.unknowns import MethodScore, score_method
 from leansort.measure.engine_selection import engine_choice
 from leansort.runtime.autobatch import usable_cores
 from leansort.runtime.decisions.novelty import novelty_on, novelty_scores
-from leansort.runtime.predictor import Classifier, softmax
+from leansort.runtime.predictor import Classifier, Prediction, softmax
 from leansort.workflows.data.unknown_photos import find_unknown_photos
 
 WHAT = "score --unknown"
+# Scores of a cascade: what its two graphs give before the softmax is not on one scale.
+_OF_PROBABILITIES: tuple[LogitMethod, ...] = ("max_softmax", "margin", "entropy", "generalized_entropy")
+_LEAST = 1e-30  # probability whose logarithm is still told apart
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,12 @@ def score_unknown(
     right = ours.logits.argmax(1) == np.asarray(truth)[list(ours.read)]
     temperature, scale = bundle.meta.temperature, bundle.meta.novelty
     rows = []
-    for method in LOGIT_METHODS:
+    for method in _OF_PROBABILITIES if bundle.stages else LOGIT_METHODS:
         known_n, unknown_n = (novelty_scores(item.logits, method, temperature) for item in (ours, theirs))
         rows.append(score_method(method, known_n, unknown_n, right))
     if ours.distances is not None and theirs.distances is not None:
-        rows.append(score_method(DISTANCE, ours.distances, theirs.distances, right))
-    own = scale.method if scale else DEFAULT_METHOD
+        rows.append(score_method(OF_EACH if bundle.stages else DISTANCE, ours.distances, theirs.distances, right))
+    own = scale.method if scale else _OF_PROBABILITIES[0] if bundle.stages else DEFAULT_METHOD
     score = UnknownScore(
         folder=str(folder),
         known=len(ours.read),
@@ -106,6 +110,8 @@ def novelty_outputs(classifier: Classifier, files: Sequence[Path]) -> NoveltyOut
 
     def run(path: Path) -> npt.NDArray[np.float64] | str:
         try:
+            if classifier.bundle.stages:
+                return _cascade_row(classifier.predict(path), path)
             logits, distance = classifier.engine.run_with_distance(classifier.preprocess(path)[None])
         except LeansortError as error:
             return f"{path}: {error}"
@@ -125,11 +131,19 @@ def novelty_outputs(classifier: Classifier, files: Sequence[Path]) -> NoveltyOut
     )
 
 
+def _cascade_row(prediction: Prediction, path: Path) -> npt.NDArray[np.float64] | str:
+    """Logarithms of the probabilities and the novelty of whichever graph of a cascade answered."""
+    if prediction.error:
+        return f"{path}: {prediction.error}"
+    logits = np.log(np.maximum(prediction.probabilities, _LEAST))
+    return np.append(logits, [] if prediction.novelty is None else prediction.novelty)
+
+
 def _decided(outputs: NoveltyOutputs, meta: BundleMeta) -> DecidedImages:
     scale, known = meta.novelty, tuple[bool | None, ...]([None] * len(outputs.logits))
     if scale:
         values = outputs.distances
-        if scale.method != DISTANCE:
+        if scale.method != DISTANCE and scale.method != OF_EACH:
             values = novelty_scores(outputs.logits, scale.method, meta.temperature)
         if values is not None:
             known = tuple(novelty_on(scale, value) <= 1.0 for value in values.tolist())

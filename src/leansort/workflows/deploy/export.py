@@ -196,6 +196,10 @@ def convert_bundle(path: Path, manifest: Manifest, out: Path, graph_format: str)
     source = bundles.load(path)
     if graph_format == source.format:
         raise UserError(f"export: {path} is in the {graph_format} format already")
+    if source.stages:
+        raise UserError(
+            f"export: {path} is a cascade of two graphs; convert its two bundles and make a cascade of these"
+        )
     if source.format != "onnx":
         raise UserError(f"export: {path} is in the {source.format} format; bundles are converted from the onnx format")
     source.labels.require_same(manifest.labels, "the bundle", "the manifest")

@@ -158,7 +158,13 @@ def predict_to(
             failed, open_ones = Counter[bool](), deque[Path]()
             results = predict_images(classifier, _listing(pictures, open_ones), threads=threads, batch=batch)
             results = _counted(_damage_named(results, open_ones, watch), failed)
-            lines = format_predictions(results, classifier.bundle.meta.labels, style, with_costs=costs is not None)
+            lines = format_predictions(
+                results,
+                classifier.bundle.meta.labels,
+                style,
+                with_costs=costs is not None,
+                with_graph=bool(opened.stages),
+            )
             for number, line in enumerate(lines):
                 print(shown(line), file=target, flush=True)  # a robot waits for it at the other end of a pipe
                 if board and (number or style != "csv"):  # whose first line names the columns
@@ -198,7 +204,12 @@ def _counted(results: Iterable[tuple[Path, Prediction]], failed: Counter[bool]) 
 
 
 def format_predictions(
-    results: Iterable[tuple[Path, Prediction]], labels: Sequence[str], style: str, *, with_costs: bool = False
+    results: Iterable[tuple[Path, Prediction]],
+    labels: Sequence[str],
+    style: str,
+    *,
+    with_costs: bool = False,
+    with_graph: bool = False,
 ) -> Iterator[str]:
     """Yield the output line by line: text, CSV with a column `p_NAME` for each class, or one JSON object a line.
 
@@ -207,9 +218,10 @@ def format_predictions(
         labels: the classes.
         style: one of `FORMATS`.
         with_costs: whether CSV has a column `cost` in front of those of the classes.
+        with_graph: whether it has one more behind that, `graph`, which tells who of a cascade answered.
     """
     if style == "csv":
-        yield csv_line([*COLUMNS, *["cost"] * with_costs, *(f"p_{label}" for label in labels)])
+        yield csv_line([*COLUMNS, *["cost"] * with_costs, *["graph"] * with_graph, *(f"p_{label}" for label in labels)])
     for path, result in results:
         if style == "json":
             yield json_text(prediction_record(str(path), result, labels))
@@ -223,6 +235,7 @@ def format_predictions(
                 "" if result.known is None else str(result.known).lower(),
                 "" if result.novelty is None else f"{result.novelty:.4f}",
                 *["" if result.cost is None else f"{result.cost:.6f}"] * with_costs,
+                *[result.graph] * with_graph,
             ]
             yield csv_line([*row, *(f"{p:.6f}" for p in result.probabilities or [0.0] * len(labels))])
         else:
@@ -239,4 +252,5 @@ def _fields(path: Path, prediction: Prediction) -> list[str]:
         *([] if prediction.accepted else ["rejected"]),
         *(["unknown"] if prediction.known is False else []),
         *([] if prediction.cost is None else [f"cost {prediction.cost:.4f}"]),
+        *([f"by the {prediction.graph} graph"] if prediction.graph else []),
     ]

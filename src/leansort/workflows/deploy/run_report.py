@@ -107,7 +107,12 @@ def _predictions(folder: RunFolder, bundle: Bundle, truth: GroundTruth, target: 
 
 
 def write_page(
-    evidence: RunEvidence, folder: RunFolder, out: Path | None = None, sources: PageSources | None = None
+    evidence: RunEvidence,
+    folder: RunFolder,
+    out: Path | None = None,
+    sources: PageSources | None = None,
+    *,
+    conclusion: str = "",
 ) -> Path:
     """Write a run's page; return where it is.
 
@@ -116,11 +121,12 @@ def write_page(
         folder: the run's.
         out: the page; `report.html` in the run folder by default.
         sources: see `write_run_report`.
+        conclusion: a paragraph at the top of it.
     """
     mistakes = worst_mistakes(evidence.predictions, evidence.truth)
     files = [item.file for item in mistakes]
     more = gather_evidence(evidence, folder, sources or PageSources(), _limits(evidence), files)
-    page = render(_content(evidence, mistakes, more))
+    page = render(_content(evidence, mistakes, more, conclusion))
     if out is None:
         folder.report.write(page)
     else:
@@ -128,11 +134,12 @@ def write_page(
     return out or folder.report.path
 
 
-def _content(evidence: RunEvidence, mistakes: Sequence[Mistake], more: PageEvidence) -> Report:
+def _content(evidence: RunEvidence, mistakes: Sequence[Mistake], more: PageEvidence, conclusion: str = "") -> Report:
     scored, bundle, part = evidence.score, evidence.bundle, evidence.score.all
     return Report(
         title=evidence.recipe.title or evidence.recipe.name,
         summary=_summary(bundle.meta.name, bundle.meta.parameters, part.crops, scored.split),
+        conclusion=conclusion,
         headline=_headline(scored, evidence.bench.measurements, evidence.size_bytes),
         f1=part.macro_f1,
         split=scored.split,

@@ -153,7 +153,7 @@ def _engines(times: dict[str, float]) -> Iterator[Check]:
     """Each installed engine loads and runs a model of the package in a child process, and is then timed."""
     model = default_model()
     bundle = bundles.load(model.path)
-    names = engines.installed_engines(bundle.format)
+    names = engines.installed_engines(bundle.graph_format)
     faults = engine_trial.find_faults([(bundle, name) for name in names], batches=engine_trial.SINGLES)
     sound = [name for name, fault in zip(names, faults, strict=True) if not fault]
     with timing_lock.exclusive_timing():

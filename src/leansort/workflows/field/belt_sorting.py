@@ -16,11 +16,12 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.process.console import say
-from leansort.core.writing.escaping import printable
+from leansort.core.writing.escaping import printable, without_password
 from leansort.measure.engine_selection import engine_choice
 from leansort.runtime.sorting.belt_sorter import BeltSorter, SorterCounts
 from leansort.runtime.sorting.sort_decision import SortDecision
 from leansort.runtime.sorting.timed_frames import FrameSource, SourceCounts, TimedFrame
+from leansort.workflows.field.decision_delivery import DecisionDelivery
 from leansort.workflows.field.sort_sources import SortOptions, box_finder, open_source
 from leansort.workflows.field.sort_video import SortVideo
 
@@ -32,7 +33,7 @@ class SortResult(TypedResult):
     """What became of a source.
 
     Attributes:
-        source: as it was named.
+        source: as it was named, without a password.
         seconds: that it took.
         frames: number of frames that were looked at.
         dropped: number of frames that were passed over because newer ones had come.
@@ -49,6 +50,8 @@ class SortResult(TypedResult):
         failed: the same where it could not be read.
         damaged: number of packets and frames that could not be decoded.
         unreadable: number of photos, lines and boxes that could not be used.
+        delivered: number of decisions that a broker or webhook has said it has, of all of them together.
+        undelivered: number of decisions that one of them did not get.
         latency_ms: median from the arrival of the frame to the decision, of the latest 10,000; None without any.
         latency_p99_ms: their 99th percentile.
         interrupted: whether somebody stopped it.
@@ -74,6 +77,8 @@ class SortResult(TypedResult):
     failed: int
     damaged: int
     unreadable: int
+    delivered: int
+    undelivered: int
     latency_ms: float | None
     latency_p99_ms: float | None
     interrupted: bool
@@ -90,6 +95,7 @@ class SortResult(TypedResult):
 
 FAULTS = (
     "dropped", "late", "fleeting", "outside", "resized", "ended", "stalled", "failed", "damaged", "unreadable",
+    "undelivered",
 )  # fmt: skip
 
 
@@ -131,8 +137,8 @@ def sort_source(
         on_decision: called with each decision as it is made.
 
     Raises:
-        UserError: the source or a file cannot be used, or an option has no effect.
-        MissingExtraError: PyAV or OpenCV is not installed.
+        UserError: the source, a file or an address cannot be used, or an option has no effect.
+        MissingExtraError: PyAV, OpenCV or paho-mqtt is not installed.
         MachineError: the video cannot be written.
     """
     counts = SourceCounts()
@@ -143,7 +149,11 @@ def sort_source(
     _require_effect(options, whole=finder is None and options.boxes == "frame")
     tally = _Tally(Counter(), deque(maxlen=LATEST))
     begun, interrupted, gone = time.monotonic(), False, ""
-    with engine_choice.classifier_of(bundle, engine, say=say) as classifier, SortVideo(annotate) as video:
+    with (
+        DecisionDelivery(options.mqtt, options.webhook) as delivery,
+        engine_choice.classifier_of(bundle, engine, say=say) as classifier,
+        SortVideo(annotate) as video,
+    ):
         sorter = BeltSorter(
             classifier,
             finder,
@@ -153,7 +163,7 @@ def sort_source(
         try:
             for timed in _begun(frames, sorter, options):
                 decisions = sorter.take(timed)
-                _tell(decisions, tally, on_decision)
+                _tell(decisions, tally, delivery, on_decision)
                 video.add(timed, sorter, decisions)
         except KeyboardInterrupt:
             interrupted = True
@@ -161,8 +171,9 @@ def sort_source(
             if not counts.frames:
                 raise
             gone = str(error)
-        _tell(sorter.end(), tally, on_decision)
-    return _result(source, counts, sorter.counts, tally, time.monotonic() - begun, interrupted, gone, video.path)
+        _tell(sorter.end(), tally, delivery, on_decision)
+    seconds = time.monotonic() - begun
+    return _result(source, counts, sorter.counts, tally, delivery, seconds, interrupted, gone, video.path)
 
 
 def _begun(frames: FrameSource, sorter: BeltSorter, options: SortOptions) -> Iterator[TimedFrame]:
@@ -190,11 +201,17 @@ def _require_effect(options: SortOptions, *, whole: bool) -> None:
             raise UserError(f"sort: {name} {value} has no effect where each frame is an object; name --boxes, too")
 
 
-def _tell(decisions: Sequence[SortDecision], tally: _Tally, on_decision: Callable[[SortDecision], None] | None) -> None:
+def _tell(
+    decisions: Sequence[SortDecision],
+    tally: _Tally,
+    delivery: DecisionDelivery,
+    on_decision: Callable[[SortDecision], None] | None,
+) -> None:
     for decision in decisions:
         tally.add(decision)
-        if on_decision:
+        if on_decision:  # first: it may move something
             on_decision(decision)
+        delivery.add(decision)
 
 
 def _result(
@@ -202,6 +219,7 @@ def _result(
     counts: SourceCounts,
     sorted_: SorterCounts,
     tally: _Tally,
+    delivery: DecisionDelivery,
     seconds: float,
     interrupted: bool,
     gone: str,
@@ -210,7 +228,7 @@ def _result(
     latencies = np.array(tally.latencies)
     median, high = np.percentile(latencies, [50, 99]).round(3).tolist() if latencies.size else (None, None)
     return SortResult(
-        source=source,
+        source=without_password(source),
         seconds=round(seconds, 3),
         frames=counts.frames,
         dropped=counts.dropped,
@@ -227,12 +245,14 @@ def _result(
         failed=counts.failed,
         damaged=counts.damaged,
         unreadable=counts.unreadable,
+        delivered=delivery.delivered,
+        undelivered=delivery.undelivered,
         latency_ms=median,
         latency_p99_ms=high,
         interrupted=interrupted,
         gone=gone,
         video=video,
-        examples=tuple(counts.examples),
+        examples=(*counts.examples, *delivery.reports),
     )
 
 
@@ -241,6 +261,8 @@ def sort_text(result: SortResult) -> str:
     labels = f" ({', '.join(f'{printable(name)} {count:,}' for name, count in result.labels.items())})"
     parts = [f"{result.objects:,} objects" + labels * bool(result.labels), f"{result.frames:,} frames"]
     parts += [f"{name} {getattr(result, name):,}" for name in FAULTS if getattr(result, name)]
+    if result.delivered:
+        parts.append(f"delivered {result.delivered:,}")
     if result.latency_ms is not None:
         parts.append(f"decided in {result.latency_ms:.1f} ms, p99 {result.latency_p99_ms:.1f}")
     if result.video:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from leansort.core.errors import MissingExtraError, UserError, did_you_mean
+from leansort.core.writing.escaping import without_password
 from leansort.runtime.sorting.belt_sorter import Finder
 from leansort.runtime.sorting.box_lines import BoxFile
 from leansort.runtime.sorting.live_source import FileSource, LiveSettings, LiveSource
@@ -32,6 +33,8 @@ class SortOptions:
         stall: seconds without a frame after which a live source is opened again, or a folder ends; None for 10.
         retries: attempts without a frame after which a live source is given up; None for 5.
         live: whether a file plays a camera: at its own pace, with frames dropped where sorting falls behind.
+        mqtt: address of a broker and topic that decisions are sent to; empty for none.
+        webhook: address that decisions are posted to; empty for none.
     """
 
     boxes: str = ""
@@ -40,6 +43,8 @@ class SortOptions:
     stall: float | None = None
     retries: int | None = None
     live: bool = False
+    mqtt: str = ""
+    webhook: str = ""
 
 
 def open_source(source: str, options: SortOptions, counts: SourceCounts, stream: BinaryIO | None) -> FrameSource:
@@ -66,7 +71,9 @@ def open_source(source: str, options: SortOptions, counts: SourceCounts, stream:
         _refuse(options, "a camera or stream, which is live anyhow,", "live")
         _require_av()
         settings = LiveSettings(_positive(options.stall), RETRIES if options.retries is None else options.retries)
-        return LiveSource(source, lambda: open_video(source, counts, seconds=settings.stall), settings, counts)
+        return LiveSource(
+            without_password(source), lambda: open_video(source, counts, seconds=settings.stall), settings, counts
+        )
     if path.exists():
         raise UserError(f"sort: {source} is no file, folder or camera; a pipe goes in by -: leansort sort - < {source}")
     near = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []

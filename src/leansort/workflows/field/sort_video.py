@@ -78,12 +78,13 @@ class SortVideo:
 
 
 def _open_mark(box: tuple[int, int, int, int], number: int, winner: tuple[str, float, bool, bool | None]) -> Mark:
-    return box, f"{number} {winner[0]}?", OPEN
+    return box, f"{number} {winner[0]}?" if winner[0] else f"{number}", OPEN
 
 
 def _decided_mark(box: tuple[int, int, int, int], item: SortDecision) -> Mark:
     text = f"{item.object} {item.label or 'no label'} {item.confidence:.0%}"
-    return box, text if item.known is not False else f"{text} unknown", UNKNOWN if item.known is False else DECIDED
+    doubt = "unknown" if item.known is False else "" if item.accepted else "rejected"
+    return box, f"{text} {doubt}".strip(), UNKNOWN if doubt else DECIDED
 
 
 def _line(timed: TimedFrame, sorter: BeltSorter) -> tuple[int, int, int, int]:

@@ -183,7 +183,8 @@ class CostEvaluator:
         if not self.target.device:
             return engine_for(bundle, wanted), [host(), versions()]
         status = device_timing.device_status(self.target.device)
-        there = [self.target.device, status.host, status.versions]  # two devices of one kind may differ in their cooling
+        # The address, too: two devices of one kind may differ in their cooling.
+        there: list[object] = [self.target.device, status.host, status.versions]
         return device_timing.engine_on_device(bundle, wanted, status), there
 
     def _timed_there(self, bundle: Bundle, engine: str, kinds: set[str]) -> TimedCosts:

@@ -115,8 +115,9 @@ def _stress_settings(config: SearchConfig, recipe: Recipe) -> dict[str, StressSe
 
 
 def with_target_limits(config: SearchConfig, recipe: Recipe) -> SearchConfig:
-    """A search that also keeps to the limits of its recipe's target, where its own constraints say nothing else."""
-    return config.model_copy(update={"constraints": {**recipe.target.limits, **config.constraints}})
+    """A search that also keeps to the limits of its recipe's target and goal, unless its own constraints differ."""
+    goal = recipe.goal.limits if recipe.goal else {}
+    return config.model_copy(update={"constraints": {**recipe.target.limits, **goal, **config.constraints}})
 
 
 def _require_known_keys(config: SearchConfig, recipe: Recipe) -> None:

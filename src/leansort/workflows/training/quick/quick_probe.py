@@ -61,7 +61,7 @@ def probe(recipe: Recipe, out: Path, *, manifest: Path | None = None, cache: Pat
     rows, clock = features.manifest, features.clock
     train_nf, val_nf = features("train"), features("val")
     with clock.measure("fit"):
-        fitted = _fit(recipe, rows, train_nf, val_nf)
+        fitted = fit_probe(recipe, rows, train_nf, val_nf)
     width, cached = train_nf.shape[1], features.cached
     result = _result(rows, features.network, fitted, clock, features=width, cached=cached, out=out)
     RunFolder(out).training.probe.write(result)
@@ -151,14 +151,25 @@ class SplitFeatures:
         return self.extractor(x_bhwc)
 
 
-class _Fitted:
+class FittedProbe:
     """A classifier's predictions on val, and how its penalty was chosen."""
 
     def __init__(self, predicted: metrics.Ints, folds: int, penalty: float, tried: tuple[PenaltyScore, ...]) -> None:
         self.predicted, self.folds, self.penalty, self.tried = predicted, folds, penalty, tried
 
 
-def _fit(recipe: Recipe, manifest: Manifest, train_nf: Features, val_nf: Features) -> _Fitted:
+def fit_probe(recipe: Recipe, manifest: Manifest, train_nf: Features, val_nf: Features) -> FittedProbe:
+    """Fit a linear classifier on features, its penalty chosen by cross-validation, and let it classify val.
+
+    Args:
+        recipe: its `train` section says what a crop of each class counts.
+        manifest: the data, whose train and val crops the features are of.
+        train_nf: features (n, f) of the train crops.
+        val_nf: likewise of the val crops.
+
+    Raises:
+        UserError: there are too few groups of crops for a cross-validation.
+    """
     rows, counts = manifest.split("train"), manifest.counts("train")
     x_nf, val_x_nf = standardize(torch.from_numpy(train_nf), torch.from_numpy(val_nf))
     labels_n = torch.tensor([row.label for row in rows])
@@ -167,7 +178,7 @@ def _fit(recipe: Recipe, manifest: Manifest, train_nf: Features, val_nf: Feature
     folds_n = folds_of(rows, counts, recipe.seed)
     penalty, tried = problem.choose_penalty(folds_n)
     predicted = problem.fit(penalty)(val_x_nf).argmax(1).numpy()
-    return _Fitted(predicted, int(folds_n.max()) + 1, penalty, tried)
+    return FittedProbe(predicted, int(folds_n.max()) + 1, penalty, tried)
 
 
 def _class_terms(config: TrainConfig, counts: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -214,7 +225,7 @@ def folds_of(rows: Sequence[Row], counts: Sequence[int], seed: int, most: int = 
 def _result(
     manifest: Manifest,
     network: ProbeNetwork,
-    fitted: _Fitted,
+    fitted: FittedProbe,
     clock: StageClock,
     *,
     features: int,
