@@ -118,7 +118,8 @@ def _tried(folder: RunFolder, sources: PageSources, compressed: CompressResult |
     study = further_results.read_study(folder, sources.study)
     steps = tried_results.tried_steps(compressed) if compressed else []
     name = folder.path.resolve().name if folder.path.resolve().parent.name == "trials" else ""
-    return [*steps, *(tried_results.tried_trials(study, name) if study else [])]
+    candidates = tried_results.tried_candidates(further_results.judged_candidates(folder))
+    return [*candidates, *steps, *(tried_results.tried_trials(study, name) if study else [])]
 
 
 def _judged(run: RunEvidence) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
