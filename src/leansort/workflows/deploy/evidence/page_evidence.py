@@ -12,8 +12,8 @@ from leansort.core import manifest as manifests
 from leansort.core.errors import LeansortError
 from leansort.core.manifest import Manifest
 from leansort.core.run_folder import RunFolder
-from leansort.measure.accuracy import class_intervals as intervals
 from leansort.measure.accuracy.reliability import accepted_fractions, reliability
+from leansort.measure.comparison import class_intervals as intervals
 from leansort.measure.engine_selection import engine_choice
 from leansort.recipe.target import engine_with_threads
 from leansort.report.parts.evidence_content import (
