@@ -14,7 +14,7 @@ from leansort.contest.score_result import ListScore, ScoreResult
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
-from leansort.core.run_folder import RunFolder
+from leansort.core.run_folder import RunFolder, SolveFolder
 from leansort.measure.accuracy.ground_truth import GroundTruth
 from leansort.measure.accuracy.metrics import Interval, confusion, coverage, per_class
 from leansort.measure.robustness.stress_result import StressResult
@@ -22,11 +22,11 @@ from leansort.recipe.load import load_recipe
 from leansort.runtime.predictor import Classifier, Prediction
 from leansort.workflows.deploy.evidence.cell_photos import MOST_RIGHT, MOST_WRONG, matrix_cells
 from leansort.workflows.deploy.evidence.data_health import data_health
-from leansort.workflows.deploy.evidence.further_results import read_stress, read_study, read_unknown
+from leansort.workflows.deploy.evidence.further_results import judged_candidates, read_stress, read_study, read_unknown
 from leansort.workflows.deploy.evidence.goal_rows import RunGoal, goal_rows, limit_rows
 from leansort.workflows.deploy.evidence.run_commands import run_commands
 from leansort.workflows.deploy.evidence.small_pictures import evidence_pictures
-from leansort.workflows.deploy.evidence.tried_results import pass_steps, tried_steps
+from leansort.workflows.deploy.evidence.tried_results import pass_steps, tried_candidates, tried_steps
 from leansort.workflows.deploy.target_limits import LimitResult
 from tests.support.graphs import LABELS, SIZE, colour_bundle
 from tests.support.page_samples import full_report, latency, stressed
@@ -181,3 +181,24 @@ def test_data_is_counted_by_split_and_class(tmp_path: Path) -> None:
     assert health.splits == {"train": {"a": 8, "b": 1}, "val": {"a": 0, "b": 3}}
     assert health.notes[0].startswith("12 crops in 6 groups")
     assert "a, has 8.0 times the crops of the smallest, b" in health.notes[1]
+
+
+def test_what_a_solve_made_comes_onto_the_pages_of_its_candidates(tmp_path: Path) -> None:
+    solve, bundle = SolveFolder(tmp_path), stressed()
+    candidate = solve.candidate("small")
+    candidate.path.mkdir(parents=True)
+    assert judged_candidates(candidate) == []  # any folder may be called `candidates`
+    solve.plan.write({})
+    for name, fraction, size in (("large", 1.0, 4_000_000), ("small", 0.5, 600_000)):
+        kept = {"version": 1, "name": name, "macro_f1": F1.__dict__, "fraction": fraction, "bytes": size, "macs": 1}
+        (solve.candidate(name).path).mkdir(exist_ok=True)
+        solve.candidate(name).judged.write(kept)
+    large, small = tried_candidates(judged_candidates(candidate))
+    assert (large.name, large.outcome, large.size_mb, large.here) == ("recipe large", "trained whole", 4.0, False)
+    assert (small.outcome, small.here, small.interval) == ("trained for 50% of its epochs", True, (F1.low, F1.high))
+    solve.stress.path.mkdir()
+    classes = coverage("ab", [3, 3])
+    solve.stress.result.write(
+        StressResult(bundles=(bundle,), truth="", crops=9, macro_f1_classes=classes, side=64, seed=0, parameters=())
+    )
+    assert read_stress(candidate, None, bundle.digest) == bundle
