@@ -72,7 +72,7 @@ def solve(settings: SolveSettings, out: Path, recipes: Sequence[CandidateRecipe]
         for note in (note for item in candidates for note in item.notes):
             say(f"solve: {note}")
         plan = price_candidates(candidates, settings, manifest, folder, stages)
-        ground = SolveGround(manifest, folder, stages)
+        ground = SolveGround(manifest, folder, stages, settings.goal)
         job = _Solve(settings, ground, {item.name: item for item in candidates}, plan)
         job.try_recipes()
         job.search()
