@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         add_data,
         average,
         bench,
+        cascade,
         check_data,
         compare,
         compress,
@@ -153,6 +154,7 @@ __all__ = [
     "add_data",
     "average",
     "bench",
+    "cascade",
     "check_data",
     "compare",
     "compress",
@@ -188,7 +190,7 @@ publish(
     __name__,
     {
         "leansort.api": (
-            "add_data", "average", "bench", "check_data", "compare", "compress", "contest", "diff_data",
+            "add_data", "average", "bench", "cascade", "check_data", "compare", "compress", "contest", "diff_data",
             "doctor", "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe",
             "mine", "models", "predict", "report", "run", "score", "solve", "sort", "split_data", "status",
             "stress", "submit", "train", "tune", "tune_best", "watch",

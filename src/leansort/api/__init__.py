@@ -8,15 +8,13 @@ from leansort.api.bundles import bench, export, predict
 from leansort.api.cascades import cascade
 from leansort.api.contests import contest
 from leansort.api.datasets import check_data, doubt_labels, draw_sample, import_data, split_data
-from leansort.api.field import add_data, diff_data, mine, watch
+from leansort.api.field import add_data, diff_data, mine, sort, watch
 from leansort.api.goals import solve, status
 from leansort.api.jobs import load_recipe, report, run
 from leansort.api.known_models import doctor, models
-from leansort.api.left_out import leave_out
-from leansort.api.live import sort
 from leansort.api.networks import average, compress, train
 from leansort.api.scores import compare, score, stress, submit
-from leansort.api.searches import tune, tune_best
+from leansort.api.searches import leave_out, tune, tune_best
 
 __all__ = [
     "add_data",
