@@ -1,0 +1,85 @@
+"""Parts of a solve: epochs for the time there is, the choice, the order, and the paragraph."""
+
+from __future__ import annotations
+
+import pytest
+
+from leansort.measure.accuracy.metrics import Interval
+from leansort.recipe.load import load_recipe
+from leansort.recipe.schema import Recipe
+from leansort.workflows.deploy.target_limits import LimitResult
+from leansort.workflows.solving.candidate_work import CandidateOutcome
+from leansort.workflows.solving.epoch_budget import (
+    SHORTEST,
+    change_epochs,
+    fitting_fraction,
+    total_epochs,
+    training_seconds,
+)
+from leansort.workflows.solving.solve_advice import better_weights, larger_network, shortened_training
+from leansort.workflows.solving.solve_delivery import choose_outcome
+from leansort.workflows.training.quick.probe_result import ProbeScore
+
+
+@pytest.fixture(scope="module")
+def lean() -> Recipe:
+    return load_recipe("trashnet-lean")
+
+
+def outcome(name: str, f1: float, *, size: float = 0.5, fraction: float = 1.0) -> CandidateOutcome:
+    limits = (
+        LimitResult(name="macro_f1", limit=0.9, value=f1, met=f1 >= 0.9),
+        LimitResult(name="size_mb", limit=1.0, value=size, met=size <= 1.0),
+    )
+    interval = Interval(f1, f1 - 0.02, f1 + 0.02)
+    return CandidateOutcome(name=name, macro_f1=interval, limits=limits, fraction=fraction, bytes=1, macs=1)
+
+
+def test_all_trainings_of_a_recipe_are_shortened_by_one_fraction(lean: Recipe) -> None:
+    short = change_epochs(lean, lambda count: count // 4)
+    assert (lean.train.epochs, short.train.epochs) == (12, 3)
+    inner = [step["finetune"]["epochs"] for step in short.compress.steps if "finetune" in step]
+    assert inner == [3, 2, 4]
+    assert short.train.warmup <= short.train.epochs / 4
+    assert [step["pass"] for step in short.compress.steps] == [step["pass"] for step in lean.compress.steps]
+
+
+def test_a_pass_that_trains_by_default_is_shortened_too_and_never_below_one_epoch(lean: Recipe) -> None:
+    bare = lean.compress.model_copy(update={"steps": ({"pass": "finetune"}, {"pass": "quantize"})})
+    short = change_epochs(lean.model_copy(update={"compress": bare}), lambda count: 0)
+    assert short.train.epochs == 1
+    assert [step.get("epochs") for step in short.compress.steps] == [1, None]
+
+
+def test_time_grows_with_epochs_and_crops(lean: Recipe) -> None:
+    once = training_seconds(lean, 0.1, 320)
+    assert training_seconds(lean, 0.1, 640) == pytest.approx(2 * once)
+    assert total_epochs(lean) > lean.train.epochs
+    assert training_seconds(change_epochs(lean, lambda count: count // 2), 0.1, 320) == pytest.approx(once / 2)
+
+
+@pytest.mark.parametrize(
+    ("available", "fraction"), [(200.0, 1.0), (100.0, 1.0), (50.0, 0.5), (100 * SHORTEST / 2, 0.0), (-3.0, 0.0)]
+)
+def test_a_training_gets_the_fraction_of_its_epochs_that_there_is_time_for(available: float, fraction: float) -> None:
+    assert fitting_fraction(100.0, available) == fraction
+
+
+def test_the_bundle_that_meets_the_goal_is_chosen_else_the_one_that_misses_it_by_least() -> None:
+    best, small, large = outcome("best", 0.91), outcome("small", 0.88), outcome("large", 0.97, size=3.0)
+    assert choose_outcome([small, large, best]) is best
+    assert choose_outcome([large, small]) is small
+    assert small.miss == pytest.approx(0.02 / 0.9)
+
+
+def test_advice_names_what_the_evidence_shows() -> None:
+    chosen, large = outcome("small", 0.88, fraction=0.4), outcome("large", 0.97, size=3.0)
+    assert "40 % of its epochs" in str(shortened_training(chosen))
+    assert shortened_training(large) is None
+    assert "the teacher reaches 0.950 on val" in str(larger_network(chosen, 0.95, [chosen, large], 192))
+    told = str(larger_network(chosen, None, [chosen, large], 192))
+    assert told == "a larger budget, for large: it reaches 0.970 on val (size_mb 3, at most 1: not met)"
+    assert larger_network(chosen, 0.88, [chosen], 192) is None
+    probe = ProbeScore(Interval(0.93, 0.9, 0.95), "efficientnet_lite0", "pack:efficientnet_lite0", 160)
+    assert "reaches 0.930 on val with features of efficientnet_lite0" in str(better_weights(chosen, probe))
+    assert better_weights(large, probe) is None
