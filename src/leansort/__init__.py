@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         add_data,
         average,
         bench,
+        cascade,
         check_data,
         compare,
         compress,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from leansort.search.study_result import StudyResult
     from leansort.workflows.averaging.average import AverageResult
     from leansort.workflows.cards.model_listing import ModelsResult
+    from leansort.workflows.cascading.make_cascade import CascadeResult
     from leansort.workflows.contest.submit import SubmitResult
     from leansort.workflows.data.data_growth import AddResult, DiffResult
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
@@ -102,6 +104,7 @@ __all__ = [
     "BenchResult",
     "BestTrialResult",
     "Bundle",
+    "CascadeResult",
     "CheckResult",
     "Classifier",
     "ComparisonResult",
@@ -144,6 +147,7 @@ __all__ = [
     "add_data",
     "average",
     "bench",
+    "cascade",
     "check_data",
     "compare",
     "compress",
@@ -176,7 +180,7 @@ publish(
     __name__,
     {
         "leansort.api": (
-            "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data", "doctor",
+            "add_data", "average", "bench", "cascade", "check_data", "compare", "compress", "diff_data", "doctor",
             "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe", "mine", "models",
             "predict", "report", "run", "score", "sort", "split_data", "stress", "submit", "train", "tune",
             "tune_best", "watch",
@@ -198,6 +202,7 @@ publish(
         "leansort.runtime.sorting.sort_decision": ("SortDecision",),
         "leansort.search.study_result": ("StudyResult",),
         "leansort.workflows.averaging.average": ("AverageResult",),
+        "leansort.workflows.cascading.make_cascade": ("CascadeResult",),
         "leansort.workflows.cards.model_listing": ("ModelsResult",),
         "leansort.workflows.contest.submit": ("SubmitResult",),
         "leansort.workflows.data.data_growth": ("AddResult", "DiffResult",),
