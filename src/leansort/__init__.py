@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from leansort.search.study_result import StudyResult
     from leansort.workflows.averaging.average import AverageResult
     from leansort.workflows.cards.model_listing import ModelsResult
+    from leansort.workflows.cascading.make_cascade import CascadeResult
     from leansort.workflows.contest.submit import SubmitResult
     from leansort.workflows.data.data_growth import AddResult, DiffResult
     from leansort.workflows.data.data_results import CheckResult, ImportResult, SampleResult, SplitResult
@@ -109,6 +110,7 @@ __all__ = [
     "BenchResult",
     "BestTrialResult",
     "Bundle",
+    "CascadeResult",
     "CheckResult",
     "Classifier",
     "ComparisonResult",
@@ -213,6 +215,7 @@ publish(
         "leansort.runtime.sorting.sort_decision": ("SortDecision",),
         "leansort.search.study_result": ("StudyResult",),
         "leansort.workflows.averaging.average": ("AverageResult",),
+        "leansort.workflows.cascading.make_cascade": ("CascadeResult",),
         "leansort.workflows.cards.model_listing": ("ModelsResult",),
         "leansort.workflows.contest.submit": ("SubmitResult",),
         "leansort.workflows.data.data_growth": ("AddResult", "DiffResult",),

@@ -29,9 +29,12 @@ def cascade(
     the photos that judge it; `fit.crossfitted_macro_f1` tells what thresholds come to on photos they have not seen.
 
     >>> import leansort
-    >>> result = leansort.cascade("trashnet-compressed", "trashnet-lean", manifest="photos", out="pair.leansort")
-    >>> result.fit.crossfitted_macro_f1 > 0.9
-    True
+    >>> small, large = "runs/second/model.leansort", "runs/first/model.leansort"
+    >>> try:  # the threshold of a cascade takes more photos than this small run has
+    ...     leansort.cascade(small, large, manifest="runs/first", out="pair.leansort")
+    ... except leansort.UserError as error:
+    ...     print(error)
+    cascade: got ... photos that both graphs can read, a threshold needs 50
 
     Args:
         first: the small bundle, or a name that `leansort.models` lists.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from leansort.core.writing.escaping import markup
 from leansort.measure.timing.stage_limits import START, StageLimit
 
 WIDTH, NAMES, FIGURES, ROW, BAR = 760, 190, 170, 26, 14
+LINE = 100  # characters
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#222}.taken{fill:#c9d6e4}.limit{fill:#2f6f9f}.bundle{font-weight:600}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.taken{fill:#44556a}.limit{fill:#7fb8e0}}"
@@ -33,10 +35,12 @@ def limit_bars(limits: Mapping[str, Sequence[StageLimit]], machine: str) -> str:
             top += ROW
             parts.append(_bar(row, top, (WIDTH - NAMES - FIGURES) / longest))
         top += ROW + 8
-    parts.append(f'<text x="10" y="{top}">dark: at the limit of this machine, {markup(machine)}</text>')
+    for line in textwrap.wrap(f"dark: at the limit of this machine, {machine}", LINE):
+        parts.append(f'<text x="10" y="{top}">{markup(line)}</text>')
+        top += ROW - 8
     inner = "\n".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {top + 14}" width="{WIDTH}">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}">\n'
         f"<title>Time of each stage, and its limit</title>\n{inner}\n</svg>\n"
     )
 
