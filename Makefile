@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
 
-.PHONY: demo test test-slow bench lint docs site clean
+.PHONY: demo test test-slow bench lint docs site dist sbom clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,18 @@ bench: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.architecture
+	$(BIN)/python -m docs.licences
+
+# A wheel and a source distribution, checked as the package index would.
+dist: $(STAMP)
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/twine check --strict dist/*
+
+# What is installed here as a bill of materials (CycloneDX), with licences and the versions that were seen to work.
+sbom: $(STAMP)
+	mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.cdx.json $(BIN)/python
 
 # The documentation as pages that need neither a server nor the network: open site/index.html.
 site: $(STAMP)

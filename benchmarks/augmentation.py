@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks.recorded_runs import processor
 from leansort.arch.workarounds.torchvision_import import import_torchvision
-from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.data.augmentation.affine import FILL, Pixels
@@ -92,7 +92,7 @@ def main() -> None:
     holds = bool(np.median(result[CLAIM]["ratios"]) >= CLAIMED)
     print(f"{CLAIM} at least {CLAIMED:g} times torchvision: {'holds' if holds else 'MISSED'}")
     atomic_io.write_json(
-        Path(__file__).parent / "out" / "augmentation.json", {"policies": result, "holds": holds, "host": host()}
+        Path(__file__).parent / "out" / "augmentation.json", {"policies": result, "holds": holds, "host": processor()}
     )
 
 

@@ -20,8 +20,8 @@ import numpy as np
 import openvino.utils
 
 from benchmarks.pictures import photos
+from benchmarks.recorded_runs import processor
 from leansort.core import bundle as bundles
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.export.cpp.cpp_folder import write_cpp_folder
 from leansort.measure.timing import latency
@@ -116,7 +116,7 @@ def main() -> None:
     print(f"C++ takes {ratio:.2f} of Python's time (95 % {low:.2f} – {high:.2f}), {verdict}")
     tree = {
         "ms": {name: 1e3 * float(np.median(taken)) for name, taken in times.items()},
-        "ratio": (ratio, low, high), "holds": ratio <= AT_MOST, "host": host(),
+        "ratio": (ratio, low, high), "holds": ratio <= AT_MOST, "host": processor(),
     }  # fmt: skip
     atomic_io.write_json(HERE / "out" / "cpp.json", tree)
 

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.recorded_runs import processor
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.manifest import Manifest, Row
-from leansort.core.provenance import host
 from leansort.core.run_folder import GroupFolder
 from leansort.core.seeds import Seeds
 from leansort.core.text.columns import align_columns
@@ -94,7 +94,7 @@ def report(runs: Runs, out: Path) -> str:
         {"photos": photos, "weights": weights, "runs": [result.model_dump(mode="json") for result in results]}
         for (photos, weights), results in runs.items()
     ]
-    atomic_io.write_json(out / "data_size.json", {"results": kept, "host": host()})
+    atomic_io.write_json(out / "data_size.json", {"results": kept, "host": processor()})
     return align_columns(rows, left=2)
 
 

@@ -20,6 +20,7 @@ import torch
 
 from benchmarks.old_way import OldWay
 from benchmarks.pictures import photos
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
 from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
@@ -30,7 +31,6 @@ from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.labels import LabelSet
 from leansort.core.preprocess import Preprocess
-from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
@@ -111,7 +111,7 @@ def main() -> None:
         verdict = "holds" if reached[name] >= least else f"MISSED: below {least}"
         print(f"{name}: {reached[name]:.2f} times, {verdict}")
     holds = reached["float"] >= FLOAT_AT_LEAST and reached["int8"] >= INT8_AT_LEAST
-    tree = {"rows": rows, "reached": reached, "holds": holds, "host": host()}
+    tree = {"rows": rows, "reached": reached, "holds": holds, "host": processor()}
     atomic_io.write_json(HERE / "out" / "decode_to_label.json", tree)
 
 

@@ -22,12 +22,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.recorded_runs import processor
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.files.bundle_reference import BundleReference
 from leansort.core.folders.image_files import list_image_files
 from leansort.core.preprocess import decode
-from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.core.text.columns import align_columns
 from leansort.core.writing import atomic_io
@@ -255,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         told = "no goal" if apart else f"goal: within {POINTS:g}"
         judged = "" if apart else f": {verdict(worst_kind <= POINTS)}"
         print(f"corrected, worst kind of stream: {worst_kind:.1f} points ({told}){judged}")
-    atomic_io.write_json(Path(__file__).parent / "out" / "drift.json", {**results, "host": host()})
+    atomic_io.write_json(Path(__file__).parent / "out" / "drift.json", {**results, "host": processor()})
 
 
 def shown(found: Sequence[tuple[int | None, str]]) -> str:

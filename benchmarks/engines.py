@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from benchmarks.pictures import photos
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core.bundle import Bundle, load
-from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.data.loading.crops import Crops
@@ -124,7 +124,7 @@ def main() -> None:
     print(watch.warning() or "nothing else ran")
     head = ["network", "engine", "ms, median (95 %)", "p99", f"times {BASE} (95 %)", "MB", "val macro-F1"]
     print(markdown.table(head, [cells(row) for row in rows]))
-    atomic_io.write_json(Path(__file__).parent / "out" / "engines.json", {"rows": rows, "host": host()})
+    atomic_io.write_json(Path(__file__).parent / "out" / "engines.json", {"rows": rows, "host": processor()})
 
 
 if __name__ == "__main__":

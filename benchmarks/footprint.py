@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.pictures import photos
+from benchmarks.recorded_runs import processor
 from leansort.core import bundle as bundles
 from leansort.core import pixels, preprocess
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch
@@ -77,7 +77,7 @@ def main() -> None:
         "ms": ms,
         "ratio": [value, low, high],
         "off": off,
-        "host": host(),
+        "host": processor(),
     }
     atomic_io.write_json(HERE / "out" / "footprint.json", tree)
 

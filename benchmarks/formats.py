@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.engines import data_of, f1_of
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
@@ -25,7 +26,6 @@ from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import quantize_ncnn, quantize_onnx, quantize_openvino
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import LeansortError
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.data.loading.loader import eval_batches
 from leansort.export.formats import export_to_format
@@ -135,7 +135,7 @@ def main() -> None:
         f"times {BASE} (95 %)", "MB",
     ]  # fmt: skip
     print(markdown.table(head, [cells(row) for row in rows]))
-    atomic_io.write_json(Path(__file__).parent / "out" / "formats.json", {"rows": rows, "host": host()})
+    atomic_io.write_json(Path(__file__).parent / "out" / "formats.json", {"rows": rows, "host": processor()})
 
 
 if __name__ == "__main__":

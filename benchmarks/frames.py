@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 
 from benchmarks.pictures import photos
+from benchmarks.recorded_runs import processor
 from leansort.core.pixels import Image
 from leansort.core.pixels.camera_frames import FORMATS, Box, Frame
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.measure.timing import latency
 from leansort.measure.timing.machine import LoadWatch
@@ -95,7 +95,7 @@ def main() -> None:
     print("{} boxes in one call: {:.2f} of one by one (95 % {:.2f} – {:.2f})".format(len(BOXES), *together))
     holds = rows["NV12"][0] <= MOST
     print(f"NV12: {rows['NV12'][0]:.2f} of the JPEG's time, {'holds' if holds else f'MISSED: above {MOST}'}")
-    tree = {"ratios": rows, "boxes": together, "holds": holds, "host": host()}
+    tree = {"ratios": rows, "boxes": together, "holds": holds, "host": processor()}
     atomic_io.write_json(HERE / "out" / "frames.json", tree)
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.recorded_runs import processor
 from leansort.arch.trained_model import TrainedModel, compute_logits
 from leansort.core.manifest import Manifest
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.data.loading.loader import eval_batches
 from leansort.measure.accuracy.metrics import macro_f1, per_class
@@ -76,7 +76,7 @@ def main() -> None:
     print(f"{GAIN:g} more recall of rare classes at no loss of macro-F1: {'holds' if holds else 'MISSED'}")
     atomic_io.write_json(
         Path(__file__).parent / "out" / "imbalance.json",
-        {"pairs": {item: pairs.tolist() for item, pairs in table.items()}, "holds": holds, "host": host()},
+        {"pairs": {item: pairs.tolist() for item, pairs in table.items()}, "holds": holds, "host": processor()},
     )
 
 

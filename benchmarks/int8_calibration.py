@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from benchmarks.calibration_photos import CROPS, DRAWS, OUTLIERS, ROOT, CalibrationPhotos
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
 from leansort.compress.evaluation import predict_classes
 from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core.bundle import Bundle
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.accuracy.metrics import macro_f1
@@ -63,7 +63,7 @@ def report(before: float, falls: dict[str, list[float]]) -> None:
         print(f"{way:36s} mean {100 * np.mean(fall):5.1f}   each {' '.join(f'{100 * item:5.1f}' for item in fall)}")
     holds = all(np.mean(falls[way]) <= MOST for way in ("onnxruntime", "openvino"))
     print(f"at most {100 * MOST:g} points on either engine: {'holds' if holds else 'MISSED'}")
-    tree: dict[str, Any] = {"float": before, "falls": falls, "holds": holds, "host": host()}
+    tree: dict[str, Any] = {"float": before, "falls": falls, "holds": holds, "host": processor()}
     atomic_io.write_json(Path(__file__).parent / "out" / "int8_calibration.json", tree)
 
 

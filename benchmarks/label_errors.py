@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks.recorded_runs import processor
 from leansort.core.manifest import Row
-from leansort.core.provenance import host
 from leansort.core.text.columns import align_columns
 from leansort.core.writing import atomic_io
 from leansort.recipe.load import load_recipe
@@ -111,7 +111,13 @@ def main() -> None:
     print(f"each of {len(SEEDS)} seeds >= {CLAIMED:g}: {'holds' if least >= CLAIMED else 'MISSED'}")
     atomic_io.write_json(
         Path(__file__).parent / "out" / "label_errors.json",
-        {"precision": scores, "first": count, "holds": mean >= CLAIMED, "each_holds": least >= CLAIMED, "host": host()},
+        {
+            "precision": scores,
+            "first": count,
+            "holds": mean >= CLAIMED,
+            "each_holds": least >= CLAIMED,
+            "host": processor(),
+        },
     )
 
 

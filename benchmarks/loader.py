@@ -21,11 +21,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.recorded_runs import processor
 from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import normalize
 from leansort.core.preprocess import Preprocess
-from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.data.augmentation.augment_config import AugmentConfig
@@ -142,7 +142,7 @@ def main() -> None:
         {
             "median_images_per_s": {item: float(np.median(runs)) for item, runs in rates.items()},
             "over_loader": float(np.median(over_loader)), "over_training": float(np.median(over_training)),
-            "workers": WORKERS, "holds": holds, "host": host(),
+            "workers": WORKERS, "holds": holds, "host": processor(),
         },
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from leansort.core.provenance import host
+from benchmarks.recorded_runs import processor
 from leansort.core.text.columns import align_columns
 from leansort.core.writing import atomic_io
 from leansort.data.quality.photo_selection import photo_worth, select_photos
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"(goal: at least that): {'holds' if ours >= whole else 'MISSED'}"
     )
     path = Path(__file__).parent / "out" / "mining.json"
-    atomic_io.write_json(path, {"curves": curves, "counts": counts, "holds": ours >= whole, "host": host()})
+    atomic_io.write_json(path, {"curves": curves, "counts": counts, "holds": ours >= whole, "host": processor()})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from leansort.core.provenance import host
+from benchmarks.recorded_runs import processor
 from leansort.core.writing import atomic_io
 from leansort.data.quality.near_duplicates import Hashes, near_pairs
 
@@ -72,7 +72,7 @@ def main() -> None:
           f"{'holds' if holds else 'MISSED'}")  # fmt: skip
     atomic_io.write_json(
         Path(__file__).parent / "out" / "near_duplicates.json",
-        {"median_s": medians, "power": power, "ratio": float(np.median(ratios)), "holds": holds, "host": host()},
+        {"median_s": medians, "power": power, "ratio": float(np.median(ratios)), "holds": holds, "host": processor()},
     )
 
 

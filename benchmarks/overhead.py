@@ -16,9 +16,9 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.pictures import photos
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
 from leansort.core.bundle import Bundle
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.timing import latency
@@ -67,7 +67,7 @@ def main() -> None:
     print(f"by hand {ms['by hand']:.3f} ms, predict {ms['predict']:.3f} ms (medians): {over:+.1%}")
     print(f"of means {value - 1:+.1%} (95 % {low - 1:+.1%} – {high - 1:+.1%})")
     print("holds" if over <= MOST else f"MISSED: above {MOST:.0%}")
-    tree = {"ms": ms, "over": over, "means": [value, low, high], "holds": over <= MOST, "host": host()}
+    tree = {"ms": ms, "over": over, "means": [value, low, high], "holds": over <= MOST, "host": processor()}
     atomic_io.write_json(HERE / "out" / "overhead.json", tree)
 
 

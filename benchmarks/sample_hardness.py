@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from benchmarks.recorded_runs import processor
 from leansort.core.manifest import Manifest
 from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
@@ -105,7 +106,9 @@ def main() -> None:
     holds = max(value for name, value in scores.items() if "linear" in name) < LINEAR_BELOW
     holds &= scores["small network"] > NETWORK_ABOVE
     out = Path(__file__).parent / "out" / "sample_hardness.json"
-    atomic_io.write_json(out, {"scores": scores, "bounds": [LINEAR_BELOW, NETWORK_ABOVE], "holds": bool(holds)})
+    atomic_io.write_json(
+        out, {"scores": scores, "bounds": [LINEAR_BELOW, NETWORK_ABOVE], "holds": bool(holds), "host": processor()}
+    )
     sys.exit(0 if holds else 1)
 
 

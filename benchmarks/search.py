@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from leansort.core.provenance import host
+from benchmarks.recorded_runs import processor
 from leansort.core.run_folder import StudyFolder
 from leansort.core.text import packaged_configs, yaml_config
 from leansort.core.writing import atomic_io
@@ -168,7 +168,14 @@ def main() -> None:
     sums = {name: sum(row["hypervolume"][name] for row in rows) for name in ("ours", "old")}
     whole = sums["ours"] / sums["old"] if sums["old"] else None
     print(f"ours over old, sums of all seeds: {times(whole)}, goal {GOAL}")
-    tree = {"minutes": given.minutes, "ratios": ratios, "ratio": whole, "goal": GOAL, "seeds": rows, "host": host()}
+    tree = {
+        "minutes": given.minutes,
+        "ratios": ratios,
+        "ratio": whole,
+        "goal": GOAL,
+        "seeds": rows,
+        "host": processor(),
+    }
     atomic_io.write_json(OUT / "search.json", tree)
     atomic_io.write_text(OUT / "search.svg", picture(rows, given.minutes))
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.pictures import photos
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.timing import latency
@@ -89,7 +89,7 @@ def main() -> None:
         ("holds" if holds else "MISSED: not flat") + ("" if tail <= MOST_TAIL else f"; MISSED: p99/p50 > {MOST_TAIL}")
     )
     atomic_io.write_text(HERE / "out" / "soak.html", page(memory, ms))
-    tree = {"memory_mb": memory, "ms": ms, "bad": bad, "tail": tail, "holds": holds, "host": host()}
+    tree = {"memory_mb": memory, "ms": ms, "bad": bad, "tail": tail, "holds": holds, "host": processor()}
     atomic_io.write_json(HERE / "out" / "soak.json", tree)
 
 

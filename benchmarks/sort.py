@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import leansort
+from benchmarks.recorded_runs import processor
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
-from leansort.core.provenance import host
 from leansort.core.text.columns import align_columns
 from leansort.core.writing import atomic_io
 from leansort.measure.timing.machine import LoadWatch
@@ -195,7 +195,7 @@ def main() -> None:
         steady, tree["flips"] = flips_hold(bundle, scratch, arguments.frames)
         holds = holds and steady
     print(watch.warning() or "nothing else ran")
-    atomic_io.write_json(HERE / "out" / "sort.json", {**tree, "holds": holds, "host": host()})
+    atomic_io.write_json(HERE / "out" / "sort.json", {**tree, "holds": holds, "host": processor()})
 
 
 if __name__ == "__main__":

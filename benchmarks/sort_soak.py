@@ -2,7 +2,8 @@
 
 The command line sorts a stream on the loopback address, at the camera's pace of 30 frames a second and without an end:
 a drawn belt, over and over. Every `--hang-up` seconds the camera hangs up, and has to be opened again; a webhook that
-gets every decision is down for ten of every thirty seconds. Resident memory of the process is read every second.
+gets every decision is down for ten of every thirty seconds. Resident memory of the process is read every second, from
+the first decision on.
 Flat: the last tenth takes at most 2 % more than the second one (the first warms up), by medians; the slope of a line
 through all but the first tenth is told in MB an hour. It tells objects a second, dropped frames, connections, and what
 was not delivered, and draws memory into `out/sort_soak.html`.
@@ -36,8 +37,8 @@ from leansort.measure.timing.machine import LoadWatch
 from leansort.report.charts import plots
 
 HERE = Path(__file__).parent
-RATE, BELT_S, DOWN_S, EVERY_S = 30, 60, 10, 30
-MOST_MEMORY = 1.02
+RATE, BELT_S, DOWN_S, EVERY_S = 30, 30, 10, 30
+MOST_MEMORY, LEAST = 1.02, 20  # seconds of memory that a line goes through
 
 
 def broadcast(folder: Path) -> bytes:
@@ -130,14 +131,15 @@ def watched(command: list[str], seconds: float) -> tuple[list[float], int, str]:
         thread.start()
     memory, until = list[float](), time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
-        memory.append(resident_mb(process.pid))
+        if lines:  # before, it starts
+            memory.append(resident_mb(process.pid))
         time.sleep(1)
     process.send_signal(signal.SIGINT)
     process.wait(60)
     for thread in threads:
         thread.join(10)
-    if process.returncode:
-        raise SystemExit(f"sort ended with {process.returncode}: {''.join(errors)[-2000:]}")
+    if process.returncode or len(memory) < LEAST:
+        raise SystemExit(f"sort ended with {process.returncode}, after {lines} decisions: {''.join(errors)[-2000:]}")
     return memory, lines, next((line for line in reversed(errors) if "objects" in line and "frames" in line), "")
 
 

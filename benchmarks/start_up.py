@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.pictures import photos
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
 from leansort.compress.quantization.post_training import quantize_onnx
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.timing import cold_start
@@ -64,7 +64,7 @@ def main() -> None:
         spread = f"median {middle:.3f} s (5 – 95 %: {low:.3f} – {high:.3f})"
         print(f"{name}: {spread}" + ("" if holds else f" MISSED {limit}"))
         rows[name] = {"median_s": middle, "low_s": low, "high_s": high, "limit_s": limit, "holds": holds}
-    atomic_io.write_json(HERE / "out" / "start_up.json", {"rows": rows, "host": host()})
+    atomic_io.write_json(HERE / "out" / "start_up.json", {"rows": rows, "host": processor()})
 
 
 if __name__ == "__main__":

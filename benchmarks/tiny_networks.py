@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
@@ -29,7 +30,6 @@ from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
 from leansort.core.bundle import Bundle
 from leansort.core.manifest import Manifest
-from leansort.core.provenance import host
 from leansort.core.run_folder import TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
@@ -211,7 +211,14 @@ def main() -> None:
     verdicts = report(costs, numbers, warning)
     holds = all(verdicts[name] for name in CLAIMED)
     print(f"{' and '.join(CLAIMED)} beat {BASE} at no more than its latency: {'holds' if holds else 'MISSED'}")
-    tree = {"costs": costs, "scores": numbers, "verdicts": verdicts, "holds": holds, "warning": warning, "host": host()}
+    tree = {
+        "costs": costs,
+        "scores": numbers,
+        "verdicts": verdicts,
+        "holds": holds,
+        "warning": warning,
+        "host": processor(),
+    }
     atomic_io.write_json(Path(__file__).parent / "out" / "tiny_networks.json", tree)
 
 

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from benchmarks.loader import draw
+from benchmarks.recorded_runs import processor
 from leansort.arch.build import build
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.workarounds.torchvision_import import import_torchvision
 from leansort.core.preprocess import Preprocess
-from leansort.core.provenance import host
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.data.augmentation.augment_config import AugmentConfig
@@ -167,7 +167,7 @@ def compare(root: Path, base: str) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    report: dict[str, Any] = {"host": host(), "threads": torch.get_num_threads(), "workers": WORKERS}
+    report: dict[str, Any] = {"host": processor(), "threads": torch.get_num_threads(), "workers": WORKERS}
     holds = True
     with tempfile.TemporaryDirectory() as name:
         draw(Path(name))

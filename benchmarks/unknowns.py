@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.files.bundle_decisions import DISTANCE, LOGIT_METHODS
 from leansort.core.folders.image_files import list_image_files
 from leansort.core.preprocess import Preprocess, decode
-from leansort.core.provenance import host
 from leansort.core.run_folder import ModelFolder
 from leansort.core.seeds import Seeds
 from leansort.core.text.columns import align_columns
@@ -234,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         gap = means[name] - means[first]
         print(f"{name} against {first}: {gap:+.3f} (goal: at least -{APART}): {verdict(gap >= -APART)}")
     path = Path(__file__).parent / "out" / "unknowns.json"
-    atomic_io.write_json(path, {"auroc_fpr": results, "means": means, "host": host()})
+    atomic_io.write_json(path, {"auroc_fpr": results, "means": means, "host": processor()})
 
 
 def verdict(holds: bool) -> str:

@@ -17,11 +17,11 @@ import torch
 
 from benchmarks.calibration_photos import CROPS, DRAWS, OUTLIERS, ROOT, CalibrationPhotos
 from benchmarks.int8_calibration import Quantize
+from benchmarks.recorded_runs import processor
 from leansort.arch import trained_model
 from leansort.compress.evaluation import artifact_logits
 from leansort.compress.quantization.calibration_outliers import select_typical
 from leansort.compress.quantization.post_training import quantize_onnx, quantize_openvino
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.export.onnx import export_onnx
 from leansort.measure.accuracy.metrics import macro_f1
@@ -69,7 +69,7 @@ def report(before: float, found: dict[str, list[tuple[float, float]]]) -> None:
         f"change in logits, ours over nearest: {np.mean(ratios):.3f} ({min(ratios):.3f} - {max(ratios):.3f}), "
         f"at most {MOST:g}: {'holds' if holds else 'MISSED'}"
     )
-    tree: dict[str, Any] = {"float": before, "found": found, "ratios": ratios, "holds": holds, "host": host()}
+    tree: dict[str, Any] = {"float": before, "found": found, "ratios": ratios, "holds": holds, "host": processor()}
     atomic_io.write_json(Path(__file__).parent / "out" / "weight_rounding.json", tree)
 
 

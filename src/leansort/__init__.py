@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         check_data,
         compare,
         compress,
+        contest,
         diff_data,
         doctor,
         doubt_labels,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         watch,
     )
     from leansort.compress.pipeline.compress_result import CompressResult
+    from leansort.contest.contest_result import ContestResult
     from leansort.contest.score_result import ScoreResult
     from leansort.core.bundle import Bundle
     from leansort.core.errors import (
@@ -110,6 +112,7 @@ __all__ = [
     "Classifier",
     "ComparisonResult",
     "CompressResult",
+    "ContestResult",
     "CppExportResult",
     "DiffResult",
     "DoctorResult",
@@ -153,6 +156,7 @@ __all__ = [
     "check_data",
     "compare",
     "compress",
+    "contest",
     "diff_data",
     "doctor",
     "doubt_labels",
@@ -184,12 +188,13 @@ publish(
     __name__,
     {
         "leansort.api": (
-            "add_data", "average", "bench", "check_data", "compare", "compress", "diff_data", "doctor",
-            "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe", "mine", "models",
-            "predict", "report", "run", "score", "solve", "sort", "split_data", "status", "stress", "submit", "train",
-            "tune", "tune_best", "watch",
+            "add_data", "average", "bench", "check_data", "compare", "compress", "contest", "diff_data",
+            "doctor", "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe",
+            "mine", "models", "predict", "report", "run", "score", "solve", "sort", "split_data", "status",
+            "stress", "submit", "train", "tune", "tune_best", "watch",
         ),
         "leansort.compress.pipeline.compress_result": ("CompressResult",),
+        "leansort.contest.contest_result": ("ContestResult",),
         "leansort.contest.score_result": ("ScoreResult",),
         "leansort.core.bundle": ("Bundle",),
         "leansort.core.errors": (

@@ -152,6 +152,38 @@ def test_a_program_that_uses_leansort_tells_nobody(
     assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
+CONNECTING = """
+import json, sys
+heard = []
+def hear(event, given):
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"):
+        heard.append(event)
+        raise PermissionError(f"{event} {given[1:]}")
+sys.addaudithook(hear)
+import leansort
+recipe, run, out, photos = sys.argv[1:]
+trained = leansort.train(recipe, ["train.epochs=1"], manifest=run, out=f"{out}/train")
+bundle = leansort.export(trained.folder, manifest=run, out=f"{out}/m.leansort").bundle
+scored = leansort.score(bundle, ground_truth=run, split="val")
+timed = leansort.bench([bundle], images=photos, seconds=0.05, queries=5, starts=0)
+print(json.dumps([heard, scored.all.crops, len(timed.measurements)]))
+"""
+
+
+@pytest.mark.slow
+def test_training_scoring_and_timing_in_a_program_connect_to_nobody(
+    tiny_recipe: Path, tiny_run: Path, folders: Path, tmp_path: Path
+) -> None:
+    given = map(str, (tiny_recipe, tiny_run, tmp_path, folders / "val"))
+    command = [sys.executable, "-c", CONNECTING, *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    heard, crops, measurements = json.loads(done.stdout.splitlines()[-1])
+    assert heard == []
+    assert crops == 24
+    assert measurements >= 4
+
+
 def test_openvino_and_nncf_are_imported_in_one_place() -> None:
     paths = {
         path.relative_to(ROOT / "src").as_posix()

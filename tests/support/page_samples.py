@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from leansort.contest.score_result import UnknownScore
-from leansort.measure.accuracy.class_intervals import class_intervals
 from leansort.measure.accuracy.metrics import (
     ClassScore,
     Interval,
@@ -20,6 +19,7 @@ from leansort.measure.accuracy.reliability import accepted_fractions, reliabilit
 from leansort.measure.accuracy.unknowns import score_method
 from leansort.measure.comparison.changed_answers import changed_answers
 from leansort.measure.comparison.class_differences import class_differences
+from leansort.measure.comparison.class_intervals import class_intervals
 from leansort.measure.comparison.comparison_result import ComparedClassifier, ComparisonResult, LatencyComparison
 from leansort.measure.comparison.mcnemar import paired_counts
 from leansort.measure.measurement import Measurement

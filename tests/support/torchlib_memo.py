@@ -13,7 +13,7 @@ from typing import Any
 
 from torch.onnx._internal import _lazy_import
 
-APIS: Any = _lazy_import.onnxscript_apis
+APIS: Any = vars(_lazy_import)["onnxscript_apis"]
 
 
 @functools.cache

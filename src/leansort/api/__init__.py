@@ -6,6 +6,7 @@ package loads no PyTorch. It may import every floor but the command line. Begin 
 
 from leansort.api.bundles import bench, export, predict
 from leansort.api.cascades import cascade
+from leansort.api.contests import contest
 from leansort.api.datasets import check_data, doubt_labels, draw_sample, import_data, split_data
 from leansort.api.field import add_data, diff_data, mine, watch
 from leansort.api.goals import solve, status
@@ -25,6 +26,7 @@ __all__ = [
     "check_data",
     "compare",
     "compress",
+    "contest",
     "diff_data",
     "doctor",
     "doubt_labels",

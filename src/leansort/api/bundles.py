@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from leansort.api.verbs import AnyPath, optional, several, verb
 from leansort.core.errors import UserError, not_one_of
+from leansort.core.locations.location import location
 
 if TYPE_CHECKING:
     from leansort.runtime.predictions import Predictions
@@ -172,6 +173,8 @@ def bench(
     profile: bool = False,
     starts: int = 5,
     soak: float = 0.0,
+    limits: bool = False,
+    chart: AnyPath | None = None,
     device: str = "",
 ) -> BenchResult:
     """Time bundles in turns: the network alone, decoding alone, both; images/s on all cores; cold start; memory.
@@ -194,13 +197,16 @@ def bench(
         profile: also time every layer.
         starts: how often a whole program is started, for its cold start and memory; 0 leaves both out.
         soak: seconds of labelling without a pause, for each bundle, to see whether the machine throttles; 0: none.
+        limits: also tell what share of its limit each stage reaches: entropy decoding, pixels, network, start-up.
+        chart: path of an SVG picture of that.
         device: address of `leansort agent` on a device, which does all this there; empty: this machine.
 
     Returns:
         Every figure with its interval, the machine, and a warning where other work disturbed the measurement.
 
     Raises:
-        UserError: there is no such bundle, engine or baseline, or no picture that can be read.
+        UserError: there is no such bundle, engine or baseline, no picture that can be read or, for limits, no JPEG; a
+            chart without limits.
         IntegrityError: a bundle is damaged.
         EngineError: an engine crashed, hung or failed when it was tried.
     """
@@ -220,10 +226,15 @@ def bench(
         profile=profile,
         starts=starts,
         soak=soak,
+        limits=limits,
         baseline=None if baseline is None else find_bundle(baseline),
     )
-    photos = list(list_inputs([str(images)]))
-    return bench_on_device(device, paths, photos, settings) if device else workflow.bench(paths, photos, settings)
+    photos, picture = list(list_inputs([str(images)])), optional(chart)
+    workflow.require_chart(picture, limits=limits)
+    result = bench_on_device(device, paths, photos, settings) if device else workflow.bench(paths, photos, settings)
+    if picture is not None:
+        workflow.write_chart(result, picture)
+    return result
 
 
 @verb(threads=0, batch=0)
@@ -270,6 +281,7 @@ def predict(
         EngineError: the engine crashed, hung or failed when it was tried.
     """
     from leansort.core import bundle as bundle_files
+    from leansort.core.locations.read_ahead import read_ahead
     from leansort.core.process.console import say
     from leansort.measure.engine_selection import engine_choice
     from leansort.runtime import shipped_models
@@ -281,10 +293,10 @@ def predict(
     path, named = split_arguments([str(item) for item in (*several(bundle), *several(inputs or ()))])
     pictures = list(list_inputs(named))
     opened = shipped_models.open_default() if path is None else bundle_files.load(path)
-    decision_costs = None if costs is None else load_costs(Path(costs), opened.meta)
+    decision_costs = None if costs is None else load_costs(location(costs), opened.meta)
     chosen = engine_choice.classifier_of(opened, engine, say=say, costs=decision_costs, statistics=statistics)
     with chosen as classifier:
-        results = [item for _, item in predict_images(classifier, pictures, threads=threads, batch=batch)]
+        results = [item for _, item in predict_images(classifier, read_ahead(pictures), threads=threads, batch=batch)]
         return Predictions(
             images=tuple(map(str, pictures)),
             predictions=tuple(results),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from leansort.api.jobs import resolve, run_folder
 from leansort.api.verbs import AnyPath, optional, several, verb
 from leansort.core.errors import UserError
+from leansort.core.locations.location import location
 
 if TYPE_CHECKING:
     from leansort.recipe.schema import Recipe
@@ -164,7 +165,7 @@ def check_data(path: AnyPath, *, radius: int | None = None) -> CheckResult:
     from leansort.workflows.data.check import check_data as workflow
     from leansort.workflows.data.check import summarize_check
 
-    return summarize_check(workflow(Path(path), radius)[0])
+    return summarize_check(workflow(location(path), radius)[0])
 
 
 @verb(folds=2, top=1)

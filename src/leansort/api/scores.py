@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leansort.api.verbs import AnyPath, optional, several, verb
+from leansort.core.locations.location import location
 
 if TYPE_CHECKING:
     from leansort.contest.score_result import ScoreResult
@@ -58,7 +59,7 @@ def submit(
     return workflow(
         path,
         pictures,
-        Path(out),
+        location(out),
         threads=threads,
         engine=engine,
         predictions=optional(predictions),
@@ -122,14 +123,14 @@ def score(
     lists = {"public": public, "private": private}
     return workflow.score(
         path,
-        Path(ground_truth),
+        location(ground_truth),
         split=split,
         seconds=seconds,
         base=base,
         engine=engine,
         unknown=optional(unknown),
         costs=optional(costs),
-        **{name: Path(path) for name, path in lists.items() if path is not None},
+        **{name: location(path) for name, path in lists.items() if path is not None},
     )
 
 

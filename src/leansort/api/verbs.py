@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeAlias, TypeVar
 
 from leansort.core.errors import UserError
+from leansort.core.locations.location import location
 from leansort.core.process.extras import missing_extra
 
 AnyPath: TypeAlias = str | os.PathLike[str]
@@ -53,13 +54,13 @@ def verb(**ranges: float | Range) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def several(paths: AnyPath | Sequence[AnyPath]) -> list[Path]:
     """Return one path, or several, as a list of paths."""
     if isinstance(paths, str) or not isinstance(paths, Sequence):
-        return [Path(paths)]
-    return [Path(path) for path in paths]
+        return [location(paths)]
+    return [location(path) for path in paths]
 
 
 def optional(path: AnyPath | None) -> Path | None:
     """Return a path, or None where none was given."""
-    return None if path is None else Path(path)
+    return None if path is None else location(path)
 
 
 def _require_within(where: str, value: object, allowed: float | Range) -> None:

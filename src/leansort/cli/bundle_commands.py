@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from leansort import api
+from leansort.api.verbs import optional
 from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import BundleEngine, Device, Engine, Json, Threads, print_line, print_result
 
@@ -109,6 +110,10 @@ def bench(
     soak: Annotated[
         float, typer.Option(help="Seconds of labelling without a pause, for each bundle: does it throttle?", min=0)
     ] = 0.0,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Also tell what share of this machine's limit each stage reaches.")
+    ] = False,
+    chart: Annotated[Path | None, typer.Option(help="SVG picture of the limits to write.")] = None,
     device: Device = "",
     as_json: Json = False,
 ) -> None:
@@ -117,6 +122,7 @@ def bench(
     \b
     Example: leansort bench model.leansort --images runs/sample/crops/test
     Example: leansort bench small.leansort --baseline model.leansort --images photos/ --profile
+    Example: leansort bench model.leansort --images photos/ --limits --chart limits.svg
     Example: leansort bench model.leansort --images photos/ --soak 600 --device http://robot:8791
     """
     from leansort.workflows.deploy import bench as benches
@@ -132,6 +138,8 @@ def bench(
         profile=profile,
         starts=starts,
         soak=soak,
+        limits=limits,
+        chart=chart,
         device=device,
     )
     if result.warning:
@@ -177,6 +185,7 @@ def predict(
     Example: leansort predict photo.jpg
     Example: leansort predict model.leansort photos/ --format csv --out labels.csv --costs costs.yaml
     """
+    from leansort.core.locations.read_ahead import AHEAD
     from leansort.workflows.deploy import predict as predictions
     from leansort.workflows.deploy.predict_arguments import STDIN, split_arguments
 
@@ -186,13 +195,14 @@ def predict(
     result = predictions.predict_to(
         path,
         predictions.list_inputs(named, sys.stdin.buffer),
-        out,
+        optional(out),
         style=style,
         threads=threads,
         batch=batch,
         engine=engine,
         costs=costs,
         statistics=statistics,
+        ahead=0 if STDIN in named else AHEAD,
     )
     if result.unreadable:
         raise typer.Exit(1)
@@ -215,6 +225,7 @@ def submit(
     \b
     Example: leansort submit model.leansort test/NoLabel --out output.csv
     """
+    from leansort.core.locations.location import location
     from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.contest.submit import submit as write
     from leansort.workflows.deploy.known_target import engine_of_recipe
@@ -223,7 +234,8 @@ def submit(
     path = find_bundle(bundle)
     engine = engine or engine_of_recipe([path])
     pictures = list(list_inputs(inputs, sys.stdin.buffer))
-    result = write(path, pictures, out, threads=threads, engine=engine, predictions=predictions)
+    out = location(out)
+    result = write(path, pictures, out, threads=threads, engine=engine, predictions=optional(predictions))
     for line in result.faults:
         print_line(f"unreadable {line}", to_error=True)
     print_line(f"{out}: {result.pictures} pictures in {result.seconds:.2f} s")

@@ -12,6 +12,7 @@ from leansort.cli.field.growth_commands import data_add, data_diff
 from leansort.cli.import_commands import RATIOS, Method, data_import
 from leansort.cli.options import Json, print_line, print_result
 from leansort.core.errors import UserError
+from leansort.core.locations.location import location
 
 data_app = typer.Typer(
     help="Generate, download, import, check, split, cache and show data sets.",
@@ -165,6 +166,7 @@ def data_check(
     from leansort.core.writing import atomic_io
     from leansort.workflows.data.check import check_data, page, summarize_check, table
 
+    path = location(path)
     checked, root = check_data(path, radius)
     if html:
         atomic_io.write_text(html, page(checked, root, f"Check of {path.resolve().name}"))

@@ -9,6 +9,7 @@ import typer
 
 from leansort.cli.options import Json, print_result
 from leansort.core.errors import UserError
+from leansort.core.locations.location import is_remote, location
 from leansort.core.writing.escaping import printable
 
 Seed = Annotated[int, typer.Option(help="Seed of the splits, where the data set gives none.", min=0)]
@@ -103,7 +104,7 @@ def _paths(paths: list[Path]) -> Any:
     from leansort.core.folders.folder_tree import split_of
     from leansort.core.manifest import SPLITS
 
-    named = [str(path).partition("=") for path in paths]
+    named = [("", "", "") if is_remote(location(path)) else str(path).partition("=") for path in paths]
     keyed = [bool(equals) and split_of(split) is not None for split, equals, _ in named]
     for path, (_, equals, _), known in zip(paths, named, keyed, strict=True):
         if equals and not path.exists() and (not known or not all(mark for _, mark, _ in named)):
@@ -115,7 +116,7 @@ def _paths(paths: list[Path]) -> Any:
     given: dict[str, tuple[Path, ...]] = {}
     for split, _, rest in named:
         key = str(split_of(split))
-        given[key] = (*given.get(key, ()), Path(rest))
+        given[key] = (*given.get(key, ()), location(rest))
     return {split: files[0] if len(files) == 1 else files for split, files in given.items()}
 
 

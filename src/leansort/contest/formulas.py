@@ -9,6 +9,8 @@ from pydantic import Field
 from leansort.core.errors import UserError
 from leansort.core.strict_model import StrictModel
 
+MACS_CLIFF_F1 = 0.5  # below it macro-F1 counts for nothing in the MACs edition
+
 
 class Baselines(StrictModel):
     """What the contest measured against.
@@ -33,10 +35,10 @@ def time_score(f1: float, seconds: float, base: Baselines) -> float:
 
 
 def macs_score(f1: float, macs: float, base: Baselines) -> float:
-    """Score of the edition with MACs: `macs / base + f`, where `f` is 1 below an F1 of 0.5."""
+    """Score of the edition with MACs: `macs / base + f`, where `f` is 1 below an F1 of `MACS_CLIFF_F1`."""
     _check(f1, macs, "macs")
     gap = 1 - f1 / base.macs_f1
-    accuracy = 1.0 if f1 < 0.5 else gap if f1 < base.macs_f1 else 0.5 * gap
+    accuracy = 1.0 if f1 < MACS_CLIFF_F1 else gap if f1 < base.macs_f1 else 0.5 * gap
     return macs / base.macs + accuracy
 
 

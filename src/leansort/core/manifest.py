@@ -20,6 +20,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from leansort.core.errors import IntegrityError, MissingExtraError, UserError, not_one_of
 from leansort.core.files import json_documents, parquet_files
 from leansort.core.labels import LabelSet
+from leansort.core.locations.location import location
 from leansort.core.run_folder import DataFolder
 from leansort.core.text.text_files import parse_json
 from leansort.core.writing import atomic_io
@@ -168,7 +169,7 @@ def _checked(path: Path, table: Any, tree: Any) -> Manifest:
     if labels.digest != meta["labels_digest"]:
         raise IntegrityError(f"manifest: the labels in {path} do not match their digest; the file was changed")
     rows = tuple(_row(values, len(labels), path) for values in table.to_pylist())
-    return Manifest(rows, labels, Path(os.path.normpath(path.parent / meta["root"])), meta["notes"])
+    return Manifest(rows, labels, location(os.path.normpath(path.parent / meta["root"])), meta["notes"])
 
 
 def _row(values: dict[str, Any], classes: int, path: Path) -> Row:

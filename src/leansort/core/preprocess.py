@@ -19,6 +19,7 @@ from pydantic import Field
 from leansort.core import pixels
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.folders import image_kinds
+from leansort.core.locations.location import location
 from leansort.core.pixels import Image
 from leansort.core.pixels.camera_frames import Frame
 from leansort.core.pixels.jpeg_structure import EOI, SOI, is_frame, segments
@@ -80,7 +81,11 @@ class Preprocess(StrictModel):
             return self._fitted(picture.rgb(BACKEND))
         if not isinstance(picture, bytes | str | Path):
             raise UserError(f"picture: got {type(picture).__name__}, need bytes, a path, an RGB array, or a Frame")
-        data = picture if isinstance(picture, bytes) else _read(Path(picture))
+        data = (
+            picture
+            if isinstance(picture, bytes)
+            else _read(picture if isinstance(picture, Path) else location(picture))
+        )
         return BACKEND.swap_channels(self._fitted(decode(data, self.size, self.fit)))
 
     def _fitted(self, image: Image) -> Image:

@@ -10,6 +10,7 @@ from leansort.core.text.columns import align_columns
 from leansort.core.writing.escaping import printable
 from leansort.measure.measurement import Measurement
 from leansort.measure.roofline import EnginePeak, PeakFraction
+from leansort.measure.timing.stage_limits import StageLimit, worst
 from leansort.runtime.engine import LayerTime
 
 MOST_LAYERS = 12
@@ -65,6 +66,21 @@ def layers(name: str, layer_times: Sequence[LayerTime]) -> str:
         speed = f"{item.macs / item.ms / 1e6:.1f}" if item.macs and item.ms else ""
         rows.append([item.name, item.kind, f"{item.ms:.3f}", f"{item.ms / whole:.1%}", speed])
     return "\n".join([*lines, align_columns(rows, left=2)])
+
+
+def limits(name: str, rows: Sequence[StageLimit]) -> str:
+    """How much of its limit each stage reaches, and where most is to gain."""
+    lines = [["stage", "ms", "limit", "reaches", "limit of"]]
+    for row in rows:
+        share, limit = (f"{row.share:.0%}", f"{row.limit_ms:.3f}") if row.limit_ms else ("", "not known")
+        lines.append([row.stage, f"{row.ms:.3f}", limit, share, row.reason])
+    gain = worst({name: rows})[name]
+    over = max(0.0, gain.ms - gain.limit_ms)
+    return "\n".join([
+        f"{printable(name)}: each stage from the photo to the label against the limit of this machine",
+        align_columns(lines, left=1),
+        f"most is to gain in {gain.stage}: {over:.3f} ms above its limit",
+    ])  # fmt: skip
 
 
 def state(machine: Mapping[str, JsonValue]) -> str:

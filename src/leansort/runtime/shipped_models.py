@@ -21,6 +21,7 @@ from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError, did_you_mean
 from leansort.core.files.bundle_card import BundleCard
+from leansort.core.locations.location import is_remote, location
 from leansort.core.run_folder import ModelFolder
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def find_bundle(given: str | os.PathLike[str]) -> Path:
     Raises:
         UserError: there is no such bundle, or a model may be meant whose name is spelled otherwise.
     """
-    path = Path(given)
-    if path.is_file():
+    path = location(given)
+    if is_remote(path) or path.is_file():
         return path
     if model := find_model(str(given)):
         return model.path

@@ -18,7 +18,7 @@ from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 
 pytestmark = pytest.mark.xdist_group("examples")  # they rest on one another
-LONG = ("compress", "leave_out", "tune", "tune_best")  # train several networks
+LONG = ("compress", "leave_out", "solve", "tune", "tune_best")  # train several networks
 RESTS_ON = {"tune_best": ("tune",)}  # a study is there before its best candidate is trained
 OTHERS = [name for name in api.__all__ if name != "run"]
 

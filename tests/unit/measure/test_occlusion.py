@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -9,9 +11,10 @@ import pytest
 from leansort.measure.explanation.occlusion import BATCH, CELLS, occlusion_map
 
 SIDE = 64
+Graph = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 
-def looks_at(rows: slice, columns: slice) -> tuple[npt.NDArray[np.uint8], object]:
+def looks_at(rows: slice, columns: slice) -> tuple[npt.NDArray[np.uint8], Graph]:
     """A picture that is bright in one place, and a graph whose second class is how bright that place is."""
     x_hwc = np.zeros((SIDE, SIDE, 3), np.uint8)
     x_hwc[rows, columns] = 255
@@ -28,7 +31,7 @@ def looks_at(rows: slice, columns: slice) -> tuple[npt.NDArray[np.uint8], object
 def test_the_strongest_cell_is_where_the_graph_looks(row: int, column: int) -> None:
     cell = SIDE // CELLS
     x_hwc, run = looks_at(slice(row * cell, (row + 1) * cell), slice(column * cell, (column + 1) * cell))
-    found = occlusion_map(run, x_hwc, 1)  # type: ignore[arg-type]
+    found = occlusion_map(run, x_hwc, 1)
     assert found is not None
     assert found.strongest == (row, column)
     assert found.shares[row, column] == 1
@@ -40,7 +43,7 @@ def test_the_strongest_cell_is_where_the_graph_looks(row: int, column: int) -> N
 
 def test_a_class_that_gains_from_the_cover_has_no_evidence() -> None:
     x_hwc, run = looks_at(slice(0, 8), slice(0, 8))
-    found = occlusion_map(run, x_hwc, 0)  # type: ignore[arg-type]
+    found = occlusion_map(run, x_hwc, 0)
     assert found is not None
     assert found.fall.min() < -1
     assert not found.shares.any()
@@ -49,14 +52,14 @@ def test_a_class_that_gains_from_the_cover_has_no_evidence() -> None:
 def test_the_picture_itself_is_left_as_it_is() -> None:
     x_hwc, run = looks_at(slice(0, 8), slice(0, 8))
     before = x_hwc.copy()
-    occlusion_map(run, x_hwc, 1)  # type: ignore[arg-type]
+    occlusion_map(run, x_hwc, 1)
     assert np.array_equal(before, x_hwc)
 
 
 def test_a_sure_network_has_evidence_all_the_same() -> None:
     """The probability is 1 to sixteen digits under any cover; the log-odds still fall."""
     x_hwc, run = looks_at(slice(0, 8), slice(0, 8))
-    sure = occlusion_map(lambda x: run(x) * 1 + np.float32([0, 60, 0]), x_hwc, 1)  # type: ignore[operator]
+    sure = occlusion_map(lambda x: run(x) + np.array([0, 60, 0], np.float32), x_hwc, 1)
     assert sure is not None
     assert sure.covered > 0.999999
     assert sure.strongest == (0, 0)

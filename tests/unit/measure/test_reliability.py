@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leansort.measure.accuracy.class_intervals import MOST_CLASSES, class_intervals
 from leansort.measure.accuracy.metrics import per_class
 from leansort.measure.accuracy.reliability import COVERAGES, accepted_fractions, reliability, wilson_interval
+from leansort.measure.comparison.class_intervals import MOST_CLASSES, class_intervals
 
 
 def test_bins_hold_every_label_once() -> None:

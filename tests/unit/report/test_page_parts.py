@@ -72,7 +72,9 @@ def test_evidence_is_a_picture_with_words_and_says_how_it_was_made(text: str) ->
     words = "evidence for glass, most in the upper left: covering lowers 0.97 to 0.41"
     maps = [values for tag, values in Page(text).tags if values.get("class") == "map"]
     assert [values["alt"] for values in maps] == [words, words]  # a mistake and a doubt
-    assert text.count("no gradients are used") == 2
+    assert text.count("no gradients are used") == 1
+    alone = render(dataclasses.replace(full_report(), more=dataclasses.replace(everything(), evidence={})))
+    assert alone.count("no gradients are used") == 1
 
 
 def test_all_that_was_tried_is_a_row_and_what_has_size_and_f1_a_dot(text: str) -> None:

@@ -32,12 +32,14 @@ from leansort.search.study import Study
 from leansort.train import checkpoint
 from leansort.workflows.cards import release_source
 from leansort.workflows.deploy import run_report
+from leansort.workflows.deploy.evidence.page_sources import PageSources
 from leansort.workflows.tuning import best_trial
 from tests.support import jobs
 from tests.support.mutations import mutated, sample, survived
 from tests.support.study_worker import config_of, work
 
 FEW = 60
+PLAIN = PageSources(maps=0, photos=0)  # nothing that is drawn of photos: hundreds of pages are written
 MANY = pytest.param(10_000, marks=pytest.mark.slow)
 
 
@@ -68,7 +70,7 @@ def test_report_of_a_changed_file(run: Path, name: str, most: int) -> None:
     taken = 0
     for what, tree in sample(cases, most):
         path.write_text(json.dumps(tree))
-        taken += survived(lambda: run_report.write_run_report(run), f"{name}: {what}")
+        taken += survived(lambda: run_report.write_run_report(run, sources=PLAIN), f"{name}: {what}")
     assert taken < min(most, len(cases))
 
 
@@ -78,7 +80,7 @@ def test_report_of_changed_epochs(run: Path, most: int) -> None:
     lines = path.read_text().splitlines()
     for what, tree in sample(list(mutated(json.loads(lines[0]))), most):
         path.write_text("\n".join([json.dumps(tree), *lines[1:]]))
-        survived(lambda: run_report.write_run_report(run), f"metrics.jsonl: {what}")
+        survived(lambda: run_report.write_run_report(run, sources=PLAIN), f"metrics.jsonl: {what}")
 
 
 @pytest.mark.parametrize("name", ["score.json", "bench.json", "recipe.json", "train/metrics.jsonl", "manifest.parquet"])
@@ -91,10 +93,10 @@ def test_folders_pipes_and_links_in_place_of_files(run: Path, name: str, tmp_pat
         path.unlink()
         make()
         with pytest.raises(UserError, match=path.name):
-            run_report.write_run_report(run)
+            run_report.write_run_report(run, sources=PLAIN)
         path.rmdir() if path.is_dir() else path.unlink()
         shutil.copy(outside, path)
-    assert run_report.write_run_report(run).exists()
+    assert run_report.write_run_report(run, sources=PLAIN).exists()
 
 
 def test_a_report_is_not_written_through_a_link(run: Path, tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_report_is_not_written_through_a_link(run: Path, tmp_path: Path) -> No
     (run / "report.html").unlink()
     (run / "report.html").symlink_to(tmp_path / "mine")
     with pytest.raises(UserError, match="leads out of"):
-        run_report.write_run_report(run)
+        run_report.write_run_report(run, sources=PLAIN)
     assert (tmp_path / "mine").read_text() == "mine"
 
 
@@ -147,17 +149,17 @@ def test_report_of_changed_predictions(run: Path, most: int) -> None:
     cases = list(mutated(json.loads(lines[0])))
     for what, tree in sample(cases, most):
         path.write_text("\n".join([json.dumps(tree), *lines[1:]]))
-        taken += survived(lambda: run_report.write_run_report(run), f"predictions.jsonl: {what}")
+        taken += survived(lambda: run_report.write_run_report(run, sources=PLAIN), f"predictions.jsonl: {what}")
     assert taken < min(most, len(cases))
     path.write_text("\n".join(lines[1:]))
     with pytest.raises(IntegrityError, match=r"predictions\.jsonl: .*: missing"):
-        run_report.write_run_report(run)
+        run_report.write_run_report(run, sources=PLAIN)
 
 
 def test_a_run_without_kept_predictions_is_classified_again(run: Path) -> None:
-    before = run_report.write_run_report(run).read_text()
+    before = run_report.write_run_report(run, sources=PLAIN).read_text()
     (run / "predictions.jsonl").unlink()
-    assert run_report.write_run_report(run).read_text() == before
+    assert run_report.write_run_report(run, sources=PLAIN).read_text() == before
 
 
 def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:

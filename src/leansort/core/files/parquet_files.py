@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from leansort.core.locations.location import is_remote
+from leansort.core.writing import atomic_io
 
 FEW_ROWS = 1_000_000
 BYTES_A_ROW = 8  # a row with a hash of its own takes more, however well it is packed
@@ -33,8 +37,9 @@ def read(path: Path, texts: Sequence[str]) -> Any:
         OSError, ValueError, pyarrow.ArrowException: it is not Parquet that can be read.
     """
     parquet = importlib.import_module("pyarrow.parquet")
-    file = parquet.ParquetFile(path, read_dictionary=list(texts))
-    meta, size = file.metadata, path.stat().st_size
+    data = io.BytesIO(atomic_io.read_file(path)) if is_remote(path) else path
+    file = parquet.ParquetFile(data, read_dictionary=list(texts))
+    meta, size = file.metadata, len(data.getvalue()) if isinstance(data, io.BytesIO) else path.stat().st_size
     unpacked = sum(meta.row_group(index).total_byte_size for index in range(meta.num_row_groups))
     if meta.num_rows < 0 or meta.num_rows > max(FEW_ROWS, size / BYTES_A_ROW) or not 0 <= unpacked <= MOST_UNPACKED:
         raise UnreasonableParquetError(

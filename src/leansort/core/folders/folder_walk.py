@@ -7,10 +7,13 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from leansort.core.locations import remote_store
+
 HIDDEN, TOOL = "hidden", "left by a tool"
 NOWHERE, CYCLE = "link that leads nowhere", "link to a folder that holds it"
 AGAIN = "link to what is there already"
 UNREADABLE, DEVICE = "folder that cannot be read", "pipe, socket or device"
+NO_PATH = "name that no path can have"
 # What file managers, notebooks, archives, network drives and editors leave, in small letters.
 _TOOLS = frozenset({
     ".ds_store", ".ipynb_checkpoints", ".appledouble", ".spotlight-v100", ".trashes", ".fseventsd", ".directory",
@@ -86,6 +89,10 @@ class Walk:
                 for name, (kind, identity) in zip(links, kinds, strict=True):
                     if kind == wanted:
                         self._follow(name, kind, identity)
+        return self.sorted()
+
+    def sorted(self) -> Walk:
+        """Put all in the order of the parts of their paths."""
         self.files.sort(key=_parts)
         self.folders.sort(key=_parts)
         self.passed_over.sort(key=lambda item: _parts(item.name))
@@ -179,6 +186,27 @@ class Walk:
 
     def _pass(self, kind: str, name: str) -> None:
         self.passed_over.append(note_passed_over(kind, name))
+
+
+def walk_store(root: Path) -> Walk:
+    """Walk a folder in a store, by the same rules; there are no links there.
+
+    Raises:
+        OSError: there is no such folder.
+        LeansortError: the store refuses or does not answer.
+    """
+    walk = Walk(str(root))
+    for name in remote_store.files_below(str(root)):
+        parts = name.split("/")
+        why = next((told for part in parts if (told := reason(part))), "")
+        why = why or TOOL * name.lower().endswith(_LEFTOVERS) or NO_PATH * bool({"", ".", ".."}.intersection(parts))
+        if why:
+            walk.passed_over.append(note_passed_over(why, name))
+        else:
+            walk.files.append(name)
+    above = {tuple(name.split("/")[:depth]) for name in walk.files for depth in range(1, name.count("/") + 1)}
+    walk.folders = ["/".join(parts) for parts in above]
+    return walk.sorted()
 
 
 def _identity(stat_result: os.stat_result) -> Identity:

@@ -6,7 +6,6 @@ counted by kind and named, so that what is taken and what is passed over add up 
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -15,7 +14,9 @@ from pathlib import Path
 
 from leansort.core.errors import UserError
 from leansort.core.folders import image_kinds
-from leansort.core.folders.folder_walk import PassedOverFile, Walk, note_passed_over
+from leansort.core.folders.folder_walk import PassedOverFile, Walk, note_passed_over, walk_store
+from leansort.core.locations import remote_store
+from leansort.core.locations.location import RemotePath, is_named
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 SHOWN = "JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF, HEIC"
@@ -53,7 +54,7 @@ class ImageFiles:
 
 
 def list_image_files(root: Path) -> ImageFiles:
-    """List the images below a folder. No image is decoded.
+    """List the images below a folder, which may lie in a store. No image is decoded.
 
     Hidden files, and what tools leave, are passed over anywhere below `root`, which may lie in a hidden folder itself.
     Links are followed once; those that lead back, or to what is there already, are passed over.
@@ -62,12 +63,12 @@ def list_image_files(root: Path) -> ImageFiles:
         UserError: it is no folder, or cannot be read.
     """
     try:
-        walk = Walk(str(root)).run()
+        walk = walk_store(root) if isinstance(root, RemotePath) else Walk(str(root)).run()
     except OSError as error:
         raise UserError(f"folder {root}: {error.strerror or error}") from None
     files, passed = [], walk.passed_over
     for name in walk.files:
-        why = "" if _ending(name) in ENDINGS else _no_picture(os.path.join(root, name), _ending(name))
+        why = "" if _ending(name) in ENDINGS else _no_picture(root / name, _ending(name))
         if why:
             passed.append(note_passed_over(why, name))
         else:
@@ -98,13 +99,12 @@ def _ending(name: str) -> str:
     return f".{ending.lower()}" if dot and stem else ""
 
 
-def _no_picture(path: str, ending: str) -> str:
+def _no_picture(path: Path, ending: str) -> str:
     """Why a file of an unusual ending is not taken; empty where it is an image that can be decoded."""
     if ending in _RAW:
         return "camera raw, which is not read"
     try:
-        with open(path, "rb") as file:
-            kind = image_kinds.kind_of(file.read(image_kinds.HEAD))
+        kind = image_kinds.kind_of(_head(path))
     except OSError:
         return "file that cannot be read"
     if image_kinds.is_decodable(kind):
@@ -112,6 +112,13 @@ def _no_picture(path: str, ending: str) -> str:
     if line := image_kinds.install_hint(kind):
         return f"{kind}, which needs: {line}"
     return f"{kind}, which is not read" if kind in image_kinds.OTHER_PICTURES else NO_PICTURE
+
+
+def _head(path: Path) -> bytes:
+    if isinstance(path, RemotePath):
+        return remote_store.read_head(str(path), image_kinds.HEAD)
+    with path.open("rb") as file:
+        return file.read(image_kinds.HEAD)
 
 
 class KnownNames:
@@ -159,7 +166,7 @@ class NamedFiles:
             UserError: two files are meant.
         """
         exact = self.root / name
-        if name.isascii() or os.path.lexists(exact):
+        if name.isascii() or is_named(exact):
             return exact
         place = self.root
         for part in Path(name).parts:

@@ -9,7 +9,9 @@ _TRAIN = (
     "tensorboard", "torch", "torchvision", "urllib3", "yaml",
 )  # fmt: skip
 EXTRAS = dict.fromkeys(_TRAIN, "train") | {
+    "aiohttp": "cloud",
     "av": "video",
+    "fsspec": "cloud",
     "huggingface_hub": "timm",
     "ncnn": "ncnn",
     "nncf": "compress",
@@ -18,6 +20,8 @@ EXTRAS = dict.fromkeys(_TRAIN, "train") | {
     "paho": "mqtt",
     "psycopg": "postgresql",
     "pytest": "testing",
+    "ray": "ray",
+    "s3fs": "cloud",
     "sqlalchemy": "tune",
     "tensorly": "compress",
     "timm": "timm",

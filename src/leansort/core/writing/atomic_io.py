@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from leansort.core.errors import MachineError, UserError
+from leansort.core.locations import remote_store
+from leansort.core.locations.location import RemotePath
+from leansort.core.locations.read_ahead import taken
 from leansort.core.writing.escaping import json_escaped
 
 
@@ -21,9 +24,15 @@ from leansort.core.writing.escaping import json_escaped
 def replace_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it takes the place of `path`, on failure it is removed.
 
+    Of a path in a store the temporary file is local, and sent at the end.
+
     Raises:
         LeansortError: the folder or file cannot be written (full disk, no permission); `path` is untouched.
     """
+    if isinstance(path, RemotePath):
+        with _sent(path) as local:
+            yield local
+        return
     temporary: Path | None = None
     try:
         require_file(path)
@@ -43,6 +52,17 @@ def replace_file(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def _sent(path: RemotePath) -> Iterator[Path]:
+    """Give a local path whose file is sent when it is whole: a store has no half one either."""
+    require_file(path)
+    with scratch() as folder:
+        temporary = folder / path.name
+        temporary.touch()
+        yield temporary
+        remote_store.write(str(path), temporary)
+
+
 def clear_leftovers(path: Path) -> None:
     """Remove what a killed writer of `path` left; only for who holds the lock of it."""
     for leftover in path.parent.glob(f".{path.name}.*.part"):
@@ -53,8 +73,10 @@ def require_file(path: Path) -> None:
     """Refuse a path that something other than a file has, such as /dev/null, whose place a file must not take.
 
     Raises:
-        UserError: it is a folder or a device.
+        UserError: it is a folder or a device, or a store that is only read.
     """
+    if isinstance(path, RemotePath):
+        remote_store.require_writable(str(path))
     if path.exists() and not path.is_file():
         raise UserError(f"cannot write {path}: it is there and no file")
 
@@ -97,11 +119,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_file(path: Path) -> bytes:
-    """Read a regular file whole.
+    """Read a regular file whole, or one in a store.
 
     Raises:
         OSError: it cannot be read, or is no regular file: opening a pipe would wait for ever.
+        MachineError: the store refuses or does not answer; see `core.locations.remote_store`.
     """
+    if isinstance(path, RemotePath):
+        return taken(path)
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -108,6 +108,7 @@ class BenchJob(StrictModel):
         starts: how often a whole program is started.
         profile: also time every layer.
         soak: seconds of a soak of each bundle; 0: none.
+        limits: also measure how fast each stage could be at best.
     """
 
     KIND: ClassVar[str] = "bench"
@@ -122,6 +123,7 @@ class BenchJob(StrictModel):
     starts: int = Field(default=5, ge=0, le=1000)
     profile: bool = False
     soak: float = Field(default=0, ge=0, le=24 * 3600)
+    limits: bool = False
 
 
 class DeviceStatus(TypedResult):

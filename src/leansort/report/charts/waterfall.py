@@ -34,7 +34,8 @@ def waterfall(what: str, values: Sequence[tuple[str, float]], unit: str) -> str:
     height = TOP + ROW * len(rows)
     told = ", ".join(f"{name} {_text(value, unit)}" for name, value in values)
     label = markup(f"{what} after each pass: {told}")
-    return f'<svg class="plot" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{"".join(rows)}</svg>'
+    box = f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}"'
+    return f'<svg class="plot falls" {box}>{"".join(rows)}</svg>'
 
 
 def _row(at: int, name: str, low: float, high: float, most: float, style: str, text: str) -> str:

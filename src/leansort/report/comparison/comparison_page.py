@@ -15,7 +15,7 @@ from leansort.report.charts.spread import spread_chart, spread_sentence
 from leansort.report.page import fixed
 
 MOST_PHOTOS = 60  # of each kind of change
-MOST_PAIRS = 30  # rows of the table of changes
+MOST_PAIRS = 12  # rows of the table of changes
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def comparison_page(result: ComparisonResult, thumbnails: Mapping[str, bytes]) -
         spreads=_spreads(result),
         groups=change_groups(result),
         pairs=_pairs(result),
+        most_pairs=MOST_PAIRS,
         thumbnails=thumbnails,
     )
     return templates.writable(text)

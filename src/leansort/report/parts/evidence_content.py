@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leansort.contest.score_result import UnknownScore
-from leansort.measure.accuracy.class_intervals import ClassInterval
 from leansort.measure.accuracy.reliability import AcceptedFraction, ReliabilityBin
+from leansort.measure.comparison.class_intervals import ClassInterval
 from leansort.measure.robustness.stress_result import StressedBundle
 
 

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 from leansort.core.bundle import BundleMeta
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet, normalize_name
+from leansort.core.locations.location import location
 from leansort.core.strict_model import StrictModel
 from leansort.core.text.text_files import read_json
 from leansort.core.text.yaml_config import read_yaml, validation_faults
@@ -80,7 +81,7 @@ def load_costs(source: str | Path | CostTree, meta: BundleMeta) -> DecisionCosts
     """
     if isinstance(source, Mapping):
         return decision_costs(source, meta, "costs")
-    path = Path(source)
+    path = location(source)
     if path.suffix.lower() != ".json":
         return decision_costs(read_yaml(path, "costs", _EXAMPLE), meta, f"costs: {path}")
     tree = read_json(path, "costs")

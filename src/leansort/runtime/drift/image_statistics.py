@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from leansort.core.locations.location import is_remote, location
 from leansort.core.pixels import Image
 from leansort.core.pixels.camera_frames import Frame
+from leansort.core.writing import atomic_io
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -65,8 +67,16 @@ def longer_side(picture: bytes | Path | str | Image | Frame) -> int | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of huge photos, which are not decoded here
-            with PIL.Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as image:
+            with PIL.Image.open(_openable(picture)) as image:
                 width, height = image.size
             return int(max(width, height))
     except (OSError, ValueError, SyntaxError, OverflowError, PIL.Image.DecompressionBombError):
         return None
+
+
+def _openable(picture: bytes | Path | str) -> io.BytesIO | Path:
+    """What Pillow opens: a local file, or bytes."""
+    if isinstance(picture, bytes):
+        return io.BytesIO(picture)
+    path = location(picture)
+    return io.BytesIO(atomic_io.read_file(path)) if is_remote(path) else path

@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from leansort.contest import submission_file
 from leansort.contest.formulas import Baselines
 from leansort.contest.score_result import ListScore, ScoreResult, contest_scores
-from leansort.contest.submission_file import Submission
 from leansort.core import bundle as bundles
 from leansort.core import manifest as manifests
 from leansort.core.errors import UserError
-from leansort.core.folders.image_files import KnownNames
-from leansort.core.labels import count_respelled
 from leansort.core.run_folder import DataFolder
 from leansort.core.text.columns import align_columns
 from leansort.core.text.name_lists import read_names
 from leansort.core.text.table_files import is_csv
 from leansort.core.writing.escaping import printable
 from leansort.measure.accuracy import metrics
-from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
+from leansort.measure.accuracy.ground_truth import GroundTruth
 from leansort.runtime.decisions.cost_file import load_costs
-from leansort.runtime.predictor import Prediction
+from leansort.workflows.contest.answers import is_bundle, predicted_classes, read_answers, respelled_answers
 from leansort.workflows.contest.decision_cost import WHAT as COSTS
 from leansort.workflows.contest.decision_cost import cost_table, score_costs
-from leansort.workflows.contest.submit import classify_pictures
 from leansort.workflows.contest.unknown_score import ScoredUnknown, score_unknown, unknown_table
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The predictions of a submission, with the ground truth that they are held against.
-
-    Attributes:
-        truth: the ground truth.
-        submission: the predictions by the ground truth's names, and what they cost.
-        faults: a line for each picture that could not be read.
-        predictions: of a bundle, by the ground truth's names; empty of a submission file.
-    """
-
-    truth: GroundTruth
-    submission: Submission
-    faults: tuple[str, ...] = ()
-    predictions: Mapping[str, Prediction] = field(default_factory=dict)
 
 
 def score(
@@ -85,12 +61,12 @@ def score(
             differ; `unknown` or `costs` are given with a file of answers, `unknown` holds nothing but known photos, or
             `costs` are not those of the bundle's classes.
     """
-    if unknown is not None and not _is_bundle(answers):
+    if unknown is not None and not is_bundle(answers):
         raise UserError(f"score --unknown: needs a bundle, whose logits tell what is unknown; {answers} holds answers")
-    if costs is not None and not _is_bundle(answers):
+    if costs is not None and not is_bundle(answers):
         raise UserError(f"{COSTS}: needs a bundle, whose probabilities decide; {answers} holds answers")
     decision_costs = None if costs is None else load_costs(costs, bundles.load(answers).meta)
-    given = _answers(answers, truth, split, engine)
+    given = read_answers(answers, truth, split, engine)
     lists = {"all": given.truth}
     for name, path in (("public", public), ("private", private)):
         if path is not None:
@@ -111,7 +87,7 @@ def score(
         lists=parts,
         contest=tuple(row for both in rows for row in both),
         faults=given.faults,
-        notes=(*given.truth.notes, *_retold(labels.values())),
+        notes=(*given.truth.notes, *respelled_answers(labels.values())),
         unknown=told.score if told else None,
         costs=None if costs is None or decision_costs is None else score_costs(
             costs,
@@ -131,47 +107,9 @@ def _score_unknown(path: Path, truth: GroundTruth, where: Path, folder: Path, en
     return score_unknown(bundles.load(path), truth.files, classes, folder, more, engine)
 
 
-def _retold(answers: Iterable[str]) -> list[str]:
-    """Answers that were taken for a class that is spelled otherwise."""
-    return [f"predictions: {told}, {times} crop{'s' * (times > 1)}" for told, times in count_respelled(answers).items()]
-
-
-def _answers(answers: Path, truth_path: Path, split: str, engine: str) -> Answers:
-    if _is_bundle(answers):
-        return _run(answers, truth_path, split, engine)
-    given = submission_file.load(answers)
-    truth = read_ground_truth(truth_path, split).among(given.labels.values())
-    return Answers(truth, Submission(_respelled(given.labels, truth), given.seconds, given.macs))
-
-
-def _is_bundle(answers: Path) -> bool:
-    return answers.is_file() and (answers.suffix == ".leansort" or zipfile.is_zipfile(answers))
-
-
-def _respelled(labels: Mapping[str, str], truth: GroundTruth) -> dict[str, str]:
-    """Answers by the names of the ground truth, also where the submission has them in another Unicode form."""
-    known = KnownNames(labels)
-    meant = {known.match(name, "submission"): name for name in truth.index if name not in labels}
-    return {name if name in truth.index else meant.get(name, name): label for name, label in labels.items()}
-
-
-def _run(path: Path, truth_path: Path, split: str, engine: str) -> Answers:
-    bundle = bundles.load(path)
-    truth = read_ground_truth(truth_path, split, bundle.labels)
-    bundle.labels.require_same(truth.labels, "the bundle", truth.where)
-    result = classify_pictures(bundle, list(truth.files.values()), engine=engine)
-    if len(result.faults) == len(truth.files):
-        raise UserError(f"score: none of the {len(result.faults)} pictures can be read, first {result.faults[0]}")
-    predictions = {item.image: item.prediction for item in result.predictions}
-    return Answers(truth, result.submission, result.faults, predictions)
-
-
 def _score_list(truth: GroundTruth, labels: Mapping[str, str], where: str) -> ListScore:
-    missing = [name for name in truth.index if name not in labels]
-    if missing:
-        raise UserError(f"score: {len(missing)} of {len(truth.index)} pictures have no answer, first {missing[0]}")
     t = np.array(list(truth.index.values()))
-    p = np.array([truth.labels.index(labels[name], f"answer for {name}") for name in truth.index])
+    p = predicted_classes(truth, labels, "score")
     names = truth.labels.names
     return ListScore(
         crops=len(t),

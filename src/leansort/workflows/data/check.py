@@ -9,13 +9,16 @@ import cv2
 import numpy as np
 
 from leansort.core import manifest as manifests
+from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
+from leansort.core.locations.location import is_remote, location
 from leansort.core.manifest import Row
 from leansort.core.pixels import Image
 from leansort.core.preprocess import UnreadableImage, decode
 from leansort.core.process.console import bar
 from leansort.core.run_folder import DataFolder
 from leansort.core.writing.escaping import printable
+from leansort.data.download.store_copies import bring
 from leansort.data.quality.dataset_check import DatasetCheck, DuplicatePair, check_dataset
 from leansort.data.quality.issues import Issues
 from leansort.data.sources import folder
@@ -35,8 +38,12 @@ def check_data(path: Path, radius: int | None = None) -> tuple[DatasetCheck, Pat
 
     Raises:
         UserError: there is neither a manifest nor class folders.
+        MachineError: they lie in a store that refuses or does not answer.
     """
+    given, path = location(path), bring(location(path))
     rows, labels, root, faults = open_dataset(path)
+    if is_remote(given) and not root.resolve().is_relative_to(path.resolve() if path.is_dir() else path.parent):
+        raise UserError(f"data check: the photos of {given} lie outside of its folder; name the folder that holds both")
     with bar("looking at pictures") as advance:
         checked = check_dataset(rows, labels, root, radius=radius, progress=advance)
     checked.faults.merge(faults)

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel, JsonValue
 
 from leansort.core import manifest as manifests
+from leansort.core import plugins
 from leansort.core.errors import UserError
 from leansort.core.files.typed_result import JsonObject
+from leansort.core.locations.location import location
 from leansort.core.manifest import SPLITS, Manifest
 from leansort.core.process.console import bar, say
 from leansort.core.run_folder import DataFolder
 from leansort.core.writing.escaping import printable
+from leansort.data.download.store_inputs import bring_data, bring_small
 from leansort.data.importing.class_selection import scarce_class_warnings
 from leansort.data.importing.corrections import Corrections, apply_corrections, read_corrections, summarize
 from leansort.data.importing.data_source import DataSource
@@ -62,10 +65,11 @@ def import_data(data: dict[str, object], out: Path, *, seed: int = 0) -> Manifes
         UserError: the data set cannot be used, or too many of its pictures cannot be read.
     """
     folder = DataFolder(out)
-    source = data_source(data, out=out, path=folder.imported)
-    say(f"data: reading {data['source']} {describe_source(source.config)}")
+    local = _local(data, out)
+    source = data_source(local, out=out, path=folder.imported)
+    say(f"data: reading {data['source']} {describe_source(data_source(data, out=out, path=folder.imported).config)}")
     _say_recognized(source)
-    corrections = _corrections(data)
+    corrections = _corrections(local)
     result, corrected = _corrected(_items(source), corrections)
     with bar("checking pictures") as advance:
         manifest, faults = build_manifest(
@@ -93,6 +97,13 @@ def import_data(data: dict[str, object], out: Path, *, seed: int = 0) -> Manifes
     folder.import_record.write(record)
     manifest.save(folder.manifest)  # last: where it lies the import is whole
     return manifest
+
+
+def _local(data: dict[str, object], out: Path | None) -> dict[str, object]:
+    """A `data` section with local copies of what lies in a store; `out` gets the photos that are used as they are."""
+    kind = plugins.load("sources", str(data["source"]), DataSource)
+    cuts = "out" in kind.Config.model_fields  # it writes crops of its own
+    return bring_data(data, None if cuts else out)
 
 
 def _corrections(data: dict[str, object]) -> Corrections | None:
@@ -178,7 +189,7 @@ def _kept(data: dict[str, object], out: Path, *, seed: int) -> Manifest | None:
     then = (record and record.data, record and record.seed)
     if then[0] not in (None, now) or then[1] not in (None, seed):
         raise UserError(f"resume: {out} holds other data than the recipe names now; start anew with another --out")
-    require_same_import(data, out)
+    require_same_import(_local(data, out), out)
     kept = manifests.load(out)
     warn(kept)
     return kept
@@ -191,7 +202,7 @@ def _named(data: Mapping[str, object]) -> JsonObject:
 
 def _plain(value: object, *, path: bool) -> JsonValue:
     if isinstance(value, Path) or (path and isinstance(value, str)):
-        return str(Path(value).resolve())
+        return str(location(value).resolve())
     if isinstance(value, dict):
         return {str(key): _plain(item, path=path) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -211,7 +222,9 @@ def describe_source(config: BaseModel) -> str:
     named: object = config.path  # type: ignore[attr-defined]  # every source has one
     keyed = named.items() if isinstance(named, dict) else [("", named)]
     several = [(key, path if isinstance(path, tuple) else (path,)) for key, path in keyed]
-    return ", ".join(f"{key}={path}" if key else str(path) for key, paths in several for path in paths)
+    return ", ".join(
+        f"{key}={location(path)}" if key else str(location(path)) for key, paths in several for path in paths
+    )
 
 
 def _say_recognized(source: DataSource[BaseModel]) -> None:
@@ -228,7 +241,7 @@ def survey(data: dict[str, object]) -> SurveyResult:
     """
     if corrections_file(data):
         raise UserError("--dry-run: corrections have no effect on it; it counts what the source has, as it has it")
-    source = data_source(data)
+    source = data_source(_local(data, None))
     if type(source).survey is not DataSource.survey:
         _say_recognized(source)
         if (surveyed := source.survey()) is not None:
@@ -287,9 +300,12 @@ def counts(manifest: Manifest) -> ImportResult:
 def check_source(settings: dict[str, object], out: Path) -> dict[str, object]:
     """Check what the command line said of a source, before anything is made.
 
+    Files beside the data that lie in a store are brought.
+
     Raises:
         UserError: no such source, or it has no such setting.
     """
+    settings = bring_small(settings)
     faults = data_faults(settings, out)
     if faults:
         raise UserError("; ".join(faults))

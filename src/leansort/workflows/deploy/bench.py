@@ -22,10 +22,12 @@ from leansort.measure import roofline
 from leansort.measure.engine_selection import engine_choice
 from leansort.measure.measurement import Measurement
 from leansort.measure.roofline import EnginePeak, PeakFraction
-from leansort.measure.timing import cold_start, latency, machine
+from leansort.measure.timing import cold_start, latency, machine, stage_limits
 from leansort.measure.timing.latency import Seconds
 from leansort.measure.timing.soak import SoakResult, soak
+from leansort.measure.timing.stage_limits import StageLimit, StageTimes
 from leansort.report import speeds
+from leansort.report.charts.limit_bars import limit_bars
 from leansort.runtime import engine as runtime
 from leansort.runtime.autobatch import usable_cores
 from leansort.runtime.engine import LayerTime
@@ -50,6 +52,7 @@ class BenchSettings:
         profile: also time every layer.
         starts: how often a whole program is started; 0 measures no cold start and no memory.
         soak: seconds of decode to label without a pause, for each bundle: does the machine throttle? 0: none.
+        limits: also measure how fast each stage could be at best.
     """
 
     seconds: float = 3.0
@@ -60,6 +63,7 @@ class BenchSettings:
     profile: bool = False
     starts: int = STARTS
     soak: float = 0.0
+    limits: bool = False
 
 
 class BenchResult(TypedResult):
@@ -73,6 +77,7 @@ class BenchResult(TypedResult):
         peak_fractions: of its engine's peak that each bundle reaches.
         layers: time by layer, by bundle, where wanted.
         soaks: by bundle, where wanted.
+        limits: each stage and its limit, by bundle, where wanted.
     """
 
     measurements: tuple[Measurement, ...]
@@ -82,6 +87,7 @@ class BenchResult(TypedResult):
     peak_fractions: dict[str, PeakFraction] = Field(default_factory=dict)
     layers: dict[str, tuple[LayerTime, ...]] = Field(default_factory=dict)
     soaks: dict[str, SoakResult] = Field(default_factory=dict)
+    limits: dict[str, tuple[StageLimit, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _require_percentiles(self) -> Self:
@@ -136,6 +142,7 @@ def bench_named(named: Mapping[str, Path], pictures: Sequence[Path], config: Ben
     count = min(MOST_PICTURES, len(pictures))  # of all classes, whose folders come one after the other
     readable = _readable([pictures[at * len(pictures) // count] for at in range(count)])
     data = list(readable.values())
+    coded = stage_limits.jpegs(data) if config.limits else []
     times = _single_stream(loaded, data, config)
     result = _latencies(loaded, times, config) + _offline(loaded, data, config)
     if base:
@@ -147,6 +154,7 @@ def bench_named(named: Mapping[str, Path], pictures: Sequence[Path], config: Ben
         name: roofline.peak_fraction(item.bundle, item.engine_name, float(np.median(times[f"{name}: {ALONE}"])), peaks)
         for name, item in loaded.items()
     }
+    limits = _limits(loaded, coded, result, fractions, config) if config.limits else {}
     soaks = {name: soak(_calls(item, data)[WHOLE], config.soak) for name, item in loaded.items() if config.soak}
     return BenchResult(
         measurements=tuple(result),
@@ -156,6 +164,7 @@ def bench_named(named: Mapping[str, Path], pictures: Sequence[Path], config: Ben
         peak_fractions=fractions,
         layers={name: tuple(layers) for name, layers in profiles.items()},
         soaks=soaks,
+        limits=limits,
     )
 
 
@@ -163,8 +172,27 @@ def text(bench_result: BenchResult) -> str:
     """As lines of text."""
     parts = [speeds.table(bench_result.measurements), speeds.peak_text(bench_result.peak_fractions, bench_result.peaks)]
     parts += [speeds.layers(name, layers) for name, layers in bench_result.layers.items()]
+    parts += [speeds.limits(name, rows) for name, rows in bench_result.limits.items()]
     parts += [f"{name}, soak of {WHOLE}, {item.text()}" for name, item in bench_result.soaks.items()]
     return "\n\n".join([*parts, speeds.state(bench_result.machine)])
+
+
+def require_chart(chart: Path | None, *, limits: bool) -> None:
+    """Refuse a chart that cannot be drawn, before anything is measured.
+
+    Raises:
+        UserError: there is nothing to draw, or its file cannot be written.
+    """
+    if chart is not None and not limits:
+        raise UserError("bench: chart: has no effect without limits, which it draws")
+    if chart is not None:
+        atomic_io.require_file(chart)
+
+
+def write_chart(bench_result: BenchResult, chart: Path) -> None:
+    """Draw the stages and their limits."""
+    picture = limit_bars(bench_result.limits, speeds.state(bench_result.machine))
+    atomic_io.write_bytes(chart, picture.encode())
 
 
 def name_bundles(paths: Sequence[Path], baseline: Path | None) -> dict[str, Path]:
@@ -291,6 +319,34 @@ def _starts(
 def _profile(classifier: Classifier, data: bytes, config: BenchSettings) -> list[LayerTime]:
     x_bhwc = np.stack([classifier.preprocess(data)])
     return runtime.profile_layers(classifier.bundle, x_bhwc, classifier.engine_name, threads=config.threads)
+
+
+def _limits(
+    loaded: Mapping[str, Classifier],
+    photos: Sequence[bytes],
+    measured: Sequence[Measurement],
+    fractions: Mapping[str, PeakFraction],
+    config: BenchSettings,
+) -> dict[str, tuple[StageLimit, ...]]:
+    """Every stage of every bundle against its limit, from what was measured already and the machine's limits."""
+    best = stage_limits.machine_limits(photos, starts=config.starts)
+    result = {}
+    for name, classifier in loaded.items():
+        mean = bool(classifier.bundle.stages)
+        value = {item.name: item.mean if mean and item.mean is not None else item.value for item in measured}
+        peak = fractions[name]
+        network_s = value[f"{name}: {ALONE}"] / 1e3
+        reason = f"{classifier.bundle.meta.macs / 1e6:.1f} M multiply-adds at the engine's {peak.kind} peak"
+        times = StageTimes(
+            decode=value[f"{name}: {DECODE}"] / 1e3,
+            network=network_s,
+            whole=value[f"{name}: {WHOLE}"] / 1e3,
+            network_limit=peak.fraction * network_s,
+            network_reason=reason if peak.fraction else "the engine's peak is not known",
+            start=value.get(f"{name}: cold start", 0.0),
+        )
+        result[name] = stage_limits.stage_limits(photos, classifier.preprocess, times, best)
+    return result
 
 
 class _Source(TypedDict):

@@ -37,7 +37,7 @@ def bench_on_device(device: str, paths: Sequence[Path], photos: Sequence[Path], 
         photos={name: atomic_io.sha256(data) for name, data in sent.items()},
         baseline=next((name for name, path in named.items() if path == config.baseline), ""),
         engine=config.engine, threads=config.threads, seconds=config.seconds, queries=config.queries,
-        starts=config.starts, profile=config.profile, soak=config.soak,
+        starts=config.starts, profile=config.profile, soak=config.soak, limits=config.limits,
     )  # fmt: skip
     with DeviceClient(device) as client:
         client.status()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from leansort.core.damage.watch import Watch, watch_images
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.folders.image_files import SHOWN, list_image_files
+from leansort.core.locations.location import is_named, location
+from leansort.core.locations.read_ahead import AHEAD, read_ahead
 from leansort.core.process.console import say
 from leansort.core.text.name_lists import names_of
 from leansort.core.text.table_files import csv_line, csv_path
@@ -53,12 +54,12 @@ def list_inputs(inputs: Sequence[str], listed: BinaryIO | None = None) -> Iterat
         UserError: a named file or folder is not there, a folder holds no picture, or the list is UTF-16.
     """
     for name in inputs:
-        path = Path(name)
+        path = location(name)
         if name == "-" and listed is not None:
-            yield from map(Path, names_of(listed, "standard input"))
+            yield from map(location, names_of(listed, "standard input"))
         elif path.is_dir():
             yield from _pictures(path)
-        elif os.path.lexists(path):  # where a link leads is asked when it is read, as of a list
+        elif is_named(path):  # where a link leads is asked when it is read, as of a list
             yield path
         else:
             raise UserError(f"predict: {path} is not there")
@@ -116,6 +117,7 @@ def predict_to(
     engine: str,
     costs: Path | None = None,
     statistics: bool = False,
+    ahead: int = AHEAD,
 ) -> PredictResult:
     """Classify pictures and print the lines, or write them to a file that takes the place of `out` when all are done.
 
@@ -132,6 +134,7 @@ def predict_to(
         engine: which engine; the one that suits the bundle where empty, the fastest for `auto`.
         costs: file with what decisions cost; None leaves the bundle's reject threshold.
         statistics: whether lines of JSON tell what the pictures look like, too.
+        ahead: how many photos of a store are read before it is their turn; 0 where paths arrive one by one.
 
     Raises:
         UserError: there is no such format or picture, the costs are not those of the bundle's classes, or statistics
@@ -156,7 +159,8 @@ def predict_to(
         )
         with chosen as classifier, watch_images() as watch:
             failed, open_ones = Counter[bool](), deque[Path]()
-            results = predict_images(classifier, _listing(pictures, open_ones), threads=threads, batch=batch)
+            listed = _listing(read_ahead(pictures, ahead), open_ones)
+            results = predict_images(classifier, listed, threads=threads, batch=batch)
             results = _counted(_damage_named(results, open_ones, watch), failed)
             lines = format_predictions(
                 results,

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from leansort.core.errors import UserError, did_you_mean
+from leansort.core.locations.location import is_named, is_remote, location
 from leansort.core.run_folder import ModelFolder
 from leansort.runtime import shipped_models
 from leansort.runtime.shipped_models import SUFFIX
@@ -42,9 +43,11 @@ def split_arguments(given: Sequence[str]) -> tuple[Path | None, list[str]]:
 
 
 def _bundle(name: str) -> Path | None:
-    path = Path(name)
+    path = location(name)
     if path.suffix == SUFFIX:
         return shipped_models.find_bundle(path)
+    if is_remote(path):  # it is not opened to ask what it is
+        return None
     if path.is_dir() and ModelFolder(path).bundle.is_file():
         raise UserError(f"predict: {path} is a model's folder; name its bundle: {ModelFolder(path).bundle}")
     if name == STDIN or os.path.lexists(path):
@@ -65,11 +68,11 @@ def _begins_as_bundle(path: Path) -> bool:
 
 def _require_picture(name: str, *, is_second: bool) -> None:
     """Refuse what can be no picture, before anything is loaded."""
-    path = Path(name)
+    path = location(name)
     if path.suffix == SUFFIX:
         why = "there is one before it" if is_second else "name it first"
         raise UserError(f"predict: {path} is a bundle, not a picture; {why}")
-    if name == STDIN or os.path.lexists(path):
+    if name == STDIN or is_named(path):
         return
     models = [] if is_second else shipped_models.list_models()
     hint = did_you_mean(name, models).replace("did you mean", "did you mean the model")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TextIO
 
 from leansort.core.bundle import Bundle
-from leansort.core.errors import EngineError, LeansortError
+from leansort.core.errors import EngineError, LeansortError, MachineError
+from leansort.core.locations.location import is_remote
 from leansort.core.writing import atomic_io
 from leansort.core.writing.escaping import printable
 from leansort.runtime.call_board import CallBoard
@@ -32,17 +33,32 @@ def written(opened: Bundle, board: CallBoard | None, work: Callable[[TextIO], in
 
     Raises:
         EngineError: the engine took the child down before there was a line.
-        LeansortError: it did so later; the lines are in `out` with `.part` behind its name.
+        LeansortError: it did so later, or a store of photos refused; the lines are in `out` with `.part` behind its
+            name.
     """
     if out is None:
         return _watched(opened, board, lambda: work(sys.stdout), None)
     with _beside(out) as temporary:
-        return _watched(opened, board, lambda: _work_into(temporary, work), (temporary, out))
+        return _watched(opened, board, lambda: _work_into(temporary, work, out), (temporary, out))
 
 
-def _work_into(temporary: Path, work: Callable[[TextIO], int]) -> int:
-    with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-        return work(file)
+def _work_into(temporary: Path, work: Callable[[TextIO], int], out: Path) -> int:
+    """Work into a file; where the store of the photos fails half-way, its lines are kept."""
+    try:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            return work(file)
+    except MachineError as error:
+        if not temporary.stat().st_size:
+            raise
+        raise MachineError(f"{error}; the lines that are done are in {_kept_part(temporary, out)}") from error
+
+
+def _kept_part(temporary: Path, out: Path) -> str:
+    """Copy what was written beside the output file; in the current folder where that lies in a store."""
+    name = f"{out.name}.part"
+    part = Path(name) if is_remote(out) else out.with_name(name)
+    shutil.copyfile(temporary, part)
+    return printable(str(part))
 
 
 def _watched(opened: Bundle, board: CallBoard | None, work: Callable[[], int], files: tuple[Path, Path] | None) -> int:
@@ -61,9 +77,7 @@ def _watched(opened: Bundle, board: CallBoard | None, work: Callable[[], int], f
         doing = f"a batch of {board.batch}" if board.batch else "loading"
         done = f", after {board.lines} pictures" if board.lines else ""
         if board.lines and files:
-            part = files[1].with_name(f"{files[1].name}.part")
-            shutil.copyfile(files[0], part)
-            done += f", whose lines are in {printable(str(part))}"
+            done += f", whose lines are in {_kept_part(*files)}"
         what = end.raised or engine_trial.describe_exit(end.code, hung=end.hung)
         advice = engine_trial.suggest_engine(opened, board.engine)
         text = f"predict: engine {board.engine}: {what} on {doing}{done}; {advice}"

@@ -129,7 +129,7 @@ def _bench(job: BenchJob, store: FileStore) -> TypedResult:
         linked = {name: _linked(folder / f"{at}.leansort", path) for at, (name, path) in enumerate(paths.items())}
         settings = BenchSettings(
             seconds=job.seconds, queries=job.queries, threads=job.threads, engine=job.engine, profile=job.profile,
-            starts=job.starts, soak=job.soak, baseline=linked.get(job.baseline),
+            starts=job.starts, soak=job.soak, limits=job.limits, baseline=linked.get(job.baseline),
         )  # fmt: skip
         return bench_named(linked, [store.path(digest) for digest in job.photos.values()], settings)
 

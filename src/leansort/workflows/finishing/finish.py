@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 from leansort.contest.score_result import ScoreResult
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
-from leansort.core.errors import LeansortError
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.provenance import host, versions
@@ -22,6 +19,7 @@ from leansort.measure.accuracy.image_names import image_names
 from leansort.recipe.schema import Recipe
 from leansort.recipe.target import engine_with_threads
 from leansort.workflows.contest.score import score
+from leansort.workflows.contest.timed_submission import submit_in_process
 from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.bench_on_device import bench_on_device
 from leansort.workflows.deploy.run_report import read_evidence, write_page
@@ -110,22 +108,13 @@ def _result(
 
 
 def _submit(folder: RunFolder, pictures: list[Path], engine: str) -> list[str]:
-    """Run the submission as the contest does: a process of its own, start-up included in its time."""
+    """Run the submission as the contest does, and keep the probabilities, so that the page need not classify again."""
     for path in (folder.submission, folder.predictions):
         path.unlink(missing_ok=True)  # an earlier one is no answer of this bundle
     write_names(folder.pictures, list(map(str, pictures)))
-    command = [sys.executable, "-m", "leansort", "submit", str(folder.bundle), "-", "--out", str(folder.submission)]
-    command += [
-        "--engine",
-        engine,
-        "--predictions",
-        str(folder.predictions),
-    ]  # so that the page need not classify the split again
-    with folder.pictures.open("rb") as names:
-        done = subprocess.run(command, stdin=names, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1) or not folder.submission.exists():  # 1: some pictures could not be read
-        raise LeansortError(f"submit: failed with exit code {done.returncode}: {done.stderr.strip()[-300:]}")
-    return [line for line in done.stderr.splitlines() if line.startswith("unreadable ")]
+    return submit_in_process(
+        folder.bundle, folder.pictures, folder.submission, engine=engine, predictions=folder.predictions
+    )
 
 
 def _score(recipe: Recipe, manifest: Manifest, split: str, folder: RunFolder) -> ScoreResult:

@@ -9,6 +9,7 @@ from leansort.arch.pretrained import pack_cache
 from leansort.arch.pretrained.weight_pack import is_pack
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.text import packaged_configs
+from leansort.recipe.goal import Goal
 from leansort.recipe.load import change_recipe, load_recipe, validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.recipe.target import Target
@@ -102,6 +103,12 @@ def adapt_recipe(recipe: Recipe, settings: SolveSettings, *, packaged: bool = Fa
     return CandidateRecipe(recipe.name, _limited(adapted, settings.epochs), own, hindrance, notes)
 
 
+def with_limits(recipe: Recipe, goal: Goal) -> Recipe:
+    """A recipe whose target has the limits of a goal, too."""
+    target = recipe.target.model_copy(update={"limits": {**recipe.target.limits, **goal.limits}})
+    return recipe.model_copy(update={"target": target})
+
+
 def with_teachers(recipe: Recipe, folders: list[Path]) -> Recipe:
     """A recipe that learns from networks that were trained for it."""
     distill = recipe.distill.model_copy(update={"teachers": (*recipe.distill.teachers, *folders)})
@@ -139,9 +146,12 @@ def _on_data(recipe: Recipe, settings: SolveSettings) -> Recipe:
 
 
 def _target(recipe: Recipe, settings: SolveSettings) -> tuple[Target, tuple[str, ...]]:
-    """The recipe's target with the limits and the device of the goal, and an engine that is there."""
+    """The recipe's target on the device of the goal, with an engine that is there.
+
+    The goal's limits are not in it: they judge a network and change none, so another goal trains nothing anew.
+    """
     goal, target = settings.goal, recipe.target
-    changes: dict[str, object] = {"limits": {**target.limits, **goal.limits}, "device": goal.address}
+    changes: dict[str, object] = {"device": goal.address}
     if goal.address or not target.engine or target.engine in installed_engines():
         return target.model_copy(update=changes), ()
     note = f"{recipe.name}: the engine {target.engine} is not installed; what suits the graph runs it"

@@ -20,6 +20,7 @@ from leansort.measure.accuracy import metrics
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.accuracy.metrics import Interval
 from leansort.measure.measurement import Measurement
+from leansort.recipe.goal import Goal
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
 from leansort.search.objectives import F1
@@ -27,6 +28,7 @@ from leansort.workflows.deploy import bench as benches
 from leansort.workflows.deploy.bench_on_device import bench_on_device
 from leansort.workflows.deploy.target_limits import LimitResult, check_limits
 from leansort.workflows.run import deploy
+from leansort.workflows.solving.candidate_recipes import with_limits
 from leansort.workflows.solving.epoch_budget import change_epochs
 from leansort.workflows.stages.stage_graph import PlannedStage, StageGraph
 from leansort.workflows.training.train import load_crops, run_callbacks, train_model
@@ -88,11 +90,13 @@ class SolveGround:
         manifest: the data.
         folder: of the solve.
         stages: of the solve.
+        goal: what has to be reached.
     """
 
     manifest: Manifest
     folder: SolveFolder
     stages: StageGraph
+    goal: Goal
 
 
 def stage_names(name: str) -> tuple[str, str, str]:
@@ -149,7 +153,7 @@ def try_candidate(ground: SolveGround, name: str, recipe: Recipe, fraction: floa
     train, bundle, judge = stage_names(name)
     taught_by = [content_digest(str(teacher)) for teacher in recipe_now.distill.teachers]
     rests_on = [recipe_now.digest, manifest.digest, taught_by]
-    training, limits = folder.training, recipe_now.target.limits
+    training, judged = folder.training, with_limits(recipe_now, ground.goal)
 
     def do_train() -> None:
         callbacks = run_callbacks(recipe_now, name, training.path, "")
@@ -166,7 +170,7 @@ def try_candidate(ground: SolveGround, name: str, recipe: Recipe, fraction: floa
         stages.note(bundle, f"{folder.bundle.stat().st_size / 1e6:.2f} MB")
 
     def do_judge() -> None:
-        outcome = _judge(ground, name, recipe_now, fraction)
+        outcome = _judge(ground, name, judged, fraction)
         folder.judged.write(outcome)
         missed = ", ".join(str(item) for item in outcome.limits if not item.met)
         stages.note(judge, f"val macro-F1 {outcome.macro_f1.value:.4f}; {missed or 'meets the goal'}")
@@ -174,7 +178,7 @@ def try_candidate(ground: SolveGround, name: str, recipe: Recipe, fraction: floa
     stages.do(train, rests_on, [training.model], do_train, clear=training.path)
     rests_on = [*rests_on, atomic_io.sha256(training.model.read_bytes())]
     stages.do(bundle, rests_on, [folder.bundle, folder.calibration.path], do_bundle, clear=folder.compression.path)
-    stages.do(judge, [bundles.load(folder.bundle).digest, limits, host()], [folder.judged.path], do_judge)
+    stages.do(judge, [bundles.load(folder.bundle).digest, judged.target.limits, host()], [folder.judged.path], do_judge)
     outcome = folder.judged.read(CandidateOutcome, "solve")
     say(f"{name}: {stages[judge].note}")
     return outcome

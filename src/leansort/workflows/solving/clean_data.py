@@ -40,7 +40,7 @@ def clean_data(settings: SolveSettings, folder: SolveFolder, stages: StageGraph)
     with stages.stage("import"):
         manifest = data_for(data_recipe(settings), folder.path, settings.manifest, resume=True)
         require_splits(manifest)
-        counts = ", ".join(f"{name} {len(manifest.split(name)):,}" for name in ("train", "val", "test"))
+        counts = ", ".join(f"{name} {sum(manifest.counts(name)):,}" for name in ("train", "val", "test"))
         stages.note("import", f"{len(manifest.labels)} classes; {counts}")
     kept = folder.without_leaks
 
@@ -85,7 +85,7 @@ def require_splits(manifest: Manifest) -> None:
         raise UserError(
             f"solve: need {LEAST} photos or more of each class to learn from, got {', '.join(few)}; add photos"
         )
-    if not manifest.split("val"):
+    if not sum(manifest.counts("val")):
         raise UserError("solve: no photo is in val, which chooses the network; add photos, or a folder val/<class>/")
 
 

@@ -13,6 +13,7 @@ from leansort.core.process.console import say
 from leansort.core.process.distributed import is_distributed
 from leansort.core.run_folder import SolveFolder
 from leansort.core.writing import atomic_io
+from leansort.measure.device import device_timing
 from leansort.recipe.schema import Recipe
 from leansort.workflows.data.unknown_photos import require_unknown_folder
 from leansort.workflows.solving import candidate_work, epoch_budget, goal_search
@@ -62,6 +63,8 @@ def solve(settings: SolveSettings, out: Path, recipes: Sequence[CandidateRecipe]
         raise UserError("solve: exports, times and scores in one process; start leansort train by torchrun")
     require_unknown_folder(settings.unknown, "solve: --unknown")
     candidates = [*recipes, *(item for item in read_candidates(settings) if item.name not in _names(recipes))]
+    if settings.goal.address:
+        device_timing.device_status(settings.goal.address)  # whether it answers, before hours are spent
     folder = _opened(settings, out)
     with open_stages(folder, "solve", PLAN) as stages:
         manifest = clean_data(settings, folder, stages)
@@ -69,7 +72,7 @@ def solve(settings: SolveSettings, out: Path, recipes: Sequence[CandidateRecipe]
         for note in (note for item in candidates for note in item.notes):
             say(f"solve: {note}")
         plan = price_candidates(candidates, settings, manifest, folder, stages)
-        ground = SolveGround(manifest, folder, stages)
+        ground = SolveGround(manifest, folder, stages, settings.goal)
         job = _Solve(settings, ground, {item.name: item for item in candidates}, plan)
         job.try_recipes()
         job.search()

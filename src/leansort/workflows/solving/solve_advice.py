@@ -16,6 +16,7 @@ from leansort.workflows.solving.candidate_pricing import CandidatePrice
 from leansort.workflows.solving.candidate_work import CandidateOutcome
 from leansort.workflows.solving.solve_result import Advice
 from leansort.workflows.training.quick.probe_curve import ProbeCurve
+from leansort.workflows.training.quick.probe_result import ProbeScore
 
 TEACHER_AHEAD = 0.01  # macro-F1 by which a larger network has to lead before its size is what is missing
 
@@ -57,6 +58,18 @@ def larger_network(
         missed = ", ".join(str(item) for item in best.limits if not item.met)
         return Advice(f"a larger budget, for {best.name}", f"it reaches {best.macro_f1.value:.3f} on val ({missed})")
     return None
+
+
+def better_weights(outcome: CandidateOutcome, probe: ProbeScore | None) -> Advice | None:
+    """Pretrained weights or a longer training, where a linear probe is ahead; None where it is not."""
+    mine = outcome.macro_f1.value
+    if probe is None or probe.val_macro_f1.value <= mine + TEACHER_AHEAD:
+        return None
+    return Advice(
+        "a longer training, or a network that begins with pretrained weights",
+        f"a linear probe reaches {probe.val_macro_f1.value:.3f} on val with features of {probe.network}, this one "
+        f"{mine:.3f}, so the photos can give more",
+    )
 
 
 def shortened_training(outcome: CandidateOutcome) -> Advice | None:

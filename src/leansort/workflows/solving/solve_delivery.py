@@ -21,7 +21,7 @@ from leansort.workflows.finishing.run_result import RunResult
 from leansort.workflows.robustness.stress import StressSettings, stress
 from leansort.workflows.solving import solve_advice
 from leansort.workflows.solving.candidate_pricing import SolvePlan
-from leansort.workflows.solving.candidate_recipes import TEACHER_SIZE
+from leansort.workflows.solving.candidate_recipes import TEACHER_SIZE, with_limits
 from leansort.workflows.solving.candidate_work import CandidateOutcome, SolveGround, read_calibration, stage_names
 from leansort.workflows.solving.solve_paragraph import solve_paragraph
 from leansort.workflows.solving.solve_result import Advice, SolveResult, StressFigures
@@ -60,7 +60,8 @@ def deliver(
     """
     chosen = choose_outcome(outcomes)
     folder, stages, place = ground.folder, ground.stages, ground.folder.candidate(chosen.name)
-    recipe = recipes[chosen.name]
+    recipe = with_limits(recipes[chosen.name], settings.goal)
+    place.recipe.write(recipe.to_json())
     last = tuple(stage_names(item.name)[-1] for item in outcomes)
     stages.plan([PlannedStage("bench", (*last, "search")), PlannedStage("score", ("bench",))])
     stages.plan([PlannedStage("stress", (*last, "search")), PlannedStage("report", ("score", "stress"))])
@@ -152,10 +153,12 @@ def _advice(
         ]
     found.append(solve_advice.smaller_recipe(result.limits, plan.candidates))
     if F1 in missed or not missed:
+        probed = ground.folder.look.training.probe.read_if_there(ProbeResult, "solve")
         part = ground.folder.candidate(chosen.name).score.read(ScoreResult, "solve").all
         curve = ground.folder.curve.read_if_there(ProbeCurve, "solve")
         found += [
             solve_advice.shortened_training(chosen),
+            solve_advice.better_weights(chosen, probed.score if probed else None) if F1 in missed else None,
             solve_advice.larger_network(chosen, teacher, outcomes, TEACHER_SIZE) if F1 in missed else None,
             solve_advice.more_photos(part, ground.manifest, curve),
         ]

@@ -37,7 +37,7 @@ def solve_paragraph(
         parts.append(f"Its macro-F1 is {result.macro_f1} on {_crops(result)}.")
     if result.split == "val":
         parts.append("There is no test split, and val also chose the bundle, so new photos will score a little lower.")
-    if result.warning:
+    if result.warning and any(item.name.endswith("_ms") for item in goal):
         parts.append(f"The latencies are uncertain: {result.warning}.")
     if stressed:
         parts.append(

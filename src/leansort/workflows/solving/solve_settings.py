@@ -16,6 +16,7 @@ from leansort.recipe.data_override import with_path
 from leansort.recipe.data_section import COMMON
 from leansort.recipe.goal import Goal
 from leansort.recipe.schema import Recipe
+from leansort.recipe.target import device_faults
 
 # The most accurate ones lie at both ends: what fits a budget is found out by pricing, not by this order.
 RECIPES = ("trashnet-transfer", "trashnet-lean", "trashnet-hardy", "trashnet-tiny", "trashnet-small", "trashnet-fast")
@@ -63,9 +64,19 @@ def read_goal(**given: object) -> Goal:
         UserError: every fault of it.
     """
     try:
-        return Goal.model_validate(given)
+        goal = Goal.model_validate(given)
     except ValidationError as error:
-        raise UserError("; ".join(yaml_config.validation_faults(error, Goal, "solve: --", kind="option"))) from None
+        faults = yaml_config.validation_faults(error, Goal)
+        raise UserError("solve: " + "; ".join(map(_as_option, faults))) from None
+    if faults := device_faults(goal.address):
+        raise UserError(f"solve: --{faults[0].removeprefix('target.')}")
+    return goal
+
+
+def _as_option(fault: str) -> str:
+    """A fault of a goal's key as one of the option of that name."""
+    key, colon, rest = fault.partition(": ")
+    return f"--{key.replace('_', '-')}{colon}{rest}" if key in Goal.model_fields else fault
 
 
 def recipe_settings(recipe: Recipe) -> SolveSettings:

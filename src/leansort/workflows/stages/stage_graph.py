@@ -83,7 +83,7 @@ class StageGraph:
             unknown = [name for name in stage.waits_for if name not in self._records]
             if unknown:
                 raise LeansortError(f"stage {stage.name}: waits for {unknown[0]!r}, which is not planned")
-            known = self._records.get(stage.name) or self._kept.get(stage.name) or StageRecord(name=stage.name)
+            known = self._records.pop(stage.name, None) or self._kept.get(stage.name) or StageRecord(name=stage.name)
             self._records[stage.name] = known.model_copy(update={"waits_for": stage.waits_for})
         self._write()
 

@@ -8,17 +8,38 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import BaseModel, ConfigDict
+
 from leansort.contest.score_result import ScoreResult, UnknownScore
 from leansort.core.errors import UserError
 from leansort.core.files.typed_files import JsonFile
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.manifest import Manifest
-from leansort.core.run_folder import RunFolder, StressFolder, StudyFolder
+from leansort.core.run_folder import RunFolder, SolveFolder, StressFolder, StudyFolder
+from leansort.measure.accuracy.metrics import Interval
 from leansort.measure.robustness.stress_result import StressedBundle, StressResult
 from leansort.search.study_result import StudyResult
 from leansort.workflows.training.doubt.doubt_result import DoubtResult
 
 R = TypeVar("R", bound=TypedResult)
+
+
+class JudgedCandidate(BaseModel):
+    """What a solve keeps of a recipe that it tried, of which a page needs this much.
+
+    Attributes:
+        name: of the recipe.
+        macro_f1: on val.
+        fraction: of the recipe's epochs that it was trained for.
+        bytes: of the bundle.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    name: str
+    macro_f1: Interval
+    fraction: float
+    bytes: int
 
 
 def read_stress(folder: RunFolder, given: Path | None, digest: str) -> StressedBundle | str:
@@ -33,7 +54,9 @@ def read_stress(folder: RunFolder, given: Path | None, digest: str) -> StressedB
         UserError: the named result is not there, or of other bundles.
         IntegrityError: it is not what was written.
     """
-    result = _read(StressResult, given, [StressFolder(folder.path / "stress").result])
+    solve = solve_of(folder)
+    usual = [StressFolder(folder.path / "stress").result, *([solve.stress.result] if solve else [])]
+    result = _read(StressResult, given, usual)
     if result is None:
         return "No stress test lies in the run folder; the command below makes one."
     found = next((item for item in result.bundles if item.digest == digest), None)
@@ -79,7 +102,9 @@ def read_doubts(folder: RunFolder, given: Path | None, manifest: Manifest) -> Do
         UserError: the named result is not there, or of other data.
         IntegrityError: it is not what was written.
     """
-    result = _read(DoubtResult, given, [folder.doubt, RunFolder(folder.path / "doubt").doubt])
+    solve = solve_of(folder)
+    usual = [folder.doubt, RunFolder(folder.path / "doubt").doubt, *([solve.look.doubt] if solve else [])]
+    result = _read(DoubtResult, given, usual)
     if result is None:
         return "Labels were not judged; the command below judges them."
     known = {row.image for row in manifest.rows}
@@ -89,15 +114,38 @@ def read_doubts(folder: RunFolder, given: Path | None, manifest: Manifest) -> Do
 
 
 def read_study(folder: RunFolder, given: Path | None) -> StudyResult | None:
-    """The search that a run is a trial of, or that was named; None where there is neither.
+    """The search that a run is a trial of, that its solve made, or that was named; None where there is none.
 
     Raises:
         UserError: the named result is not there.
         IntegrityError: it is not what was written.
     """
-    parents = folder.path.resolve().parents
+    parents, solve = folder.path.resolve().parents, solve_of(folder)
     inside = [StudyFolder(parents[1]).result] if len(parents) > 1 and parents[0].name == "trials" else []
-    return _read(StudyResult, given, inside)
+    return _read(StudyResult, given, [*inside, *([solve.study.result] if solve else [])])
+
+
+def solve_of(folder: RunFolder) -> SolveFolder | None:
+    """The solve that a run is a candidate of; None where it is none."""
+    parents = folder.path.resolve().parents
+    if len(parents) < 2 or parents[0].name != "candidates":
+        return None
+    solve = SolveFolder(parents[1])
+    return solve if solve.plan.path.is_file() else None
+
+
+def judged_candidates(folder: RunFolder) -> list[tuple[JudgedCandidate, bool]]:
+    """The candidates of the same solve that were judged, and whether each is the run itself, by name.
+
+    Raises:
+        IntegrityError: what is kept of one is not what was written.
+    """
+    solve, here = solve_of(folder), folder.path.resolve()
+    if solve is None:
+        return []
+    folders = sorted(path for path in here.parent.iterdir() if path.is_dir())
+    files = [(solve.candidate(path.name).judged, path == here) for path in folders]
+    return [(file.read(JudgedCandidate, "report"), is_here) for file, is_here in files if file.path.is_file()]
 
 
 def _read(kind: type[R], given: Path | None, usual: list[JsonFile]) -> R | None:

@@ -12,8 +12,8 @@ from leansort.core import manifest as manifests
 from leansort.core.errors import LeansortError
 from leansort.core.manifest import Manifest
 from leansort.core.run_folder import RunFolder
-from leansort.measure.accuracy import class_intervals as intervals
 from leansort.measure.accuracy.reliability import accepted_fractions, reliability
+from leansort.measure.comparison import class_intervals as intervals
 from leansort.measure.engine_selection import engine_choice
 from leansort.recipe.target import engine_with_threads
 from leansort.report.parts.evidence_content import (
@@ -118,7 +118,8 @@ def _tried(folder: RunFolder, sources: PageSources, compressed: CompressResult |
     study = further_results.read_study(folder, sources.study)
     steps = tried_results.tried_steps(compressed) if compressed else []
     name = folder.path.resolve().name if folder.path.resolve().parent.name == "trials" else ""
-    return [*steps, *(tried_results.tried_trials(study, name) if study else [])]
+    candidates = tried_results.tried_candidates(further_results.judged_candidates(folder))
+    return [*candidates, *steps, *(tried_results.tried_trials(study, name) if study else [])]
 
 
 def _judged(run: RunEvidence) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:

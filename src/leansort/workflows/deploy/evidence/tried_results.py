@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from leansort.compress.pipeline.compress_result import CompressResult, PipelineStep
 from leansort.measure.measurement import Measurement
 from leansort.report.parts.evidence_content import PassStep, TriedResult
 from leansort.search.study_result import StudyResult
 from leansort.search.trials.trial_records import TrialRecord
+from leansort.workflows.deploy.evidence.further_results import JudgedCandidate
 
 MOST_TRIALS = 400  # shown; those beyond are counted
 
@@ -28,6 +29,22 @@ def tried_trials(study: StudyResult, here: str) -> list[TriedResult]:
         here: digest of the run's recipe, or its beginning; empty where the run is no trial.
     """
     return [_trial(record, bool(here) and record.digest.startswith(here)) for record in study.trials[:MOST_TRIALS]]
+
+
+def tried_candidates(judged: Sequence[tuple[JudgedCandidate, bool]]) -> list[TriedResult]:
+    """The recipes that a solve tried, and whether each is the run's."""
+    return [
+        TriedResult(
+            anchor=f"tried-candidate-{number}",
+            name=f"recipe {item.name}",
+            outcome="trained whole" if item.fraction >= 1 else f"trained for {item.fraction:.0%} of its epochs",
+            macro_f1=item.macro_f1.value,
+            interval=(item.macro_f1.low, item.macro_f1.high),
+            size_mb=item.bytes / 1e6,
+            here=here,
+        )
+        for number, (item, here) in enumerate(judged, 1)
+    ]
 
 
 def pass_steps(result: CompressResult) -> tuple[PassStep, ...]:

@@ -1,0 +1,1 @@
+"""`leansort cascade`: two bundles made one. Begin with `cascade_command`."""

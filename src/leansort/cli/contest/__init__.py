@@ -1,0 +1,1 @@
+"""The contest as a simulation: `leansort contest`."""

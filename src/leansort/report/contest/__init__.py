@@ -1,0 +1,1 @@
+"""The contest, simulated, for the terminal."""
