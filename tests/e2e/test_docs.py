@@ -72,12 +72,15 @@ QUICK_RUN = [
     "bench.queries=20", "bench.starts=0",
 ]  # fmt: skip
 QUICK_FINE_TUNING = ["preprocess.size=32", "train.epochs=2", "train.freeze=1", "train.workers=0"]
-QUICKER = {("run", "sample"): QUICK_RUN, ("train", "own/recipe.yaml"): QUICK_FINE_TUNING}
+QUICKER: dict[tuple[str, ...], list[str]] = {
+    ("run", "sample"): QUICK_RUN,
+    ("train", "own/recipe.yaml"): QUICK_FINE_TUNING,
+}
 
 
 def quicker(arguments: list[str]) -> list[str]:
     """A command with overrides of all keys that make it quick, but for those that the page itself sets."""
-    more = QUICKER.get((arguments[0], arguments[1]), [])
+    more = QUICKER.get(tuple(arguments[:2]), [])
     return [*arguments, *(text for text in more if not any(text.split("=")[0] + "=" in given for given in arguments))]
 
 
