@@ -2,8 +2,8 @@
 
 A `RemotePath` is a `Path` of the standard library whose questions (`is_file`, `stat`, `read_bytes`) go to the store and
 whose text is the address without its secrets. So code that asks a path, and reads by `atomic_io.read_file`, needs no
-second way for stores. What hands paths to the operating system by itself (`os.scandir`, libraries in C) asks `is_remote`
-first.
+second way for stores. What hands paths to the operating system by itself (`os.scandir`, libraries in C) asks
+`is_remote` first.
 """
 
 from __future__ import annotations

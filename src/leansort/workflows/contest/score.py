@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from leansort.contest.score_result import ListScore, ScoreResult, contest_scores
 from leansort.contest.submission_file import Submission
 from leansort.core import bundle as bundles
 from leansort.core import manifest as manifests
+from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.folders.image_files import KnownNames
 from leansort.core.labels import count_respelled
@@ -29,8 +30,10 @@ from leansort.runtime.decisions.cost_file import load_costs
 from leansort.runtime.predictor import Prediction
 from leansort.workflows.contest.decision_cost import WHAT as COSTS
 from leansort.workflows.contest.decision_cost import cost_table, score_costs
-from leansort.workflows.contest.submit import classify_pictures
+from leansort.workflows.contest.submit import ClassifiedPictures, classify_pictures
 from leansort.workflows.contest.unknown_score import ScoredUnknown, score_unknown, unknown_table
+
+Classify = Callable[[Bundle, Sequence[Path], str], ClassifiedPictures]  # the last is the engine
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def score(
     engine: str = "",
     unknown: Path | None = None,
     costs: Path | None = None,
+    classify: Classify | None = None,
 ) -> ScoreResult:
     """Score a submission file, or a bundle, which is run first.
 
@@ -76,6 +80,7 @@ def score(
         engine: that runs a bundle; the one that suits it where empty.
         unknown: folder of photos that show none of a bundle's classes.
         costs: file with what a bundle's decisions cost; see `runtime.decisions.cost_file`.
+        classify: runs a bundle on photos elsewhere, on a cluster; None: in this process.
 
     Returns:
         The scores. Pictures of a bundle that cannot be read count as its first class and are among the `faults`.
@@ -87,10 +92,12 @@ def score(
     """
     if unknown is not None and not _is_bundle(answers):
         raise UserError(f"score --unknown: needs a bundle, whose logits tell what is unknown; {answers} holds answers")
+    if classify is not None and not _is_bundle(answers):
+        raise UserError(f"score --ray: needs a bundle, which a cluster runs; {answers} holds answers")
     if costs is not None and not _is_bundle(answers):
         raise UserError(f"{COSTS}: needs a bundle, whose probabilities decide; {answers} holds answers")
     decision_costs = None if costs is None else load_costs(costs, bundles.load(answers).meta)
-    given = _answers(answers, truth, split, engine)
+    given = _answers(answers, truth, split, engine, classify or _classify_here)
     lists = {"all": given.truth}
     for name, path in (("public", public), ("private", private)):
         if path is not None:
@@ -136,9 +143,13 @@ def _retold(answers: Iterable[str]) -> list[str]:
     return [f"predictions: {told}, {times} crop{'s' * (times > 1)}" for told, times in count_respelled(answers).items()]
 
 
-def _answers(answers: Path, truth_path: Path, split: str, engine: str) -> Answers:
+def _classify_here(bundle: Bundle, pictures: Sequence[Path], engine: str) -> ClassifiedPictures:
+    return classify_pictures(bundle, pictures, engine=engine)
+
+
+def _answers(answers: Path, truth_path: Path, split: str, engine: str, classify: Classify) -> Answers:
     if _is_bundle(answers):
-        return _run(answers, truth_path, split, engine)
+        return _run(answers, truth_path, split, engine, classify)
     given = submission_file.load(answers)
     truth = read_ground_truth(truth_path, split).among(given.labels.values())
     return Answers(truth, Submission(_respelled(given.labels, truth), given.seconds, given.macs))
@@ -155,11 +166,11 @@ def _respelled(labels: Mapping[str, str], truth: GroundTruth) -> dict[str, str]:
     return {name if name in truth.index else meant.get(name, name): label for name, label in labels.items()}
 
 
-def _run(path: Path, truth_path: Path, split: str, engine: str) -> Answers:
+def _run(path: Path, truth_path: Path, split: str, engine: str, classify: Classify) -> Answers:
     bundle = bundles.load(path)
     truth = read_ground_truth(truth_path, split, bundle.labels)
     bundle.labels.require_same(truth.labels, "the bundle", truth.where)
-    result = classify_pictures(bundle, list(truth.files.values()), engine=engine)
+    result = classify(bundle, list(truth.files.values()), engine)
     if len(result.faults) == len(truth.files):
         raise UserError(f"score: none of the {len(result.faults)} pictures can be read, first {result.faults[0]}")
     predictions = {item.image: item.prediction for item in result.predictions}
