@@ -226,6 +226,8 @@ def _progress(done: int, total: int, seconds: float) -> str:
 def _classified(items: Sequence[dict[str, str]], task: WorkerTask, opened: Bundle, workers: int) -> Iterator[str]:
     """Rows as JSON, in whatever order workers give them."""
     data = importlib.import_module("ray.data")
+    for name in ("ray", "ray.data"):  # they are set up anew when ray.data is imported
+        logging.getLogger(name).setLevel(logging.ERROR)
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
     blocks = min(len(items), max(2 * workers, len(items) // BATCH))
@@ -258,8 +260,6 @@ def _cluster(address: str) -> Iterator[int]:
         ray = importlib.import_module("ray")
     except ModuleNotFoundError:
         raise MissingExtraError("ray", "ray") from None
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     local = _LOCAL.fullmatch(address)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     try:
