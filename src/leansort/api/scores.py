@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leansort.api.verbs import AnyPath, optional, several, verb
+from leansort.core.errors import UserError
 from leansort.core.locations.location import location
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def score(
     engine: str = "",
     unknown: AnyPath | None = None,
     costs: AnyPath | None = None,
+    ray: str = "",
+    out: AnyPath | None = None,
 ) -> ScoreResult:
     """Score answers: macro-F1 with its interval, the table of classes, and the contest's scores in both editions.
 
@@ -104,6 +107,8 @@ def score(
         engine: what runs a bundle, as for `submit`.
         unknown: folder of photos that show none of a bundle's classes: how well is told that they are unknown?
         costs: file with what wrong bins and rejection cost: what do a bundle's decisions cost by it?
+        ray: address of a Ray cluster that runs a bundle, or `local`, `local:WORKERS`; empty: this process.
+        out: with `ray` the local folder for its partitions, which is gone on with.
 
     Returns:
         The scores of all pictures and of each list, and notes on labels and pictures that were passed over.
@@ -119,6 +124,15 @@ def score(
 
     path = find_bundle(answers)
     engine = engine or engine_of_recipe([path])
+    classify = None
+    if ray:
+        from leansort.workflows.cluster.ray_score import classifier_on_cluster
+
+        if out is None:
+            raise UserError("score --ray: --out is missing; name a folder for the partitions")
+        classify = classifier_on_cluster(ray, location(out))
+    elif out is not None:
+        raise UserError("score: --out has an effect with --ray alone")
     base = workflow.baselines(time_f1=base_f1, time_s=base_seconds, macs_f1=base_macs_f1, macs=base_macs)
     lists = {"public": public, "private": private}
     return workflow.score(
@@ -130,6 +144,7 @@ def score(
         engine=engine,
         unknown=optional(unknown),
         costs=optional(costs),
+        classify=classify,
         **{name: location(path) for name, path in lists.items() if path is not None},
     )
 

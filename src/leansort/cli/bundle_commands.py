@@ -6,6 +6,7 @@ What these need is imported inside them, so that `--help` answers at once.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from leansort import api
 from leansort.api.verbs import optional
 from leansort.cli.completion.offered_names import offer_models
 from leansort.cli.options import BundleEngine, Device, Engine, Json, Threads, print_line, print_result
+from leansort.core.errors import UserError
 
 
 def register(app: typer.Typer) -> None:
@@ -176,6 +178,12 @@ def predict(
     statistics: Annotated[
         bool, typer.Option("--statistics", help="Add brightness, sharpness, colour and size of each image, for watch.")
     ] = False,
+    ray: Annotated[
+        str,
+        typer.Option(
+            help="Classify on a Ray cluster: its address, or local[:WORKERS]; --out is a folder, gone on with."
+        ),
+    ] = "",
 ) -> None:
     """Classify images. Exit code 1 if any could not be read; the others are still classified.
 
@@ -184,12 +192,17 @@ def predict(
     \b
     Example: leansort predict photo.jpg
     Example: leansort predict model.leansort photos/ --format csv --out labels.csv --costs costs.yaml
+    Example: leansort predict model.leansort s3://bucket/photos --ray local:2 --format csv --out labels
     """
     from leansort.core.locations.read_ahead import AHEAD
     from leansort.workflows.deploy import predict as predictions
     from leansort.workflows.deploy.predict_arguments import STDIN, split_arguments
 
     path, named = split_arguments([bundle, *(inputs or [])])
+    if ray:
+        given = {"--threads": threads, "--batch": batch, "--statistics": statistics}
+        _predict_with_ray(path, named, optional(out), ray, style, engine, optional(costs), given)
+        return
     if STDIN in named and not batch:
         threads, batch = threads or 1, 1
     result = predictions.predict_to(
@@ -204,6 +217,31 @@ def predict(
         statistics=statistics,
         ahead=0 if STDIN in named else AHEAD,
     )
+    if result.unreadable:
+        raise typer.Exit(1)
+
+
+def _predict_with_ray(
+    bundle: Path | None,
+    named: list[str],
+    out: Path | None,
+    address: str,
+    style: str,
+    engine: str,
+    costs: Path | None,
+    given: Mapping[str, object],
+) -> None:
+    from leansort.workflows.cluster.ray_predict import predict_with_ray
+    from leansort.workflows.deploy.predict import list_inputs
+
+    if without := [name for name, value in given.items() if value]:
+        raise UserError(f"predict --ray: {', '.join(without)} has no effect on a cluster")
+    if out is None:
+        raise UserError("predict --ray: --out is missing; name a folder for the partitions")
+    pictures = list_inputs(named, sys.stdin.buffer)
+    result = predict_with_ray(bundle, pictures, out, address, style=style, engine=engine, costs=costs)
+    print_line(f"{result.file}: {result.pictures:,} photos, {result.classified:,} classified now, "
+               f"{result.already:,} before, {result.unreadable:,} unreadable")  # fmt: skip
     if result.unreadable:
         raise typer.Exit(1)
 
@@ -267,12 +305,17 @@ def score(
         Path | None,
         typer.Option(help="YAML or JSON with what wrong bins and rejection cost: what do a bundle's decisions cost?"),
     ] = None,
+    ray: Annotated[
+        str, typer.Option(help="Run the bundle on a Ray cluster: its address, or local[:WORKERS]; needs --out.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option("--out", help="With --ray: folder for partitions, gone on with.")] = None,
     as_json: Json = False,
 ) -> None:
     """Macro-F1 with its interval, the per-class table, and the contest's scores in both editions.
 
     \b
     Example: leansort score output.csv --ground-truth runs/sample --public public.txt --private private.txt
+    Example: leansort score model.leansort --ground-truth s3://bucket/labelled --ray local:2 --out scored
     Example: leansort score model.leansort --ground-truth runs/sample --unknown photos/ --costs costs.yaml
     """
     from leansort.workflows.contest import score as scores
@@ -291,6 +334,8 @@ def score(
         engine=engine,
         unknown=unknown,
         costs=costs,
+        ray=ray,
+        out=out,
     )
     for line in scored.faults:
         print_line(f"unreadable {line}", to_error=True)

@@ -25,7 +25,7 @@ SHARED = [(name, command) for name, command in VERBS.items() if command]
 # Options of a command that its function does not have: how it prints, and where its lines go.
 PRINTING = {"json"}
 ONLY_COMMAND: Mapping[str, set[str]] = {
-    "predict": {"format", "out"},
+    "predict": {"format", "out", "ray"},  # a cluster's predictions are a folder, not a result in memory
     "import_data": {"dry_run"},
     "check_data": {"html", "strict"},
     "watch": {"strict"},

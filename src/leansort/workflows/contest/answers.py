@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,13 +12,16 @@ import numpy as np
 from leansort.contest import submission_file
 from leansort.contest.submission_file import Submission
 from leansort.core import bundle as bundles
+from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.folders.image_files import KnownNames
 from leansort.core.labels import count_respelled
 from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
 from leansort.measure.accuracy.metrics import Ints
 from leansort.runtime.predictor import Prediction
-from leansort.workflows.contest.submit import classify_pictures
+from leansort.workflows.contest.submit import ClassifiedPictures, classify_pictures
+
+Classify = Callable[[Bundle, Sequence[Path], str], ClassifiedPictures]  # the last is the engine
 
 
 @dataclass(frozen=True)
@@ -43,15 +46,22 @@ def respelled_answers(answers: Iterable[str]) -> list[str]:
     return [f"predictions: {told}, {times} crop{'s' * (times > 1)}" for told, times in count_respelled(answers).items()]
 
 
-def read_answers(answers: Path, truth_path: Path, split: str, engine: str) -> Answers:
-    """Read a submission file, or run a bundle on the images of the ground truth.
+def classify_here(bundle: Bundle, pictures: Sequence[Path], engine: str) -> ClassifiedPictures:
+    """Classify in this process, as a submission does."""
+    return classify_pictures(bundle, pictures, engine=engine)
+
+
+def read_answers(
+    answers: Path, truth_path: Path, split: str, engine: str, classify: Classify = classify_here
+) -> Answers:
+    """Read a submission file, or run a bundle on the images of the ground truth by `classify`.
 
     Raises:
         UserError: none of the images can be read, or the bundle's classes are others than the ground truth's.
         IntegrityError: the bundle is damaged.
     """
     if is_bundle(answers):
-        return _run(answers, truth_path, split, engine)
+        return _run(answers, truth_path, split, engine, classify)
     given = submission_file.load(answers)
     truth = read_ground_truth(truth_path, split).among(given.labels.values())
     return Answers(truth, Submission(respelled_names(given.labels, truth), given.seconds, given.macs))
@@ -86,11 +96,11 @@ def predicted_classes(truth: GroundTruth, labels: Mapping[str, str], what: str) 
     return np.array([truth.labels.index(labels[name], f"answer for {name}") for name in truth.index])
 
 
-def _run(path: Path, truth_path: Path, split: str, engine: str) -> Answers:
+def _run(path: Path, truth_path: Path, split: str, engine: str, classify: Classify) -> Answers:
     bundle = bundles.load(path)
     truth = read_ground_truth(truth_path, split, bundle.labels)
     bundle.labels.require_same(truth.labels, "the bundle", truth.where)
-    result = classify_pictures(bundle, list(truth.files.values()), engine=engine)
+    result = classify(bundle, list(truth.files.values()), engine)
     if len(result.faults) == len(truth.files):
         raise UserError(f"score: none of the {len(result.faults)} pictures can be read, first {result.faults[0]}")
     predictions = {item.image: item.prediction for item in result.predictions}

@@ -20,11 +20,17 @@ from leansort.core.writing.escaping import printable
 from leansort.measure.accuracy import metrics
 from leansort.measure.accuracy.ground_truth import GroundTruth
 from leansort.runtime.decisions.cost_file import load_costs
-from leansort.workflows.contest.answers import is_bundle, predicted_classes, read_answers, respelled_answers
+from leansort.workflows.contest.answers import (
+    Classify,
+    classify_here,
+    is_bundle,
+    predicted_classes,
+    read_answers,
+    respelled_answers,
+)
 from leansort.workflows.contest.decision_cost import WHAT as COSTS
 from leansort.workflows.contest.decision_cost import cost_table, score_costs
 from leansort.workflows.contest.unknown_score import ScoredUnknown, score_unknown, unknown_table
-
 
 def score(
     answers: Path,
@@ -38,6 +44,7 @@ def score(
     engine: str = "",
     unknown: Path | None = None,
     costs: Path | None = None,
+    classify: Classify | None = None,
 ) -> ScoreResult:
     """Score a submission file, or a bundle, which is run first.
 
@@ -52,6 +59,7 @@ def score(
         engine: that runs a bundle; the one that suits it where empty.
         unknown: folder of photos that show none of a bundle's classes.
         costs: file with what a bundle's decisions cost; see `runtime.decisions.cost_file`.
+        classify: runs a bundle on photos elsewhere, on a cluster; None: in this process.
 
     Returns:
         The scores. Pictures of a bundle that cannot be read count as its first class and are among the `faults`.
@@ -63,10 +71,12 @@ def score(
     """
     if unknown is not None and not is_bundle(answers):
         raise UserError(f"score --unknown: needs a bundle, whose logits tell what is unknown; {answers} holds answers")
+    if classify is not None and not is_bundle(answers):
+        raise UserError(f"score --ray: needs a bundle, which a cluster runs; {answers} holds answers")
     if costs is not None and not is_bundle(answers):
         raise UserError(f"{COSTS}: needs a bundle, whose probabilities decide; {answers} holds answers")
     decision_costs = None if costs is None else load_costs(costs, bundles.load(answers).meta)
-    given = read_answers(answers, truth, split, engine)
+    given = read_answers(answers, truth, split, engine, classify or classify_here)
     lists = {"all": given.truth}
     for name, path in (("public", public), ("private", private)):
         if path is not None:
