@@ -32,6 +32,7 @@ from leansort.workflows.contest.decision_cost import WHAT as COSTS
 from leansort.workflows.contest.decision_cost import cost_table, score_costs
 from leansort.workflows.contest.unknown_score import ScoredUnknown, score_unknown, unknown_table
 
+
 def score(
     answers: Path,
     truth: Path,
