@@ -30,8 +30,8 @@ import av
 import numpy as np
 
 import leansort
+from benchmarks.recorded_runs import processor
 from benchmarks.soak import growth
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.measure.timing.machine import LoadWatch
 from leansort.report.charts import plots
@@ -180,7 +180,9 @@ def main() -> None:
     page = f"<!doctype html><meta charset=utf-8><title>Soak of sort</title><style>{style}</style><h2>MB</h2>{shown}"
     atomic_io.write_text(HERE / "out" / "sort_soak.html", page)
     tree = {"memory_mb": memory, "objects": lines, "frames": frames, "dropped": dropped, "slope_mb_h": slope(memory)}
-    atomic_io.write_json(HERE / "out" / "sort_soak.json", {**tree, "summary": summary, "holds": holds, "host": host()})
+    atomic_io.write_json(
+        HERE / "out" / "sort_soak.json", {**tree, "summary": summary, "holds": holds, "host": processor()}
+    )
 
 
 if __name__ == "__main__":

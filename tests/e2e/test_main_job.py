@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -62,9 +63,11 @@ def test_the_target_is_obeyed_and_its_limits_are_judged(tiny_recipe: Path, tmp_p
     model = [item for item in latencies if item["name"].endswith("model alone")]
     assert [(item["engine"], item["threads"]) for item in model] == [("openvino", 2)]
     page = (tmp_path / "run" / "report.html").read_text()
-    for line in ("at most 100: met", "at least 0.999: not met"):
-        assert line in done.stdout
-        assert line in page
+    for asked, verdict in (("at most 100", "met"), ("at least 0.999", "not met")):
+        assert f"{asked}: {verdict}" in done.stdout
+        row = re.search(rf"{asked}\b.*?</tr>", page, re.DOTALL)
+        assert row
+        assert f">{verdict}</span>" in row[0]
     bundle = tmp_path / "run" / "model.leansort"
     scored = cli("score", bundle, "--ground-truth", tmp_path / "run", "--split", "val")
     assert "engine openvino:threads=2, the target of " in scored.stderr

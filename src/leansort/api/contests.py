@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leansort.api.verbs import AnyPath, optional, several, verb
+from leansort.api.verbs import AnyPath, optional, require_within, several, verb
 
 if TYPE_CHECKING:
     from leansort.contest.contest_result import ContestResult
@@ -81,4 +81,7 @@ def contest(
 def _seconds(given: float | Sequence[float] | None) -> tuple[float, ...]:
     if given is None:
         return ()
-    return tuple(float(value) for value in given) if isinstance(given, Sequence) else (float(given),)
+    each = list(given) if isinstance(given, Sequence) else [given]
+    for value in each:
+        require_within("contest: seconds", value, 0)
+    return tuple(map(float, each))

@@ -86,7 +86,7 @@ def run(
     return workflow(resolved, run_folder(resolved, out), resume=resume)
 
 
-@verb()
+@verb(maps=0, photos=0)
 def report(
     run: AnyPath,
     *,

@@ -37,7 +37,7 @@ def verb(**ranges: float | Range) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def checked(*arguments: P.args, **named: P.kwargs) -> R:
             given = signature.bind(*arguments, **named).arguments
             for parameter, allowed in ranges.items():
-                _require_within(f"{name}: {parameter}", given.get(parameter), allowed)
+                require_within(f"{name}: {parameter}", given.get(parameter), allowed)
             try:
                 return function(*arguments, **named)
             except ModuleNotFoundError as error:
@@ -63,7 +63,12 @@ def optional(path: AnyPath | None) -> Path | None:
     return None if path is None else location(path)
 
 
-def _require_within(where: str, value: object, allowed: float | Range) -> None:
+def require_within(where: str, value: object, allowed: float | Range) -> None:
+    """Refuse a number out of its range, and what is no number; None passes.
+
+    Raises:
+        UserError: naming `where`, what was given and what is allowed.
+    """
     least, most = allowed if isinstance(allowed, tuple) else (allowed, None)
     if value is None:
         return

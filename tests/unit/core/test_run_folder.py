@@ -100,6 +100,8 @@ OWN_NAMES = {  # what is called the same and is no file of a results' folder, or
     "cli/bundle_commands.py": {"output.csv"},
     "arch/pretrained/hub.py": {"model.safetensors"},
     "data/coco/layouts.py": {"result.json"},
+    "workflows/cluster/ray_predict.py": {"predictions.jsonl"},
+    "workflows/cluster/ray_worker.py": {"model.leansort"},
 }
 
 

@@ -97,7 +97,7 @@ def test_the_engine_of_a_device_is_the_wanted_one_where_it_is_there(
     assert engine_on_device(bundle, "", status) == "onnxruntime"
     assert "has no" not in capsys.readouterr().err
     assert engine_on_device(bundle, "made-up", status) == "onnxruntime"
-    assert "it has no made-up for the onnx format; timed by onnxruntime" in capsys.readouterr().err
+    assert "it has no made-up for format onnx; timed by onnxruntime" in capsys.readouterr().err
 
 
 def test_a_wrong_token_is_refused_and_shown_nowhere(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:

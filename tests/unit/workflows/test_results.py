@@ -17,6 +17,7 @@ from typing_extensions import TypeAliasType
 
 import leansort
 from leansort.arch.pretrained.weight_pack import PackFile, find_pack
+from leansort.contest.score_bootstrap import Choice
 from leansort.contest.score_result import ListScore, ScoreResult
 from leansort.core.errors import IntegrityError, MissingExtraError
 from leansort.core.files.typed_result import TypedResult
@@ -54,6 +55,7 @@ EXAMPLES: dict[object, object] = {
     str: "a <b>", int: 3, float: 0.25, bool: True, Path: Path("runs/a"), NoneType: None, ListScore: SCORED,
     SearchConfig: config_of("s", trials=3), Preprocess: Preprocess(),
     PackFile: find_pack("pack:efficientnet_lite0").facts,
+    Choice: Choice("time", 0, 0.5, 0.25, 1.0),  # of one that there is
     object: "plain", Any: 1.5,
 }  # fmt: skip
 
