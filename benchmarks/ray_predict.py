@@ -15,7 +15,6 @@ from pathlib import Path
 
 from benchmarks.pictures import photos
 from benchmarks.recorded_runs import processor
-from leansort.core.provenance import host
 from leansort.core.writing import atomic_io
 from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime.predictor import Classifier
@@ -74,7 +73,7 @@ def main() -> None:
     holds = ratio >= LEAST_RATIO and overhead <= MOST_OVERHEAD
     print(f"two workers {ratio:.2f} times one process (at least {LEAST_RATIO}), one worker {100 * overhead:+.1f} % "
           f"slower (at most {100 * MOST_OVERHEAD:.0f} %): {'holds' if holds else 'MISSED'}")  # fmt: skip
-    told = {"rates": rates, "seconds": times, "starts": starts, "ratio": ratio, "overhead": overhead, "host": host()}
+    told = {"rates": rates, "seconds": times, "starts": starts, "ratio": ratio, "overhead": overhead}
     atomic_io.write_json(HERE / "out" / "ray_predict.json", {**told, "holds": holds, "host": processor()})
 
 
