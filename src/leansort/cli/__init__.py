@@ -151,7 +151,9 @@ def run(
     print_result(result, as_json, text)
 
 
+app.command()(solve)
 app.command()(run)
+app.command()(status)
 training.register(app)
 averaging.register(app)
 compression.register(app)
@@ -165,8 +167,6 @@ app.command()(watch)
 app.command()(mine)
 app.command()(agent)
 app.command()(report)
-app.command()(solve)
-app.command()(status)
 app.command()(models)
 app.command()(doctor)
 app.command("plugins")(list_kinds)
