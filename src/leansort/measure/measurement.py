@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, NonNegativeFloat
 
 
 class Measurement(BaseModel):
@@ -35,8 +35,8 @@ class Measurement(BaseModel):
     high: float
     count: int
     mean: float | None = None
-    percentiles: dict[str, float] = {}
-    quantiles: tuple[float, ...] = ()
+    percentiles: dict[str, NonNegativeFloat] = {}
+    quantiles: tuple[NonNegativeFloat, ...] = ()
     bundle: str = ""
     engine: str = ""
     threads: int = 1
