@@ -135,3 +135,26 @@ def test_photos_of_two_splits_that_show_the_same_stop_it_by_name(
     status = cli("status", tmp_path / "out")
     assert "check" in status.stdout
     assert "failed" in status.stdout
+
+
+@pytest.mark.slow
+def test_passes_that_learn_from_the_recipes_teachers_are_priced_and_taught(
+    folders: Path, tiny_recipe: Path, cli: Cli, tmp_path: Path
+) -> None:
+    """Teachers are trained after the price is known; until then something has to stand for them."""
+    recipe = tmp_path / "taught.yaml"
+    recipe.write_text(
+        tiny_recipe.read_text().replace("name: tiny", "name: taught")
+        + f"distill: {{teacher_recipes: [{tiny_recipe}], weight: 0.5}}\n"
+        + "compress: {max_f1_drop: 1.0, seconds: 0.05, steps: [{pass: prune, macs: 0.8, faster: false, "
+        + "finetune: {epochs: 1, teachers: [start, recipe]}}]}\n"
+    )
+    goal = ["--macro-f1", "0.01", "--size-mb", "2", "--epochs", "1"]
+    done = cli("solve", folders, "--recipes", recipe, *goal, *NO_SEARCH, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "cannot be tried" not in done.stderr
+    assert "price: taught: macs" in done.stderr
+    stages = {
+        record.name: record.state for record in SolveFolder(tmp_path / "out").stages.read(StageList, "test").stages
+    }
+    assert [state for name, state in stages.items() if name.startswith("teacher")] == ["done"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -17,7 +18,7 @@ from leansort.core.run_folder import SolveFolder
 from leansort.recipe.schema import Recipe
 from leansort.search.objectives import F1, Objectives
 from leansort.search.search_config import SearchConfig
-from leansort.workflows.solving.candidate_recipes import CandidateRecipe
+from leansort.workflows.solving.candidate_recipes import CandidateRecipe, with_teachers
 from leansort.workflows.solving.epoch_budget import OVERHEAD_S, training_seconds
 from leansort.workflows.solving.solve_settings import SolveSettings
 from leansort.workflows.stages.stage_graph import StageGraph
@@ -123,7 +124,9 @@ def step_seconds(recipe: Recipe, classes: int) -> float:
 def _price(
     candidate: CandidateRecipe, settings: SolveSettings, manifest: Manifest, folder: SolveFolder
 ) -> CandidatePrice:
-    recipe, name, pretrained = candidate.recipe, candidate.name, candidate.recipe.arch.pretrained is not None
+    name, pretrained = candidate.name, candidate.recipe.arch.pretrained is not None
+    places = [Path(f"teacher-{at}") for at in range(len(candidate.teachers))]  # they stand for what is trained later
+    recipe = with_teachers(candidate.recipe, places) if places else candidate.recipe
     if candidate.hindrance:
         say(f"price: {name}: cannot be tried: {candidate.hindrance}")
         return CandidatePrice(name, {}, pretrained, "", 0.0, 0.0, 0.0, candidate.hindrance)
