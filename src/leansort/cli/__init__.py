@@ -194,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; a run goes on with --resume", 130)
+        _fail("interrupted; a run goes on with --resume, a solve with the same command", 130)
     except ModuleNotFoundError as error:
         missing = missing_extra(error, next((item for item in given if not item.startswith("-")), ""))
         if "--debug" in given or missing is None:

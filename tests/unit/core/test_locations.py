@@ -47,7 +47,7 @@ def test_a_local_path_is_a_path_and_loads_no_library() -> None:
         "from leansort.core.writing import atomic_io\n"
         "assert type(location('photos/a.jpg')) is type(location('C:/x')), location('C:/x')\n"
         "atomic_io.read_file(location(sys.argv[1]))\n"
-        "print([name for name in ('fsspec', 'aiohttp', 's3fs') if name in sys.modules])\n"
+        "print([name for name in ('fsspec', 'aiohttp', 's3fs', 'asyncio') if name in sys.modules])\n"
     )
     told = subprocess.run([sys.executable, "-c", code, __file__], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

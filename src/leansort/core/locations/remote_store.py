@@ -7,11 +7,9 @@ no answer at all, a bucket that is not there - is a `MachineError` or `UserError
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import importlib
 import os
-import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,7 +37,13 @@ _NO_KEYS = (
     "DefaultCredentialsError",
 )
 _CUT = ("ClientPayloadError", "IncompleteReadError", "ContentLengthError", "IncompleteRead", "ResponseStreamingError")
-_GONE = ("ClientConnectorError", "EndpointConnectionError", "ClientConnectorDNSError", "ConnectTimeoutError")
+_GONE = (
+    "ClientConnectorError",
+    "EndpointConnectionError",
+    "ClientConnectorDNSError",
+    "ConnectTimeoutError",
+    "gaierror",
+)
 _stores: dict[tuple[int, str], Any] = {}
 _sizes: dict[str, int] = {}  # as a listing told them
 T = TypeVar("T")
@@ -253,9 +257,9 @@ def _told(error: Exception, shown: str) -> Exception:
         return MachineError(f"{shown}: access was refused ({code + ': ' * bool(code)}{text}); renew the credentials")
     if kinds.intersection(_CUT):
         return OSError(errno.EIO, f"is cut short: {text}", shown)
-    if kinds.intersection(_GONE) or isinstance(error, ConnectionRefusedError | socket.gaierror):
+    if kinds.intersection(_GONE) or isinstance(error, ConnectionRefusedError):
         return _UnreachableError(f"{Address.of(shown).root}: cannot be reached ({text})")
-    if isinstance(error, TimeoutError | asyncio.TimeoutError) or kinds & {"FSTimeoutError", "ReadTimeoutError"}:
+    if isinstance(error, TimeoutError) or kinds & {"FSTimeoutError", "ReadTimeoutError"}:
         return OSError(errno.ETIMEDOUT, f"no answer within {TIMEOUT_S:g} s", shown)
     if isinstance(error, OSError) and error.filename == shown:
         return error
