@@ -229,8 +229,8 @@ def test_prediction_loads_no_torch(tiny_run: Path, folders: Path) -> None:
 
 @pytest.mark.slow(longest=True)
 def test_the_sample_recipe_passes_its_bound(tmp_path: Path, cli: Cli) -> None:
-    """In two thirds of its epochs, which saves minutes; in all of them it measured 0.905 to 0.928."""
-    given = ["train.epochs=22", "train.threads=1", "train.workers=1", "--out", tmp_path / "sample", "--json"]
+    """In three eighths of its epochs, which saves minutes; in all of them it measured 0.905 to 0.928."""
+    given = ["train.epochs=12", "train.threads=1", "train.workers=1", "--out", tmp_path / "sample", "--json"]
     done = cli("run", "sample", *given)
     assert done.returncode == 0, done.stderr
     # The bound leaves room for the missing epochs and another processor's rounding.

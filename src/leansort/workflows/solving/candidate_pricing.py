@@ -65,6 +65,15 @@ class SolvePlan(TypedResult):
 
     candidates: tuple[CandidatePrice, ...]
 
+    @property
+    def hindrances(self) -> str:
+        """Why recipes cannot be tried, each reason once with the recipes that have it."""
+        names: dict[str, list[str]] = {}
+        for item in self.candidates:
+            if item.hindrance:
+                names.setdefault(item.hindrance, []).append(item.name)
+        return "; ".join(f"{', '.join(having)}: {why}" for why, having in names.items())
+
     def __getitem__(self, name: str) -> CandidatePrice:
         """Return a recipe's price by its name."""
         return next(item for item in self.candidates if item.name == name)

@@ -116,8 +116,7 @@ class _Solve:
         """
         able = [item for item in self.plan.candidates if not item.hindrance]
         if not able:
-            told = "; ".join(f"{item.name}: {item.hindrance}" for item in self.plan.candidates)
-            raise UserError(f"solve: no recipe can be tried: {told}")
+            raise UserError(f"solve: no recipe can be tried: {self.plan.hindrances}")
         wanted = [item for item in able if not item.beyond] or able[:1]  # the nearest, for an honest answer
         for price in self.plan.candidates:
             candidate_work.plan_candidate(self.ground, price.name, ("price",))

@@ -60,6 +60,17 @@ def larger_network(
     return None
 
 
+def larger_input(curve: ProbeCurve | None) -> Advice | None:
+    """A larger input, where a linear probe gains by it more than chance may do; None where it does not."""
+    if curve is None or curve.gain.low <= 0:
+        return None
+    return Advice(
+        f"a larger input, {curve.larger_size} px",
+        f"with {curve.larger_size} px in place of {curve.size} a linear probe goes from {curve.whole.value:.3f} to "
+        f"{curve.larger.value:.3f} on val (95 % {100 * curve.gain.low:+.1f} to {100 * curve.gain.high:+.1f} points)",
+    )
+
+
 def better_weights(outcome: CandidateOutcome, probe: ProbeScore | None) -> Advice | None:
     """Pretrained weights or a longer training, where a linear probe is ahead; None where it is not."""
     mine = outcome.macro_f1.value

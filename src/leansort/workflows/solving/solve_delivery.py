@@ -160,6 +160,7 @@ def _advice(
             solve_advice.shortened_training(chosen),
             solve_advice.better_weights(chosen, probed.score if probed else None) if F1 in missed else None,
             solve_advice.larger_network(chosen, teacher, outcomes, TEACHER_SIZE) if F1 in missed else None,
+            solve_advice.larger_input(curve) if F1 in missed else None,
             solve_advice.more_photos(part, ground.manifest, curve),
         ]
     told = [item for item in found if item]

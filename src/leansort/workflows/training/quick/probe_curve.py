@@ -1,36 +1,48 @@
-"""Whether more photos would help: a linear probe of half of the training photos beside one of all."""
+"""Whether more photos or more pixels would help: linear probes of half of the photos, of all, and of a larger input."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from leansort.core.files.typed_result import TypedResult
+from leansort.core.process.console import say
 from leansort.core.seeds import Seeds
 from leansort.measure.accuracy import metrics
 from leansort.measure.accuracy.metrics import Interval
+from leansort.recipe.load import change_recipe
 from leansort.recipe.schema import Recipe
-from leansort.workflows.training.quick.quick_probe import fit_probe, open_features
+from leansort.workflows.training.quick.quick_probe import SplitFeatures, fit_probe, open_features
 
 HALF, WHOLE = 0.5, 1.0
+LARGER, STEP = 1.4, 32  # twice the pixels, at a size that every stride divides
 
 
 class ProbeCurve(TypedResult):
-    """How a linear probe grows with the photos that it learns from.
+    """How a linear probe grows with the photos that it learns from, and with their pixels.
 
     Attributes:
         half: macro-F1 on val with half of the training photos of each class, with its 95 % bootstrap interval.
         whole: likewise with all of them.
+        larger: likewise with all of them and `larger_size`.
+        gain: `larger` less `whole`, paired by photo, with its 95 % bootstrap interval.
+        size: of the input in pixels, of `half` and `whole`.
+        larger_size: of the input in pixels, of `larger`.
     """
 
     half: Interval
     whole: Interval
+    larger: Interval
+    gain: Interval
+    size: int
+    larger_size: int
 
 
 def probe_curve(recipe: Recipe, out: Path, manifest: Path, cache: Path) -> ProbeCurve:
-    """Score linear probes that learn from half of each class and from all of it.
+    """Score linear probes that learn from half of each class, from all of it, and from all of it at a larger input.
 
     Args:
         recipe: whose pretrained network, or the one that stands in for it, gives the features.
@@ -41,19 +53,37 @@ def probe_curve(recipe: Recipe, out: Path, manifest: Path, cache: Path) -> Probe
     Raises:
         UserError: the network or its weights cannot be had.
     """
-    features = open_features(recipe, out, "train --quick", manifest=manifest, cache=cache)
-    rows, train_nf, val_nf = features.manifest, features("train"), features("val")
-    train, val = rows.split("train"), rows.split("val")
+    size = recipe.preprocess.size
+    larger_size = STEP * round(LARGER * size / STEP)
+    larger = change_recipe(recipe, [f"preprocess.size={larger_size}"])
+    features, wide = (
+        open_features(each, out, "train --quick", manifest=manifest, cache=cache) for each in (recipe, larger)
+    )
+    rows = features.manifest
+    labels = [row.label for row in rows.split("train")]
+    order = Seeds(recipe.seed).child("probe/curve").numpy().permutation(len(labels)).tolist()
+    half = _predicted(recipe, features, _of_each_class(order, labels, HALF))
+    whole = _predicted(recipe, features, _of_each_class(order, labels, WHOLE))
+    say(f"probe: the same at {larger_size} px")
+    more = _predicted(larger, wide, _of_each_class(order, labels, WHOLE))
+    truth, classes = np.asarray([row.label for row in rows.split("val")]), len(rows.labels)
+    return ProbeCurve(
+        half=metrics.macro_f1_interval(truth, half, classes),
+        whole=metrics.macro_f1_interval(truth, whole, classes),
+        larger=metrics.macro_f1_interval(truth, more, classes),
+        gain=metrics.paired_difference(truth, whole, more, classes),
+        size=size,
+        larger_size=larger_size,
+    )
+
+
+def _predicted(recipe: Recipe, features: SplitFeatures, kept: Sequence[int]) -> metrics.Ints:
+    """Classes on val of a probe that learns from some of the training photos, given by number."""
+    rows, kept = features.manifest, sorted(kept)
+    train = rows.split("train")
     others = tuple(row for row in rows.rows if row.split != "train")
-    truth = np.asarray([row.label for row in val])
-    order = Seeds(recipe.seed).child("probe/curve").numpy().permutation(len(train))
-    found = []
-    for fraction in (HALF, WHOLE):
-        kept = sorted(_of_each_class(order.tolist(), [row.label for row in train], fraction))
-        part = replace(rows, rows=(*(train[at] for at in kept), *others))
-        fitted = fit_probe(recipe, part, train_nf[kept], val_nf)
-        found.append(metrics.macro_f1_interval(truth, fitted.predicted, len(rows.labels)))
-    return ProbeCurve(half=found[0], whole=found[1])
+    part = replace(rows, rows=(*(train[at] for at in kept), *others))
+    return fit_probe(recipe, part, features("train")[kept], features("val")).predicted
 
 
 def _of_each_class(order: list[int], labels: list[int], fraction: float) -> list[int]:
