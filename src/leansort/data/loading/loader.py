@@ -178,7 +178,7 @@ def train_loader(
 
 class _Loader(DataLoader[Batch]):
     def check_worker_number_rationality(self) -> None:
-        """Say nothing on a machine of fewer cores than workers: they mostly wait, and the default suits most machines."""
+        """Say nothing on a machine of fewer cores than workers: they wait most of the time."""
 
 
 def _whole(batch: Any) -> Any:
