@@ -38,8 +38,8 @@ from leansort.core.writing import atomic_io
 from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime.predictor import Classifier
 from leansort.runtime.shipped_models import find_bundle, open_default
-from leansort.runtime.sorting.box_tracker import overlap
 from leansort.runtime.sorting.live_source import FileSource
+from leansort.runtime.sorting.motion.box_tracker import overlap
 from leansort.runtime.sorting.object_votes import ObjectVotes
 from leansort.runtime.sorting.sort_decision import SortDecision
 from leansort.runtime.sorting.timed_frames import SourceCounts

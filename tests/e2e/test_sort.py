@@ -25,8 +25,8 @@ import leansort
 from leansort.core.errors import MissingExtraError
 from leansort.runtime.predictor import Classifier
 from leansort.runtime.shipped_models import open_default
-from leansort.runtime.sorting.box_tracker import overlap
 from leansort.runtime.sorting.live_source import FileSource
+from leansort.runtime.sorting.motion.box_tracker import overlap
 from leansort.runtime.sorting.timed_frames import SourceCounts
 from leansort.runtime.sorting.video_frames import open_video
 from tests.conftest import ROOT, Cli

@@ -12,7 +12,7 @@ from leansort.contest.contest_classes import CONTEST_CLASSES
 from leansort.core.errors import UserError
 from leansort.data.synthetic.belt_layout import BeltLook, belt_layout
 from leansort.data.synthetic.belt_video import belt_frames, draw_belt_video
-from leansort.runtime.sorting.box_tracker import overlap
+from leansort.runtime.sorting.motion.box_tracker import overlap
 
 LOOK = BeltLook(width=320, height=180)
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.pixels.camera_frames import Box
 from leansort.runtime.predictor import Classifier
-from leansort.runtime.sorting.box_tracker import BoxTracker, Track
+from leansort.runtime.sorting.motion.box_tracker import BoxTracker, Track
 from leansort.runtime.sorting.object_votes import ObjectVotes
 from leansort.runtime.sorting.sort_decision import SortDecision
 from leansort.runtime.sorting.timed_frames import TimedFrame
