@@ -96,8 +96,8 @@ class SortResult(TypedResult):
 
 
 FAULTS = (
-    "dropped", "late", "fleeting", "spared", "outside", "resized", "ended", "stalled", "failed", "damaged", "unreadable",
-    "undelivered",
+    "dropped", "late", "fleeting", "spared", "outside", "resized", "ended", "stalled", "failed", "damaged",
+    "unreadable", "undelivered",
 )  # fmt: skip
 
 
