@@ -64,10 +64,13 @@ def truth_of(path: Path) -> Truth:
     return by_frame
 
 
-def sorted_by(bundle: Bundle, folder: Path, boxes: str, *, live: bool) -> tuple[SortResult, list[SortDecision], float]:
+def sorted_by(
+    bundle: Bundle, folder: Path, boxes: str, *, live: bool, votes: int | None = None
+) -> tuple[SortResult, list[SortDecision], float]:
     made: list[SortDecision] = []
     begun = time.perf_counter()
-    result = sort_source(bundle, str(folder / "belt.mp4"), SortOptions(boxes=boxes, live=live), on_decision=made.append)
+    options = SortOptions(boxes=boxes, live=live, votes=votes)
+    result = sort_source(bundle, str(folder / "belt.mp4"), options, on_decision=made.append)
     return result, made, time.perf_counter() - begun
 
 
