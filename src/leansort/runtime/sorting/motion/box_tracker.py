@@ -119,7 +119,9 @@ class BoxTracker:
         if sum(track.seen >= _SURE for track in self.tracks) >= _SEVERAL:
             return
         motion = common_motion([track.box for track in self.tracks if not track.missed], boxes)
-        for track in self.tracks if motion else ():
+        if motion is None:
+            return
+        for track in self.tracks:
             if track.seen < _SURE:
                 track.velocity = (motion[0] / step, motion[1] / step)
 
