@@ -35,17 +35,18 @@ LEAST_RATE, MOST_MS, LEAST_SECONDS = 200.0, 25.0, 20.0
 BEGINNING = 2.0  # seconds until the belt is full and the background is learned
 
 
-def objects_a_second(made: list[SortDecision], seconds: float) -> float:
-    """Decided before the line, from the time on at which the belt is full."""
+def objects_a_second(made: list[SortDecision], truth: Truth) -> float:
+    """Drawn objects that were decided before the line, from when the belt was full until the last one."""
     steady = [item for item in made if item.decided == "deadline" and item.time >= BEGINNING]
-    return len(steady) / max(seconds - BEGINNING, 1e-9)
+    seconds = max((item.time for item in steady), default=BEGINNING) - BEGINNING
+    return len(decided_objects(steady, truth)) / seconds if seconds > 0 else 0.0
 
 
-def measured(bundle: Bundle, folder: Path, boxes: str, votes: int, seconds: float) -> tuple[bool, dict[str, Any]]:
+def measured(bundle: Bundle, folder: Path, boxes: str, votes: int, truth: Truth) -> tuple[bool, dict[str, Any]]:
     """Sort the belt at its own pace and as fast as it goes; whether the claim holds, and the figures."""
     live, made, _ = sorted_by(bundle, folder, boxes, live=True, votes=votes)
     fast, _, took = sorted_by(bundle, folder, boxes, live=False, votes=votes)
-    rate, high = objects_a_second(made, seconds), live.latency_p99_ms
+    rate, high = objects_a_second(made, truth), live.latency_p99_ms
     holds = rate >= LEAST_RATE and high is not None and high <= MOST_MS and live.dropped == 0
     figures = {"rate": rate, "most": fast.objects / took, "frames": fast.frames / took}
     return holds, {**figures, "live": live.to_json(), "fast": fast.to_json(), "holds": holds}
@@ -105,7 +106,7 @@ def main() -> None:
         truth, watch = truth_of(folder / "truth.jsonl"), LoadWatch()
         rows = [["boxes", "objects/s", "most objects/s", "most frames/s", "dropped", "p50 ms", "p99 ms", "spared"]]
         for name, boxes in (("given", str(folder / "truth.jsonl")), ("found", "belt")):
-            holds, found = measured(bundle, folder, boxes, arguments.votes, arguments.seconds)
+            holds, found = measured(bundle, folder, boxes, arguments.votes, truth)
             tree[name], live = found, found["live"]
             keys = ("latency_ms", "latency_p99_ms")
             times = ["none" if live[key] is None else f"{live[key]:.2f}" for key in keys]
