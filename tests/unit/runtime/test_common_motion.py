@@ -42,7 +42,7 @@ def test_few_boxes_or_several_answers_tell_nothing() -> None:
     other: list[Box] = [(100 * at, 0, 200 - 9 * at, 30) for at in range(8)]
     assert common_motion(row, other) is None
     ways = [(0, 0, 20, 20), (500, 0, 20, 20)] * 3  # three of each shift
-    assert common_motion([(0, 0, 20, 20)] * 3, ways) is None  # type: ignore[arg-type]
+    assert common_motion([(0, 0, 20, 20)] * 3, ways) is None
 
 
 @pytest.mark.parametrize("step", [15, 43])
