@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -10,12 +11,16 @@ import pytest
 from leansort.core.errors import UserError
 from leansort.measure.comparison.multiple_comparison import MultipleComparisonResult
 from leansort.measure.timing import latency, timing_lock
+from leansort.report.comparison.multiple_comparison_table import multiple_comparison_text
+from leansort.runtime import shipped_models
 from leansort.runtime.predictor import Classifier
 from leansort.workflows.comparison.answer_files import side_names
 from leansort.workflows.comparison.compare import compare
 from leansort.workflows.comparison.compare_all import compare_all
+from tests.conftest import ROOT
 from tests.support.comparison_ground import CROPS, comparison_ground, crops, written
 from tests.support.graphs import bundle_of, mean_colour, node, onnx_graph
+from tests.support.processors import needs_vnni
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +142,16 @@ def test_sides_are_letters_and_go_on_after_z() -> None:
     assert names[:3] == ["A", "B", "C"]
     assert names[25:28] == ["Z", "AA", "AB"]
     assert len(set(names)) == 800
+
+
+@needs_vnni
+def test_the_models_of_the_package_on_val_are_as_the_documentation_says(trashnet: Path) -> None:
+    names = ("trashnet-compressed", "trashnet-lean", "trashnet-hardy")
+    result = quick([shipped_models.find_bundle(name) for name in names], trashnet, engine="openvino")
+    assert [member.name for member in result.front] == ["B"]
+    page = (ROOT / "docs" / "robot.md").read_text().partition("### Which of several")[2].partition("\n## ")[0]
+    table, verdict = re.findall(r"```text\n(.*?)```", page, re.S)
+    printed = multiple_comparison_text(result).splitlines()
+    assert len(table.splitlines()) == 6
+    assert not set(table.splitlines()) - set(printed)
+    assert verdict.splitlines() == printed[-1:]
