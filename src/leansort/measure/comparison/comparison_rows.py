@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # that type shows itself by these rows
         ComparisonResult,
         LatencyComparison,
     )
+    from leansort.measure.measurement import Measurement
 
 Row = tuple[str, str, str, str]
 
@@ -128,3 +129,8 @@ def p_text(value: float) -> str:
 def ms_text(percentiles: Mapping[str, float], unit: str = " ms") -> str:
     """A latency's median and 99th percentile, as `1.234 ms (2.345)`."""
     return f"{percentiles['p50']:.3f}{unit} ({percentiles['p99']:.3f})"
+
+
+def latency_title(latency: Measurement) -> str:
+    """What a side's latency is of: that named `A: model alone` is the model alone of A."""
+    return latency.name.partition(": ")[2]

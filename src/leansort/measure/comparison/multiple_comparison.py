@@ -8,7 +8,7 @@ from leansort.core.files.typed_result import TypedResult
 from leansort.core.text.word_lists import listed
 from leansort.core.writing.escaping import markup
 from leansort.measure.accuracy.metrics import Coverage
-from leansort.measure.comparison import multiple_comparison_rows
+from leansort.measure.comparison import comparison_rows, multiple_comparison_rows
 from leansort.measure.comparison.comparison_result import DISTURBED, crop_remarks
 from leansort.measure.comparison.multiple_comparison_rows import NONE, TextTable
 from leansort.measure.comparison.reference_comparison import ComparedMember, ReferenceComparison
@@ -62,7 +62,7 @@ class MultipleComparisonResult(TypedResult):
         parts = [f"macro-F1 {against} on {self.crops:,} crops: {accuracy}"]
         timed = [(other.member.name, other.speed_words) for other in self.others if other.speed_words]
         if timed:
-            what = self.reference.latencies[0].name.partition(": ")[2]
+            what = comparison_rows.latency_title(self.reference.latencies[0])
             parts.append(f"{what} {against}: {_grouped(timed)}{DISTURBED if self.warning else ''}")
         if self.front:
             names = listed(member.name for member in self.front)

@@ -34,7 +34,9 @@ def overview(result: MultipleComparisonResult) -> TextTable:
     Intervals are 95 % ones. Heads have two lines; a column that no classifier has a figure for is left out.
     """
     a = result.reference.name
-    what = next((_what(member.latencies[0].name) for member in result.members if member.latencies), "")
+    what = next(
+        (comparison_rows.latency_title(member.latencies[0]) for member in result.members if member.latencies), ""
+    )
     head = (
         "",
         f"macro-F1\n{result.macro_f1_classes}",
@@ -52,7 +54,7 @@ def overview(result: MultipleComparisonResult) -> TextTable:
 def sources(result: MultipleComparisonResult) -> TextTable:
     """Return a row a classifier: its file, what ran it, and what the file states or was measured of it."""
     latencies = next((member.latencies for member in result.members if member.latencies), ())
-    timed = [f"{_what(item.name)}, p50 (p99)" for item in latencies]
+    timed = [f"{comparison_rows.latency_title(item)}, p50 (p99)" for item in latencies]
     head = ("", "file", "kind", "engine", "accuracy", "size", "parameters", "multiply-adds", "stated seconds", *timed)
     return _without_empty(head, [_source_row(member, len(timed)) for member in result.members])
 
@@ -98,11 +100,6 @@ def _source_row(member: ComparedMember, latencies: int) -> tuple[str, ...]:
 
 def _f1(value: float | None) -> str:
     return NONE if value is None else f"{value:.4f}"
-
-
-def _what(name: str) -> str:
-    """What a latency is of: `A: model alone` is the model alone of A."""
-    return name.partition(": ")[2]
 
 
 def _without_empty(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> TextTable:

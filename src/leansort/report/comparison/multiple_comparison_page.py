@@ -8,7 +8,6 @@ from leansort.core.text.word_lists import listed
 from leansort.measure.comparison import comparison_rows, multiple_comparison_rows
 from leansort.measure.comparison.multiple_comparison import MultipleComparisonResult
 from leansort.measure.comparison.reference_comparison import ComparedMember, ReferenceComparison
-from leansort.measure.measurement import Measurement
 from leansort.report.charts.scatter import Dot, scatter
 from leansort.report.comparison.comparison_page import Card, render_comparison
 from leansort.report.comparison.pair_parts import PairParts, pair_parts
@@ -50,18 +49,19 @@ def _cards(result: MultipleComparisonResult) -> list[Card]:
     if timed := [member for member in result.members if member.latencies]:
         fastest = min(timed, key=lambda member: member.latencies[0].value)
         percentiles = comparison_rows.ms_text(fastest.latencies[0].percentiles)
-        cards.append((f"fastest, {what_of(fastest.latencies[0])}", fastest.name, f"p50 (p99) {percentiles}"))
+        cards.append(
+            (
+                f"fastest, {comparison_rows.latency_title(fastest.latencies[0])}",
+                fastest.name,
+                f"p50 (p99) {percentiles}",
+            )
+        )
     if sized := [(size, member.name) for member in result.members if (size := member.classifier.size_bytes)]:
         size, name = min(sized)
         cards.append(("smallest", name, f"{size / 1e6:.2f} MB"))
     if result.front:
         cards.append(("Pareto front", ", ".join(item.name for item in result.front), listed(result.front_criteria)))
     return cards
-
-
-def what_of(latency: Measurement) -> str:
-    """What a side's latency is of: `A: model alone` is the model alone of A."""
-    return latency.name.partition(": ")[2]
 
 
 def _pareto_plots(result: MultipleComparisonResult) -> list[tuple[str, str]]:
@@ -105,5 +105,5 @@ def _size(member: ComparedMember) -> tuple[float, tuple[float, float]] | None:
 
 def _pair(reference: ComparedMember, other: ReferenceComparison) -> PairParts:
     both = zip(reference.latencies, other.member.latencies, strict=False)
-    latencies = [(what_of(first), first, second) for first, second in both]
+    latencies = [(comparison_rows.latency_title(first), first, second) for first, second in both]
     return pair_parts(reference.name, other.member.name, other.counts, latencies, other.changes)
