@@ -48,7 +48,7 @@ def compare(
     ],
     more: Annotated[
         list[Path] | None,
-        typer.Argument(help="More of them; each is compared with A.", metavar="[C]...", autocompletion=offer_models),
+        typer.Argument(help="More of them; each is compared with A.", metavar="C", autocompletion=offer_models),
     ] = None,
     *,
     ground_truth: Annotated[
