@@ -135,7 +135,7 @@ def test_the_blocks_of_the_page_on_python_run_one_after_the_other(
 ) -> None:
     page = ROOT / "docs" / "python.md"
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for block in blocks:
