@@ -106,7 +106,7 @@ def test_the_whole_way_killed_in_every_part_ends_as_unbroken(recipe: Path, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["trashnet-tiny", "trashnet-lean"])
+@pytest.mark.parametrize("name", ["trashnet-tiny", "trashnet-front"])
 def test_the_recipes_of_the_package_do_the_whole_way(name: str, folders: Path, tmp_path: Path, cli: Cli) -> None:
     small = [
         "arch.pretrained=null",

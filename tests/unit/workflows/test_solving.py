@@ -65,6 +65,7 @@ def test_time_grows_with_epochs_and_crops(lean: Recipe) -> None:
 )
 def test_a_training_gets_the_fraction_of_its_epochs_that_there_is_time_for(available: float, fraction: float) -> None:
     assert fitting_fraction(100.0, available) == fraction
+    assert fitting_fraction(100.0, available, least=0.6) == (fraction if fraction == 1 else 0)
 
 
 def test_the_bundle_that_meets_the_goal_is_chosen_else_the_one_that_misses_it_by_least() -> None:
@@ -78,6 +79,7 @@ def test_advice_names_what_the_evidence_shows() -> None:
     chosen, large = outcome("small", 0.88, fraction=0.4), outcome("large", 0.97, size=3.0)
     assert "40 % of its epochs" in str(shortened_training(chosen))
     assert shortened_training(large) is None
+    assert shortened_training(outcome("nearly", 0.88, fraction=0.93)) is None
     assert "the teacher reaches 0.950 on val" in str(larger_network(chosen, 0.95, [chosen, large], 192))
     told = str(larger_network(chosen, None, [chosen, large], 192))
     assert told == "a larger budget, for large: it reaches 0.970 on val (size_mb 3, at most 1: not met)"

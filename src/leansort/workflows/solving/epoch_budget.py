@@ -15,6 +15,7 @@ CUT = 0.7  # of a step's time: what a step costs after a cut, on average
 OVERHEAD_S = 15.0  # of a candidate: export, parity, timing
 _INNER = ("finetune", "finetune_between")  # trainings within a step
 SHORTEST = 0.05  # fraction of a recipe's epochs below which a training says nothing of it
+WORTHWHILE = 0.4  # the same, where there is a bundle already that it would have to beat
 
 
 def change_epochs(recipe: Recipe, change: Callable[[int], int]) -> Recipe:
@@ -78,12 +79,12 @@ def total_epochs(recipe: Recipe) -> float:
     return recipe.train.epochs + CUT * sum(_trained(step) for step in recipe.compress.steps)
 
 
-def fitting_fraction(wanted_s: float, available_s: float) -> float:
-    """The fraction of a training's epochs that there is time for, at most 1; 0 where it is too small."""
+def fitting_fraction(wanted_s: float, available_s: float, least: float = SHORTEST) -> float:
+    """The fraction of a training's epochs that there is time for, at most 1; 0 where it is less than `least`."""
     if wanted_s <= available_s:
         return 1.0
     fraction = available_s / wanted_s if available_s > 0 else 0.0
-    return fraction if fraction >= SHORTEST else 0.0
+    return fraction if fraction >= least else 0.0
 
 
 def _trained(step: JsonObject) -> int:

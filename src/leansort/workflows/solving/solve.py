@@ -142,7 +142,8 @@ class _Solve:
         left = self.left()
         fraction = candidate_work.kept_fraction(self._taught(candidate), folder)
         if fraction is None:
-            fraction = 1.0 if left is None else epoch_budget.fitting_fraction(wanted, left)
+            least = epoch_budget.WORTHWHILE if self.outcomes else epoch_budget.SHORTEST
+            fraction = 1.0 if left is None else epoch_budget.fitting_fraction(wanted, left, least)
         if not fraction:
             why = f"does not fit: needs about {wanted / 60:.1f} min, {max(0.0, left or 0.0) / 60:.1f} are left"
             candidate_work.skip_candidate(self.ground, candidate.name, why)

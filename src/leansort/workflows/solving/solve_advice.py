@@ -19,6 +19,7 @@ from leansort.workflows.training.quick.probe_curve import ProbeCurve
 from leansort.workflows.training.quick.probe_result import ProbeScore
 
 TEACHER_AHEAD = 0.01  # macro-F1 by which a larger network has to lead before its size is what is missing
+NEARLY_ALL = 0.9  # of a recipe's epochs: the last tenth has not told trainings apart
 
 
 def more_photos(score: ListScore, manifest: Manifest, curve: ProbeCurve | None) -> Advice:
@@ -84,8 +85,8 @@ def better_weights(outcome: CandidateOutcome, probe: ProbeScore | None) -> Advic
 
 
 def shortened_training(outcome: CandidateOutcome) -> Advice | None:
-    """More time, where a training was shortened to fit into the hours that were given."""
-    if outcome.fraction >= 1:
+    """More time, where a training was shortened by so much that it matters, to fit into the hours that were given."""
+    if outcome.fraction >= NEARLY_ALL:
         return None
     return Advice("more hours", f"{outcome.name} was trained for {100 * outcome.fraction:.0f} % of its epochs to fit")
 

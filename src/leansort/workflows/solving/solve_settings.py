@@ -19,7 +19,10 @@ from leansort.recipe.schema import Recipe
 from leansort.recipe.target import device_faults
 
 # The most accurate ones lie at both ends: what fits a budget is found out by pricing, not by this order.
-RECIPES = ("trashnet-transfer", "trashnet-lean", "trashnet-hardy", "trashnet-tiny", "trashnet-small", "trashnet-fast")
+RECIPES = (
+    "trashnet-transfer", "trashnet-front", "trashnet-lean", "trashnet-hardy", "trashnet-tiny", "trashnet-small",
+    "trashnet-fast",
+)  # fmt: skip
 SEARCH = "trashnet"
 SPLIT: JsonObject = {"method": "class", "train": 0.7, "val": 0.15, "test": 0.15}
 
