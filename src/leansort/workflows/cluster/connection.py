@@ -114,8 +114,8 @@ def _failure(address: str, error: BaseException) -> LeansortError:
         return MachineError(f"--ray {address}: cannot be reached ({one_line(error) or type(error).__name__})")
     what = f"the token of {_token_source()} is not its" if _gives_token() else "none is given"
     return UserError(
-        f"--ray {address}: the cluster asks for a token, and {what}; set {MODE}=token and {TOKEN_PATH}=FILE (else it is "
-        f"{DEFAULT_TOKEN}), a file with what `ray get-auth-token` prints on the cluster's head"
+        f"--ray {address}: the cluster asks for a token, and {what}; set {MODE}=token and {TOKEN_PATH}=FILE (else "
+        f"it is {DEFAULT_TOKEN}), a file with what `ray get-auth-token` prints on the cluster's head"
     )
 
 
