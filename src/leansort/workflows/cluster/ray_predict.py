@@ -31,6 +31,7 @@ from leansort.runtime.decisions.cost_file import load_costs
 from leansort.workflows.cluster.connection import connect_to_cluster
 from leansort.workflows.cluster.partitions import ClusterRow, PartitionFolder, PartitionManifest, row_of
 from leansort.workflows.cluster.ray_worker import COLUMNS, RayWorker, WorkerTask, stamp_of
+from leansort.workflows.cluster.version_census import refuse_other_versions
 from leansort.workflows.deploy.predict import FORMATS, format_predictions
 
 BATCH = 32  # photos that a worker is given at once, and that are lost with it
@@ -145,6 +146,7 @@ def classify_on_cluster(
         say(f"{len(paths):,} photos, {len(paths) - len(open_ones):,} of them done already; workers: {address}")
         if open_ones:
             with connect_to_cluster(address) as workers:
+                refuse_other_versions(begun.leansort)
                 _collect(_classified(open_ones, task, opened, workers), kept, len(open_ones))
         return ClusterRun([kept.rows[image] for image in sorted(paths)], len(open_ones))
     finally:
