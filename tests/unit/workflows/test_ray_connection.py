@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from leansort.core.errors import MachineError, UserError
-from leansort.workflows.cluster.connection import MODE, TOKEN, TOKEN_PATH, connect_to_cluster
+from leansort.workflows.cluster.ray_connection import MODE, TOKEN, TOKEN_PATH, connect_to_cluster
 
 ELSEWHERE = "192.0.2.77:6379"  # of the block that belongs to examples
 

@@ -28,8 +28,8 @@ from leansort.measure.engine_selection import engine_choice
 from leansort.runtime import engine as engines
 from leansort.runtime import shipped_models
 from leansort.runtime.decisions.cost_file import load_costs
-from leansort.workflows.cluster.connection import connect_to_cluster
 from leansort.workflows.cluster.partitions import ClusterRow, PartitionFolder, PartitionManifest, row_of
+from leansort.workflows.cluster.ray_connection import connect_to_cluster
 from leansort.workflows.cluster.ray_worker import COLUMNS, RayWorker, WorkerTask, stamp_of
 from leansort.workflows.cluster.version_census import refuse_other_versions
 from leansort.workflows.deploy.predict import FORMATS, format_predictions
