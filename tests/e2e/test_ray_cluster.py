@@ -165,6 +165,9 @@ def test_mine_takes_no_option_that_it_ignores(cli: Cli, photos: Path, tmp_path: 
     refused(cli(*command, "--ray", "local"), "--predictions is missing")
     refused(cli(*command, "--predictions", tmp_path / "kept"), "--predictions has an effect with --ray alone")
     refused(cli(*command, "--ray", "ray://10.0.0.1:10001", "--predictions", tmp_path / "kept"), "Ray Client")
+    refused(cli(*command, "--ray", "lokal", "--predictions", tmp_path / "kept"), "--ray: got 'lokal', allowed: ")
+    refused(cli(*command, "--ray", "local", "--predictions", "s3://bucket/kept"), "must be a local folder")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_cluster_file_of_the_page_is_one_that_ray_takes() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from leansort.api.verbs import AnyPath, optional, several, verb
 from leansort.core.errors import UserError
+from leansort.core.locations.location import location
 
 if TYPE_CHECKING:
     from leansort.runtime.drift.drift_status import DriftAlarm
@@ -130,7 +131,7 @@ def mine(
 
         if predictions is None:
             raise UserError("mine --ray: --predictions is missing; name a folder for them")
-        look = look_on_cluster(ray, Path(predictions))
+        look = look_on_cluster(ray, location(predictions))
     elif predictions is not None:
         raise UserError("mine: --predictions has an effect with --ray alone")
     return mine_photos(

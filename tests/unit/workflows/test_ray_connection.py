@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from leansort.core.errors import MachineError, UserError
-from leansort.workflows.cluster.ray_connection import MODE, TOKEN, TOKEN_PATH, connect_to_cluster
+from leansort.workflows.cluster.ray_connection import MODE, TOKEN, TOKEN_PATH, check_address, connect_to_cluster
 
 ELSEWHERE = "192.0.2.77:6379"  # of the block that belongs to examples
 
@@ -121,4 +121,15 @@ def test_a_cluster_that_is_not_there_is_the_machines_fault(home: Path, monkeypat
 
 def test_ray_client_is_refused_before_anything_is_connected() -> None:
     with pytest.raises(UserError, match="does not run through Ray Client"):
-        connect_to_cluster("ray://10.0.0.1:10001").__enter__()
+        check_address("ray://10.0.0.1:10001")
+
+
+@pytest.mark.parametrize("address", ["lokal", "local:0", "local:two", "head", "", "10.0.0.1:", "10.0.0.1:6379/x"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(UserError, match=r"--ray: got .*, allowed: HOST:PORT, auto, local, local:WORKERS"):
+        check_address(address)
+
+
+@pytest.mark.parametrize("address", ["auto", "local", "local:16", "10.0.0.1:6379", "head.farm:6379", "[::1]:6379"])
+def test_addresses_of_clusters_are_taken(address: str) -> None:
+    check_address(address)

@@ -17,14 +17,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from leansort.core.errors import LeansortError, MachineError, MissingExtraError, UserError, one_line
+from leansort.core.errors import LeansortError, MachineError, MissingExtraError, UserError, not_one_of, one_line
 from leansort.core.process.silence import withhold_lines
 
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 DEFAULT_TOKEN = Path("~/.ray/auth_token")
 _LOCAL = re.compile(r"local(?::([1-9][0-9]{0,3}))?")
+_REMOTE = re.compile(r"(?!local:)\S+:[0-9]{1,5}")
 _CHATTER = re.compile(r"^\[[\d:, -]+ [IW] \d+ \d+\] ")  # information and warnings of Ray's native code
 _REFUSED = re.compile(r"InvalidAuthToken|AuthenticationError")
+
+
+def check_address(address: str) -> None:
+    """Refuse what can be no address of a cluster, before anything is read or connected.
+
+    Raises:
+        UserError: it is none, or one of Ray Client.
+    """
+    if address.startswith("ray://"):
+        raise UserError(
+            f"--ray {address}: Ray Data does not run through Ray Client; start the command on a machine of the "
+            "cluster, with --ray auto"
+        )
+    if not (address == "auto" or _LOCAL.fullmatch(address) or _REMOTE.fullmatch(address)):
+        raise not_one_of("--ray", address, ("auto", "local", "local:WORKERS", "HOST:PORT"))
 
 
 @contextmanager
@@ -35,15 +51,9 @@ def connect_to_cluster(address: str) -> Iterator[int]:
         address: `HOST:PORT` or `auto` of a cluster that runs; `local` starts one here, `local:N` one with N workers.
 
     Raises:
-        UserError: the address is of Ray Client, the cluster asks for a token that is missing or wrong, or Ray is not
-            installed.
+        UserError: the cluster asks for a token that is missing or wrong, or Ray is not installed.
         MachineError: the cluster cannot be reached.
     """
-    if address.startswith("ray://"):
-        raise UserError(
-            f"--ray {address}: Ray Data does not run through Ray Client; start the command on a machine of the "
-            "cluster, with --ray auto, or name the port of its head, HOST:6379"
-        )
     local = _LOCAL.fullmatch(address)
     ray = _import_ray("" if local else address)
     with withhold_lines(_CHATTER):

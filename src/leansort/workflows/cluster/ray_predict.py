@@ -29,7 +29,7 @@ from leansort.runtime import engine as engines
 from leansort.runtime import shipped_models
 from leansort.runtime.decisions.cost_file import load_costs
 from leansort.workflows.cluster.partitions import ClusterRow, PartitionFolder, PartitionManifest, row_of
-from leansort.workflows.cluster.ray_connection import connect_to_cluster
+from leansort.workflows.cluster.ray_connection import check_address, connect_to_cluster
 from leansort.workflows.cluster.ray_worker import COLUMNS, RayWorker, WorkerTask, stamp_of
 from leansort.workflows.cluster.version_census import refuse_other_versions
 from leansort.workflows.deploy.predict import FORMATS, format_predictions
@@ -124,6 +124,7 @@ def classify_on_cluster(
     Returns:
         A row for each photo, sorted by path; a photo that is named twice has one.
     """
+    check_address(address)
     if is_remote(out):
         raise UserError(f"--ray: {out} must be a local folder")
     decided = None if costs is None else load_costs(costs, opened.meta)
