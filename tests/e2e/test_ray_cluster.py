@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from leansort.core.writing.file_lock import take_lock
 from tests.conftest import ROOT, Cli, draw
 from tests.e2e.test_mistakes import refused
 from tests.support.receivers import free_port
@@ -167,6 +168,18 @@ def test_mine_takes_no_option_that_it_ignores(cli: Cli, photos: Path, tmp_path: 
     refused(cli(*command, "--ray", "ray://10.0.0.1:10001", "--predictions", tmp_path / "kept"), "Ray Client")
     refused(cli(*command, "--ray", "lokal", "--predictions", tmp_path / "kept"), "--ray: got 'lokal', allowed: ")
     refused(cli(*command, "--ray", "local", "--predictions", "s3://bucket/kept"), "must be a local folder")
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_runs_into_one_folder_are_refused_whatever_they_do(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    kept, here = tmp_path / "kept", ("--ray", "local:1")
+    lock = take_lock(kept / ".lock", "busy")
+    try:
+        done = cli("mine", MODEL, photos, "--keep", "8", *here, "--predictions", kept, "--out", tmp_path / "out")
+        refused(done, f"another run works into {kept}")
+        refused(cli("predict", MODEL, photos, *here, "--out", kept), f"another run works into {kept}")
+    finally:
+        lock.release()
     assert not (tmp_path / "out").exists()
 
 
