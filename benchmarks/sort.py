@@ -38,8 +38,8 @@ from leansort.core.writing import atomic_io
 from leansort.measure.timing.machine import LoadWatch
 from leansort.runtime.predictor import Classifier
 from leansort.runtime.shipped_models import find_bundle, open_default
-from leansort.runtime.sorting.box_tracker import overlap
 from leansort.runtime.sorting.live_source import FileSource
+from leansort.runtime.sorting.motion.box_tracker import overlap
 from leansort.runtime.sorting.object_votes import ObjectVotes
 from leansort.runtime.sorting.sort_decision import SortDecision
 from leansort.runtime.sorting.timed_frames import SourceCounts
@@ -64,10 +64,13 @@ def truth_of(path: Path) -> Truth:
     return by_frame
 
 
-def sorted_by(bundle: Bundle, folder: Path, boxes: str, *, live: bool) -> tuple[SortResult, list[SortDecision], float]:
+def sorted_by(
+    bundle: Bundle, folder: Path, boxes: str, *, live: bool, votes: int | None = None
+) -> tuple[SortResult, list[SortDecision], float]:
     made: list[SortDecision] = []
     begun = time.perf_counter()
-    result = sort_source(bundle, str(folder / "belt.mp4"), SortOptions(boxes=boxes, live=live), on_decision=made.append)
+    options = SortOptions(boxes=boxes, live=live, votes=votes)
+    result = sort_source(bundle, str(folder / "belt.mp4"), options, on_decision=made.append)
     return result, made, time.perf_counter() - begun
 
 

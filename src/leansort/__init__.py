@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         cascade,
         check_data,
         compare,
+        compare_all,
         compress,
         contest,
         diff_data,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from leansort.core.pixels.camera_frames import Frame
     from leansort.core.process.console import silence_messages
     from leansort.measure.comparison.comparison_result import ComparisonResult
+    from leansort.measure.comparison.multiple_comparison import MultipleComparisonResult
     from leansort.measure.robustness.stress_result import StressResult
     from leansort.recipe.schema import Recipe
     from leansort.runtime.drift.drift_status import DriftAlarm, DriftStatus
@@ -133,6 +135,7 @@ __all__ = [
     "MineResult",
     "MissingExtraError",
     "ModelsResult",
+    "MultipleComparisonResult",
     "Prediction",
     "Predictions",
     "ProbeResult",
@@ -159,6 +162,7 @@ __all__ = [
     "cascade",
     "check_data",
     "compare",
+    "compare_all",
     "compress",
     "contest",
     "diff_data",
@@ -192,8 +196,8 @@ publish(
     __name__,
     {
         "leansort.api": (
-            "add_data", "average", "bench", "cascade", "check_data", "compare", "compress", "contest", "diff_data",
-            "doctor", "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe",
+            "add_data", "average", "bench", "cascade", "check_data", "compare", "compare_all", "compress", "contest",
+            "diff_data", "doctor", "doubt_labels", "draw_sample", "export", "import_data", "leave_out", "load_recipe",
             "mine", "models", "predict", "report", "run", "score", "solve", "sort", "split_data", "status",
             "stress", "submit", "train", "tune", "tune_best", "watch",
         ),
@@ -207,6 +211,7 @@ publish(
         "leansort.core.pixels.camera_frames": ("Frame",),
         "leansort.core.process.console": ("silence_messages",),
         "leansort.measure.comparison.comparison_result": ("ComparisonResult",),
+        "leansort.measure.comparison.multiple_comparison": ("MultipleComparisonResult",),
         "leansort.measure.robustness.stress_result": ("StressResult",),
         "leansort.recipe.schema": ("Recipe",),
         "leansort.runtime.drift.drift_watch": ("DriftAlarm", "DriftStatus",),

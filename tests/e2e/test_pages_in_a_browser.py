@@ -1,4 +1,4 @@
-"""The report page and the page of a comparison in Chromium: contrast, widths, keyboard, popovers, console."""
+"""The report page and the pages of comparisons in Chromium: contrast, widths, keyboard, popovers, console."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from leansort.report.comparison.comparison_page import comparison_page
+from leansort.report.comparison.multiple_comparison_page import multiple_comparison_page
 from leansort.report.page import render
 from tests.support.browser import looked_at, needs_chromium
-from tests.support.page_samples import full_report, jpeg, two_compared
+from tests.support.page_samples import full_report, jpeg, several_compared, two_compared
 
 pytestmark = needs_chromium
 FAINT = "<!doctype html><style>p { color: #999 } div { width: 2000px }</style><body><p>too faint</p><div>wide</div>"
@@ -18,9 +19,15 @@ Looked = tuple[list[dict[str, Any]], list[str]]
 
 @pytest.fixture(scope="module")
 def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
-    compared = two_compared()
-    thumbnails = {item.image: jpeg(90) for item in compared.changes}
-    pages = {"report": render(full_report()), "compare": comparison_page(compared, thumbnails), "faint": FAINT}
+    compared, several = two_compared(), several_compared()
+    changes = [*compared.changes, *(item for other in several.others for item in other.changes)]
+    thumbnails = {item.image: jpeg(90) for item in changes}
+    pages = {
+        "report": render(full_report()),
+        "compare": comparison_page(compared, thumbnails),
+        "several": multiple_comparison_page(several, thumbnails),
+        "faint": FAINT,
+    }
     return looked_at(pages, tmp_path_factory.mktemp("browser"))
 
 

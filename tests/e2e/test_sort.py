@@ -25,8 +25,8 @@ import leansort
 from leansort.core.errors import MissingExtraError
 from leansort.runtime.predictor import Classifier
 from leansort.runtime.shipped_models import open_default
-from leansort.runtime.sorting.box_tracker import overlap
 from leansort.runtime.sorting.live_source import FileSource
+from leansort.runtime.sorting.motion.box_tracker import overlap
 from leansort.runtime.sorting.timed_frames import SourceCounts
 from leansort.runtime.sorting.video_frames import open_video
 from tests.conftest import ROOT, Cli
@@ -294,7 +294,30 @@ def test_mistakes(cli: Cli, belt: Path, tmp_path: Path) -> None:
     refused(cli("data", "sample", "--out", tmp_path / "v", "--video", "--train", "3"), "--train is of scenes")
     refused(cli("data", "sample", "--out", tmp_path / "v", "--frames", "3"), "--frames is of a video; add --video")
     refused(cli("data", "sample", "--out", tmp_path / "v", "--video", "--size", "31x40"), "--size: got '31x40'")
+    refused(cli("data", "sample", "--out", tmp_path / "v", "--density", "9"), "--density is of a video; add --video")
+    drawn = ["data", "sample", "--out", tmp_path / "v", "--video"]
+    refused(cli(*drawn, "--density", "9999"), "density: got 9999 objects a second, allowed: up to")
+    refused(cli(*drawn, "--crossing", "0.1"), "crossing: got 0.1 s, need more: objects of 162 pixels")
+    refused(cli("sort", video, "--votes", "0"), "--votes")
+    refused(cli("sort", video, "--boxes", "frame", "--votes", "4"), "--votes 4 has no effect")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "junk.mp4", "none.json"]
+
+
+def test_every_object_of_a_full_belt_is_decided_once_with_few_votes_of_a_frame(cli: Cli, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    leansort.draw_sample(full, seed=2, video=True, frames=75, size="480x270", density=50, crossing=1)
+    truth = truth_of(full)
+    done = cli("sort", full / "belt.mp4", "--boxes", full / "truth.jsonl", "--votes", "4")
+    made = [item for item in decisions_of(done) if item["decided"] == "deadline"]
+    objects = Counter(object_of(item, truth) for item in made)
+    crossed = {
+        item["object"] for items in truth.values() for item in items if item["box"][0] + item["box"][2] > 0.88 * 480
+    }
+    assert len(crossed) > 50
+    assert set(objects) >= crossed
+    assert set(objects.values()) == {1}
+    assert min(item["voted"] for item in made) >= 1
+    assert "spared" in done.stderr.splitlines()[-1]
 
 
 def test_a_missing_library_is_said_by_its_extra(belt: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from leansort.measure.comparison.class_differences import class_differences
 from leansort.measure.comparison.class_intervals import class_intervals
 from leansort.measure.comparison.comparison_result import ComparedClassifier, ComparisonResult, LatencyComparison
 from leansort.measure.comparison.mcnemar import paired_counts
+from leansort.measure.comparison.multiple_comparison import MultipleComparisonResult
+from leansort.measure.comparison.reference_comparison import ComparedMember, ReferenceComparison
 from leansort.measure.measurement import Measurement
 from leansort.measure.robustness.stress_result import KindScore, LevelScore, StressedBundle, StressSummary
 from leansort.report.content import Figure, Mistake, Report
@@ -168,4 +170,47 @@ def two_compared() -> ComparisonResult:
         difference=paired_difference(truth, first, second, len(NAMES), 50), counts=paired_counts(truth, first, second),
         classes=tuple(class_differences(truth, first, second, NAMES, 50)), latencies=(times,), seed=0, draws=50,
         machine="a machine", notes=("one crop was left out",), changes=changed_answers(names, *sides),
+    )  # fmt: skip
+
+
+def several_compared() -> MultipleComparisonResult:
+    """A comparison of two bundles with a third one, and with a file of answers."""
+    truth, first, _ = answers()
+    names = [f"some/long_folder/photo-{at}.jpg" for at in range(len(truth))]
+    labels = [
+        first,
+        *(np.where(np.arange(len(truth)) % step == 0, truth, first) for step in (7, 11)),
+        np.roll(first, 2),
+    ]
+    files = (
+        ("runs/a_long_name_of_a_run/model.leansort", 4_100_000, 4.3), ("new.leansort", 600_000, 2.1),
+        ("small.leansort", 400_000, 2.6), ("answers.csv", None, 0.0),
+    )  # fmt: skip
+    members = [
+        ComparedMember(
+            name,
+            ComparedClassifier(
+                path, "bundle" if size else "predictions", size, 10 if size else None, 10.0 if size else None,
+                "ab" * 16 if size else "", "onnxruntime" if size else "", int(bool(size)),
+                macro_f1_interval(truth, said, len(NAMES), draws=50), float((truth == said).mean()),
+            ),
+            tuple(latency(what, ms) for what in ("decode to label", "model alone")) if size else (),
+            name != "A" if size else None,
+        )
+        for name, (path, size, ms), said in zip("ABCD", files, labels, strict=True)
+    ]  # fmt: skip
+    by_name = [dict(zip(names, (NAMES[at] for at in said), strict=True)) for said in (truth, *labels)]
+    others = tuple(
+        ReferenceComparison(
+            member, paired_difference(truth, first, said, len(NAMES), 50), counts := paired_counts(truth, first, said),
+            min(1.0, 3 * counts.p_value), tuple(class_differences(truth, first, said, NAMES, 50)),
+            (Interval(2.0, 1.9, 2.1),) if member.latencies else (),
+            changed_answers(names, by_name[0], by_name[1], labelled),
+        )
+        for member, said, labelled in zip(members[1:], labels[1:], by_name[2:], strict=True)
+    )  # fmt: skip
+    return MultipleComparisonResult(
+        reference=members[0], others=others, truth="runs/first (val)", crops=len(truth),
+        macro_f1_classes=coverage(NAMES, [60] * len(NAMES)), front_criteria=("macro-F1", "latency", "size"), seed=0,
+        draws=50, machine="a machine", notes=("one crop was left out",), warning="",
     )  # fmt: skip

@@ -13,7 +13,7 @@ from leansort.api.goals import solve, status
 from leansort.api.jobs import load_recipe, report, run
 from leansort.api.known_models import doctor, models
 from leansort.api.networks import average, compress, train
-from leansort.api.scores import compare, score, stress, submit
+from leansort.api.scores import compare, compare_all, score, stress, submit
 from leansort.api.searches import leave_out, tune, tune_best
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "cascade",
     "check_data",
     "compare",
+    "compare_all",
     "compress",
     "contest",
     "diff_data",

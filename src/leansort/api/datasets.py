@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RATIOS = "0.7,0.15,0.15"
 
 
-@verb(seed=0, train=1, val=1, test=1, frames=1, blur=0, glare=(0, 1))
+@verb(seed=0, train=1, val=1, test=1, frames=1, blur=0, glare=(0, 1), density=0.1, crossing=0.1)
 def draw_sample(
     out: AnyPath,
     *,
@@ -32,6 +32,8 @@ def draw_sample(
     size: str = "",
     blur: int | None = None,
     glare: float | None = None,
+    density: float | None = None,
+    crossing: float | None = None,
 ) -> SampleResult:
     """Draw a COCO data set of trash scenes, or a video of trash on a belt; the same seed draws the same.
 
@@ -52,6 +54,9 @@ def draw_sample(
         size: of the video in pixels, such as `1280x720`; empty for `640x360`.
         blur: length of the motion blur in pixels, 0 or more; None for none.
         glare: how white the reflection of a lamp is that objects pass through, 0 to 1; None for none.
+        density: objects a second that pass in the video, at least 0.1: the more, the smaller they are, in as many lanes
+            as it takes; none covers another one. None for two lanes of large objects, about two a second.
+        crossing: seconds that an object takes through the picture, at least 0.1; None for 2.
 
     Returns:
         Where the annotation file is, and how many objects it has.
@@ -63,7 +68,7 @@ def draw_sample(
     from leansort.workflows.data.sampling.sample_drawing import SampleOptions, draw
 
     scenes = {"train": train, "val": val, "test": test}
-    return draw(Path(out), SampleOptions(seed, scenes, video, frames, size, blur, glare))
+    return draw(Path(out), SampleOptions(seed, scenes, video, frames, size, blur, glare, density, crossing))
 
 
 @verb(seed=0)

@@ -198,7 +198,7 @@ def diff_data(first: AnyPath, second: AnyPath) -> DiffResult:
     return diff_manifests(Path(first), Path(second))
 
 
-@verb(deadline=(0.05, 1), stall=0, retries=0)
+@verb(deadline=(0.05, 1), stall=0, retries=0, votes=1)
 def sort(
     source: AnyPath,
     *,
@@ -213,6 +213,7 @@ def sort(
     engine: str = "",
     mqtt: str = "",
     webhook: str = "",
+    votes: int | None = None,
     stream: BinaryIO | None = None,
     on_decision: Callable[[SortDecision], None] | None = None,
 ) -> SortResult:
@@ -244,6 +245,8 @@ def sort(
         engine: as for `predict`.
         mqtt: broker and topic that decisions are sent to, `mqtt://HOST:PORT/TOPIC` or `mqtts://…`; empty for none.
         webhook: address that decisions are posted to as JSON; empty for none.
+        votes: boxes of a frame that are classified at most, at least 1, so that a full belt does not take longer than
+            there is time: those of objects with the fewest votes, and nearest to the line, first. None for all.
         stream: what `-` stands for, binary.
         on_decision: called with each decision as it is made.
 
@@ -261,7 +264,7 @@ def sort(
     from leansort.workflows.field.sort_sources import SortOptions
 
     opened = open_default() if bundle is None else bundles.load(find_bundle(bundle))
-    options = SortOptions(str(boxes), deadline, direction, stall, retries, live, mqtt, webhook)
+    options = SortOptions(str(boxes), deadline, direction, stall, retries, live, mqtt, webhook, votes)
     return sort_source(
         opened,
         str(source),

@@ -13,6 +13,7 @@ from leansort.core.locations.location import location
 if TYPE_CHECKING:
     from leansort.contest.score_result import ScoreResult
     from leansort.measure.comparison.comparison_result import ComparisonResult
+    from leansort.measure.comparison.multiple_comparison import MultipleComparisonResult
     from leansort.measure.robustness.stress_result import StressResult
     from leansort.workflows.contest.submit import SubmitResult
 
@@ -214,6 +215,70 @@ def compare(
         split=split,
         engine=engine,
         engine_b=engine_b,
+        threads=threads or 1,
+        seconds=seconds,
+        queries=queries,
+        seed=seed,
+        page=optional(page),
+    )
+
+
+@verb(threads=1, seconds=0, queries=1, seed=0)
+def compare_all(
+    classifiers: Sequence[AnyPath],
+    ground_truth: AnyPath,
+    *,
+    split: str = "val",
+    engine: str = "",
+    threads: int | None = None,
+    seconds: float = 3.0,
+    queries: int = 1000,
+    seed: int = 0,
+    page: AnyPath | None = None,
+) -> MultipleComparisonResult:
+    """Compare several classifiers, or files of answers, with the first of them; all bundles are timed in one run.
+
+    >>> import leansort
+    >>> bundles = "runs/first/model.leansort", "runs/second/model.leansort"
+    >>> result = leansort.compare_all(bundles, "runs/first", seconds=0)  # times nothing
+    >>> [member.name for member in result.members]
+    ['A', 'B']
+    >>> all(0 <= other.adjusted_p <= 1 for other in result.others)
+    True
+
+    Args:
+        classifiers: two or more, each a bundle, a run's folder, a model's name, a submission file (JSON), or
+            predictions (CSV with the columns image and label). The first is the reference, which is called A.
+        ground_truth: a manifest, a folder of class folders, or a CSV file `image,label`.
+        split: which split of a manifest, or of class folders with splits.
+        engine: what runs the graphs, as for `bench`.
+        threads: compute threads of the engines, at least 1, which None stands for.
+        seconds: least time for each latency; 0 times nothing.
+        queries: fewest calls for each latency, at least 1.
+        seed: of the bootstrap, at least 0.
+        page: where a page is written, with Pareto plots and the photos that each loses and wins; None writes none.
+
+    Returns:
+        Each macro-F1 and its difference to that of A with intervals, McNemar's p-values after Holm's correction, sizes,
+        latencies, which are on the Pareto front, and `verdict`, one sentence.
+
+    Raises:
+        UserError: fewer than two are given, two are the same, classes differ, or no crop has an answer of all.
+        IntegrityError: a bundle is damaged.
+        EngineError: an engine crashed, hung or failed when it was tried.
+    """
+    from leansort.runtime.shipped_models import find_bundle
+    from leansort.workflows.comparison.answer_files import find_answers, side_names
+    from leansort.workflows.comparison.compare_all import compare_all as workflow
+    from leansort.workflows.deploy.known_target import engine_of_recipe
+
+    given = several(classifiers)
+    paths = [find_answers(find_bundle(path), side) for path, side in zip(given, side_names(len(given)), strict=True)]
+    return workflow(
+        paths,
+        Path(ground_truth),
+        split=split,
+        engine=engine or engine_of_recipe(paths, threads),
         threads=threads or 1,
         seconds=seconds,
         queries=queries,

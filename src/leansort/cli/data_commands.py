@@ -41,6 +41,14 @@ def data_sample(
     glare: Annotated[
         float | None, typer.Option(help="Whiteness of a lamp's reflection in the video; none by default.", min=0, max=1)
     ] = None,
+    density: Annotated[
+        float | None,
+        typer.Option(help="Objects a second that pass in the video, such as 200; about 2 by default.", min=0.1),
+    ] = None,
+    crossing: Annotated[
+        float | None,
+        typer.Option(help="Seconds that an object takes through the video's picture; 2 by default.", min=0.1),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Draw a COCO data set of trash scenes, or a video of trash on a belt.
@@ -48,11 +56,23 @@ def data_sample(
     \b
     Example: leansort data sample --out sample --seed 7
     Example: leansort data sample --video --out belt --frames 600 --blur 5 --glare 0.5
+    Example: leansort data sample --video --out full --size 1280x720 --density 200
     """
     from leansort import api
 
     drawn = api.draw_sample(
-        out, seed=seed, train=train, val=val, test=test, video=video, frames=frames, size=size, blur=blur, glare=glare
+        out,
+        seed=seed,
+        train=train,
+        val=val,
+        test=test,
+        video=video,
+        frames=frames,
+        size=size,
+        blur=blur,
+        glare=glare,
+        density=density,
+        crossing=crossing,
     )
     text = f"{drawn.boxes} boxes in {sum(drawn.scenes.values())} scenes: {drawn.annotations}"
     if drawn.video:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leansort.core.writing.escaping import printable
+from leansort.core.writing.escaping import printable, printable_lines
 from leansort.measure.comparison import comparison_rows
 from leansort.measure.comparison.comparison_result import ComparedClassifier, ComparisonResult
 
@@ -19,14 +19,19 @@ WIDTH = 120  # of the table, in characters, whatever the terminal: the output of
 
 def comparison_text(result: ComparisonResult) -> str:
     """The table, what was left out of it, and the verdict as the last line."""
-    lines = [f"{side}  {_source(item)}" for side, item in (("A", result.a), ("B", result.b))]
-    parts = ["\n".join(lines), _laid_out(comparison_rows.rows(result)), _disagreements(result)]
+    lines = [f"{side}  {source_line(item)}" for side, item in (("A", result.a), ("B", result.b))]
+    parts = [
+        "\n".join(lines),
+        laid_out(("", "A", "B", "B against A (95 %)"), comparison_rows.rows(result)),
+        _disagreements(result),
+    ]
     parts += [f"timed in turns on {result.machine}"] if result.machine else []
     parts += ["\n".join(result.remarks)] if result.remarks else []
     return "\n\n".join([*parts, result.verdict])
 
 
-def _source(item: ComparedClassifier) -> str:
+def source_line(item: ComparedClassifier) -> str:
+    """Return a classifier's file, and what ran it."""
     run_by = f", {item.engine}, {item.threads} thread{'s' * (item.threads != 1)}" if item.engine else ""
     return printable(f"{item.path}: {item.kind}{run_by}{f', digest {item.digest}' if item.digest else ''}")
 
@@ -41,11 +46,16 @@ def _disagreements(result: ComparisonResult) -> str:
     )
 
 
-def _laid_out(rows: Iterable[comparison_rows.Row]) -> str:
+def laid_out(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of text, `WIDTH` characters wide at most; longer cells go on in the next line.
+
+    Args:
+        head: a word on each column, in lines where it is long.
+        rows: a cell for each column.
+    """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("")
-    for name in ("A", "B", "B against A (95 %)"):
-        table.add_column(name)
+    for name in head:
+        table.add_column(Text(printable_lines(name)), overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))  # as text: a class's name is no markup
     stream = io.StringIO()

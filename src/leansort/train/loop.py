@@ -83,7 +83,7 @@ def train(
                         checkpoint.save(last, run.state, progress, job.identity)
                     fabric.barrier()  # torchrun ends all processes as soon as one has ended: not before it is saved
                     where = f"training stopped in epoch {progress.epoch + 1}"
-                    raise TrainingInterrupted(f"{where}, saved; go on with --resume")
+                    raise TrainingInterrupted(f"{where}, saved; go on with --resume, a solve with the same command")
                 if speaks:
                     write_epoch(job, folder, run.state, progress, best=best)
                 followers.on_epoch(record)

@@ -19,19 +19,26 @@ COMMAND_OF = {
     "load_recipe": None, "tune": "tune run", "tune_best": "tune best", "draw_sample": "data sample",
     "import_data": "data import", "split_data": "data split", "check_data": "data check",
     "doubt_labels": "data doubt", "add_data": "data add", "diff_data": "data diff", "leave_out": "leave-out",
+    "compare_all": "compare",
 }  # fmt: skip
 VERBS = {name: COMMAND_OF.get(name, name) for name in api.__all__}
 SHARED = [(name, command) for name, command in VERBS.items() if command]
 # Options of a command that its function does not have: how it prints, and where its lines go.
 PRINTING = {"json"}
 ONLY_COMMAND: Mapping[str, set[str]] = {
+    "compare": {"more"},  # of more than two there is `compare_all`
+    "compare_all": {"a", "b", "more", "engine_b"},  # in one list
     "predict": {"format", "out", "ray"},  # a cluster's predictions are a folder, not a result in memory
     "import_data": {"dry_run"},
     "check_data": {"html", "strict"},
     "watch": {"strict"},
 }
 # What the command line gives by itself: its standard input, and where alarms are printed.
-ONLY_FUNCTION: Mapping[str, set[str]] = {"watch": {"stream", "on_alarm"}, "sort": {"stream", "on_decision"}}
+ONLY_FUNCTION: Mapping[str, set[str]] = {
+    "watch": {"stream", "on_alarm"},
+    "sort": {"stream", "on_decision"},
+    "compare_all": {"classifiers"},  # the command's arguments
+}
 # What the command needs, too, but for --dry-run.
 REQUIRED = {("import_data", "out")}
 # Parameters that the command line writes in one word of its own.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -250,6 +252,16 @@ def test_any_number_of_workers_gives_the_same_batches(workers: int) -> None:
         assert torch.equal(x_bchw, same_bchw)
         assert torch.equal(label, same)
         assert same_bchw.is_contiguous(memory_format=torch.channels_last)  # as training wants it
+
+
+def test_a_machine_of_fewer_cores_than_workers_is_no_reason_to_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
+    dataset = AugmentedCrops(crops(4, 20), [0] * 4, Augmentation(AugmentConfig(), 16), Seeds(1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loader, sampler = train_loader(dataset, 2, 2, Seeds(1))
+        sampler.epoch = 0
+        assert len(list(loader)) == 2
 
 
 def test_streams_are_philox_and_pinned() -> None:

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from leansort.contest.contest_classes import CONTEST_CLASSES
-from leansort.data.synthetic.belt_video import BeltLook, belt_frames, draw_belt_video
+from leansort.core.errors import UserError
+from leansort.data.synthetic.belt_layout import BeltLook, belt_layout
+from leansort.data.synthetic.belt_video import belt_frames, draw_belt_video
+from leansort.runtime.sorting.motion.box_tracker import overlap
 
 LOOK = BeltLook(width=320, height=180)
 
@@ -84,3 +87,32 @@ def test_a_video_that_could_not_be_drawn_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         draw_belt_video(tmp_path, seed=1, frames=20, look=LOOK, progress=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("density", "crossing"), [(10.0, 2.0), (25.0, 1.5), (45.0, 1.0)])
+def test_a_dense_belt_has_so_many_objects_a_second_and_none_covers_another(density: float, crossing: float) -> None:
+    look = BeltLook(width=320, height=180, density=density, crossing=crossing)
+    frames, seen = 90, set[int]()
+    for _, things in belt_frames(4, frames, look):
+        seen |= {thing.object for thing in things}
+        boxes = [thing.box for thing in things]
+        pairs = [(one, other) for at, one in enumerate(boxes) for other in boxes[:at]]
+        assert not any(overlap(one, other) for one, other in pairs)
+    assert len(seen) == pytest.approx(density * frames / look.rate, rel=0.1)
+
+
+def test_the_fewer_objects_the_larger_they_are() -> None:
+    sides = [belt_layout(BeltLook(density=density)).side for density in (0.5, 20, 80)]
+    assert sides[0] > sides[1] > sides[2]
+
+
+@pytest.mark.parametrize(
+    ("look", "message"),
+    [
+        (BeltLook(density=5000), "density: got 5000 objects a second, allowed: up to"),
+        (BeltLook(crossing=0.1), "crossing: got 0.1 s, need more: objects of 162 pixels would go 213 in a frame"),
+    ],
+)
+def test_a_belt_whose_objects_could_not_be_told_is_refused(look: BeltLook, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        belt_layout(look)

@@ -181,3 +181,47 @@ def test_nothing_is_kept_of_objects_that_have_gone() -> None:
 def test_a_mistake_is_said(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         sorter_of(lambda box: prediction("a", 1.0), {}, **options)
+
+
+def full(objects: int = 12) -> dict[int, list[Any]]:
+    """Objects one behind the other, 30 pixels apart and 20 wide, which all go 5 pixels a frame."""
+    return {
+        number: [
+            cut
+            for at in range(objects)
+            if (cut := cut_box((5 * number - 30 * at, 50 + 3 * (at % 2), 20, 20 + at), WIDTH, HEIGHT))
+        ]
+        for number in range(130)
+    }
+
+
+def test_a_frame_votes_on_no_more_than_so_many_boxes_and_each_object_gets_its_share() -> None:
+    decided = {}
+    for votes in (None, 3):
+        sorter = sorter_of(lambda box: prediction("can", 0.9), full(), votes=votes)
+        decided[votes] = [decision for number in range(130) for decision in sorter.take(timed(number))]
+        assert len(decided[votes]) == 12
+        assert sum(decision.voted for decision in decided[votes]) == sorter.counts.boxes
+    assert sorter.counts.spared > 0
+    assert [decision.frame for decision in decided[3]] == [decision.frame for decision in decided[None]]
+    assert min(decision.voted for decision in decided[3]) >= 15
+    assert sum(each.voted for each in decided[3]) + sorter.counts.spared >= sum(each.voted for each in decided[None])
+
+
+def test_an_object_whose_last_chance_it_is_votes_beyond_the_limit() -> None:
+    boxes = {number: [(180 + 5 * number, 40 * lane, 30, 30) for lane in range(4)] for number in range(40)}
+    asked = list[int]()
+
+    def answer(box: Box) -> Prediction:
+        asked.append(box[1])
+        return prediction("can", 0.9)
+
+    sorter = sorter_of(answer, boxes, deadline=0.6, votes=1)
+    made = [decision for number in range(40) for decision in sorter.take(timed(number))]
+    assert len(made) == 4
+    assert set(asked) == {0, 40, 80, 120}
+
+
+def test_no_votes_at_all_are_refused() -> None:
+    with pytest.raises(UserError, match=r"votes: got 0, allowed: 1 or more"):
+        sorter_of(lambda box: prediction("can", 0.9), {}, votes=0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leansort.runtime.sorting.box_tracker import MOST_MISSED, BoxTracker, match_boxes, overlap
+from leansort.runtime.sorting.motion.box_tracker import MOST_MISSED, BoxTracker, match_boxes, overlap
 
 
 @settings(max_examples=60, deadline=None)

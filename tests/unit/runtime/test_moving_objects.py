@@ -7,8 +7,9 @@ import pytest
 
 from leansort.core.pixels import Image
 from leansort.core.pixels.camera_frames import Frame
-from leansort.data.synthetic.belt_video import BeltLook, belt_frames
-from leansort.runtime.sorting.box_tracker import overlap
+from leansort.data.synthetic.belt_layout import BeltLook
+from leansort.data.synthetic.belt_video import belt_frames
+from leansort.runtime.sorting.motion.box_tracker import overlap
 from leansort.runtime.sorting.moving_objects import WARM_UP, MovingObjects, reduced
 
 

@@ -6,11 +6,8 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.measure.comparison.comparison_result import ComparisonResult
 from leansort.measure.timing import timing_lock
@@ -19,44 +16,14 @@ from leansort.runtime import shipped_models
 from leansort.workflows.comparison.compare import compare
 from leansort.workflows.contest.submit import submit
 from tests.conftest import ROOT, Cli
-from tests.support.graphs import LABELS, SIZE, bundle_of, colour_bundle, mean_colour, node, onnx_graph
+from tests.support.comparison_ground import CROPS, comparison_ground, crops, written
+from tests.support.graphs import LABELS, bundle_of, colour_bundle, mean_colour, node, onnx_graph
 from tests.support.processors import needs_vnni
-
-CROPS = 24
-
-
-def weak_bundle() -> Bundle:
-    """Sorts by colour, too, but takes two thirds of the blue for less than there is."""
-    graph = onnx_graph(
-        [*mean_colour(), node("Mul", "colour factors", "logits")], {"factors": np.array([1, 1, 0.6], np.float32)}
-    )
-    return bundle_of(graph, name="weak", parameters=3, macs=5)
 
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two bundles, and crops of three classes in folders, each class its own colour; treat as read-only."""
-    root = tmp_path_factory.mktemp("compare")
-    colour_bundle().save(root / "good.leansort")
-    weak_bundle().save(root / "weak.leansort")
-    rng = np.random.default_rng(0)
-    for number in range(CROPS):
-        kind = number % 3
-        pixels = np.full((SIZE, SIZE, 3), 90, np.uint8)
-        pixels[..., kind] = rng.integers(110, 250)
-        path = root / "crops" / LABELS.names[kind] / f"crop{number:02d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
-    return root
-
-
-def crops(ground: Path) -> dict[str, str]:
-    return {path.name: path.parent.name for path in sorted((ground / "crops").rglob("*.png"))}
-
-
-def written(path: Path, labels: dict[str, str]) -> Path:
-    path.write_text("image,label\n" + "".join(f"{name},{label}\n" for name, label in labels.items()))
-    return path
+    return comparison_ground(tmp_path_factory.mktemp("compare"))
 
 
 def quick(a: Path, b: Path, truth: Path, **more: object) -> ComparisonResult:

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks import data_size, transfer_curve
+from benchmarks import data_size, teachers, transfer_curve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leansort.arch import trained_model
 from leansort.core.errors import UserError
 from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest, Row
@@ -78,3 +79,20 @@ def test_a_recipe_without_weights_is_nothing_to_compare(tmp_path: Path, capsys: 
     assert data_size.main(["--recipe", "sample", "--out", str(tmp_path / "out")]) == 2
     assert "has no arch.pretrained" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_teachers_are_scored_each_and_as_the_mean_that_a_student_learns_from(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(teachers, "OUT", tmp_path / "teachers.json")
+    network = tiny_run / "train"
+    known = trained_model.load(network).provenance["val_macro_f1"]
+    given_twice = [str(network), str(network / "model.safetensors"), "--manifest", str(tiny_run)]
+    assert teachers.main([*given_twice, "--target", "0"]) == 0
+    assert f"{known:.4f} of 0: holds" in capsys.readouterr().out
+    results = json.loads((tmp_path / "teachers.json").read_text())["results"]
+    assert [round(item["value"] - known, 9) for item in results.values()][:3] == [0, 0, 0]
+    assert list(results.values())[3] == {"value": 0, "low": 0, "high": 0}
+    assert teachers.main([str(network), "--manifest", str(tiny_run), "--target", "1.01"]) == 0
+    assert "MISSED" in capsys.readouterr().out
+    assert teachers.main([str(tmp_path), "--manifest", str(tiny_run)]) == 2

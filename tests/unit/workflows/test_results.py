@@ -98,7 +98,7 @@ def test_there_are_results_of_every_command() -> None:
     assert names >= {
         "RunResult", "ScoreResult", "SubmitResult", "BenchResult", "ExportResult", "CardResult", "PredictResult",
         "ComparisonResult", "ImportRecord", "SurveyResult", "SplitResult", "CheckResult", "CacheResult", "SampleResult",
-        "DownloadResult", "BackbonesResult", "ArchitectureResult",
+        "DownloadResult", "MultipleComparisonResult", "BackbonesResult", "ArchitectureResult",
     }  # fmt: skip
 
 

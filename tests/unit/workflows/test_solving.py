@@ -103,3 +103,12 @@ def test_a_larger_input_is_advised_only_where_chance_does_not_explain_its_gain(g
 def test_a_reason_that_several_recipes_have_is_told_once() -> None:
     prices = [CandidatePrice(name, {}, False, "", 0, 0, 0, why) for name, why in [("a", "x"), ("b", "y"), ("c", "x")]]
     assert SolvePlan(candidates=tuple(prices)).hindrances == "a, c: x; b: y"
+
+
+def test_recipes_that_a_busy_machine_made_slow_are_named() -> None:
+    slow = CandidatePrice("slow", {}, False, "label_p99_ms 3, at most 2", 0.5, 0, 0)
+    large = CandidatePrice("large", {}, False, "size_mb 3, at most 2", 0.5, 0, 0)
+    busy = "other work kept 1.2 cores busy meanwhile"
+    assert SolvePlan(candidates=(slow, large), warning=busy).doubt == f"slow may only seem too slow: {busy}"
+    assert SolvePlan(candidates=(large,), warning=busy).doubt == ""
+    assert SolvePlan(candidates=(slow,)).doubt == ""

@@ -92,6 +92,13 @@ def test_a_stage_whose_process_was_killed_is_told_as_interrupted_and_its_time_co
         assert stages["a"].state == "waiting"
 
 
+def test_what_an_earlier_process_skipped_is_decided_anew(folder: RunFolder) -> None:
+    with open_stages(folder, "run", in_turn("a", "b")) as stages:
+        stages.skip("a", "too slow")
+    with open_stages(folder, "run", in_turn("a", "b")) as stages:
+        assert (stages["a"].state, stages["a"].note, stages.skipped) == ("waiting", "", {})
+
+
 def test_two_processes_do_not_work_on_one_folder(folder: RunFolder, graph: StageGraph) -> None:
     with pytest.raises(UserError, match="another process works on"), open_stages(folder, "run"):
         pass

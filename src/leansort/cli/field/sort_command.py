@@ -62,6 +62,14 @@ def sort(
         int | None,
         typer.Option(help="Attempts without a frame after which a camera or stream is given up; 5 by default.", min=0),
     ] = None,
+    votes: Annotated[
+        int | None,
+        typer.Option(
+            help="Boxes of a frame that are classified at most, for full belts: those of objects with the fewest votes "
+            "first. All by default.",
+            min=1,
+        ),
+    ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Play a video as a camera: at its own pace, dropping frames if too slow.")
     ] = False,
@@ -107,6 +115,7 @@ def sort(
         engine=engine,
         mqtt=mqtt,
         webhook=webhook,
+        votes=votes,
         stream=sys.stdin.buffer,
         on_decision=_print,
     )

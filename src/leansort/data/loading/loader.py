@@ -163,7 +163,7 @@ def train_loader(
     """
     sampler = EpochSampler(len(dataset), batch, seeds, weights, rank=rank, ranks=ranks, unlabelled=unlabelled)
     context = multiprocessing.get_context("fork") if workers else None
-    loader: DataLoader[Batch] = DataLoader(
+    loader = _Loader(
         dataset,
         batch_sampler=sampler,
         num_workers=workers,
@@ -174,6 +174,11 @@ def train_loader(
         worker_init_fn=_one_thread,
     )
     return loader, sampler
+
+
+class _Loader(DataLoader[Batch]):
+    def check_worker_number_rationality(self) -> None:
+        """Say nothing on a machine of fewer cores than workers: they wait most of the time."""
 
 
 def _whole(batch: Any) -> Any:

@@ -17,35 +17,14 @@ from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
 from leansort.data.synthetic import texture as tx
 from leansort.data.synthetic.background import Picture
+from leansort.data.synthetic.belt_layout import BeltLayout, BeltLook, belt_layout
 from leansort.data.synthetic.objects import DRAWN
 from leansort.data.synthetic.paint import SIDE
 from leansort.data.synthetic.texture import Rng
 from leansort.runtime.sorting.video_writer import VideoWriter
 
 VIDEO, TRUTH = "belt.mp4", "truth.jsonl"
-LANES = 2
-CROSSING = 2.0  # seconds that an object takes through the picture
-SHARE = 0.45  # of the height that an object's patch has, about
 Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class BeltLook:
-    """How a belt's video looks.
-
-    Attributes:
-        width: in pixels, even.
-        height: in pixels, even.
-        rate: frames a second.
-        blur: length of the motion blur in pixels; 0 or 1 is none.
-        glare: how white the lamp's reflection is that objects pass through, 0 to 1.
-    """
-
-    width: int = 640
-    height: int = 360
-    rate: int = 30
-    blur: int = 0
-    glare: float = 0.0
 
 
 @dataclass
@@ -128,10 +107,10 @@ def draw_belt_video(
 def belt_frames(seed: int, frames: int, look: BeltLook) -> Iterator[tuple[Image, list[BeltObject]]]:
     """Yield each frame, RGB uint8 (height, width, 3), with the objects in it. Objects go from left to right."""
     rng = Seeds(seed).child("sample/video").numpy()
-    speed = look.width / CROSSING / look.rate
+    layout, speed = belt_layout(look), look.speed
     belt, light = _belt(rng, look), _light(rng, look)
     noise = [rng.normal(0, 3.0, (look.height, look.width, 1)).astype(np.float32) for _ in range(3)]
-    things = _laid(rng, look, speed * frames)
+    things = _laid(rng, look, layout, speed * frames)
     for number in range(frames):
         moved = speed * number
         picture = np.take(belt, np.arange(look.width) - round(moved), axis=1, mode="wrap").copy()
@@ -145,39 +124,44 @@ def _left(thing: _Thing, moved: float) -> int:
     return round(moved - thing.start)
 
 
-def _laid(rng: Rng, look: BeltLook, length: float) -> list[_Thing]:
+def _laid(rng: Rng, look: BeltLook, layout: BeltLayout, length: float) -> list[_Thing]:
     """Objects in lanes, so far apart that none covers another one."""
     things: list[tuple[float, int, int]] = []
-    side = _side(look)
-    for lane in range(LANES):
-        at = rng.uniform(0.0, side)
+    for lane in range(layout.lanes):
+        at = rng.uniform(0.0, layout.side)
         while at < length:
             things.append((at, lane, int(rng.integers(len(CONTEST_CLASSES)))))
-            at += side * rng.uniform(1.15, 2.2)
-    return [_thing(rng, number, item, look) for number, item in enumerate(sorted(things), 1)]
+            at += layout.side * rng.uniform(*layout.apart)
+    return [_thing(rng, number, item, look, layout) for number, item in enumerate(sorted(things), 1)]
 
 
-def _side(look: BeltLook) -> int:
-    return round(SHARE * look.height)
-
-
-def _thing(rng: Rng, number: int, item: tuple[float, int, int], look: BeltLook) -> _Thing:
+def _thing(rng: Rng, number: int, item: tuple[float, int, int], look: BeltLook, layout: BeltLayout) -> _Thing:
     at, lane, kind = item
-    label, side = CONTEST_CLASSES[kind], _side(look)
+    label, side = CONTEST_CLASSES[kind], layout.side
     patch = DRAWN[label](rng).clip(0, 1)
     patch[..., :3] *= patch[..., 3:]
     scale, angle = side / SIDE * rng.uniform(0.75, 0.95), rng.uniform(0, 360)
-    matrix = np.asarray(cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), angle, scale), np.float64)
-    matrix[:, 2] += side / 2 - SIDE / 2
+    patch, scale = _halved(patch, scale)
+    middle = len(patch) / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), angle, scale), np.float64)
+    matrix[:, 2] += side / 2 - middle
     turned = np.asarray(cv2.warpAffine(patch, matrix, (side, side), flags=cv2.INTER_AREA), np.float32)
     alpha = turned[..., 3]
     shift = np.array([[1, 0, 4.0], [0, 1, 4.0]])
     shadow = tx.blur(cv2.warpAffine(alpha, shift, (side, side)), 3.0)  # type: ignore[arg-type]
     box = cv2.boundingRect(np.asarray(alpha > 0.12, np.uint8))
-    room = look.height / LANES - side
-    top = round(lane * look.height / LANES + room / 2 + rng.uniform(-0.4, 0.4) * max(room, 0))
+    room = look.height / layout.lanes - side
+    top = round(lane * look.height / layout.lanes + room / 2 + rng.uniform(-0.4, 0.4) * max(room, 0))
     x, y, width, height = (int(value) for value in box)
     return _Thing(number, label, turned[..., :3], alpha, shadow, (x, y, width, height), top, at + side)
+
+
+def _halved(patch: Floats, scale: float) -> tuple[Floats, float]:
+    """Halve a patch as often as it will be drawn at less than half its size, which turning it would make coarse."""
+    while scale < 0.5 and len(patch) % 2 == 0:
+        side = len(patch) // 2
+        patch, scale = np.asarray(cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA), np.float32), 2 * scale
+    return patch, scale
 
 
 def _lay(picture: Picture, thing: _Thing, left: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ from leansort.measure.comparison.class_differences import ClassDifference
 from leansort.measure.comparison.mcnemar import PairedCounts
 from leansort.measure.measurement import Measurement
 
+DISTURBED = " (timed while other work ran, so not to be trusted)"  # behind a speed
 AnswersKind = Literal["bundle", "submission", "predictions"]
 
 
@@ -67,11 +69,8 @@ class LatencyComparison:
     @property
     def sentence(self) -> str:
         """Which is faster, in words; not told apart where the interval holds 1."""
-        if self.ratio.low > 1:
-            return f"B is faster by {_times(self.ratio.value)} times"
-        if self.ratio.high < 1:
-            return f"B is slower by {_times(1 / self.ratio.value)} times"
-        return "their speeds are not told apart"
+        words = comparison_rows.ratio_words(self.ratio)
+        return f"B is {words}" if words else "their speeds are not told apart"
 
 
 class ComparisonResult(TypedResult):
@@ -116,26 +115,21 @@ class ComparisonResult(TypedResult):
         """What the macro-F1 says: told apart where the interval of the difference leaves out 0."""
         if not self.counts.disagreements:
             return f"both give each of the {self.crops:,} crops the same label"
+        if words := comparison_rows.points_words(self.difference):
+            return f"the macro-F1 of B is {words} on {self.crops:,} crops"
         points, half = 100 * self.difference.value, 50 * (self.difference.high - self.difference.low)
-        if self.difference.low > 0 or self.difference.high < 0:
-            side = "higher" if points > 0 else "lower"
-            return f"the macro-F1 of B is {side} by {abs(points):.1f} ± {half:.1f} points on {self.crops:,} crops"
         return f"macro-F1 differs by {abs(points):.1f} ± {half:.1f} points: not told apart by {self.crops:,} crops"
 
     @property
     def verdict(self) -> str:
         """Which one to take, in one sentence: speed from decoding to label, and macro-F1."""
-        disturbed = " (timed while other work ran, so not to be trusted)" if self.warning else ""
-        speed = [f"{latency.sentence}{disturbed}" for latency in self.latencies[:1]]
+        speed = [f"{latency.sentence}{DISTURBED if self.warning else ''}" for latency in self.latencies[:1]]
         return "; ".join([*speed, self.accuracy_sentence])
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """The notes, and the classes of so few crops that their intervals are rough."""
-        few = [f"{row.name} ({row.support})" for row in self.classes if row.support and row.few]
-        text = f"few crops, so that these intervals are rough: {', '.join(few)}"
-        left_out = self.macro_f1_classes.sentence("the crops")
-        return (*self.notes, *([left_out] if left_out else []), *([text] if few else []))
+        return crop_remarks(self.notes, self.classes, self.macro_f1_classes)
 
     def headline(self) -> dict[str, str]:
         """Return the verdict, and below it what is compared: A, B, and B against A."""
@@ -153,5 +147,9 @@ class ComparisonResult(TypedResult):
         return f"<table><caption>{markup(self.verdict)}</caption><tr>{head}</tr>{body}</table>{notes}"
 
 
-def _times(ratio: float) -> str:
-    return f"{ratio:.1f}" if ratio >= 1.1 else f"{ratio:.2f}"
+def crop_remarks(notes: Sequence[str], classes: Sequence[ClassDifference], covered: Coverage) -> tuple[str, ...]:
+    """Return the notes, the classes without a crop, and those of so few that their intervals are rough."""
+    few = [f"{row.name} ({row.support})" for row in classes if row.support and row.few]
+    text = f"few crops, so that these intervals are rough: {', '.join(few)}"
+    left_out = covered.sentence("the crops")
+    return (*notes, *([left_out] if left_out else []), *([text] if few else []))

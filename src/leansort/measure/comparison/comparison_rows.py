@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from leansort.measure.accuracy.metrics import Interval
@@ -13,6 +14,7 @@ if TYPE_CHECKING:  # that type shows itself by these rows
         ComparisonResult,
         LatencyComparison,
     )
+    from leansort.measure.measurement import Measurement
 
 Row = tuple[str, str, str, str]
 
@@ -28,8 +30,8 @@ def figure_rows(result: ComparisonResult) -> list[Row]:
     return [
         (
             f"macro-F1 {result.macro_f1_classes}",
-            _interval(a.macro_f1),
-            _interval(b.macro_f1),
+            interval_text(a.macro_f1),
+            interval_text(b.macro_f1),
             points_text(result.difference),
         ),
         ("accuracy", f"{a.accuracy:.4f}", f"{b.accuracy:.4f}", f"McNemar's exact p = {p_text(p)}"),
@@ -42,17 +44,17 @@ def source_rows(result: ComparisonResult) -> list[Row]:
     """Return the files, and what ran them."""
     a, b = result.a, result.b
     files = [("file", f"{a.path} ({a.kind})", f"{b.path} ({b.kind})", "")]
-    return [*files, ("engine", _engine(a), _engine(b), "")] if a.engine or b.engine else files
+    return [*files, ("engine", engine_text(a), engine_text(b), "")] if a.engine or b.engine else files
 
 
-def _engine(side: ComparedClassifier) -> str:
+def engine_text(side: ComparedClassifier) -> str:
+    """What ran a bundle, as `openvino, 1 thread`; a dash where nothing did."""
     return f"{side.engine}, {side.threads} thread{'s' * (side.threads != 1)}" if side.engine else "–"
 
 
 def _latency_row(latency: LatencyComparison) -> Row:
-    ratio = latency.ratio
-    times = f"{ratio.value:.2f} times as fast ({ratio.low:.2f} – {ratio.high:.2f})"
-    return f"{latency.what}, p50 (p99)", _ms(latency.a.percentiles), _ms(latency.b.percentiles), times
+    times = ratio_text(latency.ratio, " times as fast")
+    return f"{latency.what}, p50 (p99)", ms_text(latency.a.percentiles), ms_text(latency.b.percentiles), times
 
 
 def _size_rows(a: ComparedClassifier, b: ComparedClassifier) -> list[Row]:
@@ -75,18 +77,48 @@ def _size_rows(a: ComparedClassifier, b: ComparedClassifier) -> list[Row]:
 
 def _class_row(item: ClassDifference) -> Row:
     if item.a is None or item.b is None or item.difference is None:
-        return f"F1 of {item.name} (no crop)", "–", "–", "–"
+        return class_title(item), "–", "–", "–"
+    return class_title(item), f"{item.a:.4f}", f"{item.b:.4f}", points_text(item.difference)
+
+
+def class_title(item: ClassDifference) -> str:
+    """A class with its crops, as `F1 of trash (17, few)`."""
     few = ", few" if item.few else ""
-    return f"F1 of {item.name} ({item.support:,}{few})", f"{item.a:.4f}", f"{item.b:.4f}", points_text(item.difference)
+    return f"F1 of {item.name} ({f'{item.support:,}{few}' if item.support else 'no crop'})"
 
 
-def _interval(value: Interval) -> str:
+def interval_text(value: Interval) -> str:
+    """A macro-F1 as `0.9438 (0.9125 – 0.9703)`."""
     return f"{value.value:.4f} ({value.low:.4f} – {value.high:.4f})"
 
 
-def points_text(difference: Interval) -> str:
+def points_text(difference: Interval, unit: str = " points") -> str:
     """A difference as `+1.2 points (-0.3 – +2.5)`."""
-    return f"{100 * difference.value:+.1f} points ({100 * difference.low:+.1f} – {100 * difference.high:+.1f})"
+    return f"{100 * difference.value:+.1f}{unit} ({100 * difference.low:+.1f} – {100 * difference.high:+.1f})"
+
+
+def points_words(difference: Interval) -> str:
+    """A difference as `higher by 4.9 ± 4.6 points`; empty where its interval holds 0."""
+    if difference.low <= 0 <= difference.high:
+        return ""
+    points, half = 100 * difference.value, 50 * (difference.high - difference.low)
+    return f"{'higher' if points > 0 else 'lower'} by {abs(points):.1f} ± {half:.1f} points"
+
+
+def ratio_text(ratio: Interval, unit: str = "") -> str:
+    """How many times as fast, as `1.90 (1.85 – 1.95)`."""
+    return f"{ratio.value:.2f}{unit} ({ratio.low:.2f} – {ratio.high:.2f})"
+
+
+def ratio_words(ratio: Interval) -> str:
+    """How many times as fast, as `faster by 1.9 times`; empty where its interval holds 1."""
+    if ratio.low <= 1 <= ratio.high:
+        return ""
+    return f"faster by {_times(ratio.value)} times" if ratio.low > 1 else f"slower by {_times(1 / ratio.value)} times"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio >= 1.1 else f"{ratio:.2f}"
 
 
 def p_text(value: float) -> str:
@@ -94,5 +126,11 @@ def p_text(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 
-def _ms(percentiles: dict[str, float]) -> str:
-    return f"{percentiles['p50']:.3f} ms ({percentiles['p99']:.3f})"
+def ms_text(percentiles: Mapping[str, float], unit: str = " ms") -> str:
+    """A latency's median and 99th percentile, as `1.234 ms (2.345)`."""
+    return f"{percentiles['p50']:.3f}{unit} ({percentiles['p99']:.3f})"
+
+
+def latency_title(latency: Measurement) -> str:
+    """What a side's latency is of: that named `A: model alone` is the model alone of A."""
+    return latency.name.partition(": ")[2]

@@ -22,6 +22,7 @@ class Dot:
         y_interval: the same.
         link: id of what a click, or the enter key, leads to on the page; empty where it leads nowhere.
         here: whether it is the result that the page is about, which gets a ring.
+        letter: written beside it; empty for nothing, as where there are too many to be told apart.
     """
 
     x: float
@@ -32,6 +33,7 @@ class Dot:
     y_interval: tuple[float, float] | None = None
     link: str = ""
     here: bool = False
+    letter: str = ""
 
 
 def scatter(dots: Sequence[Dot], axis: str, limit: float | None = None, *, line: bool = True) -> str:
@@ -88,7 +90,17 @@ def _dot(dot: Dot, xs: Sequence[float], ys: Sequence[float]) -> str:
     radius = 4.5 if dot.style == "front" else 3.5
     ring = f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="{radius + 4}"/>' if dot.here else ""
     circle = f'<circle class="dot {dot.style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
-    return _linked(dot, f"{bars}{ring}{circle}<title>{markup(dot.name)}</title></circle>")
+    return _linked(dot, f"{bars}{ring}{circle}<title>{markup(dot.name)}</title></circle>{_letter(dot, x, y)}")
+
+
+def _letter(dot: Dot, x: float, y: float) -> str:
+    """Above the dot and to its right, or to its left at the drawing's right edge."""
+    if not dot.letter:
+        return ""
+    side, anchor = (-8, "end") if x > WIDTH - RIGHT - 24 else (8, "start")
+    return (
+        f'<text class="callout" x="{x + side:.1f}" y="{y - 7:.1f}" text-anchor="{anchor}">{markup(dot.letter)}</text>'
+    )
 
 
 def _linked(dot: Dot, drawn: str) -> str:

@@ -1,1 +1,1 @@
-"""Two classifiers side by side as a page. Begin with `comparison_page`."""
+"""Classifiers side by side as a page: two, or several with the first. Begin with `comparison_page`."""

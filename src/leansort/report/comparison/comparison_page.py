@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from leansort.measure.comparison import comparison_rows
-from leansort.measure.comparison.changed_answers import ChangedAnswer
+from leansort.measure.comparison.class_differences import ClassDifference
 from leansort.measure.comparison.comparison_result import ComparedClassifier, ComparisonResult
 from leansort.report import templates
 from leansort.report.charts.difference import difference_bar
-from leansort.report.charts.spread import spread_chart, spread_sentence
+from leansort.report.comparison.pair_parts import pair_parts
 from leansort.report.page import fixed
 
-MOST_PHOTOS = 60  # of each kind of change
-MOST_PAIRS = 12  # rows of the table of changes
-
-
-@dataclass(frozen=True)
-class ChangeGroup:
-    """Changes of one kind.
-
-    Attributes:
-        anchor: id of the group on the page.
-        title: of the kind.
-        changes: those whose photos are shown.
-        count: all of the kind.
-    """
-
-    anchor: str
-    title: str
-    changes: tuple[ChangedAnswer, ...]
-    count: int
+Card = tuple[str, str, str]  # what, figure, note
 
 
 def comparison_page(result: ComparisonResult, thumbnails: Mapping[str, bytes]) -> str:
@@ -45,44 +25,37 @@ def comparison_page(result: ComparisonResult, thumbnails: Mapping[str, bytes]) -
     Raises:
         MissingExtraError: Jinja2 is not installed.
     """
-    loaded = templates.environment()
-    loaded.filters.update(fixed=fixed, base64=templates.base64_of, points=comparison_rows.points_text)
-    text: str = loaded.get_template("comparison/comparison.html.j2").render(
+    latencies = [(item.what, item.a, item.b) for item in result.latencies]
+    return render_comparison(
+        "comparison/comparison.html.j2",
         result=result,
         cards=_cards(result),
         rows=[*comparison_rows.source_rows(result), *comparison_rows.figure_rows(result)],
-        most=_widest(result),
-        difference_bar=difference_bar,
-        spreads=_spreads(result),
-        groups=change_groups(result),
-        pairs=_pairs(result),
-        most_pairs=MOST_PAIRS,
+        most=widest(result.classes),
+        pair=pair_parts("A", "B", result.counts, latencies, result.changes),
         thumbnails=thumbnails,
     )
+
+
+def render_comparison(template: str, **content: object) -> str:
+    """Fill in a template of this room, with the filters and drawings that all of them use.
+
+    Raises:
+        MissingExtraError: Jinja2 is not installed.
+    """
+    loaded = templates.environment()
+    loaded.filters.update(fixed=fixed, base64=templates.base64_of, points=comparison_rows.points_text)
+    text: str = loaded.get_template(template).render(difference_bar=difference_bar, **content)
     return templates.writable(text)
 
 
-def change_groups(result: ComparisonResult) -> list[ChangeGroup]:
-    """The crops that changed by who is right, as many of each as a page shows; kinds without a crop are left out."""
-    kinds: tuple[tuple[str, str, bool, bool], ...] = (
-        ("lost", "Lost: only A is right", True, False),
-        ("won", "Won: only B is right", False, True),
-        ("apart", "Both wrong, with different labels", False, False),
-    )
-    groups = []
-    for anchor, title, a_right, b_right in kinds:
-        found = [item for item in result.changes if (item.a == item.truth, item.b == item.truth) == (a_right, b_right)]
-        if found:
-            groups.append(ChangeGroup(anchor, title, tuple(found[:MOST_PHOTOS]), len(found)))
-    return groups
+def widest(classes: Iterable[ClassDifference]) -> float:
+    """The end of an interval of a class's difference that lies farthest from 0; 1 where there is none."""
+    known = [row.difference for row in classes if row.difference]
+    return max((max(abs(item.low), abs(item.high)) for item in known), default=0.0) or 1.0
 
 
-def shown_changes(result: ComparisonResult) -> list[str]:
-    """Names of the images whose photos the page shows."""
-    return [item.image for group in change_groups(result) for item in group.changes]
-
-
-def _cards(result: ComparisonResult) -> list[tuple[str, str, str]]:
+def _cards(result: ComparisonResult) -> list[Card]:
     points, p = result.difference, result.counts.p_value
     between = f"B minus A, 95 % {100 * points.low:+.1f} – {100 * points.high:+.1f}"
     cards = [
@@ -97,31 +70,7 @@ def _cards(result: ComparisonResult) -> list[tuple[str, str, str]]:
     return cards
 
 
-def _size(a: ComparedClassifier, b: ComparedClassifier) -> tuple[str, str, str] | None:
+def _size(a: ComparedClassifier, b: ComparedClassifier) -> Card | None:
     if not a.size_bytes or not b.size_bytes:
         return None
     return "size", f"{b.size_bytes / a.size_bytes:.2f}×", f"{a.size_bytes / 1e6:.2f} MB, {b.size_bytes / 1e6:.2f} MB"
-
-
-def _widest(result: ComparisonResult) -> float:
-    """The end of an interval of a class's difference that lies farthest from 0; 1 where there is none."""
-    known = [row.difference for row in result.classes if row.difference]
-    return max((max(abs(item.low), abs(item.high)) for item in known), default=0.0) or 1.0
-
-
-def _spreads(result: ComparisonResult) -> list[tuple[str, str, str]]:
-    """(what, sentence, drawing) of each latency whose distribution was kept."""
-    drawn = []
-    for item in result.latencies:
-        both = [("A", item.a), ("B", item.b)]
-        told = "; ".join(spread_sentence(*side) for side in both)
-        if drawing := spread_chart(both):
-            drawn.append((item.what, told, drawing))
-    return drawn
-
-
-def _pairs(result: ComparisonResult) -> list[tuple[str, str, str, int]]:
-    """(class, label of A, label of B, crops) of the most frequent changes."""
-    counted = Counter((item.truth, item.a, item.b) for item in result.changes)
-    ordered = sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))
-    return [(truth, a, b, count) for (truth, a, b), count in ordered[:MOST_PAIRS]]

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from leansort.core.errors import UserError, not_one_of
 from leansort.core.pixels.camera_frames import Box
 from leansort.runtime.predictor import Classifier
-from leansort.runtime.sorting.box_tracker import BoxTracker, Track
+from leansort.runtime.sorting.motion.box_tracker import BoxTracker, Track
 from leansort.runtime.sorting.object_votes import ObjectVotes
 from leansort.runtime.sorting.sort_decision import SortDecision
 from leansort.runtime.sorting.timed_frames import TimedFrame
@@ -33,6 +33,7 @@ class SorterCounts:
         late: objects that were first seen behind the deadline, or just before it; they are not decided.
         resized: how often the frames changed their size.
         boxes: boxes that were classified.
+        spared: boxes that were not, because their frame had more than are classified of one.
     """
 
     outside: int = 0
@@ -40,6 +41,7 @@ class SorterCounts:
     late: int = 0
     resized: int = 0
     boxes: int = 0
+    spared: int = 0
 
 
 @dataclass
@@ -60,20 +62,31 @@ class BeltSorter:
         deadline: where the line is, as a fraction of the frame in the belt's direction, 0.05 to 1. An object is
             decided in the last frame before its front crosses it.
         direction: in which the belt moves, one of `DIRECTIONS`.
+        votes: boxes of a frame that are classified at most, at least 1; None for all. Objects with the fewest votes
+            come first, and of those the ones that are nearest to the line, so that all get as many and none is decided
+            without: objects whose last chance it is are classified however many they are.
 
     Raises:
-        UserError: a deadline or direction that is not allowed.
+        UserError: a deadline, direction or number of votes that is not allowed.
     """
 
     def __init__(
-        self, classifier: Classifier, finder: Finder | None, *, deadline: float = 0.8, direction: str = "right"
+        self,
+        classifier: Classifier,
+        finder: Finder | None,
+        *,
+        deadline: float = 0.8,
+        direction: str = "right",
+        votes: int | None = None,
     ) -> None:
         if direction not in DIRECTIONS:
             raise not_one_of("sort: direction", direction, DIRECTIONS)
         if not 0.05 <= deadline <= 1:
             raise UserError(f"sort: deadline: got {deadline:g}, allowed: 0.05 to 1, a fraction of the frame")
+        if votes is not None and votes < 1:
+            raise UserError(f"sort: votes: got {votes}, allowed: 1 or more boxes of a frame")
         self.counts = SorterCounts()
-        self.deadline, self.direction = deadline, direction
+        self.deadline, self.direction, self._votes = deadline, direction, votes
         self._classifier, self._finder = classifier, finder
         self._tracker, self._objects = BoxTracker(), dict[int, _Object]()
         self._last: TimedFrame | None = None
@@ -140,7 +153,7 @@ class BeltSorter:
 
     def _vote(self, timed: TimedFrame, tracks: Sequence[Track]) -> None:
         """Have the frame vote on what is open and in sight as a whole, and on what has to be decided now."""
-        voting = []
+        voting = list[tuple[_Object, Track, bool]]()
         for track in tracks:
             item = self._objects.get(track.number)
             if item is None:
@@ -148,12 +161,24 @@ class BeltSorter:
                 item = self._objects[track.number] = _Object(done=late, late=late)
             last_chance = not item.votes.voted and self._is_due(track, timed)
             if not item.done and (last_chance or not self._is_cut(track.box, timed)):
-                voting.append((item, track.box))
+                voting.append((item, track, last_chance))
+        voting = self._most_urgent(voting, timed)
         if voting:
             self.counts.boxes += len(voting)
-            made = self._classifier.predict_boxes(timed.frame, [box for _, box in voting])
-            for (item, _), prediction in zip(voting, made, strict=True):
+            made = self._classifier.predict_boxes(timed.frame, [track.box for _, track, _ in voting])
+            for (item, _, _), prediction in zip(voting, made, strict=True):
                 item.votes.add(prediction)
+
+    def _most_urgent(
+        self, voting: list[tuple[_Object, Track, bool]], timed: TimedFrame
+    ) -> list[tuple[_Object, Track, bool]]:
+        """The objects that the frame votes on, where it may not vote on all; see `votes`."""
+        if self._votes is None or len(voting) <= self._votes:
+            return voting
+        voting.sort(key=lambda each: (not each[2], each[0].votes.voted, -self._front(each[1], timed)))
+        kept = voting[: max(self._votes, sum(last_chance for _, _, last_chance in voting))]
+        self.counts.spared += len(voting) - len(kept)
+        return kept
 
     def _is_cut(self, box: Box, timed: TimedFrame) -> bool:
         x, y, width, height = box

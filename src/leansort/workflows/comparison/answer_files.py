@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import string
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -25,7 +27,7 @@ class AnswerFile:
     """What one side of a comparison was read from.
 
     Attributes:
-        side: `A` or `B`, for messages.
+        side: its letter, such as `A`, for messages.
         path: of the file.
         kind: what the file is.
         labels: label by picture as the file calls it; empty of a bundle, which is still to be run.
@@ -43,6 +45,12 @@ class AnswerFile:
     bundle: Bundle | None = None
     seconds: float | None = None
     macs: float | None = None
+
+
+def side_names(count: int) -> list[str]:
+    """Names of so many sides: `A` to `Z`, then `AA`, `AB` and so on."""
+    letters = (itertools.product(string.ascii_uppercase, repeat=length) for length in itertools.count(1))
+    return ["".join(each) for each in itertools.islice(itertools.chain.from_iterable(letters), count)]
 
 
 def find_answers(path: Path, side: str) -> Path:
@@ -66,7 +74,7 @@ def read_answers(path: Path, side: str) -> AnswerFile:
 
     Args:
         path: the file, or the folder of a run or of a compression.
-        side: `A` or `B`, for messages.
+        side: its letter, such as `A`, for messages.
 
     Raises:
         UserError: there is no such file, or it is none of these.
@@ -135,19 +143,3 @@ def _meant(name: str, known: KnownNames) -> str | None:
     parts = PurePath(file_name(name, lambda form: known.match(form) is not None)).parts
     ends = ("/".join(parts[start:]) for start in range(len(parts)))
     return next((meant for end in ends if (meant := known.match(end, "compare")) is not None), None)
-
-
-def require_same_classes(names: Iterable[str], others: Iterable[str], mine: str, theirs: str) -> None:
-    """Refuse to compare what knows other classes; their order may differ.
-
-    Raises:
-        UserError: with the classes that only one of the two has.
-    """
-    own, other = set(names), set(others)
-    if own != other:
-        only = [
-            f"only {who} has {', '.join(sorted(more))}"
-            for who, more in ((mine, own - other), (theirs, other - own))
-            if more
-        ]
-        raise UserError(f"compare: {mine} and {theirs} have different classes: {'; '.join(only)}")

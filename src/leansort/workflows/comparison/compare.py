@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from leansort.core.errors import UserError
-from leansort.core.process.console import say
-from leansort.measure.accuracy import metrics
-from leansort.measure.accuracy.ground_truth import GroundTruth, read_ground_truth
-from leansort.measure.accuracy.metrics import Ints
-from leansort.measure.comparison.changed_answers import changed_answers
-from leansort.measure.comparison.class_differences import class_differences
-from leansort.measure.comparison.comparison_result import ComparedClassifier, ComparisonResult
-from leansort.measure.comparison.mcnemar import paired_counts
-from leansort.measure.engine_selection import engine_choice
-from leansort.runtime import engine as engines
-from leansort.runtime.autobatch import usable_cores
-from leansort.runtime.predictor import Classifier
+from leansort.measure.comparison.comparison_result import ComparisonResult, LatencyComparison
 from leansort.workflows.comparison import bundle_latencies
-from leansort.workflows.comparison.answer_files import AnswerFile, by_picture, read_answers, require_same_classes
+from leansort.workflows.comparison.answer_files import AnswerFile, read_answers
+from leansort.workflows.comparison.bundle_latencies import BundleLatencies
+from leansort.workflows.comparison.compared_crops import DRAWS, ComparedCrops, compared_crops
+from leansort.workflows.comparison.comparison_checks import require_bundle, require_different
 from leansort.workflows.comparison.comparison_report import require_page, write_comparison
-
-DRAWS = 2000  # bootstrap resamples
-
-
-@dataclass(frozen=True)
-class _Side:
-    """One side: its file, the classifier of a bundle, and its answers."""
-
-    file: AnswerFile
-    classifier: Classifier | None
-    threads: int
-    labels: Mapping[str, str]
 
 
 def compare(
@@ -80,144 +56,40 @@ def compare(
     """
     if page:
         require_page(page)
-    first, second = read_answers(a, "A"), read_answers(b, "B")
-    engine_b = engine if engine_b is None else engine_b
-    _require_different(first, second, engine == engine_b)
-    _require_used(first, second, engine, engine_b)
-    ground_truth = _ground_truth(first, second, truth, split)
-    sides, notes = [], list(ground_truth.notes)
-    for file, runs_on in ((first, engine), (second, engine_b)):
-        side, more = _answered(file, runs_on, threads, ground_truth)
-        sides.append(side)
-        notes += more
-    names = [name for name in ground_truth.index if all(name in side.labels for side in sides)]
-    notes += [line for side in sides if (line := _left_out(side, ground_truth))]
-    if not names:
-        raise UserError(f"compare: A and B have no answer for the same picture of {ground_truth.where}; {notes[0]}")
-    timed = bundle_latencies.NOT_TIMED
-    if seconds and sides[0].classifier and sides[1].classifier:
-        say("compare: timing both bundles in turns")
-        pictures = [ground_truth.files[name] for name in names]
-        timed = bundle_latencies.time_bundles(
-            sides[0].classifier,
-            sides[1].classifier,
-            pictures,
-            threads=(sides[0].threads, sides[1].threads),
-            seconds=seconds,
-            queries=queries,
-        )
-    result = _result(sides[0], sides[1], ground_truth, names, seed, tuple(notes), timed)
+    files = read_answers(a, "A"), read_answers(b, "B")
+    engines = engine, engine if engine_b is None else engine_b
+    require_different(files, engines)
+    require_bundle(files, engine)
+    _require_b_runs(files[1], engines)
+    crops = compared_crops(files, engines, threads, truth, split, seed)
+    result = _result(crops, bundle_latencies.time_bundles(crops, seconds=seconds, queries=queries))
     if page:
-        write_comparison(result, ground_truth, page)
+        write_comparison(result, crops.truth, page)
     return result
 
 
-def _require_different(a: AnswerFile, b: AnswerFile, same_engine: bool) -> None:
-    if not same_engine and a.bundle and b.bundle:
-        return  # one bundle on two engines is a comparison, too
-    if a.path.samefile(b.path):
-        raise UserError(f"compare: A and B are the same file, {a.path}")
-    if a.bundle and b.bundle and a.bundle.digest == b.bundle.digest:
-        raise UserError(f"compare: A ({a.path}) and B ({b.path}) are the same bundle, {a.bundle.digest}")
-
-
-def _require_used(a: AnswerFile, b: AnswerFile, engine: str, engine_b: str) -> None:
-    """Refuse an engine where there is nothing that it could run."""
-    if engine and not (a.bundle or b.bundle):
-        raise UserError("compare: --engine has no effect, as neither A nor B is a bundle")
-    if engine_b != engine and not b.bundle:
+def _require_b_runs(b: AnswerFile, engines: tuple[str, str]) -> None:
+    if engines[0] != engines[1] and not b.bundle:
         raise UserError(f"compare: --engine-b has no effect, as B ({b.path}) is no bundle")
 
 
-def _ground_truth(a: AnswerFile, b: AnswerFile, path: Path, split: str) -> GroundTruth:
-    """The right answers, with the classes of the bundles, or with those that the answers name besides."""
-    known = [file for file in (a, b) if file.bundle]
-    if not known:
-        return read_ground_truth(path, split).among([*a.labels.values(), *b.labels.values()])
-    labels = known[0].bundle.labels if known[0].bundle else None
-    truth = read_ground_truth(path, split, labels)
-    for file in known:
-        assert file.bundle
-        require_same_classes(file.bundle.meta.labels, truth.labels.names, file.side, truth.where)
-    if len(known) == 1:
-        return truth.among((b if known[0] is a else a).labels.values())
-    return truth
-
-
-def _answered(file: AnswerFile, engine: str, threads: int, truth: GroundTruth) -> tuple[_Side, list[str]]:
-    if file.bundle is None:
-        labels, notes = by_picture(file, truth)
-        return _Side(file, None, 0, labels), notes
-    classifier = engine_choice.classifier_of(file.bundle, engine, threads=threads, say=say)
-    threads = int(engines.parse_engine(engine)[1].get("threads") or threads)
-    say(f"compare: {file.side} classifies {len(truth.files):,} crops on {classifier.engine_name}")
-    results = classifier.predict_many(truth.files.values(), batch=1, threads=usable_cores())
-    by_name = dict(zip(truth.files, results, strict=True))
-    faults = [f"{name}: {item.error}" for name, item in by_name.items() if item.error]
-    if len(faults) == len(by_name):
-        raise UserError(f"compare: {file.side} could classify none of the {len(faults)} pictures, first {faults[0]}")
-    labels = {name: item.label for name, item in by_name.items() if not item.error}
-    return _Side(file, classifier, threads, labels), [f"{file.side}: unreadable {fault}" for fault in faults]
-
-
-def _left_out(side: _Side, truth: GroundTruth) -> str:
-    missing = [name for name in truth.index if name not in side.labels]
-    if not missing:
-        return ""
-    return (
-        f"{side.file.side} has no answer for {len(missing):,} of {len(truth.index):,} crops, first {missing[0]}; "
-        "they are left out for both"
-    )
-
-
-def _result(
-    a: _Side,
-    b: _Side,
-    truth: GroundTruth,
-    names: list[str],
-    seed: int,
-    notes: tuple[str, ...],
-    timed: bundle_latencies.BundleLatencies,
-) -> ComparisonResult:
-    classes = truth.labels.names
-    t = np.array([truth.index[name] for name in names])
-    p, q = (
-        np.array([truth.labels.index(side.labels[name], f"answer of {side.file.side} for {name}") for name in names])
-        for side in (a, b)
-    )
+def _result(crops: ComparedCrops, timed: BundleLatencies) -> ComparisonResult:
+    pair = crops.pair(0, 1)
+    latencies = zip(bundle_latencies.WHAT, timed.of("A"), timed.of("B"), timed.ratios("A", "B"), strict=False)
     return ComparisonResult(
-        a=_compared(a, t, p, len(classes), seed),
-        b=_compared(b, t, q, len(classes), seed),
-        truth=truth.where,
-        crops=len(names),
-        macro_f1_classes=metrics.coverage(classes, np.bincount(t, minlength=len(classes)).tolist()),
-        difference=metrics.paired_difference(t, p, q, len(classes), DRAWS, seed),
-        counts=paired_counts(t, p, q),
-        classes=tuple(class_differences(t, p, q, classes, DRAWS, seed)),
-        latencies=timed.latencies,
-        seed=seed,
+        a=crops.classifier(0),
+        b=crops.classifier(1),
+        truth=crops.truth.where,
+        crops=len(crops.names),
+        macro_f1_classes=crops.coverage,
+        difference=pair.difference,
+        counts=pair.counts,
+        classes=pair.classes,
+        latencies=tuple(LatencyComparison(*each) for each in latencies),
+        seed=crops.seed,
         draws=DRAWS,
         machine=timed.machine,
-        notes=notes,
+        notes=crops.notes,
         warning=timed.warning,
-        changes=changed_answers(
-            names, *({name: classes[at] for name, at in zip(names, labels, strict=True)} for labels in (t, p, q))
-        ),
-    )
-
-
-def _compared(side: _Side, truth: Ints, predicted: Ints, classes: int, seed: int) -> ComparedClassifier:
-    file, meta = side.file, side.file.bundle.meta if side.file.bundle else None
-    return ComparedClassifier(
-        path=str(file.path),
-        kind=file.kind,
-        size_bytes=file.path.stat().st_size if meta else None,
-        parameters=meta.parameters if meta else None,
-        macs=meta.macs if meta else file.macs,
-        digest=file.bundle.digest if file.bundle else "",
-        engine=side.classifier.engine_name if side.classifier else "",
-        threads=side.threads,
-        macro_f1=metrics.macro_f1_interval(truth, predicted, classes, DRAWS, seed),
-        accuracy=float((truth == predicted).mean()),
-        stated_seconds=file.seconds,
+        changes=pair.changes,
     )

@@ -42,6 +42,7 @@ class SortResult(TypedResult):
         late: number of objects that were first seen behind the deadline or just before it, and not decided.
         fleeting: number of tracks that were lost before they were seen three times, and once as a whole.
         boxes: number of boxes that were classified.
+        spared: number of boxes that were not, because a frame had more than `votes`.
         changes: how often an object's label changed from one frame to the next, before the vote.
         outside: number of boxes that were not within their frame.
         resized: how often the frames changed their size.
@@ -69,6 +70,7 @@ class SortResult(TypedResult):
     late: int
     fleeting: int
     boxes: int
+    spared: int
     changes: int
     outside: int
     resized: int
@@ -94,8 +96,8 @@ class SortResult(TypedResult):
 
 
 FAULTS = (
-    "dropped", "late", "fleeting", "outside", "resized", "ended", "stalled", "failed", "damaged", "unreadable",
-    "undelivered",
+    "dropped", "late", "fleeting", "spared", "outside", "resized", "ended", "stalled", "failed", "damaged",
+    "unreadable", "undelivered",
 )  # fmt: skip
 
 
@@ -159,6 +161,7 @@ def sort_source(
             finder,
             deadline=DEADLINE if options.deadline is None else options.deadline,
             direction=options.direction or DIRECTION,
+            votes=options.votes,
         )
         try:
             for timed in _begun(frames, sorter, options):
@@ -196,7 +199,11 @@ def _of_lines(timed: TimedFrame) -> Sequence[Sequence[float]]:
 
 
 def _require_effect(options: SortOptions, *, whole: bool) -> None:
-    for name, value in (("--deadline", options.deadline), ("--direction", options.direction)):
+    for name, value in (
+        ("--deadline", options.deadline),
+        ("--direction", options.direction),
+        ("--votes", options.votes),
+    ):
         if whole and value not in (None, ""):
             raise UserError(f"sort: {name} {value} has no effect where each frame is an object; name --boxes, too")
 
@@ -237,6 +244,7 @@ def _result(
         late=sorted_.late,
         fleeting=sorted_.fleeting,
         boxes=sorted_.boxes,
+        spared=sorted_.spared,
         changes=tally.changes,
         outside=sorted_.outside,
         resized=sorted_.resized,

@@ -35,6 +35,7 @@ class SortOptions:
         live: whether a file plays a camera: at its own pace, with frames dropped where sorting falls behind.
         mqtt: address of a broker and topic that decisions are sent to; empty for none.
         webhook: address that decisions are posted to; empty for none.
+        votes: boxes of a frame that are classified at most; None for all.
     """
 
     boxes: str = ""
@@ -45,6 +46,7 @@ class SortOptions:
     live: bool = False
     mqtt: str = ""
     webhook: str = ""
+    votes: int | None = None
 
 
 def open_source(source: str, options: SortOptions, counts: SourceCounts, stream: BinaryIO | None) -> FrameSource:

@@ -15,6 +15,7 @@ from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.provenance import host
 from leansort.core.run_folder import SolveFolder
+from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
 from leansort.search.objectives import F1, Objectives
 from leansort.search.search_config import SearchConfig
@@ -61,9 +62,11 @@ class SolvePlan(TypedResult):
 
     Attributes:
         candidates: all of them.
+        warning: where other work kept this machine busy while it took their times, else empty.
     """
 
     candidates: tuple[CandidatePrice, ...]
+    warning: str = ""
 
     @property
     def hindrances(self) -> str:
@@ -73,6 +76,14 @@ class SolvePlan(TypedResult):
             if item.hindrance:
                 names.setdefault(item.hindrance, []).append(item.name)
         return "; ".join(f"{', '.join(having)}: {why}" for why, having in names.items())
+
+    @property
+    def doubt(self) -> str:
+        """Which recipes may only seem too slow, since the machine was busy; empty where none does."""
+        slow = [item.name for item in self.candidates if "_ms" in item.beyond]
+        if not self.warning or not slow:
+            return ""
+        return f"{', '.join(slow)} may only seem too slow: {self.warning}"
 
     def __getitem__(self, name: str) -> CandidatePrice:
         """Return a recipe's price by its name."""
@@ -100,8 +111,13 @@ def price_candidates(
     """
 
     def price() -> None:
+        watch = LoadWatch()
         prices = [_price(item, settings, manifest, folder) for item in candidates]
-        folder.plan.write(SolvePlan(candidates=tuple(sorted(prices, key=_order))))
+        warning = "" if settings.goal.address else watch.warning()
+        plan = SolvePlan(candidates=tuple(sorted(prices, key=_order)), warning=warning)
+        folder.plan.write(plan)
+        if plan.doubt:
+            say(f"price: warning: {plan.doubt}")
         able = [item.name for item in prices if not item.hindrance and not item.beyond]
         stages.note("price", f"{len(able)} of {len(prices)} recipes may meet the goal")
 

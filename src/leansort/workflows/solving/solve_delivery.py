@@ -71,7 +71,7 @@ def deliver(
     stressed = _stress_figures(ground)
     advice = _advice(ground, recipe, chosen, outcomes, plan, result, teacher)
     goal = tuple(item for item in result.limits if item.name in settings.goal.limits)
-    paragraph = solve_paragraph(result, goal, chosen.name, advice, stressed)
+    paragraph = solve_paragraph(result, goal, chosen.name, advice, stressed, plan.doubt)
     scored, timed = place.score.read(ScoreResult, "solve"), place.bench.read(BenchResult, "solve")
     evidence = read_evidence(place, scored, timed, read_calibration(place))
     page = write_page(evidence, place, folder.report.path, conclusion=paragraph)

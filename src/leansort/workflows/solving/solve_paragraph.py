@@ -19,6 +19,7 @@ def solve_paragraph(
     chosen: str,
     advice: Sequence[Advice],
     stressed: StressFigures | None,
+    doubt: str = "",
 ) -> str:
     """Write the paragraph.
 
@@ -28,6 +29,7 @@ def solve_paragraph(
         chosen: name of the recipe.
         advice: the most promising first.
         stressed: what is kept under stress.
+        doubt: which recipes were left out by times that a busy machine gave; empty where none was.
     """
     met = all(item.met for item in goal)
     missed = [item for item in goal if not item.met]
@@ -39,6 +41,8 @@ def solve_paragraph(
         parts.append("There is no test split, and val also chose the bundle, so new photos will score a little lower.")
     if result.warning and any(item.name.endswith("_ms") for item in goal):
         parts.append(f"The latencies are uncertain: {result.warning}.")
+    if doubt and not met:
+        parts.append(f"Of the recipes that were not tried, {doubt}.")
     if stressed:
         parts.append(
             f"In bad conditions (level {stressed.level}) it keeps {100 * stressed.kept:.0f} % of its macro-F1 in the "

@@ -57,6 +57,8 @@ class StageGraph:
             if record.state == "running":  # its process was killed; what it took counts all the same
                 spent = max(0.0, _last_change(folder.path) - record.began)
                 self._kept[name] = record.model_copy(update={"state": "waiting", "seconds": record.seconds + spent})
+            elif record.state == "skipped":  # whether it still has to be, this process decides
+                self._kept[name] = record.model_copy(update={"state": "waiting", "note": ""})
 
     @property
     def seconds(self) -> float:

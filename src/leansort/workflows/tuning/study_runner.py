@@ -212,7 +212,8 @@ def do_trial(study: Study, candidates: TrialEvaluator, trial: StudyTrial, object
         return str(lost)
     except (TrainingInterrupted, KeyboardInterrupt) as stopped:
         study.give_back(trial, "its worker was stopped")
-        raise TrainingInterrupted(f"tune stopped in trial {trial.number}, kept; go on with --resume") from stopped
+        where = f"tune stopped in trial {trial.number}"
+        raise TrainingInterrupted(f"{where}, kept; go on with --resume, a solve with the same command") from stopped
     except (MachineError, MissingExtraError, EngineError):
         with suppress(LeansortError):  # the database may be what is away
             study.give_back(trial, "its worker failed")

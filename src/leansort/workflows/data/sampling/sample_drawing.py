@@ -29,6 +29,8 @@ class SampleOptions:
         size: of the video, as `WIDTHxHEIGHT`.
         blur: motion blur in pixels.
         glare: whiteness of a reflection, 0 to 1.
+        density: objects a second.
+        crossing: seconds that an object takes through the picture.
     """
 
     seed: int
@@ -38,6 +40,8 @@ class SampleOptions:
     size: str = ""
     blur: int | None = None
     glare: float | None = None
+    density: float | None = None
+    crossing: float | None = None
 
 
 def draw(out: Path, options: SampleOptions) -> SampleResult:
@@ -47,7 +51,14 @@ def draw(out: Path, options: SampleOptions) -> SampleResult:
         UserError: the folder is not empty, the size is none, or an option has no effect.
         ModuleNotFoundError: a video needs PyAV, which is not installed.
     """
-    of_video = {"frames": options.frames, "size": options.size, "blur": options.blur, "glare": options.glare}
+    of_video = {
+        "frames": options.frames,
+        "size": options.size,
+        "blur": options.blur,
+        "glare": options.glare,
+        "density": options.density,
+        "crossing": options.crossing,
+    }
     for name, value in (options.scenes if options.video else of_video).items():
         if value is not None and value != "":
             kind = "is of scenes, and has no effect with --video" if options.video else "is of a video; add --video"
@@ -69,10 +80,19 @@ def draw(out: Path, options: SampleOptions) -> SampleResult:
 def _draw_video(out: Path, options: SampleOptions) -> SampleResult:
     import av  # noqa: F401  # before the folder is made, and before OpenCV, which the extra of a video brings, too
 
-    from leansort.data.synthetic.belt_video import TRUTH, VIDEO, BeltLook, draw_belt_video
+    from leansort.data.synthetic.belt_layout import CROSSING, BeltLook, belt_layout
+    from leansort.data.synthetic.belt_video import TRUTH, VIDEO, draw_belt_video
 
     width, height = _sides(options.size or SIZE)
-    look = BeltLook(width=width, height=height, blur=options.blur or 0, glare=options.glare or 0.0)
+    look = BeltLook(
+        width=width,
+        height=height,
+        blur=options.blur or 0,
+        glare=options.glare or 0.0,
+        density=options.density,
+        crossing=CROSSING if options.crossing is None else options.crossing,
+    )
+    belt_layout(look)  # refuses what cannot be drawn, before there is a folder
     frames = FRAMES if options.frames is None else options.frames
     new_folder(out, "data sample")
     with bar("drawing frames") as advance:
