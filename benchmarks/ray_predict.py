@@ -62,6 +62,11 @@ def main() -> None:
                 times[label].append(cluster(paths, workers) - short)
                 starts[label].append(short)
     counted = len(paths) - len(few)
+    if short_of := [label for label, seconds in times.items() if statistics.median(seconds) <= 0]:
+        raise SystemExit(
+            f"no verdict: the start of {', '.join(short_of)} varies by more than {counted} photos take; "
+            f"give more than --photos {given.photos}, or measure alone ({watch.warning() or 'nothing else ran'})"
+        )
     rates = {label: counted / statistics.median(seconds) for label, seconds in times.items()}
     ratio, overhead = rates["2 workers"] / rates["one process"], 1 - rates["1 worker"] / rates["one process"]
     for label, rate in rates.items():

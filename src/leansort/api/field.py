@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from leansort.api.verbs import AnyPath, optional, several, verb
+from leansort.core.errors import UserError
+from leansort.core.locations.location import location
 
 if TYPE_CHECKING:
     from leansort.runtime.drift.drift_status import DriftAlarm
@@ -89,6 +91,8 @@ def mine(
     megabytes: float | None = None,
     format: str = "csv",
     engine: str = "",
+    ray: str = "",
+    predictions: AnyPath | None = None,
 ) -> MineResult:
     """Choose the photos of a folder that are most worth a label, and copy them with the bundle's guesses.
 
@@ -105,6 +109,9 @@ def mine(
         megabytes: size of all chosen photos at most.
         format: of the guesses: `csv`, which the source `table` and `add_data` read, or `coco`.
         engine: as for `predict`.
+        ray: address of a Ray cluster that classifies, or `local`, `local:WORKERS`; empty: this process.
+        predictions: with `ray` the local folder for its predictions, which is gone on with; one of `predict --ray` is
+            such a folder, too.
 
     Returns:
         The chosen photos in order, the guesses, and what was left out.
@@ -112,11 +119,21 @@ def mine(
     Raises:
         UserError: no limit is given, there is no such bundle, folder or format, or no photo can be read.
         IntegrityError: the bundle is damaged.
+        MachineError: the cluster cannot be reached or fails; what is done is kept.
     """
     from leansort.core import bundle as bundles
     from leansort.runtime.shipped_models import find_bundle
     from leansort.workflows.field.photo_mining import mine_photos
 
+    look = None
+    if ray:
+        from leansort.workflows.cluster.ray_mine import look_on_cluster
+
+        if predictions is None:
+            raise UserError("mine --ray: --predictions is missing; name a folder for them")
+        look = look_on_cluster(ray, location(predictions))
+    elif predictions is not None:
+        raise UserError("mine: --predictions has an effect with --ray alone")
     return mine_photos(
         bundles.load(find_bundle(bundle)),
         Path(folder),
@@ -125,6 +142,7 @@ def mine(
         megabytes=megabytes,
         style=format,
         engine=engine,
+        look=look,
     )
 
 

@@ -22,14 +22,32 @@ def mine(
     megabytes: Annotated[float | None, typer.Option(help="Size of the chosen photos at most.", min=0)] = None,
     guesses: Annotated[str, typer.Option("--format", help="Format of the guesses: csv or coco.")] = "csv",
     engine: Engine = "",
+    ray: Annotated[
+        str, typer.Option(help="Classify on a Ray cluster: its address, or local[:WORKERS]; needs --predictions.")
+    ] = "",
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="With --ray: folder for predictions, gone on with; --out of predict --ray is one, too."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Choose the photos that are most worth a label: uncertain, novel, unlike each other; copy them with guesses.
 
     \b
     Example: leansort mine model.leansort belt/ --keep 200 --out mined
+    Example: leansort mine model.leansort belt/ --keep 200 --out mined --ray local:2 --predictions labels
     """
     from leansort.workflows.field.photo_mining import mine_text
 
-    result = api.mine(bundle, folder, out=out, keep=keep, megabytes=megabytes, format=guesses, engine=engine)
+    result = api.mine(
+        bundle,
+        folder,
+        out=out,
+        keep=keep,
+        megabytes=megabytes,
+        format=guesses,
+        engine=engine,
+        ray=ray,
+        predictions=predictions,
+    )
     print_result(result, as_json, mine_text(result))

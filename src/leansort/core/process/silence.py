@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import re
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
@@ -26,3 +30,24 @@ def silence(*, errors: bool = False) -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def withhold_lines(chatter: re.Pattern[str]) -> Iterator[None]:
+    """Keep from standard error what native code writes there; other lines are passed on at the end.
+
+    Args:
+        chatter: found in lines that are left out.
+    """
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as lines:
+        os.dup2(lines.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            os.close(real)
+            lines.seek(0)
+            os.write(2, b"".join(line for line in lines if not chatter.search(line.decode(errors="replace"))))

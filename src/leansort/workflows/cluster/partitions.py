@@ -123,7 +123,7 @@ class PartitionFolder:
         self._file = JsonFile(folder, "manifest.json")
         kept = self._file.read_if_there(PartitionManifest, "predict --ray")
         if kept is not None and (difference := _difference(kept, begun)):
-            raise UserError(f"predict --ray: {folder} holds predictions of another {difference}; name another --out")
+            raise UserError(f"--ray: {folder} holds predictions of another {difference}; name another folder")
         self.manifest = kept or begun
         self.rows: dict[str, ClusterRow] = {}
         for entry in self.manifest.parts:
@@ -148,9 +148,9 @@ class PartitionFolder:
             listed = parquet.read_table(self.folder / Path(entry.file).name).to_pylist()
             rows = [row_of(tree) for tree in listed]
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise IntegrityError(f"predict --ray: {self.folder / entry.file} is missing or damaged ({error})") from None
+            raise IntegrityError(f"--ray: {self.folder / entry.file} is missing or damaged ({error})") from None
         if len(rows) != entry.rows:
-            raise IntegrityError(f"predict --ray: {self.folder / entry.file} has {len(rows)} rows, not {entry.rows}")
+            raise IntegrityError(f"--ray: {self.folder / entry.file} has {len(rows)} rows, not {entry.rows}")
         return rows
 
 

@@ -9,17 +9,14 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-import os
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
-from leansort.core.errors import LeansortError, MachineError, MissingExtraError, UserError, not_one_of
+from leansort.core.errors import LeansortError, MachineError, UserError, not_one_of
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.locations import addresses, remote_store
 from leansort.core.locations.location import is_remote
@@ -32,7 +29,9 @@ from leansort.runtime import engine as engines
 from leansort.runtime import shipped_models
 from leansort.runtime.decisions.cost_file import load_costs
 from leansort.workflows.cluster.partitions import ClusterRow, PartitionFolder, PartitionManifest, row_of
+from leansort.workflows.cluster.ray_connection import check_address, connect_to_cluster
 from leansort.workflows.cluster.ray_worker import COLUMNS, RayWorker, WorkerTask, stamp_of
+from leansort.workflows.cluster.version_census import refuse_other_versions
 from leansort.workflows.deploy.predict import FORMATS, format_predictions
 
 BATCH = 32  # photos that a worker is given at once, and that are lost with it
@@ -40,7 +39,6 @@ PART = 1024  # photos of a partition
 EVERY_S = 10.0
 BASE_BYTES = 400 << 20  # of a worker with nothing loaded
 FILES = {"text": "predictions.txt", "csv": "predictions.csv", "json": "predictions.jsonl"}
-_LOCAL = re.compile(r"local(?::([1-9][0-9]{0,3}))?")
 
 
 class RayPredictResult(TypedResult):
@@ -126,8 +124,9 @@ def classify_on_cluster(
     Returns:
         A row for each photo, sorted by path; a photo that is named twice has one.
     """
+    check_address(address)
     if is_remote(out):
-        raise UserError(f"--ray: --out {out} must be a local folder")
+        raise UserError(f"--ray: {out} must be a local folder")
     decided = None if costs is None else load_costs(costs, opened.meta)
     chosen = engine_choice.choose_engine(opened, engine, say=say) or engines.default_engine(opened)
     begun = PartitionManifest(
@@ -141,13 +140,14 @@ def classify_on_cluster(
     if len(paths) < len(pictures):
         say(f"{len(pictures) - len(paths):,} photos are named twice, and classified once")
     task = WorkerTask(opened.to_bytes(), opened.digest, begun.leansort, chosen, decided)
-    lock = take_lock(out / ".lock", f"--ray: another run works into {out}; wait for it, or name another --out")
+    lock = take_lock(out / ".lock", f"--ray: another run works into {out}; wait for it, or name another folder")
     try:
         kept = PartitionFolder(out, begun)
         open_ones = _open_items(paths, kept)
         say(f"{len(paths):,} photos, {len(paths) - len(open_ones):,} of them done already; workers: {address}")
         if open_ones:
-            with _cluster(address) as workers:
+            with connect_to_cluster(address) as workers:
+                refuse_other_versions(begun.leansort)
                 _collect(_classified(open_ones, task, opened, workers), kept, len(open_ones))
         return ClusterRun([kept.rows[image] for image in sorted(paths)], len(open_ones))
     finally:
@@ -191,7 +191,7 @@ def _collect(results: Iterable[str], kept: PartitionFolder, total: int) -> None:
         for text in results:
             tree: dict[str, object] = json.loads(text)
             if "fatal" in tree:
-                raise MachineError(f"predict --ray: {tree['fatal']}; what is done is kept in {kept.folder}")
+                raise MachineError(f"--ray: {tree['fatal']}; what is done is kept in {kept.folder}")
             row = _row(tree, kept)
             if row.image in seen:  # a batch that was done again after its worker was lost
                 continue
@@ -208,7 +208,7 @@ def _collect(results: Iterable[str], kept: PartitionFolder, total: int) -> None:
             kept.add(waiting)
     say(_progress(len(seen), total, time.monotonic() - started))
     if len(seen) < total:
-        raise MachineError(f"predict --ray: the cluster gave {len(seen):,} of {total:,} photos; run it again to go on")
+        raise MachineError(f"--ray: the cluster gave {len(seen):,} of {total:,} photos; run it again to go on")
 
 
 def _row(tree: Mapping[str, object], kept: PartitionFolder) -> ClusterRow:
@@ -247,35 +247,4 @@ def _classified(items: Sequence[dict[str, str]], task: WorkerTask, opened: Bundl
         raise
     except Exception as error:  # Ray raises errors of its own kinds and those of its workers
         text = str(error).strip().splitlines()
-        raise MachineError(
-            f"predict --ray: the cluster failed ({text[-1] if text else type(error).__name__})"
-        ) from error
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[int]:
-    """Connect to a cluster, or start one; gives the number of workers."""
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters comes as an error
-    try:
-        ray = importlib.import_module("ray")
-    except ModuleNotFoundError:
-        raise MissingExtraError("ray", "ray") from None
-    local = _LOCAL.fullmatch(address)
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
-    try:
-        if local:
-            workers = int(local[1] or 0) or len(os.sched_getaffinity(0))
-            ray.init(address="local", num_cpus=workers + 1, **quiet)
-        else:
-            del quiet["include_dashboard"]
-            ray.init(address=address, **quiet)
-            workers = max(1, int(ray.cluster_resources().get("CPU", 1)) - 1)
-    except Exception as error:
-        lines = str(error).strip().splitlines()
-        raise MachineError(
-            f"--ray {address}: cannot be reached ({lines[0] if lines else type(error).__name__})"
-        ) from None
-    try:
-        yield workers
-    finally:
-        ray.shutdown()
+        raise MachineError(f"--ray: the cluster failed ({text[-1] if text else type(error).__name__})") from error

@@ -47,7 +47,8 @@ class RayWorker:
     """Classifies batches of photos; one bundle is in memory for as long as the process lives."""
 
     def __init__(self, task: WorkerTask) -> None:
-        self.refused, self.classifier = refusal(task), None
+        here = versions().get("leansort", "")
+        self.refused, self.classifier = refusal(platform.node(), here, task.leansort), None
         if not self.refused:
             with atomic_io.scratch() as folder:
                 (folder / "model.leansort").write_bytes(task.bundle)
@@ -97,12 +98,12 @@ class RayWorker:
 COLUMNS = ("source", "image", "stamp", "known")
 
 
-def refusal(task: WorkerTask) -> str:
-    """Why this process must not work on a task: it has another version of leansort; empty where it may."""
-    here = versions().get("leansort", "none")
-    if here == task.leansort:
+def refusal(host: str, version: str, need: str) -> str:
+    """Why a machine must not work: it has another version of leansort than `need`, or none; empty where it may."""
+    if version == need:
         return ""
-    return f"worker {platform.node()} has leansort {here}, need {task.leansort}: pip install leansort=={task.leansort}"
+    has = f"leansort {version}" if version else "no leansort"
+    return f"worker {host} has {has}, need {need}: pip install 'leansort[ray]=={need}'"
 
 
 def stamp_of(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -66,6 +67,24 @@ class MineResult(TypedResult):
 
 
 @dataclass(frozen=True)
+class LookedAtPhoto:
+    """A photo of the folder, looked at.
+
+    Attributes:
+        path: where it is.
+        digest: of its bytes; empty where they cannot be read. Equal digests mean equal photos.
+        prediction: of the bundle, also where an earlier photo has the same bytes.
+    """
+
+    path: Path
+    digest: str
+    prediction: Prediction
+
+
+Look = Callable[[Bundle, Sequence[Path], str], Sequence[LookedAtPhoto]]
+
+
+@dataclass(frozen=True)
 class _Photo:
     """A photo with what the bundle says of it."""
 
@@ -85,6 +104,7 @@ def mine_photos(
     megabytes: float | None = None,
     style: str = "csv",
     engine: str = "",
+    look: Look | None = None,
 ) -> MineResult:
     """Choose photos and copy them, with the bundle's guesses, into a folder that an import can read.
 
@@ -96,6 +116,8 @@ def mine_photos(
         megabytes: of all chosen photos at most.
         style: of the guesses, `csv` (source `table`) or `coco`.
         engine: as for `predict`.
+        look: takes bundle, photos and engine, and gives every photo in order with its prediction; None classifies them
+            in this process.
 
     Raises:
         UserError: no limit, no such style or folder, no photo can be read, or `out` is not empty.
@@ -109,7 +131,7 @@ def mine_photos(
     if len(bundle.meta.labels) < 2:
         raise UserError(f"{WHAT}: the bundle knows one class, so that nothing is uncertain")
     atomic_io.require_free(out, WHAT)
-    photos, repeated, unreadable, looked_at = _look(bundle, folder, engine)
+    photos, repeated, unreadable, looked_at = _sifted(bundle, folder, engine, look or look_at_photos)
     if not photos:
         raise UserError(f"{WHAT}: none of the {looked_at:,} photos of {folder} can be read, first {unreadable[0]}")
     chosen = _choose(photos, keep, None if megabytes is None else int(megabytes * 1e6))
@@ -134,25 +156,38 @@ def mine_photos(
     )
 
 
-def _look(bundle: Bundle, folder: Path, engine: str) -> tuple[list[_Photo], list[str], list[str], int]:
+def look_at_photos(bundle: Bundle, photos: Sequence[Path], engine: str) -> list[LookedAtPhoto]:
+    """Classify photos in this process, of those with the same bytes the first.
+
+    Args:
+        bundle: that classifies.
+        photos: their paths.
+        engine: as for `predict`.
+    """
+    digests = [_digest(path) for path in photos]
+    first = dict(zip(reversed(digests), reversed(photos), strict=True))
+    once = [path for path, digest in zip(photos, digests, strict=True) if not digest or first[digest] is path]
+    with engine_choice.classifier_of(bundle, engine, say=say) as classifier:
+        made = dict(predict_images(classifier, once))
+    return [
+        LookedAtPhoto(path, digest, made[first[digest] if digest else path])
+        for path, digest in zip(photos, digests, strict=True)
+    ]
+
+
+def _sifted(bundle: Bundle, folder: Path, engine: str, look: Look) -> tuple[list[_Photo], list[str], list[str], int]:
     """Photos that can be classified, names of those that are there twice, faults of the others, and the number."""
     files = list(list_inputs([str(folder)]))
-    seen, once, repeated = set[str](), list[Path](), list[str]()
-    for path in files:
-        digest = _digest(path)
-        if digest and digest in seen:
-            repeated.append(path.relative_to(folder).as_posix())
+    seen, photos, repeated, faults = set[str](), list[_Photo](), list[str](), list[str]()
+    for item in look(bundle, files, engine):
+        name = item.path.relative_to(folder).as_posix()
+        if item.digest and item.digest in seen:
+            repeated.append(name)
+        elif item.prediction.error:
+            faults.append(f"{name}: {item.prediction.error}")
         else:
-            once.append(path)
-            seen.add(digest)
-    photos, faults = [], []
-    with engine_choice.classifier_of(bundle, engine, say=say) as classifier:
-        for path, prediction in predict_images(classifier, once):
-            name = path.relative_to(folder).as_posix()
-            if prediction.error:
-                faults.append(f"{name}: {prediction.error}")
-            else:
-                photos.append(_Photo(path, name, prediction, path.stat().st_size))
+            photos.append(_Photo(item.path, name, item.prediction, item.path.stat().st_size))
+        seen.add(item.digest)
     _say_left_out("cannot be classified", faults)
     _say_left_out("show the same bytes as one before", repeated)
     return photos, repeated, faults, len(files)
