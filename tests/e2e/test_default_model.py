@@ -105,3 +105,13 @@ def test_from_python(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert classifier.predict(photo) == result.predictions[0]
     [line] = capsys.readouterr().err.splitlines()  # once, though twice nothing was named
     assert line.startswith(f"model {NAME}: ")
+
+
+def test_a_file_of_predictions_is_named_once_it_is_written(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("broken.jpg").write_bytes(b"no photo")
+    code, out, error = done(capsys, "predict", NAME, photo, "--format", "csv", "--out", "labels.csv")
+    assert (code, out, error) == (0, "", "predict: wrote labels.csv\n")
+    code, _, error = done(capsys, "predict", NAME, photo, "broken.jpg", "--out", "more.txt")
+    assert code == 1
+    assert error.splitlines()[-1] == "predict: wrote more.txt; photos that could not be read: 1"
+    assert len(Path("more.txt").read_text().splitlines()) == 2

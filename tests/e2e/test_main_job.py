@@ -161,7 +161,7 @@ def test_resume_refuses_another_recipe_and_a_second_run_the_same_folder(
     again = cli("run", tiny_recipe, "--out", tiny_run)
     assert (other.returncode, again.returncode) == (2, 2)
     assert "another recipe" in other.stderr
-    assert "there already and not empty" in again.stderr
+    assert "there already and not empty; go on with --resume, name another folder or remove it" in again.stderr
 
 
 def test_export_bench_and_report_stand_alone(tiny_run: Path, folders: Path, cli: Cli, tmp_path: Path) -> None:

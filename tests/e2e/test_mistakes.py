@@ -74,6 +74,24 @@ def test_command_line_mistakes(cli: Cli, arguments: list[str], part: str) -> Non
     refused(cli(*arguments), part)
 
 
+def test_a_manifest_that_is_not_there_is_told_before_the_network_is_looked_at(
+    cli: Cli, tmp_path: Path, tiny_recipe: Path
+) -> None:
+    out, network = tmp_path / "out", f"arch.pretrained={tmp_path / 'none.safetensors'}"
+    done = cli("train", tiny_recipe, network, "--manifest", tmp_path / "none", "--out", out)
+    refused(done, "manifest: ", "none is not there", "leansort data import")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("group", [(), ("data",), ("tune",), ("arch",), ("recipes",)], ids=" ".join)
+def test_a_group_without_a_command_shows_its_help_line_by_line(cli: Cli, group: tuple[str, ...]) -> None:
+    done = cli(*group)
+    shown = cli(*group, "--help").stdout
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == shown
+    assert shown.count("\n") > 8
+
+
 def test_a_bundle_with_one_flipped_byte(cli: Cli, tiny_run: Path, folders: Path, tmp_path: Path) -> None:
     content = bytearray((tiny_run / "model.leansort").read_bytes())
     content[len(content) // 2] ^= 1

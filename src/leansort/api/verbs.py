@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeAlias, TypeVar
 
-from leansort.core.errors import UserError
+from leansort.core.errors import MissingExtraError, UserError
 from leansort.core.locations.location import location
-from leansort.core.process.extras import missing_extra
+from leansort.core.process.extras import for_verb, missing_extra
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 P = ParamSpec("P")
@@ -40,6 +40,8 @@ def verb(**ranges: float | Range) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 require_within(f"{name}: {parameter}", given.get(parameter), allowed)
             try:
                 return function(*arguments, **named)
+            except MissingExtraError as error:
+                raise for_verb(error, name) from error
             except ModuleNotFoundError as error:
                 missing = missing_extra(error, name)
                 if missing is None:

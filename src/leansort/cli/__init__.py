@@ -51,9 +51,10 @@ from leansort.cli.packaged.plugins_command import list_kinds
 from leansort.cli.packaged.recipes_commands import recipes_app
 from leansort.cli.robustness.stress_command import stress
 from leansort.cli.tune_commands import tune_app
-from leansort.core.errors import LeansortError
-from leansort.core.process.extras import missing_extra
+from leansort.core.errors import LeansortError, MissingExtraError
+from leansort.core.process.extras import for_verb, missing_extra
 from leansort.core.text.renamed_keys import new_option
+from leansort.core.writing.escaping import printable_lines
 
 app = typer.Typer(
     name="leansort",
@@ -188,15 +189,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise KeyboardInterrupt
         sys.exit(code)
     except typer.TyperException as error:  # an unknown command or option, a missing argument
+        if _is_help(error):
+            print(printable_lines(error.format_message()), file=sys.stderr)
+            sys.exit(2)
         _fail(_mistake(error, given), 2)
     except LeansortError as error:
         if "--debug" in given:
             raise
-        _fail(str(error), error.exit_code)
+        shown = for_verb(error, _verb(given)) if isinstance(error, MissingExtraError) else error
+        _fail(str(shown), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; a run goes on with --resume, a solve with the same command", 130)
     except ModuleNotFoundError as error:
-        missing = missing_extra(error, next((item for item in given if not item.startswith("-")), ""))
+        missing = missing_extra(error, _verb(given))
         if "--debug" in given or missing is None:
             raise
         _fail(str(missing), missing.exit_code)
@@ -208,6 +213,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _hush()
         _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+
+
+def _verb(given: Sequence[str]) -> str:
+    """The command that was asked for."""
+    return next((item for item in given if not item.startswith("-")), "")
+
+
+def _is_help(error: typer.TyperException) -> bool:
+    """Whether it is the help of a group that was called without a command; typer keeps the class of that private."""
+    context = getattr(error, "ctx", None)
+    return context is not None and error.format_message() == context.get_help()
 
 
 def _mistake(error: typer.TyperException, given: Sequence[str]) -> str:

@@ -35,9 +35,15 @@ class EngineError(UserError):
 
 
 class MissingExtraError(UserError):
-    """A library of an optional extra is needed and not installed."""
+    """A library of an optional extra is needed and not installed.
+
+    Attributes:
+        module: the library.
+        extra: the extra of leansort that brings it.
+    """
 
     def __init__(self, module: str, extra: str) -> None:
+        self.module, self.extra = module, extra
         super().__init__(f"this needs {module!r}, which is not installed; run: pip install 'leansort[{extra}]'")
 
 

@@ -132,6 +132,18 @@ class Manifest:
             parquet.write_table(table, temporary)
 
 
+def manifest_file(path: Path) -> Path:
+    """Return the file of a manifest, which may be named by its folder.
+
+    Raises:
+        UserError: no such file.
+    """
+    path = DataFolder(path).manifest if path.is_dir() else path
+    if not path.is_file():
+        raise UserError(f"manifest: {path} is not there; make one with: leansort data import")
+    return path
+
+
 def load(path: Path) -> Manifest:
     """Read a manifest, or `manifest.parquet` of a folder.
 
@@ -141,9 +153,7 @@ def load(path: Path) -> Manifest:
         MissingExtraError: pyarrow is not installed.
     """
     arrow, _ = _arrow()
-    path = DataFolder(path).manifest if path.is_dir() else path
-    if not path.is_file():
-        raise UserError(f"manifest: {path} is not there; make one with: leansort data import")
+    path = manifest_file(path)
     try:
         table = parquet_files.read(path, [name for name in _schema(arrow).names if name not in ("label", "box")])
         meta = parse_json(table.schema.metadata[_KEY], "its notes")

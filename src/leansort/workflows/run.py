@@ -79,7 +79,7 @@ def _opened(recipe: Recipe, folder: RunFolder, resume: bool) -> bool:
         require_same_import(recipe.data, out)
         return True
     probed = folder.training.probe.exists() and not folder.training.checkpoint.exists()
-    atomic_io.new_folder(out, "run", reuse=resume or probed)
+    atomic_io.new_folder(out, "run", reuse=resume or probed, resumable=True)
     folder.recipe.write(recipe.to_json())
     return False
 

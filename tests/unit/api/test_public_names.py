@@ -89,3 +89,18 @@ def test_a_library_that_is_missing_is_named_with_its_extra() -> None:
         verb()(tune)("torch")
     with pytest.raises(ModuleNotFoundError, match=r"leansort\.nonsense"):  # a fault of ours, not of the installation
         verb()(tune)("leansort.nonsense")
+
+
+def test_the_extra_of_a_verb_is_named_where_it_brings_what_a_file_of_the_package_asks_for() -> None:
+    def tune(module: str, extra: str) -> None:
+        raise leansort.MissingExtraError(module, extra)
+
+    def train(module: str, extra: str) -> None:
+        raise leansort.MissingExtraError(module, extra)
+
+    with pytest.raises(leansort.MissingExtraError, match=r"'pyyaml'.*pip install 'leansort\[tune\]'"):
+        verb()(tune)("pyyaml", "train")
+    with pytest.raises(leansort.MissingExtraError, match=r"'ncnn'.*pip install 'leansort\[ncnn\]'"):
+        verb()(tune)("ncnn", "ncnn")  # which the extra of tune does not bring
+    with pytest.raises(leansort.MissingExtraError, match=r"'pyyaml'.*pip install 'leansort\[train\]'"):
+        verb()(train)("pyyaml", "train")

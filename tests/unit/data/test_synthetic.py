@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from leansort.contest.contest_classes import CONTEST_CLASSES
+from leansort.data.sources.sample import SampleConfig, SampleSource
 from leansort.data.synthetic.dataset import FEW_SCENES, draw_dataset
 from leansort.data.synthetic.scene import HEIGHT, WIDTH
 
@@ -82,3 +83,11 @@ def test_a_script_without_a_main_guard_draws_in_processes_what_this_one_draws_al
     for name in ("train_00001.jpg", "train_00002.jpg"):
         few, many = (tmp_path / folder / "images" / "train" / name for folder in ("few", "many"))
         assert few.read_bytes() == many.read_bytes()
+
+
+def test_the_source_tells_of_the_drawing_and_of_the_cutting_in_one_bar(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    source = SampleSource(SampleConfig(path=tmp_path, train=2, val=1, test=1))
+    source.items(lambda done, total: told.append((done, total)))
+    assert source.progress  # without a title nobody shows it
+    assert told == [(done, 8) for done in range(1, 9)]

@@ -40,4 +40,12 @@ def missing_extra(error: ModuleNotFoundError, verb: str) -> MissingExtraError | 
     module = (error.name or "").partition(".")[0]
     if module not in EXTRAS:
         return None
-    return MissingExtraError(module, verb if verb in WITH_MORE else EXTRAS[module])
+    return for_verb(MissingExtraError(module, EXTRAS[module]), verb)
+
+
+def for_verb(error: MissingExtraError, verb: str) -> MissingExtraError:
+    """Return the error with the extra that brings all that the verb needs, so that nobody installs twice.
+
+    Extras that a verb's own does not bring, such as an engine's, stay as they are.
+    """
+    return MissingExtraError(error.module, verb) if verb in WITH_MORE and error.extra == "train" else error

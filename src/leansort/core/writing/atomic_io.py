@@ -144,8 +144,13 @@ def digest(value: Any) -> str:
     return sha256(canonical_json(value).encode())[:16]
 
 
-def require_free(path: Path, what: str) -> None:
+def require_free(path: Path, what: str, *, resumable: bool = False) -> None:
     """Refuse a place that holds something already.
+
+    Args:
+        path: the place.
+        what: the command, for the error.
+        resumable: whether the command has a `--resume`, which the error then names.
 
     Raises:
         UserError: the path is there and is not an empty folder.
@@ -155,17 +160,24 @@ def require_free(path: Path, what: str) -> None:
     except OSError as error:
         raise UserError(f"{what}: cannot use {path} ({error.strerror or error})") from None
     if taken:
-        raise UserError(f"{what}: {path} is there already and not empty; name another folder or remove it")
+        choices = "go on with --resume, name another folder" if resumable else "name another folder"
+        raise UserError(f"{what}: {path} is there already and not empty; {choices} or remove it")
 
 
-def new_folder(path: Path, what: str, *, reuse: bool = False) -> Path:
+def new_folder(path: Path, what: str, *, reuse: bool = False, resumable: bool = False) -> Path:
     """Make a folder for results, refusing to mix them with older ones.
+
+    Args:
+        path: the folder.
+        what: the command, for the error.
+        reuse: takes a folder that is there already, too.
+        resumable: as for `require_free`.
 
     Raises:
         UserError: the folder is there and not empty, and `reuse` is false.
     """
     if not (reuse and path.is_dir()):
-        require_free(path, what)
+        require_free(path, what, resumable=resumable)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

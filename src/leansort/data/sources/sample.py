@@ -36,9 +36,13 @@ class SampleSource(DataSource[SampleConfig]):
     """Draws a data set of trash scenes."""
 
     Config = SampleConfig
+    progress = "drawing scenes, then cutting crops"
 
     def items(self, advance: ProgressCallback | None = None) -> Items:
         """Draw the scenes and cut out their boxes.
+
+        Args:
+            advance: called with (done, all); every scene counts twice, as it is drawn and as it is cut.
 
         Raises:
             LeansortError: the folder cannot be written.
@@ -48,6 +52,13 @@ class SampleSource(DataSource[SampleConfig]):
             config.path,
             seed=config.seed,
             scenes={"train": config.train, "val": config.val, "test": config.test},
+            progress=advance and _half(advance, first=True),
         )
-        result = CocoSource(CocoConfig(path=config.path / "annotations.json", out=config.path)).items(advance)
+        cutting = advance and _half(advance, first=False)
+        result = CocoSource(CocoConfig(path=config.path / "annotations.json", out=config.path)).items(cutting)
         return replace(result, inputs=None)  # they are drawn by the seed, and lie in the folder of the run
+
+
+def _half(advance: ProgressCallback, *, first: bool) -> ProgressCallback:
+    """Move one bar by two jobs of equal length, one after the other."""
+    return lambda done, total: advance(done if first else total + done, 2 * total)

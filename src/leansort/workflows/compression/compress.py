@@ -122,7 +122,7 @@ def open_data(recipe: Recipe, out: Path, manifest: Path | None, *, resume: bool)
         UserError: `out` holds something and is not to be resumed, or the data cannot be used.
     """
     require_enough_crops(recipe.compress.stress, manifest, "compress.stress")
-    atomic_io.new_folder(out, "compress", reuse=resume)
+    atomic_io.new_folder(out, "compress", reuse=resume, resumable=True)
     return data_for(recipe, out, manifest, resume=resume)
 
 

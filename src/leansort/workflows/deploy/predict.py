@@ -175,7 +175,10 @@ def predict_to(
                     board.record_line()
         return failed[True]
 
-    return PredictResult(file=out, unreadable=written(opened, board, work, out))
+    unreadable = written(opened, board, work, out)
+    if out:
+        say(f"predict: wrote {out}" + (f"; photos that could not be read: {unreadable}" if unreadable else ""))
+    return PredictResult(file=out, unreadable=unreadable)
 
 
 def _listing(pictures: Iterable[Path], open_ones: deque[Path]) -> Iterator[Path]:

@@ -217,7 +217,8 @@ def _write_page(
     try:
         page = draw_page(bundle.meta.name, status, alarms, lines_of(folder.states), settings)
     except MissingExtraError as error:
-        say(f"{WHAT}: no page is written: {error}")
+        # Not the extra: a robot needs this library alone for the page, and no PyTorch.
+        say(f"{WHAT}: no page is written: {error.module!r} is not installed; run: pip install {error.module}")
         return None
     folder.page.write(page)
     return folder.page.path

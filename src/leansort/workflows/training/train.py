@@ -60,6 +60,8 @@ def train_once(
     """Import a recipe's data into `out` and train on them, or on those of `manifest`, in `out/train`."""
     folder = RunFolder(out).training.path
     _require_free(folder, resume)
+    if manifest:
+        manifests.manifest_file(manifest)  # a wrong name is told at once, not when the network has been looked at
     if not resume:
         exportable(recipe)
     rows = data_for(recipe, out, manifest, resume=resume, import_into=import_once)

@@ -215,7 +215,7 @@ def train_best_trial(
         folder=str(out),
     )
     if not seeds:
-        atomic_io.new_folder(out, "tune best", reuse=resume)
+        atomic_io.new_folder(out, "tune best", reuse=resume, resumable=True)
         _write(record, recipe, classes, out)
         return result
     ground = run_group.open_run_group(recipe, out, manifest=there, cache=StudyFolder(where.out).cache, resume=resume)

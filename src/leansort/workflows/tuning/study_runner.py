@@ -97,7 +97,7 @@ def tune(
     config = with_target_limits(config, recipe)  # kept with the study, for all who join it
     for name, setting in _stress_settings(config, recipe).items():
         require_enough_crops(setting, manifest, name)
-    atomic_io.new_folder(where.out, "tune", reuse=resume)
+    atomic_io.new_folder(where.out, "tune", reuse=resume, resumable=True)
     with storages.closing(storages.open_storage(where.storage)) as storage:
         rows = data_for(recipe, where.out, manifest, resume=True)
         objectives = config.wanted(recipe.contest)
