@@ -37,6 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of passes that need some; the others 
     "qat": {"epochs": 1},
     "quantize": {"crops": 8},
     "truncate": {"parts": 4},
+    "resize_input": {"size": [56, 40]},
 }
 PASSES = sorted(plugins.list_plugins("passes"))
 MODEL_PASSES = [name for name in PASSES if plugins.load("passes", name, CompressionPass).stage == "model"]
@@ -109,7 +110,7 @@ def test_it_is_faster_or_left_alone(name: str, backbone: str, tmp_path: Path) ->
         name=f"1-{name}", given=model, bundle=export_for_timing(model), step_pass=load(name),
         finetune=FinetuneConfig(), faster=True, retries=0,
         judge=lambda made: judge(
-            truth, classes, predict_classes(made, tools.val), model.labels.names, Budget(1, 1, sure=False)
+            truth, classes, predict_classes(made, tools.of(made).val), model.labels.names, Budget(1, 1, sure=False)
         ),
         context=tools,
     ).run()  # fmt: skip

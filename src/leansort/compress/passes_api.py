@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self
 
@@ -17,6 +17,7 @@ from leansort.compress.compress_config import FinetuneConfig, Step
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.core.text import yaml_config
 from leansort.data.loading.crops import Crops
@@ -45,13 +46,14 @@ class PassContext:
     """What a pass may use.
 
     Attributes:
-        train: crops of the train split at the network's input size, for calibration and gradients.
-        val: crops of the val split; what a pass chooses by scores, it chooses here.
+        crops: gives the crops of a split, `train` or `val`, as a preprocessing makes them.
+        preprocess: of what the pass is given; an earlier pass may have changed that of the start.
         seeds: where the pass's randomness comes from.
         folder: of this step; files written here survive an interruption.
         finetune: trains a network on.
         export: makes the bundle of a trained model.
-        time_bundles: interleaved call times by name, one picture a call, on the pipeline's engine.
+        time_bundles: interleaved call times by name, one picture a call, on the pipeline's engine; of the network
+            alone, or from encoded photo to label, as the recipe says.
         time_layers: the same of chains of convolutions or linear layers that read an input of shape (c, h, w).
         say: tells the person watching.
         engine: that judges and times, with its settings; empty: the one that suits the graph.
@@ -59,8 +61,8 @@ class PassContext:
         ground: digest of the data and of the training settings that passes use beside their own.
     """
 
-    train: Crops
-    val: Crops
+    crops: Callable[[str, Preprocess], Crops]
+    preprocess: Preprocess
     seeds: Seeds
     folder: Path
     finetune: FinetuneFunction
@@ -71,6 +73,20 @@ class PassContext:
     engine: str = ""
     threads: int = 1
     ground: str = ""
+
+    @property
+    def train(self) -> Crops:
+        """Crops of the train split as the network takes them, for calibration and gradients."""
+        return self.crops("train", self.preprocess)
+
+    @property
+    def val(self) -> Crops:
+        """Crops of the val split as the network takes them; what a pass chooses by scores, it chooses here."""
+        return self.crops("val", self.preprocess)
+
+    def of(self, artifact: Artifact) -> PassContext:
+        """The same for a network or bundle, whose input may be another: crops follow it."""
+        return replace(self, preprocess=artifact.preprocess)
 
 
 @dataclass(frozen=True)
@@ -137,6 +153,16 @@ class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
 
     def obstacle(self, earlier: CompressionPass) -> str:
         """Return why this pass, with its settings, cannot follow another one; empty where it can."""
+        return ""
+
+    def unfit(self, model: TrainedModel) -> str:
+        """Return why this pass, with its settings, cannot be done to the network that a pipeline begins with.
+
+        It is asked before the first step, so that no hours are spent on what is refused later.
+
+        Returns:
+            The reason, with the key that is wrong in front; empty where it can, or where that is known only later.
+        """
         return ""
 
     def changed(self, **settings: Any) -> Self:

@@ -16,7 +16,7 @@ from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
-from leansort.workflows.compression.compress import compress, read_steps
+from leansort.workflows.compression.compress import compress, read_steps, require_steps_for_recipe
 from leansort.workflows.data.import_data import import_data, warn
 from leansort.workflows.data.resume_check import require_same_import
 from leansort.workflows.data.stressed.stressed_val import stressed_val
@@ -47,6 +47,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
     require_unknown_folder(recipe.export.unknown, "export.unknown")
     if not resume:
         exportable(recipe)
+        require_steps_for_recipe(recipe)
     folder = RunFolder(out)
     kept = _opened(recipe, folder, resume)
     bundle_stage = "compress" if recipe.compress.steps else "export"

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from leansort.arch import trained_model
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.compress_config import FinetuneConfig
@@ -71,7 +73,9 @@ class StepSearch:
         best: _Attempt | None = None
         low, high, fraction = 0.0, 1.0, 1.0
         item: CompressionPass | None = self.step_pass
-        while item is not None and len(tries) <= self.retries:
+        known = list[BaseModel]()  # settings: of a pass with few strengths, several fractions are the same one
+        while item is not None and len(tries) <= self.retries and item.config not in known:
+            known.append(item.config)
             tried = self._try(item, fraction)
             tries.append(tried)
             self.context.say(f"  {100 * fraction:.0f} % of its strength: {tried.reason}")

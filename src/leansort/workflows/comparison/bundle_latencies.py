@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +83,7 @@ def time_bundles(
 
 
 def _calls(classifier: Classifier, data: Sequence[bytes]) -> dict[str, Callable[[], object]]:
-    encoded = itertools.cycle(data)
     return {
-        bench.WHOLE: lambda: classifier.predict(next(encoded)),
+        bench.WHOLE: latency.label_call(classifier, data),
         bench.ALONE: latency.photo_call(classifier, data),
     }
