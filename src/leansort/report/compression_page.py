@@ -10,6 +10,9 @@ from leansort.compress.pipeline.compress_result import CompressResult, PipelineS
 from leansort.report.tables import Table, as_text, render_page
 
 
+_TIMED = {"model": "of one picture", "label": "from one encoded photo to its label"}
+
+
 def text(result: CompressResult) -> str:
     """The tables as Markdown."""
     return as_text(tables(result), result.warning)
@@ -39,18 +42,20 @@ def tables(result: CompressResult) -> list[Table]:
 def _steps(result: CompressResult) -> Table:
     engines, budget = sorted({item.engine for item in result.latency}), result.budget
     under_stress = ["under stress", "drop under stress, points"] if result.stress else []
-    head = ["step", "outcome", "macro-F1", "drop, points", *under_stress, "parameters", "MMACs", "MB"]
+    head = ["step", "outcome", "macro-F1", "drop, points", *under_stress, *_input_head(result)]
+    head += ["parameters", "MMACs", "MB"]
     rows = [_step(step, result, engines) for step in result.steps]
     hint = (
         f"All steps together may cost {100 * budget.max_f1_drop:.1f} points of macro-F1 where a step names no other "
-        "budget. Drops are to the start, ± half the paired 95 % interval. Latencies are medians of one picture, with "
-        f"their 95 % intervals; threads: {budget.threads}; all bundles in turns.{_stress_hint(result)}"
+        "budget. Drops are to the start, ± half the paired 95 % interval. Latencies are medians "
+        f"{_TIMED[budget.timed]}, with their 95 % intervals; threads: {budget.threads}; all bundles in turns.{_stress_hint(result)}"
     )
     return Table("Steps", hint, [*head, *(f"{engine}, ms" for engine in engines)], rows, words=(1,))
 
 
 def _step(step: PipelineStep, result: CompressResult, engines: Sequence[str]) -> list[str]:
-    size = [f"{step.parameters:,}", f"{step.macs / 1e6:.1f}", f"{step.bytes / 1e6:.2f}"]
+    size = [str(step.input_size)] if _input_head(result) else []
+    size += [f"{step.parameters:,}", f"{step.macs / 1e6:.1f}", f"{step.bytes / 1e6:.2f}"]
     ms = {item.engine: _ms(item) for item in result.latency if item.step == step.name}
     return [
         step.name,
@@ -58,9 +63,14 @@ def _step(step: PipelineStep, result: CompressResult, engines: Sequence[str]) ->
         f"{_f1(step):.4f}" if step.verdict else "",
         _drop(step.verdict) if step.pass_name else "",
         *(_stressed(step) if result.stress else []),
-        *(size if step.is_held else [""] * 3),
+        *(size if step.is_held else [""] * len(size)),
         *(ms.get(engine, "") if step.is_held else "" for engine in engines),
     ]
+
+
+def _input_head(result: CompressResult) -> list[str]:
+    """The column of the input's size, where a step has changed it."""
+    return ["input, px"] if len({step.input_size for step in result.held}) > 1 else []
 
 
 def _stress_hint(result: CompressResult) -> str:
