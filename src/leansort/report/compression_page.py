@@ -9,7 +9,6 @@ from leansort.compress.pipeline.accuracy_budget import BudgetVerdict, format_poi
 from leansort.compress.pipeline.compress_result import CompressResult, PipelineStep, StepLatency
 from leansort.report.tables import Table, as_text, render_page
 
-
 _TIMED = {"model": "of one picture", "label": "from one encoded photo to its label"}
 
 
@@ -48,7 +47,8 @@ def _steps(result: CompressResult) -> Table:
     hint = (
         f"All steps together may cost {100 * budget.max_f1_drop:.1f} points of macro-F1 where a step names no other "
         "budget. Drops are to the start, ± half the paired 95 % interval. Latencies are medians "
-        f"{_TIMED[budget.timed]}, with their 95 % intervals; threads: {budget.threads}; all bundles in turns.{_stress_hint(result)}"
+        f"{_TIMED[budget.timed]}, with their 95 % intervals; threads: {budget.threads}; all bundles in turns."
+        f"{_stress_hint(result)}"
     )
     return Table("Steps", hint, [*head, *(f"{engine}, ms" for engine in engines)], rows, words=(1,))
 
