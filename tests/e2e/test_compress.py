@@ -83,6 +83,35 @@ def test_what_was_compressed_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_
     assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
 
 
+def test_a_smaller_input_is_judged_from_photo_to_label(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+    """The bundle, its calibration, stress and the steps behind it are of the new size; it is gone on with, too."""
+    steps = (
+        "compress.steps=[{pass: resize_input, size: [24, 20], faster: false, finetune: {epochs: 1}},"
+        "{pass: quantize, crops: 16, faster: false}]"
+    )
+    given = [recipe, tiny_run / "train", steps, "compress.max_f1_drop=1", "compress.timed=label"]
+    given += ["compress.stress={kinds: [darker], level: 2}", "--manifest", tiny_run, "--out", tmp_path / "small"]
+    done = cli("compress", *given, "--json")
+    assert done.returncode == 0, done.stderr
+    tree = json.loads(done.stdout)
+    assert [step["state"] for step in tree["steps"]] == ["start", "accepted", "accepted"]
+    assert [step["input_size"] for step in tree["steps"]] == [32, 20, 20]
+    assert tree["budget"]["timed"] == "label"
+    assert tree["steps"][2]["verdict"]["stress"]["kinds"].keys() == {"darker"}
+    bundle = bundles.load(tmp_path / "small" / "model.leansort")
+    assert bundle.preprocess.size == 20
+    assert bundle.meta.provenance["resized_input"]["from"] == {"size": 32, "fit": "pad"}
+    assert trained_model.load(tmp_path / "small" / "steps" / "1-resize_input").preprocess.size == 20
+    table = (tmp_path / "small" / "compress.md").read_text()
+    assert "input, px" in table
+    assert "from one encoded photo to its label" in (tmp_path / "small" / "compress.html").read_text()
+    resumed = cli("compress", *given, "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stderr.count("finished before") == 2
+    scored = cli("score", tmp_path / "small" / "model.leansort", "--ground-truth", tiny_run)
+    assert scored.returncode == 0, scored.stderr
+
+
 @pytest.mark.slow
 def test_the_network_of_a_step_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
     steps = "compress.steps=[{pass: prune, macs: 0.7, round_to: 2, faster: false}, {pass: half, faster: false}]"
@@ -170,6 +199,13 @@ def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path,
         ("arch.base=mnasnet", "is another network than the recipe's: arch.base: got mnasnet, the network has"),
         ("preprocess.size=48", "is another network than the recipe's: preprocess.size: got 48, the network has 32"),
         ("distill.teachers=[lost]", "distill.teachers: the network does not say that it learned from these"),
+        (
+            "compress.steps=[{pass: resize_input, size: 48}]",
+            "compress.steps.1.size: got 48, the network takes 32 px; allowed: 16 to 32, or more with larger: true",
+        ),
+        ("compress.steps=[{pass: resize_input}]", "needs size, fit, or both"),
+        ("compress.steps=[{pass: resize_input, size: 8}]", "compress.steps.1.size"),
+        ("compress.timed=photo", "compress.timed: got 'photo', input should be 'model' or 'label'"),
         ("compress.max_f1_drop=.nan", "holds nan, need finite numbers"),
         ("compress.steps=[]", "no compress.steps"),
         ("compress.max_f1_drop=two", "compress.max_f1_drop: got 'two'"),
