@@ -41,6 +41,18 @@ class FinetuneFunction(Protocol):
         ...
 
 
+class CascadeFunction(Protocol):
+    """Makes a cascade of a small network or bundle and a large bundle; handed in by the workflow."""
+
+    def __call__(self, small: Artifact, large: Bundle, max_f1_drop: float, decode: str) -> Bundle:
+        """Fit a threshold on val photos that loses at most `max_f1_drop` of the large bundle's macro-F1.
+
+        Raises:
+            NoThresholdError: there is none.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class PassContext:
     """What a pass may use.
@@ -52,6 +64,7 @@ class PassContext:
         folder: of this step; files written here survive an interruption.
         finetune: trains a network on.
         export: makes the bundle of a trained model.
+        make_cascade: makes one bundle of two.
         time_bundles: interleaved call times by name, one picture a call, on the pipeline's engine; of the network
             alone, or from encoded photo to label, as the recipe says.
         time_layers: the same of chains of convolutions or linear layers that read an input of shape (c, h, w).
@@ -59,6 +72,7 @@ class PassContext:
         engine: that judges and times, with its settings; empty: the one that suits the graph.
         threads: of that engine.
         ground: digest of the data and of the training settings that passes use beside their own.
+        allowed_drop: how much val macro-F1 may fall below that of what the pass is given, by the step's budget, 0 to 1.
     """
 
     crops: Callable[[str, Preprocess], Crops]
@@ -67,12 +81,14 @@ class PassContext:
     folder: Path
     finetune: FinetuneFunction
     export: Callable[[TrainedModel], Bundle]
+    make_cascade: CascadeFunction
     time_bundles: Callable[[Mapping[str, Bundle]], dict[str, Seconds]]
     time_layers: Callable[[Mapping[str, Sequence[nn.Module]], tuple[int, int, int]], dict[str, Seconds]]
     say: Callable[[str], None]
     engine: str = ""
     threads: int = 1
     ground: str = ""
+    allowed_drop: float = 0.0
 
     @property
     def train(self) -> Crops:
@@ -118,6 +134,7 @@ class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
         note: what it does not bring, said in the log.
         lost_by_training: whether training behind it would undo it, so that none may follow.
         last: whether no pass may follow.
+        timed_on_photos: whether what it gains shows on photos alone, so that the recipe has to time the way to the label.
         config: a `Config`.
         name: by which it was found.
     """
@@ -128,6 +145,7 @@ class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
     note: ClassVar[str] = ""
     lost_by_training: ClassVar[bool] = False
     last: ClassVar[bool] = False
+    timed_on_photos: ClassVar[bool] = False
 
     config: ConfigT
     name: str = ""
@@ -164,6 +182,10 @@ class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
             The reason, with the key that is wrong in front; empty where it can, or where that is known only later.
         """
         return ""
+
+    def files(self) -> list[Path]:
+        """Return the files that it reads beside the data: a step is done again where their content has changed."""
+        return []
 
     def changed(self, **settings: Any) -> Self:
         """Return the same pass with some settings changed; they are not checked again."""

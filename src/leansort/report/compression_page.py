@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leansort.compress.compress_config import Timed
 from leansort.compress.layer_sensitivity import LayerHarm
 from leansort.compress.pipeline.accuracy_budget import BudgetVerdict, format_points
 from leansort.compress.pipeline.compress_result import CompressResult, PipelineStep, StepLatency
@@ -56,7 +57,7 @@ def _steps(result: CompressResult) -> Table:
 def _step(step: PipelineStep, result: CompressResult, engines: Sequence[str]) -> list[str]:
     size = [str(step.input_size)] if _input_head(result) else []
     size += [f"{step.parameters:,}", f"{step.macs / 1e6:.1f}", f"{step.bytes / 1e6:.2f}"]
-    ms = {item.engine: _ms(item) for item in result.latency if item.step == step.name}
+    ms = {item.engine: _ms(item, result.budget.timed) for item in result.latency if item.step == step.name}
     return [
         step.name,
         step.state,
@@ -121,8 +122,12 @@ def _drop(verdict: BudgetVerdict | None) -> str:
     return format_points(verdict.drop.value, verdict.drop.low, verdict.drop.high) if verdict else ""
 
 
-def _ms(latency: StepLatency) -> str:
-    return f"{latency.value:.3f} ({latency.low:.3f}–{latency.high:.3f})"
+def _ms(latency: StepLatency, timed: Timed) -> str:
+    """The median, and of times that differ by photo mean and 99th percentile, too."""
+    text = f"{latency.value:.3f} ({latency.low:.3f}–{latency.high:.3f})"
+    if timed == "model" or latency.mean is None or "p99" not in latency.percentiles:
+        return text
+    return f"{text}, mean {latency.mean:.3f}, p99 {latency.percentiles['p99']:.3f}"
 
 
 def _classes(result: CompressResult) -> Table:

@@ -34,6 +34,7 @@ from leansort.testing.sample_networks import bundle_of, crops, model_of
 from leansort.train.job import TrainingJob
 from leansort.train.loop import train
 from leansort.train.train_config import TrainConfig
+from leansort.workflows.compression.step_cascade import assemble_unfitted
 from leansort.workflows.compression.step_timing import time_bundles, time_layers
 
 SIDE = 64  # of the crops that sample networks take
@@ -68,6 +69,7 @@ def context(folder: Path) -> PassContext:
     return PassContext(
         crops=noise, preprocess=Preprocess(size=SIDE),
         seeds=Seeds(5), folder=folder, finetune=finetune, export=export_onnx,
+        make_cascade=partial(assemble_unfitted, export_onnx),
         time_bundles=partial(time_bundles, QUICK, ()), time_layers=partial(time_layers, QUICK), say=_hush,
     )  # fmt: skip
 

@@ -107,7 +107,7 @@ def context(folder: Path) -> PassContext:
     return PassContext(
         crops=lambda split, preprocess: crops_at(preprocess.size), preprocess=job.preprocess, seeds=Seeds(0),
         folder=folder, finetune=never,
-        export=export_onnx, time_bundles=untimed, time_layers=never, say=lambda text: None,
+        export=export_onnx, make_cascade=never, time_bundles=untimed, time_layers=never, say=lambda text: None,
     )  # fmt: skip
 
 

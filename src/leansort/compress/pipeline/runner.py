@@ -165,7 +165,9 @@ class PipelineState:
         retries = self.config.retries if step.retries is None else step.retries
         described = step.model_dump(mode="json", exclude=set() if self.stressed else {"max_stress_drop"})
         allowed = {name: value for name, value in asdict(budget).items() if value is not None}
-        self.key = atomic_io.digest([self.key, item.config.model_dump(mode="json"), described, allowed, retries])
+        read = [atomic_io.sha256(atomic_io.read_file(file)) for file in item.files()]
+        settings = [item.config.model_dump(mode="json"), described, allowed, retries, *read]
+        self.key = atomic_io.digest([self.key, *settings])
         folder = artifact_store.open_step_folder(self.out.step(name), self.key)
         if item.stage == "graph":
             self.artifact = self.bundle
@@ -195,7 +197,10 @@ class PipelineState:
             retries=retries,
             judge=lambda artifact: self._verdict(artifact, budget),
             context=replace(
-                self.context.of(self.artifact), folder=folder.path, seeds=self.context.seeds.child(f"compress/{name}")
+                self.context.of(self.artifact),
+                folder=folder.path,
+                seeds=self.context.seeds.child(f"compress/{name}"),
+                allowed_drop=max(0.0, budget.f1 - self._lost()),
             ),
         )
         try:
@@ -203,6 +208,11 @@ class PipelineState:
         except LeansortError as error:
             error.args = (f"step {name}: {error}",)
             raise
+
+    def _lost(self) -> float:
+        """Macro-F1 by which what the pipeline holds is worse than the start; below 0 where it is better."""
+        verdicts = [step.verdict for step in self.steps if step.is_held and step.verdict]
+        return verdicts[-1].drop.value
 
     def _verdict(self, artifact: Artifact, budget: Budget) -> BudgetVerdict:
         classes = predict_classes(artifact, self.context.of(artifact).val, self.context.engine)

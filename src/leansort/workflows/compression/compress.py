@@ -29,11 +29,13 @@ from leansort.data.loading.encoded_photos import encoded_val
 from leansort.export import parity
 from leansort.export.onnx import export_onnx
 from leansort.measure import engine_trial
+from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
 from leansort.report import compression_page
 from leansort.runtime import engine as engines
 from leansort.workflows.compression import recipe_match, step_teachers, step_timing
+from leansort.workflows.compression.step_cascade import StepCascade
 from leansort.workflows.data.import_data import data_for
 from leansort.workflows.data.stressed.stressed_val import require_enough_crops, stressed_val
 from leansort.workflows.data.unknown_photos import load_unknown_crops, require_unknown_folder
@@ -88,11 +90,9 @@ def compress(
     stressed = _stressed(recipe, manifest, finetuning.cache)
     watch = LoadWatch()
     done = runner.run_pipeline(recipe.compress, steps, model, context, out, stressed)
-    wanted, last = recipe.export, context.of(done.bundle)
-    unknown = load_unknown_crops(wanted.unknown, wanted.unknown_share, manifest, last.preprocess, "export.unknown")
-    bundle, calibration = calibrate_bundle(
-        done.bundle, last.val, wanted.target_error, last.train, unknown, sizes_of(manifest)
-    )
+    large = done.bundle.stages[-1] if done.bundle.stages else done.bundle
+    bundle, calibration = _calibrated(recipe, manifest, context.crops, large)
+    bundle = done.bundle if done.bundle.stages else bundle  # a cascade was made of calibrated ones
     say(f"compress: {calibration_sentence(calibration)}")
     known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
     bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)
@@ -142,6 +142,10 @@ def read_steps(recipe: Recipe) -> runner.Steps:
             step, item = read_step(tree, f"compress.steps.{number}.")
             if step.max_stress_drop is not None and recipe.compress.stress is None:
                 raise UserError(f"compress.steps.{number}.max_stress_drop: has no effect without compress.stress")
+            if item.timed_on_photos and recipe.compress.timed != "label":
+                raise UserError(
+                    f"compress.timed: got model, but step {number} ({item.name}) is timed on photos; need label"
+                )
             for training in item.trainings(step):
                 network_finetuning.checked(recipe, training)
             steps.append((step, item))
@@ -234,10 +238,13 @@ def _context(
     recipe: Recipe, model: TrainedModel, manifest: Manifest, finetune: Finetuning, out: CompressionFolder
 ) -> PassContext:
     crops = lru_cache(lambda split, preprocess: load_crops(manifest, split, preprocess, finetune.cache))
+    export = partial(_exported, crops, recipe.name)
+    calibrated = partial(_calibrated, recipe, manifest, crops)
     learned_from = [content_digest(str(teacher)) for teacher in finetune.teachers]
     return PassContext(
         crops=crops, preprocess=model.preprocess, seeds=Seeds(recipe.seed),
-        folder=out.path, finetune=finetune, export=partial(_exported, crops, recipe.name),
+        folder=out.path, finetune=finetune, export=export,
+        make_cascade=StepCascade(recipe, manifest, export, lambda bundle: calibrated(bundle)[0]),
         time_bundles=partial(step_timing.time_bundles, recipe, _photos(recipe, manifest)),
         time_layers=partial(step_timing.time_layers, recipe), say=say,
         engine=recipe.target.engine_spec, threads=recipe.target.threads,
@@ -247,6 +254,16 @@ def _context(
             learned_from, finetune.unlabelled and [finetune.unlabelled.digest, recipe.distill.unlabelled_ratio],
         ]),
     )  # fmt: skip
+
+
+def _calibrated(
+    recipe: Recipe, manifest: Manifest, crops: Callable[[str, Preprocess], Crops], bundle: Bundle
+) -> tuple[Bundle, Calibration]:
+    """A bundle with temperature, threshold and novelty of its own, and what they come to on val."""
+    wanted, preprocess = recipe.export, bundle.preprocess
+    unknown = load_unknown_crops(wanted.unknown, wanted.unknown_share, manifest, preprocess, "export.unknown")
+    val, train = crops("val", preprocess), crops("train", preprocess)
+    return calibrate_bundle(bundle, val, wanted.target_error, train, unknown, sizes_of(manifest))
 
 
 def _exported(crops: Callable[[str, Preprocess], Crops], name: str, model: TrainedModel) -> Bundle:

@@ -39,6 +39,7 @@ from leansort.search.objectives import COUNTED, TIMED, Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.workflows.compression import compress as compressing
 from leansort.workflows.compression import step_timing
+from leansort.workflows.compression.step_cascade import assemble_unfitted
 from leansort.workflows.training.built_network import build_network
 from leansort.workflows.training.export_check import provisional
 
@@ -278,6 +279,7 @@ def dry_run(recipe: Recipe, model: TrainedModel, folder: Path, photos: Sequence[
         folder=folder,
         finetune=_untrained,
         export=export,
+        make_cascade=partial(assemble_unfitted, export),
         time_bundles=partial(step_timing.time_bundles, recipe, photos),
         time_layers=partial(step_timing.time_layers, recipe),
         say=_silently,
