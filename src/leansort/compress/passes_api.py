@@ -134,7 +134,7 @@ class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
         note: what it does not bring, said in the log.
         lost_by_training: whether training behind it would undo it, so that none may follow.
         last: whether no pass may follow.
-        timed_on_photos: whether what it gains shows on photos alone, so that the recipe has to time the way to the label.
+        timed_on_photos: whether its gain shows on photos alone, so that the recipe has to time the way to the label.
         config: a `Config`.
         name: by which it was found.
     """

@@ -24,10 +24,10 @@ class CascadeConfig(StrictModel):
     """Which network answers first.
 
     Attributes:
-        small: its bundle, a name of `leansort models`, or a trained network: `model.safetensors` or its folder. Its classes
-            are those of the data, in their order.
-        decode: `once` decodes a photo for the pipeline's network and shrinks its pixels for the small one, `again` decodes
-            it for each of the two that answers; None: once where both are fitted alike.
+        small: its bundle, a name of `leansort models`, or a trained network: `model.safetensors` or its folder. Its
+            classes are those of the data, in their order.
+        decode: `once` decodes a photo for the pipeline's network and shrinks its pixels for the small one, `again`
+            decodes it for each of the two that answers; None: once where both are fitted alike.
         fraction: of the macro-F1 that the step may lose, for which the threshold is fitted.
     """
 
