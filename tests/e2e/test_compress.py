@@ -83,7 +83,9 @@ def test_what_was_compressed_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_
     assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
 
 
-def test_a_smaller_input_is_judged_from_photo_to_label(recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+def test_a_smaller_input_is_judged_from_photo_to_label(
+    recipe: Path, tiny_run: Path, folders: Path, tmp_path: Path, cli: Cli
+) -> None:
     """The bundle, its calibration, stress and the steps behind it are of the new size; it is gone on with, too."""
     steps = (
         "compress.steps=[{pass: resize_input, size: [24, 20], faster: false, finetune: {epochs: 1}},"
@@ -108,7 +110,7 @@ def test_a_smaller_input_is_judged_from_photo_to_label(recipe: Path, tiny_run: P
     resumed = cli("compress", *given, "--resume", "--json")
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stderr.count("finished before") == 2
-    scored = cli("score", tmp_path / "small" / "model.leansort", "--ground-truth", tiny_run)
+    scored = cli("score", tmp_path / "small" / "model.leansort", "--ground-truth", folders / "val")
     assert scored.returncode == 0, scored.stderr
 
 

@@ -144,7 +144,8 @@ def read_steps(recipe: Recipe) -> runner.Steps:
                 raise UserError(f"compress.steps.{number}.max_stress_drop: has no effect without compress.stress")
             if item.timed_on_photos and recipe.compress.timed != "label":
                 raise UserError(
-                    f"compress.timed: got model, but step {number} ({item.name}) is timed on photos; need label"
+                    f"compress.timed: got {recipe.compress.timed}, but step {number} ({item.name}) is timed on photos; "
+                    "allowed: label"
                 )
             for training in item.trainings(step):
                 network_finetuning.checked(recipe, training)
