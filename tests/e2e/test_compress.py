@@ -83,6 +83,21 @@ def test_what_was_compressed_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_
     assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
 
 
+def test_a_cascade_that_val_is_too_small_for_leaves_the_network_alone(
+    recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    steps = f"compress.steps=[{{pass: fuse}}, {{pass: cascade, small: {tiny_run / 'train'}}}]"
+    given = [recipe, tiny_run / "train", steps, "compress.timed=label"]
+    done = cli(
+        "compress", *given, "compress.max_f1_drop=1", "--manifest", tiny_run, "--out", tmp_path / "out", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    step = json.loads(done.stdout)["steps"][2]
+    assert (step["state"], step["pass"]) == ("left alone", "cascade")
+    assert step["reason"] == "left alone: got 24 photos that both graphs can read, a threshold needs 50"
+    assert not bundles.load(tmp_path / "out" / "model.leansort").stages
+
+
 def test_a_smaller_input_is_judged_from_photo_to_label(
     recipe: Path, tiny_run: Path, folders: Path, tmp_path: Path, cli: Cli
 ) -> None:
@@ -205,6 +220,11 @@ def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path,
             "compress.steps=[{pass: resize_input, size: 48}]",
             "compress.steps.1.size: got 48, the network takes 32 px; allowed: 16 to 32, or more with larger: true",
         ),
+        (
+            "compress.steps=[{pass: cascade, small: x.leansort}]",
+            "compress.timed: got model, but step 1 (cascade) is timed on photos; allowed: label",
+        ),
+        ("compress.steps=[{pass: cascade}]", "compress.steps.1.small: missing"),
         ("compress.steps=[{pass: resize_input}]", "needs size, fit, or both"),
         ("compress.steps=[{pass: resize_input, size: 8}]", "compress.steps.1.size"),
         ("compress.timed=photo", "compress.timed: got 'photo', input should be 'model' or 'label'"),
