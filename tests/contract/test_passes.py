@@ -82,12 +82,12 @@ class TestPasses(PassContract):
             pytest.importorskip("huggingface_hub", reason="timm is not installed")
 
     def graph_is_rebuilt(self, name: str, bundle: Bundle, folder: Path) -> PassOutcome:
-        """Ours make any graph smaller, too, or need fewer multiply-adds on average."""
+        """Ours make any graph smaller, too; a cascade holds it as it was."""
         outcome = super().graph_is_rebuilt(name, bundle, folder)
         assert not outcome.left_alone
         assert isinstance(outcome.artifact, Bundle)
         if outcome.artifact.stages:
-            assert outcome.artifact.meta.macs < 0.9 * bundle.meta.macs
+            assert outcome.artifact.stages[1].digest == bundle.digest
             return outcome
         assert weight_bytes(outcome.artifact) < 0.6 * weight_bytes(bundle)  # of tiny layers the file itself may grow
         return outcome
