@@ -47,13 +47,13 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
     require_unknown_folder(recipe.export.unknown, "export.unknown")
     if not resume:
         exportable(recipe)
-        require_steps_for_recipe(recipe)
     folder = RunFolder(out)
     kept = _opened(recipe, folder, resume)
     bundle_stage = "compress" if recipe.compress.steps else "export"
     with open_stages(folder, "run", in_turn("import", "train", bundle_stage, *FINISHING)) as stages:
         with stages.stage("import"):
             manifest = _manifest(recipe, folder, kept)
+        require_steps_for_recipe(recipe, manifest.labels)
         if recipe.compress.stress:  # what does not suit the data is refused before the training
             stressed_val(recipe.compress.stress, manifest, recipe.preprocess, folder.cache, "compress.stress")
         training = folder.training

@@ -159,14 +159,17 @@ def read_steps(recipe: Recipe) -> runner.Steps:
     return steps
 
 
-def require_steps_for_recipe(recipe: Recipe) -> None:
+def require_steps_for_recipe(recipe: Recipe, labels: LabelSet) -> None:
     """Refuse steps that cannot be done to the network that a recipe describes, before it is trained.
+
+    Args:
+        recipe: the resolved recipe.
+        labels: the classes of the data.
 
     Raises:
         UserError: naming every such step and what is wrong.
     """
     if recipe.compress.steps:
-        labels = LabelSet(("a", "b"))
         built = build_network(recipe, len(labels))
         untrained = TrainedModel(built.spec, built.network.state_dict(), recipe.preprocess, labels, built=built)
         runner.check_start(read_steps(recipe), untrained)
