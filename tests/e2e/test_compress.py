@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from leansort.arch import trained_model
@@ -119,6 +120,9 @@ def test_a_smaller_input_is_judged_from_photo_to_label(
     assert bundle.preprocess.size == 20
     assert bundle.meta.provenance["resized_input"]["from"] == {"size": 32, "fit": "pad"}
     assert trained_model.load(tmp_path / "small" / "steps" / "1-resize_input").preprocess.size == 20
+    cached = (tmp_path / "small" / "cache").glob("*.npy")
+    sides = {np.load(path, mmap_mode="r").shape[1] for path in cached}
+    assert sides == {32, 20, 37}  # the teacher's view is cut out of crops as large as before, 1.15 times 32 px
     table = (tmp_path / "small" / "compress.md").read_text()
     assert "input, px" in table
     assert "from one encoded photo to its label" in (tmp_path / "small" / "compress.html").read_text()
