@@ -13,7 +13,7 @@ import pytest
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress import passes_api
-from leansort.compress.compress_config import CompressConfig
+from leansort.compress.compress_config import CompressConfig, StressLimit
 from leansort.compress.passes_api import PassContext, read_step
 from leansort.compress.pipeline import runner
 from leansort.core.bundle import Bundle
@@ -93,7 +93,7 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> N
 
 
 def test_larger_sizes_are_refused_before_the_first_step_unless_allowed(model: TrainedModel, tmp_path: Path) -> None:
-    steps = [{"pass": "fuse"}, {"pass": "resize_input", "size": [96, 48]}]
+    steps: list[dict[str, Any]] = [{"pass": "fuse"}, {"pass": "resize_input", "size": [96, 48]}]
     wrong = r"compress\.steps\.2\.size: got 96, the network takes 64 px; allowed: 16 to 64, or more with larger: true"
     with pytest.raises(UserError, match=wrong):
         ran(model, tmp_path / "out", *steps)
@@ -165,7 +165,7 @@ def test_stress_follows_the_input(model: TrainedModel, tmp_path: Path) -> None:
         return StressedCrops(facts, np.asarray(val.pixels) // 2, labels, np.ones((1, 24), np.bool_))
 
     read = [read_step({"pass": "resize_input", "size": 32}, "compress.steps.1.")]
-    config = CompressConfig(steps=({"pass": "resize_input"},), stress={"kinds": ["darker"]}, max_f1_drop=1.0)
+    config = CompressConfig(steps=({"pass": "resize_input"},), stress=StressLimit(kinds=("darker",)), max_f1_drop=1.0)
     result = runner.run_pipeline(config, read, model, tools(tmp_path), tmp_path / "out", stressed)
     assert result.steps[1].verdict is not None
     assert result.steps[1].verdict.stress is not None
