@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from leansort.arch import trained_model
@@ -81,6 +82,55 @@ def test_what_was_compressed_can_be_passed_on(recipe: Path, tiny_run: Path, tmp_
     text = (tmp_path / "passed" / "README.md").read_text()
     assert "float16, model.leansort (onnx)" in text
     assert "leansort compress recipe.json NETWORK seed=0 --data FOLDER" in text
+
+
+def test_a_cascade_that_val_is_too_small_for_leaves_the_network_alone(
+    recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    steps = f"compress.steps=[{{pass: fuse}}, {{pass: cascade, small: {tiny_run / 'train'}}}]"
+    given = [recipe, tiny_run / "train", steps, "compress.timed=label"]
+    done = cli(
+        "compress", *given, "compress.max_f1_drop=1", "--manifest", tiny_run, "--out", tmp_path / "out", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    step = json.loads(done.stdout)["steps"][2]
+    assert (step["state"], step["pass"]) == ("left alone", "cascade")
+    assert step["reason"] == "left alone: got 24 photos that both graphs can read, a threshold needs 50"
+    assert not bundles.load(tmp_path / "out" / "model.leansort").stages
+
+
+def test_a_smaller_input_is_judged_from_photo_to_label(
+    recipe: Path, tiny_run: Path, folders: Path, tmp_path: Path, cli: Cli
+) -> None:
+    """The bundle, its calibration, stress and the steps behind it are of the new size; it is gone on with, too."""
+    steps = (
+        "compress.steps=[{pass: resize_input, size: [24, 20], faster: false, finetune: {epochs: 1}},"
+        "{pass: quantize, crops: 16, faster: false}]"
+    )
+    given = [recipe, tiny_run / "train", steps, "compress.max_f1_drop=1", "compress.timed=label"]
+    given += ["compress.stress={kinds: [darker], level: 2}", "--manifest", tiny_run, "--out", tmp_path / "small"]
+    done = cli("compress", *given, "--json")
+    assert done.returncode == 0, done.stderr
+    tree = json.loads(done.stdout)
+    assert [step["state"] for step in tree["steps"]] == ["start", "accepted", "accepted"]
+    assert [step["input_size"] for step in tree["steps"]] == [32, 20, 20]
+    assert tree["budget"]["timed"] == "label"
+    assert tree["steps"][2]["verdict"]["stress"]["kinds"].keys() == {"darker"}
+    bundle = bundles.load(tmp_path / "small" / "model.leansort")
+    assert bundle.preprocess.size == 20
+    assert bundle.meta.provenance["resized_input"]["from"] == {"size": 32, "fit": "pad"}
+    assert trained_model.load(tmp_path / "small" / "steps" / "1-resize_input").preprocess.size == 20
+    cached = (tmp_path / "small" / "cache").glob("*.npy")
+    sides = {np.load(path, mmap_mode="r").shape[1] for path in cached}
+    assert sides == {32, 20, 37}  # the teacher's view is cut out of crops as large as before, 1.15 times 32 px
+    table = (tmp_path / "small" / "compress.md").read_text()
+    assert "input, px" in table
+    assert "from one encoded photo to its label" in (tmp_path / "small" / "compress.html").read_text()
+    resumed = cli("compress", *given, "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stderr.count("finished before") == 2
+    scored = cli("score", tmp_path / "small" / "model.leansort", "--ground-truth", folders / "val")
+    assert scored.returncode == 0, scored.stderr
 
 
 @pytest.mark.slow
@@ -170,6 +220,18 @@ def test_killed_in_its_third_step_it_goes_on_there(recipe: Path, tiny_run: Path,
         ("arch.base=mnasnet", "is another network than the recipe's: arch.base: got mnasnet, the network has"),
         ("preprocess.size=48", "is another network than the recipe's: preprocess.size: got 48, the network has 32"),
         ("distill.teachers=[lost]", "distill.teachers: the network does not say that it learned from these"),
+        (
+            "compress.steps=[{pass: resize_input, size: 48}]",
+            "compress.steps.1.size: got 48, the network takes 32 px; allowed: 16 to 32, or more with larger: true",
+        ),
+        (
+            "compress.steps=[{pass: cascade, small: x.leansort}]",
+            "compress.timed: got model, but step 1 (cascade) is timed on photos; allowed: label",
+        ),
+        ("compress.steps=[{pass: cascade}]", "compress.steps.1.small: missing"),
+        ("compress.steps=[{pass: resize_input}]", "needs size, fit, or both"),
+        ("compress.steps=[{pass: resize_input, size: 8}]", "compress.steps.1.size"),
+        ("compress.timed=photo", "compress.timed: got 'photo', input should be 'model' or 'label'"),
         ("compress.max_f1_drop=.nan", "holds nan, need finite numbers"),
         ("compress.steps=[]", "no compress.steps"),
         ("compress.max_f1_drop=two", "compress.max_f1_drop: got 'two'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from leansort.measure.robustness.stress_setting import StressSetting
 
 START = "start"
 RECIPE = "recipe"
+Timed = Literal["model", "label"]
 
 
 class FinetuneConfig(StrictModel):
@@ -88,6 +89,8 @@ class CompressConfig(StrictModel):
         stress: measures the start and every try of a step under stress, too; None does not.
         sure: whether the whole 95 % interval of a drop has to stay within the budget, not the drop alone.
         retries: how often a step that breaks the budget is tried again weaker.
+        timed: what latencies are of: `model`, the network alone, or `label`, the whole way from an encoded val photo to
+            its label, of which decoding is a part.
         seconds: least time of each latency.
     """
 
@@ -97,6 +100,7 @@ class CompressConfig(StrictModel):
     stress: StressLimit | None = None
     sure: bool = False
     retries: int = Field(default=3, ge=0, le=10)
+    timed: Timed = "model"
     seconds: float = Field(default=1.0, gt=0.0, le=600.0)
 
     @model_validator(mode="after")

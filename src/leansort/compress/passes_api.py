@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self
 
@@ -17,6 +17,7 @@ from leansort.compress.compress_config import FinetuneConfig, Step
 from leansort.core import plugins
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.preprocess import Preprocess
 from leansort.core.seeds import Seeds
 from leansort.core.text import yaml_config
 from leansort.data.loading.crops import Crops
@@ -40,37 +41,68 @@ class FinetuneFunction(Protocol):
         ...
 
 
+class CascadeFunction(Protocol):
+    """Makes a cascade of a small network or bundle and a large bundle; handed in by the workflow."""
+
+    def __call__(self, small: Artifact, large: Bundle, max_f1_drop: float, decode: str) -> Bundle:
+        """Fit a threshold on val photos that loses at most `max_f1_drop` of the large bundle's macro-F1.
+
+        Raises:
+            NoThresholdError: there is none.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class PassContext:
     """What a pass may use.
 
     Attributes:
-        train: crops of the train split at the network's input size, for calibration and gradients.
-        val: crops of the val split; what a pass chooses by scores, it chooses here.
+        crops: gives the crops of a split, `train` or `val`, as a preprocessing makes them.
+        preprocess: of what the pass is given; an earlier pass may have changed that of the start.
         seeds: where the pass's randomness comes from.
         folder: of this step; files written here survive an interruption.
         finetune: trains a network on.
         export: makes the bundle of a trained model.
-        time_bundles: interleaved call times by name, one picture a call, on the pipeline's engine.
+        make_cascade: makes one bundle of two.
+        time_bundles: interleaved call times by name, one picture a call, on the pipeline's engine; of the network
+            alone, or from encoded photo to label, as the recipe says.
         time_layers: the same of chains of convolutions or linear layers that read an input of shape (c, h, w).
         say: tells the person watching.
         engine: that judges and times, with its settings; empty: the one that suits the graph.
         threads: of that engine.
         ground: digest of the data and of the training settings that passes use beside their own.
+        allowed_drop: how much val macro-F1 may fall below that of what the pass is given, by the step's budget, 0 to 1.
     """
 
-    train: Crops
-    val: Crops
+    crops: Callable[[str, Preprocess], Crops]
+    preprocess: Preprocess
     seeds: Seeds
     folder: Path
     finetune: FinetuneFunction
     export: Callable[[TrainedModel], Bundle]
+    make_cascade: CascadeFunction
     time_bundles: Callable[[Mapping[str, Bundle]], dict[str, Seconds]]
     time_layers: Callable[[Mapping[str, Sequence[nn.Module]], tuple[int, int, int]], dict[str, Seconds]]
     say: Callable[[str], None]
     engine: str = ""
     threads: int = 1
     ground: str = ""
+    allowed_drop: float = 0.0
+
+    @property
+    def train(self) -> Crops:
+        """Crops of the train split as the network takes them, for calibration and gradients."""
+        return self.crops("train", self.preprocess)
+
+    @property
+    def val(self) -> Crops:
+        """Crops of the val split as the network takes them; what a pass chooses by scores, it chooses here."""
+        return self.crops("val", self.preprocess)
+
+    def of(self, artifact: Artifact) -> PassContext:
+        """The same for a network or bundle, whose input may be another: crops follow it."""
+        return replace(self, preprocess=artifact.preprocess)
 
 
 @dataclass(frozen=True)
@@ -102,6 +134,7 @@ class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
         note: what it does not bring, said in the log.
         lost_by_training: whether training behind it would undo it, so that none may follow.
         last: whether no pass may follow.
+        timed_on_photos: whether its gain shows on photos alone, so that the recipe has to time the way to the label.
         config: a `Config`.
         name: by which it was found.
     """
@@ -112,6 +145,7 @@ class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
     note: ClassVar[str] = ""
     lost_by_training: ClassVar[bool] = False
     last: ClassVar[bool] = False
+    timed_on_photos: ClassVar[bool] = False
 
     config: ConfigT
     name: str = ""
@@ -138,6 +172,20 @@ class CompressionPass(ABC, Generic[ConfigT, ArtifactT]):
     def obstacle(self, earlier: CompressionPass) -> str:
         """Return why this pass, with its settings, cannot follow another one; empty where it can."""
         return ""
+
+    def unfit(self, model: TrainedModel) -> str:
+        """Return why this pass, with its settings, cannot be done to the network that a pipeline begins with.
+
+        It is asked before the first step, so that no hours are spent on what is refused later.
+
+        Returns:
+            The reason, with the key that is wrong in front; empty where it can, or where that is known only later.
+        """
+        return ""
+
+    def files(self) -> list[Path]:
+        """Return the files that it reads beside the data: a step is done again where their content has changed."""
+        return []
 
     def changed(self, **settings: Any) -> Self:
         """Return the same pass with some settings changed; they are not checked again."""

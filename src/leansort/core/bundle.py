@@ -146,6 +146,11 @@ class Bundle:
         return self.files[FORMATS[self.format][0]]
 
     @property
+    def preprocess(self) -> Preprocess:
+        """How images become the graph's input."""
+        return self.meta.preprocess
+
+    @property
     def labels(self) -> LabelSet:
         """The classes in the order of the graph's outputs."""
         return LabelSet(self.meta.labels)

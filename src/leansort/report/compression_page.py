@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leansort.compress.compress_config import Timed
 from leansort.compress.layer_sensitivity import LayerHarm
 from leansort.compress.pipeline.accuracy_budget import BudgetVerdict, format_points
 from leansort.compress.pipeline.compress_result import CompressResult, PipelineStep, StepLatency
 from leansort.report.tables import Table, as_text, render_page
+
+_TIMED = {"model": "of one picture", "label": "from one encoded photo to its label"}
 
 
 def text(result: CompressResult) -> str:
@@ -39,28 +42,36 @@ def tables(result: CompressResult) -> list[Table]:
 def _steps(result: CompressResult) -> Table:
     engines, budget = sorted({item.engine for item in result.latency}), result.budget
     under_stress = ["under stress", "drop under stress, points"] if result.stress else []
-    head = ["step", "outcome", "macro-F1", "drop, points", *under_stress, "parameters", "MMACs", "MB"]
+    head = ["step", "outcome", "macro-F1", "drop, points", *under_stress, *_input_head(result)]
+    head += ["parameters", "MMACs", "MB"]
     rows = [_step(step, result, engines) for step in result.steps]
     hint = (
         f"All steps together may cost {100 * budget.max_f1_drop:.1f} points of macro-F1 where a step names no other "
-        "budget. Drops are to the start, ± half the paired 95 % interval. Latencies are medians of one picture, with "
-        f"their 95 % intervals; threads: {budget.threads}; all bundles in turns.{_stress_hint(result)}"
+        "budget. Drops are to the start, ± half the paired 95 % interval. Latencies are medians "
+        f"{_TIMED[budget.timed]}, with their 95 % intervals; threads: {budget.threads}; all bundles in turns."
+        f"{_stress_hint(result)}"
     )
     return Table("Steps", hint, [*head, *(f"{engine}, ms" for engine in engines)], rows, words=(1,))
 
 
 def _step(step: PipelineStep, result: CompressResult, engines: Sequence[str]) -> list[str]:
-    size = [f"{step.parameters:,}", f"{step.macs / 1e6:.1f}", f"{step.bytes / 1e6:.2f}"]
-    ms = {item.engine: _ms(item) for item in result.latency if item.step == step.name}
+    size = [str(step.input_size)] if _input_head(result) else []
+    size += [f"{step.parameters:,}", f"{step.macs / 1e6:.1f}", f"{step.bytes / 1e6:.2f}"]
+    ms = {item.engine: _ms(item, result.budget.timed) for item in result.latency if item.step == step.name}
     return [
         step.name,
         step.state,
         f"{_f1(step):.4f}" if step.verdict else "",
         _drop(step.verdict) if step.pass_name else "",
         *(_stressed(step) if result.stress else []),
-        *(size if step.is_held else [""] * 3),
+        *(size if step.is_held else [""] * len(size)),
         *(ms.get(engine, "") if step.is_held else "" for engine in engines),
     ]
+
+
+def _input_head(result: CompressResult) -> list[str]:
+    """The column of the input's size, where a step has changed it."""
+    return ["input, px"] if len({step.input_size for step in result.held}) > 1 else []
 
 
 def _stress_hint(result: CompressResult) -> str:
@@ -111,8 +122,12 @@ def _drop(verdict: BudgetVerdict | None) -> str:
     return format_points(verdict.drop.value, verdict.drop.low, verdict.drop.high) if verdict else ""
 
 
-def _ms(latency: StepLatency) -> str:
-    return f"{latency.value:.3f} ({latency.low:.3f}–{latency.high:.3f})"
+def _ms(latency: StepLatency, timed: Timed) -> str:
+    """The median, and of times that differ by photo mean and 99th percentile, too."""
+    text = f"{latency.value:.3f} ({latency.low:.3f}–{latency.high:.3f})"
+    if timed == "model" or latency.mean is None or "p99" not in latency.percentiles:
+        return text
+    return f"{text}, mean {latency.mean:.3f}, p99 {latency.percentiles['p99']:.3f}"
 
 
 def _classes(result: CompressResult) -> Table:

@@ -16,7 +16,7 @@ from leansort.core.writing import atomic_io
 from leansort.measure.accuracy.calibration import Calibration
 from leansort.recipe.load import validate_recipe
 from leansort.recipe.schema import Recipe
-from leansort.workflows.compression.compress import compress, read_steps
+from leansort.workflows.compression.compress import compress, read_steps, require_steps_for_recipe
 from leansort.workflows.data.import_data import import_data, warn
 from leansort.workflows.data.resume_check import require_same_import
 from leansort.workflows.data.stressed.stressed_val import stressed_val
@@ -53,6 +53,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False) -> RunResult:
     with open_stages(folder, "run", in_turn("import", "train", bundle_stage, *FINISHING)) as stages:
         with stages.stage("import"):
             manifest = _manifest(recipe, folder, kept)
+        require_steps_for_recipe(recipe, manifest.labels)
         if recipe.compress.stress:  # what does not suit the data is refused before the training
             stressed_val(recipe.compress.stress, manifest, recipe.preprocess, folder.cache, "compress.stress")
         training = folder.training

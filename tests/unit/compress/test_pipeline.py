@@ -18,8 +18,10 @@ from leansort.compress.pipeline.accuracy_budget import Budget, judge
 from leansort.compress.pipeline.step_record import StepRecord
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.preprocess import Preprocess
 from leansort.core.run_folder import CompressionFolder
 from leansort.core.seeds import Seeds
+from leansort.data.loading.crops import Crops
 from leansort.export.onnx import export_onnx
 from leansort.measure.robustness.stressed_crops import StressedCrops, StressFacts
 from leansort.measure.timing.latency import Seconds
@@ -90,14 +92,22 @@ def untimed(bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
     return {name: np.linspace(1.0, 1.1, 50) for name in bundles}
 
 
+def crops_at(size: int) -> Crops:
+    """The val crops of the job at another size."""
+    val = jobs.job().val
+    pixels = np.stack([Preprocess(size=size, fit="stretch")(np.asarray(crop)) for crop in val.pixels])
+    return Crops(pixels, val.labels)
+
+
 def context(folder: Path) -> PassContext:
     def never(*given: Any, **more: Any) -> Any:
         raise AssertionError("not in these tests")
 
     job = jobs.job()
     return PassContext(
-        train=job.val, val=replace(job.val, labels=job.val.labels), seeds=Seeds(0), folder=folder, finetune=never,
-        export=export_onnx, time_bundles=untimed, time_layers=never, say=lambda text: None,
+        crops=lambda split, preprocess: crops_at(preprocess.size), preprocess=job.preprocess, seeds=Seeds(0),
+        folder=folder, finetune=never,
+        export=export_onnx, make_cascade=never, time_bundles=untimed, time_layers=never, say=lambda text: None,
     )  # fmt: skip
 
 
@@ -105,19 +115,23 @@ def ran(
     model: TrainedModel,
     out: Path,
     steps: Sequence[dict[str, Any]],
-    stressed: StressedCrops | None = None,
+    stressed: runner.Stress | None = None,
     **config: Any,
 ) -> runner.PipelineResult:
     read = [read_step(tree, f"steps.{number}.") for number, tree in enumerate(steps, 1)]
     return runner.run_pipeline(CompressConfig(steps=tuple(steps), **config), read, model, context(out), out, stressed)
 
 
-def stressed_crops(digest: str = "first") -> StressedCrops:
-    """The val crops as they are, and darker: two kinds of stress."""
-    val = jobs.job().val
-    pixels = np.concatenate([np.asarray(val.pixels), np.asarray(val.pixels) // 2])
-    facts = StressFacts(("darker", "noise"), 3, len(val.labels), 0, digest)
-    return StressedCrops(facts, pixels, np.asarray(val.labels, np.int64), np.ones((2, len(val.labels)), np.bool_))
+def stressed_crops(digest: str = "first") -> runner.Stress:
+    """The val crops as they are, and darker, as a preprocessing makes them: two kinds of stress."""
+
+    def stressed(preprocess: Preprocess) -> StressedCrops:
+        val = crops_at(preprocess.size)
+        pixels = np.concatenate([np.asarray(val.pixels), np.asarray(val.pixels) // 2])
+        facts = StressFacts(("darker", "noise"), 3, len(val.labels), 0, f"{digest} {preprocess.size}")
+        return StressedCrops(facts, pixels, np.asarray(val.labels, np.int64), np.ones((2, len(val.labels)), np.bool_))
+
+    return stressed
 
 
 def test_an_accepted_step_is_what_comes_out(model: TrainedModel, tmp_path: Path, log: Path) -> None:

@@ -25,6 +25,7 @@ _OUTSIDE = {
     "checkpoint_path",
     "cache_dir",
 }
+_INPUT_SIZE = "img_size"  # the option of models that are made for one size
 Statistics = tuple[float, float, float]
 
 
@@ -67,15 +68,26 @@ def set_input_size(spec: ArchSpec, size: int) -> ArchSpec:
         UserError: timm has no such model.
         MissingExtraError: timm is not installed.
     """
-    if not is_timm(spec.base) or "img_size" in spec.options or not _has_fixed_size(spec.base, size):
+    if not is_timm(spec.base) or _INPUT_SIZE in spec.options or not _has_fixed_size(spec.base, size):
         return spec
-    told = spec.model_copy(update={"options": {**spec.options, "img_size": size}})
+    told = spec.model_copy(update={"options": {**spec.options, _INPUT_SIZE: size}})
     try:
         with torch.device("meta"):
             build_timm_network(told)
     except UserError:  # it takes no such option, or not this size: what it says of the images will be clearer
         return spec
     return told
+
+
+def change_input_size(spec: ArchSpec, size: int) -> ArchSpec:
+    """The spec for images of another size than it may have been told before; see `set_input_size`.
+
+    Raises:
+        UserError: timm has no such model.
+        MissingExtraError: timm is not installed.
+    """
+    options = {name: value for name, value in spec.options.items() if name != _INPUT_SIZE}
+    return set_input_size(spec.model_copy(update={"options": options}), size) if is_timm(spec.base) else spec
 
 
 def _has_fixed_size(base: str, size: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 from pydantic import Field
 
+from leansort.compress.compress_config import Timed
 from leansort.compress.layer_sensitivity import LayerReport
 from leansort.compress.pipeline.accuracy_budget import BudgetVerdict
 from leansort.compress.pipeline.step_record import StepRecord, StepState, StepTry
@@ -19,8 +20,9 @@ START = "start"  # names the network that a pipeline began with, and its state
 
 
 class PipelineSize(TypedDict):
-    """The size of what a pipeline holds: weights, multiply-adds for one picture, bytes of the bundle."""
+    """The size of what a pipeline holds: its input's side, weights, multiply-adds for a picture, the bundle's bytes."""
 
+    input_size: int
     parameters: int
     macs: int
     bytes: int
@@ -41,7 +43,9 @@ class PipelineStep(TypedResult):
         speed: how many times as fast as what the step was given, with its 95 % interval; None where it was not timed.
         verdict: how it compares with the start; None where it was not judged.
         tries: all tries of the step, in order.
-        parameters: weights of the network that the pipeline holds after the step.
+        input_size: side in pixels of the input of the network that the pipeline holds after the step; 0 where it was
+            not recorded.
+        parameters: weights of that network.
         macs: its multiply-adds for one picture.
         bytes: size of its bundle.
     """
@@ -57,6 +61,7 @@ class PipelineStep(TypedResult):
     speed: Interval | None = None
     verdict: BudgetVerdict | None = None
     tries: tuple[StepTry, ...] = ()
+    input_size: int = 0
     parameters: int
     macs: int
     bytes: int
@@ -91,6 +96,7 @@ class StepBudget(TypedResult):
         max_stress_drop: of the mean macro-F1 under stress; None where any was allowed.
         sure: whether the whole 95 % interval of a drop had to stay within the budget.
         retries: how often a step that broke the budget was tried again weaker.
+        timed: what latencies are of: `model` or `label`, as in `CompressConfig`.
         seconds: least time of each latency.
         engine: that judged and timed the steps; empty where it was chosen by each bundle's format.
         threads: of that engine.
@@ -101,6 +107,7 @@ class StepBudget(TypedResult):
     max_stress_drop: float | None = None
     sure: bool
     retries: int
+    timed: Timed = "model"
     seconds: float
     engine: str
     threads: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,11 +19,13 @@ from leansort.compress.pipeline.step_record import StepRecord
 from leansort.compress.pipeline.step_search import StepSearch
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.preprocess import Preprocess
 from leansort.core.run_folder import CompressionFolder, StepFolder
 from leansort.core.writing import atomic_io
 from leansort.measure.robustness.stressed_crops import StressedCrops
 
 Steps = Sequence[tuple[Step, CompressionPass]]
+Stress = Callable[[Preprocess], StressedCrops]
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,24 @@ def check_order(steps: Steps) -> None:
             raise UserError(f"compress.steps: {name} trains, which would undo {fragile}; put that behind all training")
 
 
+def check_start(steps: Steps, model: TrainedModel) -> None:
+    """Refuse steps that cannot be done to the network that the pipeline begins with.
+
+    Raises:
+        UserError: naming every such step and what is wrong.
+    """
+    faults = [(number, item.unfit(model)) for number, (_, item) in enumerate(steps, 1)]
+    if wrong := [f"compress.steps.{number}.{fault}" for number, fault in faults if fault]:
+        raise UserError("; ".join(wrong))
+
+
 def run_pipeline(
     config: CompressConfig,
     steps: Steps,
     model: TrainedModel,
     context: PassContext,
     out: Path,
-    stressed: StressedCrops | None = None,
+    stressed: Stress | None = None,
 ) -> PipelineResult:
     """Do the steps; those that are finished in `out` are left alone.
 
@@ -88,13 +101,15 @@ def run_pipeline(
         model: what to begin with.
         context: tools for the passes; each step gets a folder and seeds of its own.
         out: gets a folder for each step in `steps/`, with the step's record once it is finished.
-        stressed: val crops under stress, by which steps are judged, too; None where that is not asked for.
+        stressed: gives val crops under stress as a preprocessing makes them, by which steps are judged, too; None where
+            that is not asked for.
 
     Raises:
-        UserError: the steps' order is impossible.
+        UserError: the steps' order is impossible, or a step cannot be done to this network.
         LeansortError: a pass failed; earlier steps are kept.
     """
     check_order(steps)
+    check_start(steps, model)
     state = PipelineState(config, model, context, CompressionFolder(out), stressed)
     for number, (step, item) in enumerate(steps, 1):
         state.step(f"{number}-{item.name}", step, item)
@@ -117,7 +132,7 @@ class PipelineState:
         model: TrainedModel,
         context: PassContext,
         out: CompressionFolder,
-        stressed: StressedCrops | None = None,
+        stressed: Stress | None = None,
     ) -> None:
         """Begin with a network; its bundle lies in the folder of the start."""
         self.config, self.context, self.out, self.stressed = config, context, out, stressed
@@ -129,16 +144,18 @@ class PipelineState:
                 config.seconds,
                 context.seeds.value,
                 context.ground,
-                *([stressed.facts.digest] if stressed else []),
+                *([config.timed] if config.timed != "model" else []),
+                *([stressed(model.preprocess).facts.digest] if stressed else []),
             ]
         )
         folder = artifact_store.open_step_folder(out.step("0-start"), self.key)
         self.artifact: Artifact = model
         self.bundle = artifact_store.bundle_for(model, folder.path, context.export)
         self.bundles = {START: self.bundle}
-        self.ground_truth = np.asarray(context.val.labels, np.int64)
-        self.start = predict_classes(model, context.val, context.engine)
-        self.start_stressed = predict_stressed(model, stressed, context.engine) if stressed else None
+        val = context.of(model).val
+        self.ground_truth = np.asarray(val.labels, np.int64)
+        self.start = predict_classes(model, val, context.engine)
+        self.start_stressed = predict_stressed(model, stressed(model.preprocess), context.engine) if stressed else None
         first = self._verdict(model, Budget(1.0, 1.0, sure=False))
         self.steps = [PipelineStep(name=START, state="start", verdict=first, **self._size())]
 
@@ -148,7 +165,9 @@ class PipelineState:
         retries = self.config.retries if step.retries is None else step.retries
         described = step.model_dump(mode="json", exclude=set() if self.stressed else {"max_stress_drop"})
         allowed = {name: value for name, value in asdict(budget).items() if value is not None}
-        self.key = atomic_io.digest([self.key, item.config.model_dump(mode="json"), described, allowed, retries])
+        read = [atomic_io.sha256(atomic_io.read_file(file)) for file in item.files()]
+        settings = [item.config.model_dump(mode="json"), described, allowed, retries, *read]
+        self.key = atomic_io.digest([self.key, *settings])
         folder = artifact_store.open_step_folder(self.out.step(name), self.key)
         if item.stage == "graph":
             self.artifact = self.bundle
@@ -177,7 +196,12 @@ class PipelineState:
             faster=item.faster if step.faster is None else step.faster,
             retries=retries,
             judge=lambda artifact: self._verdict(artifact, budget),
-            context=replace(self.context, folder=folder.path, seeds=self.context.seeds.child(f"compress/{name}")),
+            context=replace(
+                self.context.of(self.artifact),
+                folder=folder.path,
+                seeds=self.context.seeds.child(f"compress/{name}"),
+                allowed_drop=max(0.0, budget.f1 - self._lost()),
+            ),
         )
         try:
             return search.run()
@@ -185,8 +209,13 @@ class PipelineState:
             error.args = (f"step {name}: {error}",)
             raise
 
+    def _lost(self) -> float:
+        """Macro-F1 by which what the pipeline holds is worse than the start; below 0 where it is better."""
+        verdicts = [step.verdict for step in self.steps if step.is_held and step.verdict]
+        return verdicts[-1].drop.value
+
     def _verdict(self, artifact: Artifact, budget: Budget) -> BudgetVerdict:
-        classes = predict_classes(artifact, self.context.val, self.context.engine)
+        classes = predict_classes(artifact, self.context.of(artifact).val, self.context.engine)
         return judge(
             self.ground_truth, self.start, classes, self.bundle.meta.labels, budget, self._stressed_answers(artifact)
         )
@@ -194,8 +223,8 @@ class PipelineState:
     def _stressed_answers(self, artifact: Artifact) -> StressedAnswers | None:
         if self.stressed is None or self.start_stressed is None:
             return None
-        now = predict_stressed(artifact, self.stressed, self.context.engine)
-        return StressedAnswers(self.stressed, self.start_stressed, now)
+        crops = self.stressed(artifact.preprocess)
+        return StressedAnswers(crops, self.start_stressed, predict_stressed(artifact, crops, self.context.engine))
 
     def _budget(self, step: Step) -> Budget:
         f1, one_class, stress = step.max_f1_drop, step.max_class_drop, step.max_stress_drop
@@ -210,4 +239,5 @@ class PipelineState:
     def _size(self) -> PipelineSize:
         """The size of what the pipeline holds."""
         meta = self.bundle.meta
-        return {"parameters": meta.parameters, "macs": meta.macs, "bytes": len(self.bundle.to_bytes())}
+        size = len(self.bundle.to_bytes())
+        return {"input_size": meta.preprocess.size, "parameters": meta.parameters, "macs": meta.macs, "bytes": size}

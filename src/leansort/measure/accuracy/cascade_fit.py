@@ -28,6 +28,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+class NoThresholdError(UserError):
+    """The two graphs may be a cascade, but these photos give it no threshold."""
+
+
 @dataclass(frozen=True)
 class StageAnswers:
     """What both graphs of a cascade say of the same photos.
@@ -84,14 +88,16 @@ def fit_cascade(answers: StageAnswers, max_f1_drop: float, decode: Decode) -> Ca
         decode: as the cascade decodes.
 
     Raises:
-        UserError: there are too few photos, or no threshold keeps the macro-F1.
+        NoThresholdError: there are too few photos, or no threshold keeps the macro-F1.
     """
     photos = len(answers.truth)
     if photos < LEAST_PHOTOS:
-        raise UserError(f"cascade: got {photos} photos that both graphs can read, a threshold needs {LEAST_PHOTOS}")
+        raise NoThresholdError(
+            f"cascade: got {photos} photos that both graphs can read, a threshold needs {LEAST_PHOTOS}"
+        )
     threshold = choose_threshold(answers, max_f1_drop)
     if threshold >= NEVER:
-        raise UserError(
+        raise NoThresholdError(
             f"cascade: no threshold loses at most {max_f1_drop:g} macro-F1: the small graph is wrong even where it is "
             "surest; allow a larger drop, or take a better small bundle"
         )

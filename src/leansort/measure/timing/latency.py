@@ -86,6 +86,12 @@ def photo_call(classifier: Classifier, photos: Sequence[bytes]) -> Call:
     return lambda: classifier.engine.run(next(endless))
 
 
+def label_call(classifier: Classifier, photos: Sequence[bytes]) -> Call:
+    """Return what goes the whole way from an encoded photo to its label, the photos in turns."""
+    endless = itertools.cycle(photos)
+    return lambda: classifier.predict(next(endless))
+
+
 def noise_call(bundle: Bundle, runner: LoadedGraph) -> Call:
     """Return what runs a loaded bundle on one image of noise."""
     size = bundle.meta.preprocess.size

@@ -62,7 +62,7 @@ class ReleaseSource:
     @property
     def preprocess(self) -> Preprocess:
         """How pictures become its input."""
-        return self.artifact.preprocess if isinstance(self.artifact, TrainedModel) else self.artifact.meta.preprocess
+        return self.artifact.preprocess
 
     @property
     def earlier_card(self) -> BundleCard | None:

@@ -41,6 +41,21 @@ class _BothAnswers:
     statistics: ImageStatistics
 
 
+@dataclass(frozen=True)
+class FittedCascade:
+    """A cascade with its threshold.
+
+    Attributes:
+        bundle: the cascade.
+        settings: threshold, way of decoding, and what they come to.
+        unreadable: photos that were left out.
+    """
+
+    bundle: Bundle
+    settings: CascadeSettings
+    unreadable: int
+
+
 class CascadeResult(TypedResult):
     """A cascade that was written.
 
@@ -128,11 +143,44 @@ def make_cascade(
     """
     atomic_io.require_file(out)
     small, large = bundles.load(first), bundles.load(second)
-    if decode and decode not in DECODE:
-        raise not_one_of("decode", decode, DECODE)
-    way = cast(Decode, decode) or default_decode(small, large)
-    require_pair(small, large, way)
-    truth = _truth(photos, large)
+    way = _decoding(small, large, decode)  # what cannot be a cascade is refused before the photos are read
+    made = fit_pair(small, large, _truth(photos, large), max_f1_drop=max_f1_drop, decode=way, engine=engine, name=name)
+    cascade, settings = made.bundle, made.settings
+    cascade.save(out)
+    assert settings.fit is not None
+    return CascadeResult(
+        bundle=out, digest=cascade.digest, size_bytes=out.stat().st_size, threshold=settings.threshold,
+        decode=settings.decode, share=settings.share, macs=cascade.meta.macs, second_macs=large.meta.macs,
+        fit=settings.fit, unreadable=made.unreadable,
+    )  # fmt: skip
+
+
+def fit_pair(
+    small: Bundle,
+    large: Bundle,
+    truth: GroundTruth,
+    *,
+    max_f1_drop: float,
+    decode: str = "",
+    engine: str = "",
+    name: str = "",
+) -> FittedCascade:
+    """Make a cascade of two bundles in memory; see `make_cascade`.
+
+    Args:
+        small: the small bundle.
+        large: the large bundle.
+        truth: labelled photos of the bundles' classes.
+        max_f1_drop: as for `make_cascade`.
+        decode: as for `make_cascade`.
+        engine: as for `make_cascade`.
+        name: as for `make_cascade`.
+
+    Raises:
+        NoThresholdError: the photos are too few, or no threshold keeps the macro-F1.
+        UserError: the bundles cannot be a cascade.
+    """
+    way = _decoding(small, large, decode)
     draft = assemble(small, large, CascadeSettings(threshold=1.0, decode=way, share=0.0), name)
     answers = _answers(draft, truth, engine)
     pairs = [(entry, at) for entry, at in zip(answers, truth.index.values(), strict=True) if entry is not None]
@@ -142,13 +190,16 @@ def make_cascade(
         max_f1_drop, way,
     )  # fmt: skip
     cascade = _with_reference(assemble(small, large, settings, name), [entry for entry, _ in pairs], labels)
-    cascade.save(out)
-    assert settings.fit is not None
-    return CascadeResult(
-        bundle=out, digest=cascade.digest, size_bytes=out.stat().st_size, threshold=settings.threshold,
-        decode=settings.decode, share=settings.share, macs=cascade.meta.macs, second_macs=large.meta.macs,
-        fit=settings.fit, unreadable=len(answers) - len(pairs),
-    )  # fmt: skip
+    return FittedCascade(cascade, settings, len(answers) - len(pairs))
+
+
+def _decoding(small: Bundle, large: Bundle, decode: str) -> Decode:
+    """How a cascade of two bundles decodes, once it is known that they can be one."""
+    if decode and decode not in DECODE:
+        raise not_one_of("decode", decode, DECODE)
+    way = cast(Decode, decode) or default_decode(small, large)
+    require_pair(small, large, way)
+    return way
 
 
 def _truth(photos: Path, large: Bundle) -> GroundTruth:

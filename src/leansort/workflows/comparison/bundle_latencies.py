@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,8 +95,7 @@ def _summary(name: str, times: Seconds, classifier: Classifier, threads: int) ->
 
 
 def _calls(classifier: Classifier, data: Sequence[bytes]) -> dict[str, Callable[[], object]]:
-    encoded = itertools.cycle(data)
     return {
-        bench.WHOLE: lambda: classifier.predict(next(encoded)),
+        bench.WHOLE: latency.label_call(classifier, data),
         bench.ALONE: latency.photo_call(classifier, data),
     }

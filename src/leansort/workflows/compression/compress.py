@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 from leansort.arch import trained_model
@@ -17,26 +17,31 @@ from leansort.compress.pipeline import runner
 from leansort.compress.pipeline.compress_result import CompressResult, StepBudget
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.labels import LabelSet
 from leansort.core.manifest import Manifest
+from leansort.core.preprocess import Preprocess
 from leansort.core.process.console import bar, say
 from leansort.core.run_folder import CompressionFolder, TrainingFolder
 from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
+from leansort.data.loading.crops import Crops
+from leansort.data.loading.encoded_photos import encoded_val
 from leansort.export import parity
 from leansort.export.onnx import export_onnx
 from leansort.measure import engine_trial
-from leansort.measure.robustness.stressed_crops import StressedCrops
+from leansort.measure.accuracy.calibration import Calibration
 from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
 from leansort.report import compression_page
 from leansort.runtime import engine as engines
-from leansort.runtime.engine import Pixels
 from leansort.workflows.compression import recipe_match, step_teachers, step_timing
+from leansort.workflows.compression.step_cascade import StepCascade
 from leansort.workflows.data.import_data import data_for
 from leansort.workflows.data.stressed.stressed_val import require_enough_crops, stressed_val
 from leansort.workflows.data.unknown_photos import load_unknown_crops, require_unknown_folder
 from leansort.workflows.deploy.bundle_calibration import calibrate_bundle, calibration_sentence, sizes_of
 from leansort.workflows.training import export_check, network_finetuning
+from leansort.workflows.training.built_network import build_network
 from leansort.workflows.training.network_finetuning import Finetuning
 from leansort.workflows.training.train import load_crops
 
@@ -79,16 +84,15 @@ def compress(
     model.save(folder.start)
     taught_by = step_teachers.find_teachers(recipe, manifest, steps, teachers)
     unlabelled = step_teachers.find_photos(recipe, manifest, TrainingFolder(training or out), steps)
-    finetuning = Finetuning(recipe, manifest, cache or folder.cache, folder.start, taught_by, unlabelled)
+    size = model.preprocess.size
+    finetuning = Finetuning(recipe, manifest, cache or folder.cache, folder.start, taught_by, unlabelled, size)
     context = _context(recipe, model, manifest, finetuning, folder)
-    stressed = _stressed(recipe, model, manifest, finetuning.cache)
+    stressed = _stressed(recipe, manifest, finetuning.cache)
     watch = LoadWatch()
     done = runner.run_pipeline(recipe.compress, steps, model, context, out, stressed)
-    wanted, preprocess = recipe.export, done.bundle.meta.preprocess
-    unknown = load_unknown_crops(wanted.unknown, wanted.unknown_share, manifest, preprocess, "export.unknown")
-    bundle, calibration = calibrate_bundle(
-        done.bundle, context.val, wanted.target_error, context.train, unknown, sizes_of(manifest)
-    )
+    large = done.bundle.stages[-1] if done.bundle.stages else done.bundle
+    bundle, calibration = _calibrated(recipe, manifest, context.crops, large)
+    bundle = done.bundle if done.bundle.stages else bundle  # a cascade was made of calibrated ones
     say(f"compress: {calibration_sentence(calibration)}")
     known = {**bundle.meta.provenance, "compressed": {"recipe": recipe.digest}}
     bundle = Bundle(bundle.meta.model_copy(update={"provenance": known}), bundle.files)
@@ -102,12 +106,12 @@ def compress(
     result = CompressResult(
         title=recipe.title or recipe.name,
         steps=tuple(done.steps),
-        latency=step_timing.step_latencies(recipe, done.bundles),
+        latency=step_timing.step_latencies(recipe, _photos(recipe, manifest), done.bundles),
         layers=tuple(layers),
         warning=warning,
         budget=_budget(recipe),
         calibration=calibration,
-        stress=stressed.facts if stressed else None,
+        stress=stressed(model.preprocess).facts if stressed else None,
     )
     folder.result.write(result)
     folder.table.write(compression_page.text(result) + "\n")
@@ -138,6 +142,11 @@ def read_steps(recipe: Recipe) -> runner.Steps:
             step, item = read_step(tree, f"compress.steps.{number}.")
             if step.max_stress_drop is not None and recipe.compress.stress is None:
                 raise UserError(f"compress.steps.{number}.max_stress_drop: has no effect without compress.stress")
+            if item.timed_on_photos and recipe.compress.timed != "label":
+                raise UserError(
+                    f"compress.timed: got {recipe.compress.timed}, but step {number} ({item.name}) is timed on photos; "
+                    "allowed: label"
+                )
             for training in item.trainings(step):
                 network_finetuning.checked(recipe, training)
             steps.append((step, item))
@@ -148,6 +157,22 @@ def read_steps(recipe: Recipe) -> runner.Steps:
     runner.check_order(steps)
     _require_readable(recipe, steps)
     return steps
+
+
+def require_steps_for_recipe(recipe: Recipe, labels: LabelSet) -> None:
+    """Refuse steps that cannot be done to the network that a recipe describes, before it is trained.
+
+    Args:
+        recipe: the resolved recipe.
+        labels: the classes of the data.
+
+    Raises:
+        UserError: naming every such step and what is wrong.
+    """
+    if recipe.compress.steps:
+        built = build_network(recipe, len(labels))
+        untrained = TrainedModel(built.spec, built.network.state_dict(), recipe.preprocess, labels, built=built)
+        runner.check_start(read_steps(recipe), untrained)
 
 
 def _require_readable(recipe: Recipe, steps: runner.Steps) -> None:
@@ -181,16 +206,24 @@ def _budget(recipe: Recipe) -> StepBudget:
         max_stress_drop=config.stress.max_drop if config.stress else None,
         sure=config.sure,
         retries=config.retries,
+        timed=config.timed,
         seconds=config.seconds,
         engine=recipe.target.engine_spec,
         threads=recipe.target.threads,
     )
 
 
-def _stressed(recipe: Recipe, model: TrainedModel, manifest: Manifest, cache: Path) -> StressedCrops | None:
-    """Val crops under the stress that the recipe asks for, as the network takes them."""
+def _stressed(recipe: Recipe, manifest: Manifest, cache: Path) -> runner.Stress | None:
+    """What gives val crops under the stress that the recipe asks for, as a network takes them."""
     setting = recipe.compress.stress
-    return stressed_val(setting, manifest, model.preprocess, cache, "compress.stress") if setting else None
+    if setting is None:
+        return None
+    return lru_cache(lambda preprocess: stressed_val(setting, manifest, preprocess, cache, "compress.stress"))
+
+
+def _photos(recipe: Recipe, manifest: Manifest) -> list[bytes]:
+    """The photos that the way to a label is timed on; none where only the network is timed."""
+    return encoded_val(manifest, recipe.seed) if recipe.compress.timed == "label" else []
 
 
 def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
@@ -208,14 +241,16 @@ def _require_engine(recipe: Recipe, model: TrainedModel) -> None:
 def _context(
     recipe: Recipe, model: TrainedModel, manifest: Manifest, finetune: Finetuning, out: CompressionFolder
 ) -> PassContext:
-    cache = finetune.cache
-    val = load_crops(manifest, "val", model.preprocess, cache)
+    crops = lru_cache(lambda split, preprocess: load_crops(manifest, split, preprocess, finetune.cache))
+    export = partial(_exported, crops, recipe.name)
+    calibrated = partial(_calibrated, recipe, manifest, crops)
     learned_from = [content_digest(str(teacher)) for teacher in finetune.teachers]
     return PassContext(
-        train=load_crops(manifest, "train", model.preprocess, cache), val=val, seeds=Seeds(recipe.seed),
-        folder=out.path, finetune=finetune, export=partial(_exported, val.pixels, recipe.name),
-        time_bundles=partial(step_timing.time_bundles, recipe), time_layers=partial(step_timing.time_layers, recipe),
-        say=say,
+        crops=crops, preprocess=model.preprocess, seeds=Seeds(recipe.seed),
+        folder=out.path, finetune=finetune, export=export,
+        make_cascade=StepCascade(recipe, manifest, export, lambda bundle: calibrated(bundle)[0]),
+        time_bundles=partial(step_timing.time_bundles, recipe, _photos(recipe, manifest)),
+        time_layers=partial(step_timing.time_layers, recipe), say=say,
         engine=recipe.target.engine_spec, threads=recipe.target.threads,
         ground=atomic_io.digest([
             manifest.digest, recipe.augment.model_dump(mode="json"),
@@ -225,10 +260,20 @@ def _context(
     )  # fmt: skip
 
 
-def _exported(pixels: Pixels, name: str, model: TrainedModel) -> Bundle:
+def _calibrated(
+    recipe: Recipe, manifest: Manifest, crops: Callable[[str, Preprocess], Crops], bundle: Bundle
+) -> tuple[Bundle, Calibration]:
+    """A bundle with temperature, threshold and novelty of its own, and what they come to on val."""
+    wanted, preprocess = recipe.export, bundle.preprocess
+    unknown = load_unknown_crops(wanted.unknown, wanted.unknown_share, manifest, preprocess, "export.unknown")
+    val, train = crops("val", preprocess), crops("train", preprocess)
+    return calibrate_bundle(bundle, val, wanted.target_error, train, unknown, sizes_of(manifest))
+
+
+def _exported(crops: Callable[[str, Preprocess], Crops], name: str, model: TrainedModel) -> Bundle:
     """A bundle that has passed the parity gate."""
     bundle = export_onnx(model, name=name)
-    parity.check_parity(model, bundle, pixels)
+    parity.check_parity(model, bundle, crops("val", model.preprocess).pixels)
     export_check.proven(model, bundle.format)
     return bundle
 
@@ -240,7 +285,8 @@ def network_to_compress(recipe: Recipe, model: Path, *, explain: bool) -> Traine
         UserError: a step is wrong, there is none and nothing to explain, `model` is a bundle, which has no network
             any more, or not there, or the recipe describes another network.
     """
-    if not read_steps(recipe) and not explain:
+    steps = read_steps(recipe)
+    if not steps and not explain:
         raise UserError("compress: the recipe has no compress.steps; name some, or ask for --explain alone")
     if model.suffix == ".leansort":
         raise UserError(
@@ -252,4 +298,5 @@ def network_to_compress(recipe: Recipe, model: Path, *, explain: bool) -> Traine
         raise UserError(f"compress: {error}") from None
     if faults := recipe_match.mismatches(recipe, network):
         raise UserError(f"compress: {model} is another network than the recipe's: {'; '.join(faults)}")
+    runner.check_start(steps, network)
     return network

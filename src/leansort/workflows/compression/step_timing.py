@@ -19,21 +19,27 @@ from leansort.measure.timing.latency import Seconds
 from leansort.recipe.schema import Recipe
 from leansort.recipe.target import Target
 from leansort.runtime import engine as engines
+from leansort.runtime.predictor import Classifier
 
 LEAST = 50  # timed calls of each bundle
 Pairs = Mapping[str, tuple[Bundle, str]]
 
 
-def time_bundles(recipe: Recipe, bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
+def time_bundles(recipe: Recipe, photos: Sequence[bytes], bundles: Mapping[str, Bundle]) -> dict[str, Seconds]:
     """Interleaved call times of bundles, one picture a call, while no search measures or trains where they are taken.
 
     All by one engine where one reads them all, so that a change of format is not taken for the pass's gain.
+
+    Args:
+        recipe: its `target`, and how long and what of a bundle is timed.
+        photos: encoded ones, which are decoded in turns where the recipe times the way to the label.
+        bundles: by name.
     """
     engine_of, wanted = _chooser(recipe.target), recipe.target.engine_spec
     own = {name: engine_of(bundle, wanted) for name, bundle in bundles.items()}
     candidates = filter(None, [wanted, *own.values()])
     fair = next((item for item in candidates if all(engine_of(each, item) == item for each in bundles.values())), "")
-    return _times(recipe, {name: (bundle, fair or own[name]) for name, bundle in bundles.items()})
+    return _times(recipe, {name: (bundle, fair or own[name]) for name, bundle in bundles.items()}, photos)
 
 
 def time_layers(
@@ -41,12 +47,19 @@ def time_layers(
 ) -> dict[str, Seconds]:
     """Interleaved call times of chains of layers; shorter ones than of whole networks, for there are many."""
     bundles = {name: build_layer_bundle(list(chain), shape) for name, chain in chains.items()}  # type: ignore[arg-type]
-    short = recipe.compress.model_copy(update={"seconds": min(recipe.compress.seconds, 0.3)})
-    return time_bundles(recipe.model_copy(update={"compress": short}), bundles)
+    seconds = min(recipe.compress.seconds, 0.3)
+    short = recipe.compress.model_copy(update={"seconds": seconds, "timed": "model"})  # layers read no photos
+    return time_bundles(recipe.model_copy(update={"compress": short}), (), bundles)
 
 
-def step_latencies(recipe: Recipe, bundles: Mapping[str, Bundle]) -> tuple[StepLatency, ...]:
-    """Every step's bundle on every engine, installed where it is timed, that reads and bears it, all in turns."""
+def step_latencies(recipe: Recipe, photos: Sequence[bytes], bundles: Mapping[str, Bundle]) -> tuple[StepLatency, ...]:
+    """Every step's bundle on every engine, installed where it is timed, that reads and bears it, all in turns.
+
+    Args:
+        recipe: as for `time_bundles`.
+        photos: as for `time_bundles`.
+        bundles: by the name of their step.
+    """
     target = recipe.target
     installed = _installed_engines(target)
     spec = {target.engine: target.engine_spec}
@@ -56,7 +69,7 @@ def step_latencies(recipe: Recipe, bundles: Mapping[str, Bundle]) -> tuple[StepL
         for engine in installed[bundle.graph_format]
     }
     borne = _borne({title: (bundle, engine) for title, (_, bundle, engine) in pairs.items()}, target)
-    times = _times(recipe, borne)
+    times = _times(recipe, borne, photos)
     result = []
     for title, (bundle, engine) in borne.items():
         item = latency.summarize_latency(
@@ -91,16 +104,37 @@ def _borne(pairs: Pairs, target: Target) -> dict[str, tuple[Bundle, str]]:
     return {title: pair for (title, pair), fault in zip(pairs.items(), faults, strict=True) if not fault}
 
 
-def _times(recipe: Recipe, pairs: Pairs) -> dict[str, Seconds]:
+def _times(recipe: Recipe, pairs: Pairs, photos: Sequence[bytes]) -> dict[str, Seconds]:
+    """Seconds of each call, of the network alone or, over whole rounds of the photos, from each photo to its label."""
     target, seconds = recipe.target, recipe.compress.seconds
-    if not target.device:
-        return _times_here(pairs, target.threads, seconds)
-    times = device_timing.time_on_device(target.device, pairs, threads=target.threads, seconds=seconds, least=LEAST)
-    return {name: np.asarray(taken) for name, taken in times.model.items()}
+    shown = photos if recipe.compress.timed == "label" else ()
+    least = max(LEAST, len(shown))
+    if target.device:
+        there = device_timing.time_on_device(
+            target.device, pairs, threads=target.threads, seconds=seconds, least=least, photos=shown
+        )
+        times = {name: np.asarray(taken) for name, taken in (there.label if shown else there.model).items()}
+    else:
+        times = _times_here(pairs, shown, target.threads, seconds=seconds, least=least)
+    return {name: taken[: _whole_rounds(len(taken), len(shown))] for name, taken in times.items()}
 
 
-def _times_here(pairs: Pairs, threads: int, seconds: float) -> dict[str, Seconds]:
+def _whole_rounds(calls: int, photos: int) -> int:
+    """How many calls count: a photo more or less would be taken for a gain, since photos differ in what they take."""
+    return calls - calls % photos if photos else calls
+
+
+def _times_here(
+    pairs: Pairs, photos: Sequence[bytes], threads: int, *, seconds: float, least: int
+) -> dict[str, Seconds]:
     engine_trial.find_faults(list(pairs.values()), threads=threads, batches=engine_trial.SINGLES)  # all by one child
-    calls = {name: latency.call(*pair, threads=threads) for name, pair in pairs.items()}
+    calls = {name: _call(*pair, photos, threads) for name, pair in pairs.items()}
     with timing_lock.exclusive_timing():
-        return latency.time_interleaved(calls, seconds=seconds, least=LEAST)
+        return latency.time_interleaved(calls, seconds=seconds, least=least)
+
+
+def _call(bundle: Bundle, engine: str, photos: Sequence[bytes], threads: int) -> latency.Call:
+    if not photos:
+        return latency.call(bundle, engine, threads=threads)
+    loaded = engine_trial.load(bundle, engine, threads=threads, batches=engine_trial.SINGLES)
+    return latency.label_call(Classifier(bundle, loaded), photos)

@@ -15,6 +15,7 @@ from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.provenance import host
 from leansort.core.run_folder import SolveFolder
+from leansort.data.loading.encoded_photos import encoded_val
 from leansort.measure.timing.machine import LoadWatch
 from leansort.recipe.schema import Recipe
 from leansort.search.objectives import F1, Objectives
@@ -25,7 +26,6 @@ from leansort.workflows.solving.solve_settings import SolveSettings
 from leansort.workflows.stages.stage_graph import StageGraph
 from leansort.workflows.training.built_network import build_network
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator
-from leansort.workflows.tuning.study_runner import encoded_val_images
 
 NOISE = 1.25  # times a latency limit: what is beyond it before training may still turn out to be within
 SECONDS = 0.3  # least time of each latency
@@ -187,7 +187,7 @@ def _costs(recipe: Recipe, limits: dict[str, float], manifest: Manifest, folder:
         recipe.target,
         Objectives((F1,), far),
         manifest.labels,
-        encoded_val_images(manifest, recipe.seed),
+        encoded_val(manifest, recipe.seed),
         manifest.digest,
         folder.pricing,
     )

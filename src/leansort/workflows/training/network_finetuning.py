@@ -52,6 +52,8 @@ class Finetuning:
         manifest: the data.
         cache: folder of decoded crops.
         start: file of the network that teachers named `start` stand for.
+        start_size: side of its input; of a network with a smaller one the training crops are kept as large as those of
+            the start, so that whoever teaches it sees no less than before. 0 where that does not matter.
         teachers: what a teacher named `recipe` stands for.
         unlabelled: photos without labels, from which networks with teachers learn too.
     """
@@ -62,6 +64,7 @@ class Finetuning:
     start: Path
     teachers: tuple[Path, ...] = ()
     unlabelled: UnlabelledRecord | None = None
+    start_size: int = 0
 
     def __call__(
         self, model: TrainedModel, config: FinetuneConfig, folder: Path, prepare: Prepare | None = None
@@ -96,16 +99,19 @@ class Finetuning:
         }
         config = _changed(recipe.train, TrainConfig, own, "finetune.train.")
         recipe = recipe.model_copy(update={"train": config})
+        larger = max(model.preprocess.size, self.start_size if finetune.teachers else 0)
+        shown = recipe.preprocess.model_copy(update={"size": larger})
+        cached = recipe.model_copy(update={"preprocess": shown}).train_preprocess
         unlabelled = self.unlabelled if finetune.teachers else None
-        more = load_unlabelled(unlabelled, recipe.train_preprocess, self.cache) if unlabelled else None
+        more = load_unlabelled(unlabelled, cached, self.cache) if unlabelled else None
         augment = _changed(recipe.augment, AugmentConfig, finetune.augment, "finetune.augment.")
-        objects = training_covers(augment, self.manifest, recipe.train_preprocess, self.cache)
+        objects = training_covers(augment, self.manifest, cached, self.cache)
         known = self._provenance(model, finetune) | objects.provenance
         return TrainingJob(
             spec=model.spec,
             preprocess=model.preprocess,
             labels=model.labels,
-            train=load_crops(self.manifest, "train", recipe.train_preprocess, self.cache),
+            train=load_crops(self.manifest, "train", cached, self.cache),
             val=load_crops(self.manifest, "val", model.preprocess, self.cache),
             config=config,
             augment=augment,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError
 from leansort.core.files.typed_result import TypedResult
 from leansort.core.labels import LabelSet
+from leansort.core.preprocess import Preprocess
 from leansort.core.provenance import host, versions
 from leansort.core.seeds import Seeds
 from leansort.data.loading.crops import Crops
@@ -39,6 +39,7 @@ from leansort.search.objectives import COUNTED, TIMED, Objectives
 from leansort.search.search_config import SearchConfig
 from leansort.workflows.compression import compress as compressing
 from leansort.workflows.compression import step_timing
+from leansort.workflows.compression.step_cascade import assemble_unfitted
 from leansort.workflows.training.built_network import build_network
 from leansort.workflows.training.export_check import provisional
 
@@ -155,7 +156,7 @@ class CostEvaluator:
     def _bundle(self, recipe: Recipe, model: TrainedModel) -> Bundle:
         if not recipe.compress.steps:
             return provisional(model, recipe.export.format, quick=recipe.export.format == "onnx")
-        return dry_run(recipe, model, self.folder)
+        return dry_run(recipe, model, self.folder, self.pictures)
 
     def _of_bundle(
         self, bundle: Bundle, counted: Mapping[str, float], what: object, *, whole: bool = False
@@ -207,8 +208,10 @@ class CostEvaluator:
             return self._timed_there(bundle, engine, kinds)
         loaded = engine_trial.load(bundle, engine, threads=self.target.threads, batches=engine_trial.SINGLES)
         classifier = Classifier(bundle, loaded, engine)
-        x_bhwc, pictures = np.stack([classifier.preprocess(self.pictures[0])]), itertools.cycle(self.pictures)
-        calls = {"model": lambda: classifier.engine.run(x_bhwc), "label": lambda: classifier.predict(next(pictures))}
+        calls = {
+            "model": latency.photo_call(classifier, self.pictures),
+            "label": latency.label_call(classifier, self.pictures),
+        }
         wanted = {kind: calls[kind] for kind in sorted(kinds)}
         for _ in range(TRIES):
             with timing_lock.exclusive_timing():
@@ -250,24 +253,34 @@ def _kept(key: object) -> TimedCosts | None:
         return None
 
 
-def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
+def dry_run(recipe: Recipe, model: TrainedModel, folder: Path, photos: Sequence[bytes]) -> Bundle:
     """The bundle of a compression whose passes do all but train: its shape is that of the real one, or close to it.
+
+    Args:
+        recipe: its passes.
+        model: an untrained network.
+        folder: for what passes write.
+        photos: encoded ones, for passes that are timed on the way to a label.
 
     Raises:
         LeansortError: a pass cannot be done to this network.
     """
-    size, rng = model.preprocess.size, Seeds(0).child("search/dry-run").numpy()
-    noise = rng.integers(0, 256, (_CALIBRATING, size, size, 3)).astype(np.uint8)
-    crops = Crops(noise, [at % len(model.labels) for at in range(_CALIBRATING)])
+
+    def crops(split: str, preprocess: Preprocess) -> Crops:
+        size, rng = preprocess.size, Seeds(0).child("search/dry-run").numpy()
+        noise = rng.integers(0, 256, (_CALIBRATING, size, size, 3)).astype(np.uint8)
+        return Crops(noise, [at % len(model.labels) for at in range(_CALIBRATING)])
+
     export = partial(export_to_format, graph_format="onnx")
     context = PassContext(
-        train=crops,
-        val=crops,
+        crops=crops,
+        preprocess=model.preprocess,
         seeds=Seeds(recipe.seed),
         folder=folder,
         finetune=_untrained,
         export=export,
-        time_bundles=partial(step_timing.time_bundles, recipe),
+        make_cascade=partial(assemble_unfitted, export),
+        time_bundles=partial(step_timing.time_bundles, recipe, photos),
         time_layers=partial(step_timing.time_layers, recipe),
         say=_silently,
     )
@@ -275,7 +288,7 @@ def dry_run(recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
     for _, step in compressing.read_steps(recipe):
         if step.stage == "graph" and isinstance(artifact, TrainedModel):
             artifact = export(artifact)
-        artifact = step.apply(artifact, context).artifact
+        artifact = step.apply(artifact, context.of(artifact)).artifact
     return export(artifact) if isinstance(artifact, TrainedModel) else artifact
 
 

@@ -18,8 +18,8 @@ from leansort.core.errors import EngineError, LeansortError, MachineError, Missi
 from leansort.core.manifest import Manifest
 from leansort.core.process.console import say
 from leansort.core.run_folder import StudyFolder
-from leansort.core.seeds import Seeds
 from leansort.core.writing import atomic_io
+from leansort.data.loading.encoded_photos import encoded_val
 from leansort.measure.robustness.stress_setting import StressSetting
 from leansort.recipe.load import validate_recipe as validated_recipe
 from leansort.recipe.schema import Recipe
@@ -41,8 +41,6 @@ from leansort.workflows.tuning.trial_evaluation import TrialEvaluator
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
-
-MOST_PICTURES = 64  # decoded in turns for decode-to-label latencies
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ def _work(
         recipe.target,
         objectives,
         rows.labels,
-        encoded_val_images(rows, recipe.seed),
+        encoded_val(rows, recipe.seed),
         rows.digest,
         StudyFolder(out).dry_run,
     )
@@ -228,13 +226,6 @@ def trial_line(number: int, outcome: TrialOutcome, objectives: Objectives) -> st
     f1 += "" if outcome.stressed_f1 is None else f", {outcome.stressed_f1:.4f} under stress"
     note = f"  ({outcome.note})" if outcome.note else ""
     return f"trial {number}: {outcome.kind}  {costs}{f1}  {outcome.seconds:.1f} s{note}"
-
-
-def encoded_val_images(rows: Manifest, seed: int) -> list[bytes]:
-    """Encoded val pictures, drawn once for all candidates."""
-    val = rows.split("val")
-    order = Seeds(seed).child("search/pictures").numpy().permutation(len(val))[:MOST_PICTURES]
-    return [atomic_io.read_file(rows.path(val[at])) for at in order]
 
 
 @contextmanager

@@ -128,7 +128,7 @@ class TrialEvaluator:
         if recipe.compress.steps:
             artifact = self._compressed(recipe, model, folder)
             costs = self.coster.of_bundle(artifact, candidate)
-        f1, interval = self._scored(artifact, recipe)
+        f1, interval = self._scored(artifact)
         return replace(
             outcome,
             f1=f1,
@@ -138,31 +138,31 @@ class TrialEvaluator:
             costs=costs.values,
             measurements=costs.measurements,
             note=costs.note,
-            stress=self._under_stress(artifact, recipe),
+            stress=self._under_stress(artifact),
         )
 
     def _compressed(self, recipe: Recipe, model: TrainedModel, folder: Path) -> Bundle:
         compress(recipe, model, self.manifest, RunFolder(folder).compression.path, cache=StudyFolder(self.out).cache)
         return bundles.load(RunFolder(folder).compression.bundle)
 
-    def _scored(self, artifact: Artifact, recipe: Recipe) -> tuple[float, tuple[float, float]]:
+    def _scored(self, artifact: Artifact) -> tuple[float, tuple[float, float]]:
         """Macro-F1 on val and its interval."""
-        val = load_crops(self.manifest, "val", recipe.preprocess, StudyFolder(self.out).cache)
+        val = load_crops(self.manifest, "val", artifact.preprocess, StudyFolder(self.out).cache)
         classes = predict_classes(artifact, val, self.coster.target.engine_spec)
         result = macro_f1_interval(np.asarray(val.labels), classes, len(self.manifest.labels))
         return result.value, (result.low, result.high)
 
-    def _under_stress(self, artifact: Artifact, recipe: Recipe) -> StressedScore | None:
+    def _under_stress(self, artifact: Artifact) -> StressedScore | None:
         """What it keeps under stress, where the search asks for that."""
         setting = self.study.config.stress_setting
         if setting is None:
             return None
         cache = StudyFolder(self.out).cache
-        return stressed_score(artifact, setting, self.manifest, recipe, cache, self.coster.target.engine_spec)
+        return stressed_score(artifact, setting, self.manifest, cache, self.coster.target.engine_spec)
 
 
 def stressed_score(
-    artifact: Artifact, setting: StressSetting, manifest: Manifest, recipe: Recipe, cache: Path, engine: str
+    artifact: Artifact, setting: StressSetting, manifest: Manifest, cache: Path, engine: str
 ) -> StressedScore:
     """What a network or bundle keeps under stress.
 
@@ -170,14 +170,13 @@ def stressed_score(
         artifact: the network or bundle.
         setting: of the search.
         manifest: the data.
-        recipe: of the artifact, for its preprocessing.
         cache: folder of decoded crops, in which those under stress are kept.
         engine: for bundles.
 
     Raises:
         UserError: the setting does not suit the data.
     """
-    stressed = stressed_val(setting, manifest, recipe.preprocess, cache, "stress")
+    stressed = stressed_val(setting, manifest, artifact.preprocess, cache, "stress")
     return score_under_stress(stressed, predict_stressed(artifact, stressed, engine), len(manifest.labels))
 
 

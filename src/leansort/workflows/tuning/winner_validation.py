@@ -13,6 +13,7 @@ from leansort.compress.evaluation import predict_classes
 from leansort.core import bundle as bundles
 from leansort.core.process.console import say
 from leansort.core.run_folder import TrainingFolder
+from leansort.data.loading.encoded_photos import encoded_val
 from leansort.measure.accuracy.metrics import macro_f1_present
 from leansort.measure.confidence import mean_interval
 from leansort.recipe.schema import Recipe
@@ -26,7 +27,6 @@ from leansort.workflows.training.train import load_crops
 from leansort.workflows.training.training_results import RepeatedTraining
 from leansort.workflows.tuning.best_trial_result import SeedResult
 from leansort.workflows.tuning.cost_evaluator import CostEvaluator
-from leansort.workflows.tuning.study_runner import encoded_val_images
 from leansort.workflows.tuning.trial_evaluation import stressed_score
 
 
@@ -45,18 +45,18 @@ def validate_seeds(
     Raises:
         LeansortError: a bundle differs from its network, or a pass failed.
     """
-    shown = encoded_val_images(ground.manifest, recipe.seed)
+    shown = encoded_val(ground.manifest, recipe.seed)
     coster = CostEvaluator(
         config, recipe.target, objectives, ground.manifest.labels, shown, ground.manifest.digest, ground.out / "dry-run"
     )
-    val = load_crops(ground.manifest, "val", recipe.preprocess, ground.cache)
-    truth, result = np.asarray(val.labels), list[SeedResult]()
+    result = list[SeedResult]()
     stress, engine = config.stress_setting, recipe.target.engine_spec
     candidate = coster.candidate(recipe)
     for run in runs:
         path = _bundle(ground, with_seed(recipe, run.seed), ground.out / run.name)
         bundle = bundles.load(path)
-        classes = predict_classes(bundle, val, engine)
+        val = load_crops(ground.manifest, "val", bundle.meta.preprocess, ground.cache)
+        truth, classes = np.asarray(val.labels), predict_classes(bundle, val, engine)
         costs = coster.of_bundle(bundle, candidate)
         assert run.val_macro_f1 is not None  # val was not trained on
         result.append(
@@ -68,9 +68,7 @@ def validate_seeds(
                 costs=costs.values,
                 measurements=costs.measurements,
                 note=costs.note,
-                stress=stressed_score(bundle, stress, ground.manifest, recipe, ground.cache, engine)
-                if stress
-                else None,
+                stress=stressed_score(bundle, stress, ground.manifest, ground.cache, engine) if stress else None,
             )
         )
     return result
