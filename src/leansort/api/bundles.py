@@ -38,7 +38,7 @@ def export(
     manifest: AnyPath,
     out: AnyPath | None = None,
     name: str = "",
-    format: Literal["onnx", "openvino", "torch", "ncnn"] = "onnx",
+    format: Literal["onnx", "openvino", "torch", "ncnn", "litert"] = "onnx",
     target_error: float | None = None,
     unknown: AnyPath | None = None,
     unknown_share: float | None = None,
@@ -92,8 +92,8 @@ def export(
         out: path of the bundle to write, `model.leansort` by default; with `cpp` of the folder, `leansort-cpp` by
             default, which must not hold anything yet.
         name: of the model, for people; a bundle keeps its own.
-        format: of the graph: `onnx`, `openvino`, `torch` or `ncnn`, or `cpp`; a bundle is converted to `openvino`,
-            `ncnn` or `cpp`.
+        format: of the graph: `onnx`, `openvino`, `torch`, `ncnn` or `litert`, or `cpp`; a bundle is converted to
+            `openvino`, `ncnn`, `litert` or `cpp`.
         target_error: accept only predictions so sure that at most this fraction of labels is wrong, 0 to 1; None
             accepts all.
         unknown: folder of photos that show none of the classes: `target_error` counts each that is accepted.
