@@ -44,7 +44,9 @@ def export(
     name: Annotated[str, typer.Option(help="Name of the model, as reports show it.")] = "",
     graph_format: Annotated[
         str,
-        typer.Option("--format", help="Format of the graph: onnx, openvino, torch, ncnn or litert; or cpp, a folder of C++."),
+        typer.Option(
+            "--format", help="Format of the graph: onnx, openvino, torch, ncnn or litert; or cpp, a folder of C++."
+        ),
     ] = "onnx",
     target_error: Annotated[
         float | None,

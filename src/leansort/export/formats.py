@@ -19,8 +19,8 @@ def export_to_format(model: TrainedModel, graph_format: str, *, name: str = "") 
 
     Args:
         model: what to export.
-        graph_format: `onnx`; `openvino`, `ncnn` and `litert`, with weights in float32; or `torch`, the architecture and its
-            weights, for the engines that import torch.
+        graph_format: `onnx`; `openvino`, `ncnn` and `litert`, with weights in float32; or `torch`, the architecture
+            and its weights, for the engines that import torch.
         name: for people; the backbone's name where empty.
 
     Returns:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
@@ -26,3 +29,24 @@ def silence(*, errors: bool = False) -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+_NATIVE = threading.Lock()  # descriptor 2 is one for all threads
+
+
+@contextmanager
+def silence_native() -> Iterator[None]:
+    """Swallow what native code writes to standard error; of the whole process, so for moments only.
+
+    Python's own standard error goes the same way meanwhile. Callers in several threads take turns.
+    """
+    with _NATIVE, open(os.devnull, "wb") as nowhere:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        kept = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -11,7 +11,7 @@ from pydantic import Field
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import IntegrityError, MissingExtraError
 from leansort.core.graphs import soundness
-from leansort.core.process.silence import silence
+from leansort.core.process.silence import silence_native
 from leansort.core.strict_model import StrictModel
 from leansort.runtime.engine import GraphEngine, engine_failure, require_pixels
 
@@ -62,8 +62,7 @@ class LiteRtEngine(GraphEngine[LiteRtConfig]):
         except soundness.UnsoundGraphError as error:
             raise IntegrityError(f"bundle: its graph cannot be loaded by LiteRT (it {error})") from None
         try:
-            with silence():
-                from ai_edge_litert import interpreter as library
+            from ai_edge_litert import interpreter as library
         except ImportError:
             raise MissingExtraError("ai_edge_litert", "litert") from None
         try:
@@ -91,7 +90,7 @@ class LiteRtEngine(GraphEngine[LiteRtConfig]):
         return out
 
     def _interpreter(self) -> Any:
-        with silence():  # it tells of its delegate each time
+        with silence_native():  # it tells there of its delegate, and in errors of all else
             made = self._library.Interpreter(model_content=self._graph, num_threads=self._threads)
             made.allocate_tensors()
         return made

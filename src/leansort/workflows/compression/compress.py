@@ -40,7 +40,11 @@ from leansort.workflows.training import export_check, network_finetuning
 from leansort.workflows.training.network_finetuning import Finetuning
 from leansort.workflows.training.train import load_crops
 
-_FORMATS = {"openvino": "openvino", "ncnn": "ncnn", "litert": "litert"}  # that a quantize step for an engine leaves, others than its own
+_FORMATS = {
+    "openvino": "openvino",
+    "ncnn": "ncnn",
+    "litert": "litert",
+}  # that a quantize step for an engine leaves, others than its own
 
 
 def compress(

@@ -28,6 +28,7 @@ from leansort.core.graphs.litert.schema import (
 
 SCALES = (1e-15, 1e15)  # of a step
 APART = 2.0**16  # how many times larger one step may be than another that it is put together with
+PRODUCT_APART = 2.0**31  # and than a product that it takes up
 UNIT = Quantization((1 / 256,), (-128,))  # LOGISTIC computes no others
 _ZEROS = {TensorType.INT8: (-128, 127), TensorType.UINT8: (0, 255), TensorType.INT32: (0, 0)}
 
@@ -64,6 +65,7 @@ def check(graph: bytes, size: int, classes: int) -> int:
     cost = _Cost({number: at for at, item in enumerate(whole.operators) for number in item.inputs})
     cost.last |= dict.fromkeys(whole.outputs, len(whole.operators))
     cost.made.add(whole.inputs[0])
+    cost.live = elements(tensors[whole.inputs[0]].shape)
     for at, item in enumerate(whole.operators):
         kind, layer = _layer(model, whole, item, cost)
         made = tensors[item.outputs[0]]
@@ -93,7 +95,11 @@ def layer_of(model: Model, whole: Subgraph, item: Operator) -> tuple[OperatorKin
     data = [model.buffers[tensor.buffer].data for tensor in inputs]
     layer = Layer(name, whole.tensors[item.outputs[0]].name, item.options, inputs, data)
     kind = KINDS.get(name)
-    if kind is None or not kind.least <= len(inputs) <= kind.most or type(item.options) is not (kind.options or type(None)):
+    if (
+        kind is None
+        or not kind.least <= len(inputs) <= kind.most
+        or type(item.options) is not (kind.options or type(None))
+    ):
         raise layer.fault(f"reads {len(inputs)} values, or has options of another kind")
     return kind, layer
 
@@ -106,16 +112,30 @@ def require_steps(layer: Layer, kind: OperatorKind, made: Tensor) -> None:
     """
     if made.type != TensorType.INT8:
         return
-    steps = [_one_step(layer, tensor) for tensor in layer.inputs if tensor.type in (TensorType.INT8, TensorType.UINT8)
-             and tensor.quantization and (len(tensor.quantization.scales) == 1 or tensor is layer.inputs[0])]  # fmt: skip
     out = _one_step(layer, made)
+    read = [tensor for tensor in layer.inputs if tensor.type in (TensorType.INT8, TensorType.UINT8)]
+    if kind.weighted:
+        _require_products(layer, _one_step(layer, read[0]), read[1].quantization, out)
+        return
+    steps = [_one_step(layer, tensor) for tensor in read]
     if kind.steps == "same" and any(step != out for step in steps):
         raise layer.fault("makes steps that are not those that it reads")
     if kind.steps == "unit" and out != UNIT:
         raise layer.fault("makes steps that are not of 1/256")
-    for step in steps:
-        if not 1 / APART < step.scales[0] / out.scales[0] < APART and layer.kind not in ("CONV_2D", "MUL"):
-            raise layer.fault(f"puts steps of {step.scales[0]:g} and {out.scales[0]:g} together")
+    if layer.kind == "MUL":
+        _require_products(layer, steps[0], steps[1], out)
+        return
+    sizes = [step.scales[0] for step in (*steps, out)]
+    if kind.steps != "unit" and max(sizes) >= min(sizes) * APART:
+        raise layer.fault(f"puts steps of {min(sizes):g} and {max(sizes):g} together")
+
+
+def _require_products(layer: Layer, one: Quantization, other: Quantization | None, out: Quantization) -> None:
+    """Products of two steps over a third, which LiteRT keeps in 31 bits and a shift."""
+    for scale in other.scales if other else ():
+        times = one.scales[0] * scale / out.scales[0]
+        if not 1 / PRODUCT_APART < times < APART:
+            raise layer.fault(f"makes steps of {out.scales[0]:g} of products of {one.scales[0] * scale:g}")
 
 
 def _one_step(layer: Layer, tensor: Tensor) -> Quantization:
@@ -173,7 +193,10 @@ def _require_tensor(model: Model, tensor: Tensor) -> None:
         raise UnsoundGraphError(f"{where} is of type {tensor.type} and shape {list(tensor.shape[: RANK + 1])}")
     if not tensor.name or len(tensor.name) > TEXT_BYTES or tensor.buffer >= len(model.buffers):
         raise UnsoundGraphError(f"{where} has no name, or no bytes")
-    if tensor.buffer and len(model.buffers[tensor.buffer].data) != elements(tensor.shape) * BYTES[TensorType(tensor.type)]:
+    if (
+        tensor.buffer
+        and len(model.buffers[tensor.buffer].data) != elements(tensor.shape) * BYTES[TensorType(tensor.type)]
+    ):
         raise UnsoundGraphError(f"{where} does not have as many bytes as its shape {list(tensor.shape)} asks for")
     steps = tensor.quantization
     if steps is None:
@@ -201,4 +224,6 @@ def _require_ends(whole: Subgraph, size: int, classes: int) -> None:
     if made not in ([logits], [logits, distance]):
         if made and made[0][0] == TensorType.FLOAT32 and len(made[0][1]) == 2 and made[0][1][1] != classes:
             raise UnsoundGraphError(f"has {made[0][1][1]} outputs, its labels are {classes}")
-        raise UnsoundGraphError(f"gives {made[:3]}, need float logits (1, {classes}), and a distance where there is one")
+        raise UnsoundGraphError(
+            f"gives {made[:3]}, need float logits (1, {classes}), and a distance where there is one"
+        )

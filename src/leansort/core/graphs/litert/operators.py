@@ -21,6 +21,7 @@ class OperatorKind:
         options: its table of options; None where it has none.
         versions: of the operator: of floats, and of int8.
         made: type of what it makes; that of its first input where it is None.
+        weighted: whether it has weights and biases.
         steps: what it asks of the scales: `same` of all that it reads and makes, `unit` of 1/256 from -128.
     """
 
@@ -31,13 +32,16 @@ class OperatorKind:
     options: type | None = None
     versions: tuple[int, int] = (1, 2)
     made: TensorType | None = None
+    weighted: bool = False
     steps: str = ""
 
 
 KINDS: dict[str, OperatorKind] = {
-    "CONV_2D": OperatorKind(3, weight_layers.convolution, 3, 3, schema.ConvOptions, (1, 3)),
-    "DEPTHWISE_CONV_2D": OperatorKind(4, weight_layers.depthwise, 3, 3, schema.DepthwiseOptions, (1, 3)),
-    "FULLY_CONNECTED": OperatorKind(9, weight_layers.fully_connected, 3, 3, schema.FullyConnectedOptions, (1, 4)),
+    "CONV_2D": OperatorKind(3, weight_layers.convolution, 3, 3, schema.ConvOptions, (1, 3), weighted=True),
+    "DEPTHWISE_CONV_2D": OperatorKind(4, weight_layers.depthwise, 3, 3, schema.DepthwiseOptions, (1, 3), weighted=True),
+    "FULLY_CONNECTED": OperatorKind(
+        9, weight_layers.fully_connected, 3, 3, schema.FullyConnectedOptions, (1, 4), weighted=True
+    ),
     "AVERAGE_POOL_2D": OperatorKind(1, shape_layers.pooling, options=schema.PoolOptions, steps="same"),
     "MAX_POOL_2D": OperatorKind(17, shape_layers.pooling, options=schema.PoolOptions, steps="same"),
     "MEAN": OperatorKind(40, shape_layers.reduction, 2, 2, schema.ReducerOptions),

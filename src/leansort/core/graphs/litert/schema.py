@@ -1,4 +1,4 @@
-"""The part of LiteRT's schema (`schema.fbs`) that bundles use: its tables, the numbers of their fields, and enumerations.
+"""The part of LiteRT's schema (`schema.fbs`) that bundles use: its tables, the numbers of fields, and enumerations.
 
 A table that has more fields than these is of a graph that no bundle may have. `flatbuffer` reads and writes them.
 """
@@ -46,8 +46,8 @@ def slot(number: int, kind: object, otherwise: Any = 0) -> Any:
 
     Args:
         number: of it in its table.
-        kind: `struct`'s letter of a number, one in brackets for a list, `bytes`, `text`, a table, a list with a table in
-            it for a list of tables, or `union`, whose type stands in the field before.
+        kind: `struct`'s letter of a number, one in brackets for a list, `bytes`, `text`, a table, a list
+            with a table in it for a list of tables, or `union`, whose type stands in the field before.
         otherwise: what it is where a file leaves it out.
     """
     return field(default=otherwise, metadata={"slot": number, "kind": kind})
@@ -205,7 +205,7 @@ class Tensor:
     type: int = slot(1, "b")
     buffer: int = slot(2, "I")
     name: str = slot(3, "text", "")
-    quantization: Quantization | None = slot(4, Quantization, None)
+    quantization: Quantization | None = slot(4, Quantization, None)  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class Operator:
     kind: int = slot(0, "I")
     inputs: tuple[int, ...] = slot(1, "[i]", ())
     outputs: tuple[int, ...] = slot(2, "[i]", ())
-    options: Any = slot(4, "union", None)
+    options: Any = slot(4, "union", None)  # noqa: RUF009
 
 
 @dataclass(frozen=True)

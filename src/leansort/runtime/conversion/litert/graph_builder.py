@@ -1,4 +1,4 @@
-"""Puts a graph in LiteRT's format together, layer by layer; each shape is worked out by the rules that readers hold it to."""
+"""Puts a graph in LiteRT's format together, layer by layer; shapes come from the rules that a reader holds it to."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class GraphBuilder:
         """Add a constant of whole numbers, of which shapes, axes and pads are made."""
         return self.constant(np.asarray(values, np.int32), f"{name}/integers")
 
-    def layer(self, kind: str, inputs: Sequence[int], name: str, options: Any = None, steps: Steps | None = None) -> int:
+    def layer(
+        self, kind: str, inputs: Sequence[int], name: str, options: Any = None, steps: Steps | None = None
+    ) -> int:
         """Add a layer; return what it makes, in 8 bits where steps are given.
 
         Args:

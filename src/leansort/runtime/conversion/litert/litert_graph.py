@@ -1,8 +1,8 @@
 """From a bundle's ONNX graph to LiteRT's format, layer by layer.
 
-The normalization stays in the graph, which reads uint8 pixels; images lie with their channels last. In an int8 graph the
-layers keep the steps that calibration gave them, and their rounded weights: what goes into a layer and comes out of it is
-in 8 bits with a sign, sums are in 32. Layers that were to stay in float do, and so do the logits.
+The normalization stays in the graph, which reads uint8 pixels; images lie with their channels last. In an int8 graph
+the layers keep the steps that calibration gave them, and their rounded weights: what goes into a layer and comes out of
+it is in 8 bits with a sign, sums are in 32. Layers that were to stay in float do, and so do the logits.
 """
 
 from __future__ import annotations

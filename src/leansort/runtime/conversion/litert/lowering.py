@@ -10,7 +10,7 @@ import numpy as np
 
 from leansort.core.errors import LeansortError
 from leansort.core.graphs.faults import UnsoundGraphError
-from leansort.core.graphs.litert.schema import AddOptions, MulOptions
+from leansort.core.graphs.litert.schema import Activation, AddOptions, MulOptions, Quantization
 from leansort.runtime.conversion.litert.graph_builder import GraphBuilder
 from leansort.runtime.conversion.litert.onnx_reading import Array, Node, OnnxGraph, Steps
 
@@ -139,26 +139,22 @@ class Lowering:
 
     def constant_int8(self, array: Array, name: str, steps: Steps | None = None) -> int:
         """A constant in 8 bits, of steps as given or as large as its largest number asks for."""
-        from leansort.core.graphs.litert.schema import Quantization
-
         steps = steps or Steps(float(np.abs(array).max() or 1) / _STEPS, 0)
         whole = np.clip(np.rint(array / steps.scale) + steps.zero, -128, 127).astype(np.int8)
         return self.builder.constant(whole, name, Quantization((float(np.float32(steps.scale)),), (steps.zero,)))
 
     def scaled(self, tensor: int, plus: float, times: float, out: Steps | None, name: str) -> int:
         """(x + plus) kept within 0 and 1 / times, times `times`: a hard sigmoid."""
-        from leansort.core.graphs.litert.schema import Activation
-
-        add, mul = AddOptions(Activation.RELU6), MulOptions()
         rank = (1,) * len(self.builder.tensors[tensor].shape)
-        plus_a, times_a = np.full(rank, plus), np.full(rank, times)
+        numbers = {f"{name}/plus": np.full(rank, plus), f"{name}/times": np.full(rank, times)}
         if out is None:
-            made = self.builder.layer("ADD", [tensor, self.builder.constant(plus_a.astype(np.float32), name)], f"{name}/sum", add)
-            return self.builder.layer("MUL", [made, self.builder.constant(times_a.astype(np.float32), name)], name, mul)
-        # The sum gets the steps of the result, so that the product moves no number.
-        between = Steps(out.scale / times, out.zero)
-        made = self.builder.layer("ADD", [tensor, self.constant_int8(plus_a, name)], f"{name}/sum", add, between)
-        return self.builder.layer("MUL", [made, self.constant_int8(times_a, name)], name, mul, out)
+            with_it = [self.builder.constant(array.astype(np.float32), key) for key, array in numbers.items()]
+        else:
+            with_it = [self.constant_int8(array, key) for key, array in numbers.items()]
+        # In 8 bits the sum gets the steps of the result, so that the product moves no number.
+        between = None if out is None else Steps(out.scale / times, out.zero)
+        made = self.builder.layer("ADD", [tensor, with_it[0]], f"{name}/sum", AddOptions(Activation.RELU6), between)
+        return self.builder.layer("MUL", [made, with_it[1]], name, MulOptions(), out)
 
 
 Rule = Callable[[Lowering, Node], None]

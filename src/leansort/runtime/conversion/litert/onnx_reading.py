@@ -1,4 +1,4 @@
-"""An ONNX graph as the lowering wants it: constants as arrays, 8 bits as what they stand for, activations at their layers."""
+"""An ONNX graph as the lowering wants it: constants of 8 bits as what they stand for, activations at their layers."""
 
 from __future__ import annotations
 
@@ -127,7 +127,8 @@ def _name_clips(graph: OnnxGraph) -> None:
     for node in graph.nodes:
         if node.kind == "Clip":
             limits = [graph.constants.get(name) for name in (*node.inputs[1:], "", "")[:2]]
-            low, high = (other if value is None else float(value) for value, other in zip(limits, (-np.inf, np.inf)))
+            open_ends = zip(limits, (-np.inf, np.inf), strict=True)
+            low, high = (other if value is None else float(value) for value, other in open_ends)
             node.attributes |= {"low": low, "high": high}
             node.kind = _CLIPS.get((low, high), "Clip")
             del node.inputs[1:]

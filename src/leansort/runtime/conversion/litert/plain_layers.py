@@ -112,7 +112,9 @@ def clip(lowering: Lowering, node: Node) -> None:
     made, sides = lowering.as_float(value), (1,) * len(lowering.shape(value))
     for kind, limit in (("MAXIMUM", "low"), ("MINIMUM", "high")):
         if np.isfinite(node.attributes[limit]):
-            with_it = lowering.builder.constant(np.full(sides, node.attributes[limit], np.float32), f"{node.name}/{limit}")
+            with_it = lowering.builder.constant(
+                np.full(sides, node.attributes[limit], np.float32), f"{node.name}/{limit}"
+            )
             made = lowering.builder.layer(kind, [made, with_it], f"{node.output}/{limit}")
     lowering.store(node, made, last=value.last)
 

@@ -66,7 +66,8 @@ def reshape(lowering: Lowering, node: Node) -> None:
         order = lowering.builder.integers(FIRST, f"{node.output}/order")
         turned = lowering.builder.steps(value.tensor)
         value = Value(
-            lowering.builder.layer("TRANSPOSE", [value.tensor, order], f"{node.output}/turned", None, turned), last=False
+            lowering.builder.layer("TRANSPOSE", [value.tensor, order], f"{node.output}/turned", None, turned),
+            last=False,
         )
     sides = lowering.builder.integers(made, node.output)
     lowering.store(node, lowering.keeping_steps(node, value, "RESHAPE", [sides]), last=False)
@@ -115,7 +116,11 @@ def pooling(lowering: Lowering, node: Node) -> None:
     """Largest numbers or means of windows; pads that LiteRT has no word for are zeros, where those count."""
     value = lowering.value(node)
     kernel, stride = tuple(node.attributes["kernel_shape"]), node.attributes.get("strides", [1, 1])
-    if not value.last or node.attributes.get("ceil_mode") or any(side != 1 for side in node.attributes.get("dilations", [1])):
+    if (
+        not value.last
+        or node.attributes.get("ceil_mode")
+        or any(side != 1 for side in node.attributes.get("dilations", [1]))
+    ):
         lowering.fault(node, "has windows that LiteRT has no word for")
     if any(node.attributes.get("pads", ())) and not node.attributes.get("count_include_pad"):
         whole, padding = padded(lowering, node, value, kernel, stride, [1, 1])
@@ -126,7 +131,9 @@ def pooling(lowering: Lowering, node: Node) -> None:
         pads = node.attributes["pads"]
         more = lowering.builder.integers([[0, 0], [pads[0], pads[2]], [pads[1], pads[3]], [0, 0]], node.output)
         value = Value(
-            lowering.builder.layer("PAD", [value.tensor, more], f"{node.output}/padded", None, lowering.builder.steps(value.tensor)),
+            lowering.builder.layer(
+                "PAD", [value.tensor, more], f"{node.output}/padded", None, lowering.builder.steps(value.tensor)
+            ),
             last=True,
         )
         padding = Padding.VALID
@@ -142,7 +149,13 @@ def pad(lowering: Lowering, node: Node) -> None:
     value, pads = lowering.value(node), lowering.constant(node, 1)
     level = lowering.constant(node, 2) if len(node.inputs) > 2 else None
     mode = node.attributes.get("mode", b"constant")
-    if pads is None or mode != b"constant" or (level is not None and level.any()) or not value.last or len(node.inputs) > 3:
+    if (
+        pads is None
+        or mode != b"constant"
+        or (level is not None and level.any())
+        or not value.last
+        or len(node.inputs) > 3
+    ):
         lowering.fault(node, "pads otherwise than with zeros")
     sides = [[int(pads[axis]), int(pads[axis + 4])] for axis in (0, 2, 3, 1)]
     more = lowering.builder.integers(sides, node.output)

@@ -95,7 +95,8 @@ def _weighted(
     names = f"{node.name}/weight", f"{node.name}/bias"
     if steps is None or read is None or scales is None or len(scales) not in (1, out):
         floats = [
-            lowering.builder.constant(array.astype(np.float32), name) for array, name in zip((weight, bias), names, strict=True)
+            lowering.builder.constant(array.astype(np.float32), name)
+            for array, name in zip((weight, bias), names, strict=True)
         ]
         return lowering.builder.layer(kind, [lowering.as_float(value), *floats], node.output, options)
     scales_o = np.broadcast_to(scales.astype(np.float32), (out,))
