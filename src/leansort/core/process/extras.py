@@ -25,6 +25,7 @@ EXTRAS = dict.fromkeys(_TRAIN, "train") | {
     "s3fs": "cloud",
     "sqlalchemy": "tune",
     "tensorly": "compress",
+    "tflite_micro": "litert-micro",
     "timm": "timm",
     "torch_pruning": "compress",
 }
