@@ -156,7 +156,9 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], int]] = {
     "hard sigmoid": (
         [node("Sub", "x one", "z"), node("HardSigmoid", "z", "y", alpha=1 / 6, beta=0.5)], {"one": np.float32(2)}, 3,
     ),
-    "sigmoid": ([node("Sub", "x one", "z"), node("Sigmoid", "z", "w"), node("Mul", "z w", "y")], {"one": np.float32(2)}, 3),
+    "sigmoid": (
+        [node("Sub", "x one", "z"), node("Sigmoid", "z", "w"), node("Mul", "z w", "y")], {"one": np.float32(2)}, 3,
+    ),
     "tanh": ([node("Tanh", "x", "y")], {}, 3),
     "leaky relu": ([node("Sub", "x one", "z"), node("LeakyRelu", "z", "y", alpha=0.1)], {"one": np.float32(2)}, 3),
     "sums by channel": ([node("Add", "x each", "y")], {"each": weights((3, 1, 1))}, 3),
@@ -215,8 +217,8 @@ def test_what_cannot_be_written_is_named(source: Bundle) -> None:
         convert_to_format(ending([node("Hardmax", "x", "y", axis=1)], {}), "litert")
     with pytest.raises(LeansortError, match=r"'HardSigmoid_y' \(HardSigmoid\) has alpha 0.2 and beta 0.5, need"):
         convert_to_format(ending([node("HardSigmoid", "x", "y")], {}), "litert")
+    pool = node("MaxPool", "x", "y", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
     with pytest.raises(LeansortError, match=r"'MaxPool_y' \(MaxPool\) has pads that LiteRT has no word for"):
-        pool = node("MaxPool", "x", "y", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
         convert_to_format(ending([pool], {}), "litert")
     with pytest.raises(UserError, match=r"written from onnx bundles, .* is litert"):
         litert_graph.convert(convert_to_format(source, "litert"))

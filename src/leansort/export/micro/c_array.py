@@ -26,7 +26,7 @@ _HEADER = Template("""\
 //   interpreter.AllocateTensors();
 //   // interpreter.input(0)->data.uint8: kSide x kSide pixels of red, green and blue, row by row
 //   interpreter.Invoke();
-//   // interpreter.output(0)->data.f: logits, one for each of kLabels; a softmax of them over kTemperature is probabilities
+//   // interpreter.output(0)->data.f: logits of kLabels; a softmax of them over kTemperature is probabilities
 #ifndef LEANSORT_MODEL_H_
 #define LEANSORT_MODEL_H_
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from leansort.core.errors import LeansortError, MissingExtraError
 from leansort.core.process.silence import silence_native
+from leansort.core.writing import atomic_io
 from leansort.core.writing.escaping import printable
 from leansort.runtime.engine import Logits, Pixels
 
 LARGEST = 1 << 28  # bytes of an arena; no microcontroller has as many
 STEP = 1 << 10  # bytes that an arena is measured by
+_TOTAL = re.compile(r"Arena allocation total (\d+) bytes")
 
 
 def logits_of(graph: bytes, pixels: Pixels, name: str) -> Logits:
@@ -34,35 +41,34 @@ def logits_of(graph: bytes, pixels: Pixels, name: str) -> Logits:
     return np.concatenate(rows)
 
 
-def arena_bytes(graph: bytes, pixels: Pixels, name: str) -> int:
-    """The smallest arena that the graph runs in here, in whole KiB.
+def arena_bytes(graph: bytes, name: str) -> int:
+    """Bytes of the arena that a graph runs in here, in whole KiB: what it takes of a large one, proved by running.
 
     Args:
         graph: as of `logits_of`, which has run it.
-        pixels: one image, uint8 (1, size, size, 3).
         name: as of `logits_of`.
 
     Raises:
-        LeansortError: it runs in none.
+        LeansortError: it runs in none that a microcontroller could have.
     """
-    most = STEP
-    while not _fits(graph, most, pixels, name):
-        if most >= LARGEST:
-            raise LeansortError(f"export: {name} needs more than {LARGEST:,} bytes of memory")
-        most *= 2
-    least = most // 2
-    while most - least > STEP:
-        middle = (most + least) // 2 // STEP * STEP
-        least, most = (least, middle) if _fits(graph, middle, pixels, name) else (middle, most)
-    return most
+    with atomic_io.scratch() as folder:
+        path = folder / "model.tflite"
+        atomic_io.write_bytes(path, graph)
+        told = _TOTAL.search(_run_child(path, LARGEST) or "")
+        size = -(-int(told[1]) // STEP) * STEP if told else LARGEST
+        while size < LARGEST:
+            if _run_child(path, size) is not None:
+                return size
+            size += STEP
+    raise LeansortError(f"export: {name} needs more than {LARGEST:,} bytes of memory")
 
 
-def _fits(graph: bytes, size: int, pixels: Pixels, name: str) -> bool:
-    try:
-        _run(_require_interpreter(graph, size, name), pixels, name)
-    except LeansortError:
-        return False
-    return True
+def _run_child(path: Path, size: int) -> str | None:
+    """What the interpreter tells of its memory; None where the arena is too small."""
+    command = [sys.executable, "-m", "leansort.export.micro.arena_child", str(path), str(size)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(item for item in sys.path if item)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return None if done.returncode else done.stdout + done.stderr
 
 
 def _require_interpreter(graph: bytes, size: int, name: str) -> Any:

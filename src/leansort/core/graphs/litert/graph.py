@@ -28,7 +28,10 @@ from leansort.core.graphs.litert.schema import (
 
 SCALES = (1e-15, 1e15)  # of a step
 APART = 2.0**16  # how many times larger one step may be than another that it is put together with
-PRODUCT_APART = 2.0**31  # and than a product that it takes up
+PRODUCTS = (
+    2.0**-31,
+    2.0**8,
+)  # steps of products over those that are made of them: XNNPACK frees its memory twice at others
 UNIT = Quantization((1 / 256,), (-128,))  # LOGISTIC computes no others
 _ZEROS = {TensorType.INT8: (-128, 127), TensorType.UINT8: (0, 255), TensorType.INT32: (0, 0)}
 
@@ -131,10 +134,10 @@ def require_steps(layer: Layer, kind: OperatorKind, made: Tensor) -> None:
 
 
 def _require_products(layer: Layer, one: Quantization, other: Quantization | None, out: Quantization) -> None:
-    """Products of two steps over a third, which LiteRT keeps in 31 bits and a shift."""
+    """Products of two steps over a third, for which there is room in 31 bits and a shift."""
     for scale in other.scales if other else ():
         times = one.scales[0] * scale / out.scales[0]
-        if not 1 / PRODUCT_APART < times < APART:
+        if not PRODUCTS[0] <= times < PRODUCTS[1]:
             raise layer.fault(f"makes steps of {out.scales[0]:g} of products of {one.scales[0] * scale:g}")
 
 

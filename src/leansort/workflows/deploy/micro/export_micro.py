@@ -98,7 +98,7 @@ def export_micro(given: Path, manifest: Manifest, out: Path) -> MicroExportResul
             f"{len(pixels)} val crops, largest probability gap {gap:.2g} (at most {MAX_GAP})"
         )
     say(f"export: parity holds on {len(pixels)} val crops (labels agree {agreement:.2%}, gap {gap:.1e})")
-    arena = micro_interpreter.arena_bytes(bundle.graph, pixels[:1], bundle.meta.name)
+    arena = micro_interpreter.arena_bytes(bundle.graph, bundle.meta.name)
     files = c_array.array_files(bundle, arena)
     written_folder.write(files, out, "export: out")
     return MicroExportResult(
