@@ -1,6 +1,7 @@
 """Runs a graph once in an arena of a size and prints what it took.
 
-`python -m leansort.export.micro.arena_child FILE BYTES`. In a process of its own, for the interpreter ends it where an arena is far too small.
+`python -m leansort.export.micro.arena_child FILE BYTES`. In a process of its own, for the interpreter ends it where an
+arena is far too small.
 """
 
 from __future__ import annotations
