@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from leansort.core.graphs.litert import flatbuffer, graph
+from leansort.core.graphs.litert import flatbuffer, tables
+from leansort.core.graphs.litert import steps as steps_rules
 from leansort.core.graphs.litert.layer import Layer
 from leansort.core.graphs.litert.operators import KINDS
 from leansort.core.graphs.litert.schema import (
@@ -77,9 +78,9 @@ class GraphBuilder:
         rule = Layer(kind, name, options, given, [self._buffers[item.buffer].data for item in given])
         made = given[0].type if known.made is None else known.made
         out = Tensor(known.rule(rule), made, 0, name, _one(steps) if steps else None)
-        graph.require_steps(rule, known, out)
+        steps_rules.require_steps(rule, known, out)
         int8 = TensorType.INT8 in (given[0].type, made)
-        code = graph.operator_code(known, known.versions[int8])
+        code = tables.operator_code(known, known.versions[int8])
         if code not in self._codes:
             self._codes.append(code)
         result = self._tensor(out.shape, out.type, name, out.quantization, 0)
