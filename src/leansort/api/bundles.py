@@ -130,10 +130,10 @@ def export(
         LeansortError: the bundle differs from the network; nothing is written.
     """
     from leansort.core.bundle import FORMATS
+    from leansort.export.micro import c_array
     from leansort.workflows.deploy.cpp import export_cpp
-    from leansort.workflows.deploy.micro import export_micro
 
-    if format not in (allowed := (*FORMATS, export_cpp.CPP, export_micro.C)):
+    if format not in (allowed := (*FORMATS, export_cpp.CPP, c_array.C)):
         raise not_one_of("format", format, allowed)
     idle = {
         "name": name or None,
@@ -151,10 +151,12 @@ def export(
     from leansort.arch import trained_model
     from leansort.core import manifest as manifests
 
-    if format == export_micro.C:
+    if format == c_array.C:
+        from leansort.workflows.deploy.micro.export_micro import export_micro
+
         _require_none(f"with format {format}, as a bundle stays as it is", **idle)
         place = Path("leansort-micro" if out is None else out)
-        return export_micro.export_micro(Path(model), manifests.load(Path(manifest)), place)
+        return export_micro(Path(model), manifests.load(Path(manifest)), place)
     from leansort.workflows.deploy.export import bundle_to_convert, convert_bundle, export_bundle
 
     place = Path("model.leansort" if out is None else out)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from leansort.core.graphs.faults import UnsoundGraphError
-from leansort.core.graphs.litert import flatbuffer, graph
-from leansort.core.graphs.litert.schema import (
+from leansort.core.graphs.litert import flatbuffer, tflite_graph
+from leansort.core.graphs.litert.tflite_schema import (
     Buffer,
     CastOptions,
     ConvOptions,
@@ -31,7 +31,7 @@ Change = Callable[[Model], Model]
 def refusal(model: Model | bytes, classes: int = CLASSES) -> str:
     data = model if isinstance(model, bytes) else flatbuffer.write(model)
     with pytest.raises(UnsoundGraphError) as caught:
-        graph.check(data, SIZE, classes)
+        tflite_graph.check(data, SIZE, classes)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -87,7 +87,7 @@ def test_a_sound_graph_passes_and_its_memory_is_counted() -> None:
     data = flatbuffer.write(sound_model())
     assert flatbuffer.read(data) == sound_model()
     # the pixels with and without a sign, the convolution behind them
-    assert graph.check(data, SIZE, CLASSES) == 2 * SIZE * SIZE * 3
+    assert tflite_graph.check(data, SIZE, CLASSES) == 2 * SIZE * SIZE * 3
 
 
 MODEL = sound_model()
@@ -156,7 +156,7 @@ def test_tables_that_refer_to_each_other_end() -> None:
             changed = bytearray(data)
             changed[place : place + 4] = (offset % 2**32).to_bytes(4, "little")
             try:
-                graph.check(bytes(changed), SIZE, CLASSES)
+                tflite_graph.check(bytes(changed), SIZE, CLASSES)
             except UnsoundGraphError:
                 continue
 
@@ -168,7 +168,7 @@ def test_whatever_is_changed_is_refused_or_reads_as_it_is_written() -> None:
         for _ in range(drawn.randint(1, 3)):
             changed[drawn.randrange(len(changed))] = drawn.randrange(256)
         try:
-            graph.check(bytes(changed), SIZE, CLASSES)
+            tflite_graph.check(bytes(changed), SIZE, CLASSES)
             assert flatbuffer.write(flatbuffer.read(bytes(changed))) == changed
         except UnsoundGraphError:
             refused += 1
@@ -179,4 +179,4 @@ def test_a_graph_of_too_many_numbers_is_refused() -> None:
     shape = (1, 60000, 60000, 3)
     huge = tensors(0, shape=shape)(tensors(1, shape=shape)(sound_model()))
     with pytest.raises(UnsoundGraphError, match=r"needs [\d,]+ numbers held at once"):
-        graph.check(flatbuffer.write(huge), 60000, CLASSES)
+        tflite_graph.check(flatbuffer.write(huge), 60000, CLASSES)

@@ -21,9 +21,9 @@ from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
 from leansort.core.errors import IntegrityError, LeansortError, MissingExtraError, UserError
 from leansort.core.graphs.faults import UnsoundGraphError
-from leansort.core.graphs.litert import flatbuffer, graph
-from leansort.core.graphs.litert.operators import NAMES
-from leansort.core.graphs.litert.schema import Model, Quantization
+from leansort.core.graphs.litert import flatbuffer, tflite_graph
+from leansort.core.graphs.litert.tflite_operators import NAMES
+from leansort.core.graphs.litert.tflite_schema import Model, Quantization
 from leansort.export import parity
 from leansort.export.distance_graph import add_distance
 from leansort.export.formats import convert_to_format
@@ -305,7 +305,7 @@ def test_no_changed_graph_that_is_let_through_takes_the_process_down(
     for number in range(150):
         data = flatbuffer.write(changed(changed(model, drawn), drawn))
         try:
-            graph.check(data, 32, 6)
+            tflite_graph.check(data, 32, 6)
         except UnsoundGraphError:
             continue
         (folder / f"{number:04}").write_bytes(data)

@@ -8,8 +8,9 @@ from string import Template
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.graphs.litert import flatbuffer
-from leansort.core.graphs.litert.operators import NAMES
+from leansort.core.graphs.litert.tflite_operators import NAMES
 
+C = "c"  # the word that asks for it where a format is named
 HEADER, SOURCE = "leansort_model.h", "leansort_model.cc"
 _LINE = 16  # bytes
 _OF_FLOATS = "CAST"  # a kind that graphs with pixels for floats have, and the interpreter there lacks for pixels

@@ -1,4 +1,4 @@
-"""Flatbuffers of `schema`'s tables, written in one way and read in that way only.
+"""Flatbuffers of `tflite_schema`'s tables, written in one way and read in that way only.
 
 LiteRT follows every offset in a file, wherever it leads. So a file is written again from what was read of it, and one
 that differs in a byte is refused: offsets that overlap, fields that nobody knows and bytes that nobody reads have
@@ -13,18 +13,18 @@ import struct
 from typing import Any
 
 from leansort.core.graphs.faults import UnsoundGraphError
-from leansort.core.graphs.litert import schema
-from leansort.core.graphs.litert.schema import Model
+from leansort.core.graphs.litert import tflite_schema
+from leansort.core.graphs.litert.tflite_schema import Model
 
 _NUMBERS = {1: "b?", 4: "iIf", 8: "q"}  # by their bytes
 _SIZES = {letter: size for size, letters in _NUMBERS.items() for letter in letters}
 _DATA = 16  # what LiteRT aligns the bytes of a constant to
-_UNION = {kind: number for number, kind in schema.OPTIONS.items()}
+_UNION = {kind: number for number, kind in tflite_schema.OPTIONS.items()}
 
 
 def write(model: Model) -> bytes:
     """The one file of a model."""
-    out = bytearray(4) + schema.IDENTIFIER
+    out = bytearray(4) + tflite_schema.IDENTIFIER
     struct.pack_into("<I", out, 0, _write_table(out, model))
     return bytes(out)
 
@@ -35,7 +35,7 @@ def read(data: bytes) -> Model:
     Raises:
         UnsoundGraphError: it is another one.
     """
-    if data[4:8] != schema.IDENTIFIER:
+    if data[4:8] != tflite_schema.IDENTIFIER:
         raise UnsoundGraphError("is no graph of LiteRT's")
     try:
         model: Model = _Reader(data).table(0, Model)
@@ -136,7 +136,7 @@ class _Reader:
                 continue
             if entry == "union":
                 before = places[number - 1]
-                entry = schema.OPTIONS.get(self._unpack("b", start + before)[0] if before else 0)
+                entry = tflite_schema.OPTIONS.get(self._unpack("b", start + before)[0] if before else 0)
                 if entry is None:
                     raise struct.error
             values[name] = self._value(start + place, entry)

@@ -1,4 +1,4 @@
-"""A layer with what it reads, as the rules of `weight_layers` and `shape_layers` are given it."""
+"""A layer with what it reads, as the rules of `tflite_weights` and `tflite_shapes` are given it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from leansort.core.graphs.faults import UnsoundGraphError, quote
 from leansort.core.graphs.limits import SPAN
-from leansort.core.graphs.litert.schema import Activation, Padding, Tensor, TensorType
+from leansort.core.graphs.litert.tflite_schema import Activation, Padding, Tensor, TensorType
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]

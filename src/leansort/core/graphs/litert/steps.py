@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from leansort.core.graphs.litert.layer import Layer
-from leansort.core.graphs.litert.operators import OperatorKind
-from leansort.core.graphs.litert.schema import Quantization, Tensor, TensorType
+from leansort.core.graphs.litert.tflite_operators import OperatorKind
+from leansort.core.graphs.litert.tflite_schema import Quantization, Tensor, TensorType
 
 APART = 2.0**16  # how many times larger one step may be than another that it is put together with
 # Steps of products over those of what is made of them: at others XNNPACK frees its memory twice.

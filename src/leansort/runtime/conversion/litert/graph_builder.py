@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from leansort.core.graphs.litert import flatbuffer, tables
+from leansort.core.graphs.litert import flatbuffer, tflite_tables
 from leansort.core.graphs.litert import steps as steps_rules
 from leansort.core.graphs.litert.layer import Layer
-from leansort.core.graphs.litert.operators import KINDS
-from leansort.core.graphs.litert.schema import (
+from leansort.core.graphs.litert.tflite_operators import KINDS
+from leansort.core.graphs.litert.tflite_schema import (
     VERSION,
     Buffer,
     Model,
@@ -80,7 +80,7 @@ class GraphBuilder:
         out = Tensor(known.rule(rule), made, 0, name, _one(steps) if steps else None)
         steps_rules.require_steps(rule, known, out)
         int8 = TensorType.INT8 in (given[0].type, made)
-        code = tables.operator_code(known, known.versions[int8])
+        code = tflite_tables.operator_code(known, known.versions[int8])
         if code not in self._codes:
             self._codes.append(code)
         result = self._tensor(out.shape, out.type, name, out.quantization, 0)

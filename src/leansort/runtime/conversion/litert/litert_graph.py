@@ -10,12 +10,12 @@ from __future__ import annotations
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import LeansortError, UserError
 from leansort.core.graphs.faults import UnsoundGraphError
-from leansort.core.graphs.litert import graph as sound
-from leansort.runtime.conversion.litert import lowering, onnx_reading, plain_layers, shape_layers, weight_layers
+from leansort.core.graphs.litert import tflite_graph as sound
+from leansort.runtime.conversion.litert import lowering, onnx_reading, plain_lowering, shape_lowering, weight_lowering
 from leansort.runtime.conversion.litert.graph_builder import GraphBuilder
 from leansort.runtime.conversion.litert.lowering import Lowering, Value
 
-RULES = {**weight_layers.RULES, **plain_layers.RULES, **shape_layers.RULES}
+RULES = {**weight_lowering.RULES, **plain_lowering.RULES, **shape_lowering.RULES}
 
 
 def convert(bundle: Bundle) -> Bundle:

@@ -10,7 +10,7 @@ import numpy as np
 
 from leansort.core.errors import LeansortError
 from leansort.core.graphs.faults import UnsoundGraphError
-from leansort.core.graphs.litert.schema import Activation, AddOptions, MulOptions, Quantization
+from leansort.core.graphs.litert.tflite_schema import Activation, AddOptions, MulOptions, Quantization
 from leansort.runtime.conversion.litert.graph_builder import GraphBuilder
 from leansort.runtime.conversion.litert.onnx_reading import Array, Node, OnnxGraph, Steps
 

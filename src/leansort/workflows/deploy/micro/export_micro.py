@@ -19,7 +19,6 @@ from leansort.runtime.predictor import softmax
 from leansort.runtime.shipped_models import find_bundle
 from leansort.workflows.training.train import load_crops
 
-C = "c"  # the word that asks for it where a format is named
 CROPS = 200  # that are compared at most: the interpreter for microcontrollers takes a tenth of a second for each here
 MAX_GAP = 0.1  # of a probability: it rounds every layer in another way than LiteRT's own
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from leansort.core.graphs.litert.schema import (
+from leansort.core.graphs.litert.tflite_schema import (
     Activation,
     ConvOptions,
     DepthwiseOptions,

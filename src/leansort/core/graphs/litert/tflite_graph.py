@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from leansort.core.graphs.faults import UnsoundGraphError, quote
 from leansort.core.graphs.limits import NUMBERS, WORK
-from leansort.core.graphs.litert import flatbuffer, steps, tables
+from leansort.core.graphs.litert import flatbuffer, steps, tflite_tables
 from leansort.core.graphs.litert.layer import Layer, elements
-from leansort.core.graphs.litert.operators import KINDS, NAMES, OperatorKind
-from leansort.core.graphs.litert.schema import Model, Operator, Subgraph, Tensor
+from leansort.core.graphs.litert.tflite_operators import KINDS, NAMES, OperatorKind
+from leansort.core.graphs.litert.tflite_schema import Model, Operator, Subgraph, Tensor
 
 
 @dataclass
@@ -42,8 +42,8 @@ def check(graph: bytes, size: int, classes: int) -> int:
         UnsoundGraphError: why it must not be run.
     """
     model = flatbuffer.read(graph)
-    whole = tables.require_tables(model)
-    tables.require_ends(whole, size, classes)
+    whole = tflite_tables.require_tables(model)
+    tflite_tables.require_ends(whole, size, classes)
     tensors = whole.tensors
     cost = _Cost({number: at for at, item in enumerate(whole.operators) for number in item.inputs})
     cost.last |= dict.fromkeys(whole.outputs, len(whole.operators))

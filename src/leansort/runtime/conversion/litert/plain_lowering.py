@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from leansort.core.graphs.litert import schema
-from leansort.core.graphs.litert.schema import TensorType
+from leansort.core.graphs.litert import tflite_schema
+from leansort.core.graphs.litert.tflite_schema import TensorType
 from leansort.runtime.conversion.litert.lowering import FIRST, Lowering, Rule
 from leansort.runtime.conversion.litert.onnx_reading import PIXELS, Node, Steps, steps_of
-from leansort.runtime.conversion.litert.weight_layers import activation_of
+from leansort.runtime.conversion.litert.weight_lowering import activation_of
 
 _UNIT = Steps(1 / 256, -128)  # of LOGISTIC, which computes no others
 _FLOAT = 1  # ONNX's number of the type
@@ -48,7 +48,7 @@ def cast(lowering: Lowering, node: Node) -> None:
     value = lowering.value(node)
     if node.attributes.get("to") != _FLOAT or lowering.builder.tensors[value.tensor].type != TensorType.UINT8:
         lowering.fault(node, "makes other than floats of pixels")
-    options = schema.CastOptions(TensorType.UINT8, TensorType.FLOAT32)
+    options = tflite_schema.CastOptions(TensorType.UINT8, TensorType.FLOAT32)
     lowering.store(node, lowering.builder.layer("CAST", [value.tensor], node.output, options), last=value.last)
 
 
@@ -70,7 +70,7 @@ def activation_of_floats(lowering: Lowering, node: Node) -> None:
 
 def leaky(lowering: Lowering, node: Node) -> None:
     """A leaky ReLU, of floats."""
-    value, options = lowering.value(node), schema.LeakyReluOptions(float(node.attributes.get("alpha", 0.01)))
+    value, options = lowering.value(node), tflite_schema.LeakyReluOptions(float(node.attributes.get("alpha", 0.01)))
     made = lowering.builder.layer("LEAKY_RELU", [lowering.as_float(value)], node.output, options)
     lowering.store(node, made, last=value.last)
 
@@ -78,7 +78,7 @@ def leaky(lowering: Lowering, node: Node) -> None:
 def gelu(lowering: Lowering, node: Node) -> None:
     """GELU, of floats."""
     value = lowering.value(node)
-    options = schema.GeluOptions(node.attributes.get("approximate", b"none") == b"tanh")
+    options = tflite_schema.GeluOptions(node.attributes.get("approximate", b"none") == b"tanh")
     made = lowering.builder.layer("GELU", [lowering.as_float(value)], node.output, options)
     lowering.store(node, made, last=value.last)
 
@@ -139,6 +139,8 @@ RULES: dict[str, Rule] = {
     PIXELS: pixels, "QuantizeLinear": quantize, "DequantizeLinear": dequantize, "Transpose": transpose, "Cast": cast,
     **dict.fromkeys(_BOTH, activation), **dict.fromkeys(_FLOATS, activation_of_floats), "LeakyRelu": leaky,
     "Gelu": gelu, "Sigmoid": sigmoid, "HardSigmoid": hard_sigmoid, "Clip": clip,
-    "Add": binary("ADD", schema.AddOptions, int8=True), "Mul": binary("MUL", schema.MulOptions, int8=True),
-    "Sub": binary("SUB", schema.SubOptions, int8=False), "Div": binary("DIV", schema.DivOptions, int8=False),
+    "Add": binary("ADD", tflite_schema.AddOptions, int8=True),
+    "Mul": binary("MUL", tflite_schema.MulOptions, int8=True),
+    "Sub": binary("SUB", tflite_schema.SubOptions, int8=False),
+    "Div": binary("DIV", tflite_schema.DivOptions, int8=False),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from leansort.core.graphs.limits import SPAN
 from leansort.core.graphs.litert.layer import Layer, Shape, elements
-from leansort.core.graphs.litert.schema import TensorType
+from leansort.core.graphs.litert.tflite_schema import TensorType
 
 Rule = Callable[[Layer], Shape]
 F, I8, U8, I32 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT32

@@ -7,8 +7,8 @@ import math
 from leansort.core.graphs.faults import UnsoundGraphError, quote
 from leansort.core.graphs.limits import NODES, RANK, TEXT_BYTES
 from leansort.core.graphs.litert.layer import elements
-from leansort.core.graphs.litert.operators import KINDS, NAMES, OperatorKind
-from leansort.core.graphs.litert.schema import BYTES, VERSION, Model, OperatorCode, Subgraph, Tensor, TensorType
+from leansort.core.graphs.litert.tflite_operators import KINDS, NAMES, OperatorKind
+from leansort.core.graphs.litert.tflite_schema import BYTES, VERSION, Model, OperatorCode, Subgraph, Tensor, TensorType
 
 SCALES = (1e-15, 1e15)  # of a step
 _ZEROS = {TensorType.INT8: (-128, 127), TensorType.UINT8: (0, 255), TensorType.INT32: (0, 0)}

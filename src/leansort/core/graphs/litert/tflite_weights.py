@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from leansort.core.graphs.limits import SPAN
 from leansort.core.graphs.litert.layer import Layer, Shape
-from leansort.core.graphs.litert.schema import Tensor, TensorType
+from leansort.core.graphs.litert.tflite_schema import Tensor, TensorType
 
 TYPES = (
     (TensorType.FLOAT32, TensorType.FLOAT32, TensorType.FLOAT32),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from leansort.core.graphs.litert import schema
-from leansort.core.graphs.litert.schema import Padding
+from leansort.core.graphs.litert import tflite_schema
+from leansort.core.graphs.litert.tflite_schema import Padding
 from leansort.runtime.conversion.litert.lowering import FIRST, Lowering, Rule, Value
 from leansort.runtime.conversion.litert.onnx_reading import Node
-from leansort.runtime.conversion.litert.weight_layers import padded
+from leansort.runtime.conversion.litert.weight_lowering import padded
 
 _REDUCTIONS = {"ReduceSum": "SUM", "ReduceMin": "REDUCE_MIN"}
 
@@ -47,7 +47,7 @@ def _reduce(
         lowering.fault(node, "leaves sides of images without their channels' axis")
     made = lowering.builder.layer(
         kind, [given, lowering.builder.integers(places, node.output)], name or node.output,
-        schema.ReducerOptions(keep), steps,  # type: ignore[arg-type]
+        tflite_schema.ReducerOptions(keep), steps,  # type: ignore[arg-type]
     )  # fmt: skip
     lowering.store(node, made, last=value.last and keep)
 
@@ -102,7 +102,7 @@ def concatenation(lowering: Lowering, node: Node) -> None:
     values, steps = [lowering.value(node, number) for number in range(len(node.inputs))], lowering.steps(node)
     if len({value.last for value in values}) > 1:
         lowering.fault(node, "joins values that lie otherwise")
-    options = schema.ConcatenationOptions(lowering.axis(values[0], node.attributes["axis"]))
+    options = tflite_schema.ConcatenationOptions(lowering.axis(values[0], node.attributes["axis"]))
     if steps is not None and lowering.is_int8(*values):
         given = [lowering.with_steps(value.tensor, steps, node.output) for value in values]
         made = lowering.builder.layer("CONCATENATION", given, node.output, options, steps)
@@ -140,7 +140,7 @@ def pooling(lowering: Lowering, node: Node) -> None:
     else:
         padding = Padding.VALID
     kind = "MAX_POOL_2D" if node.kind == "MaxPool" else "AVERAGE_POOL_2D"
-    options = schema.PoolOptions(padding, stride[1], stride[0], kernel[1], kernel[0])
+    options = tflite_schema.PoolOptions(padding, stride[1], stride[0], kernel[1], kernel[0])
     lowering.store(node, lowering.keeping_steps(node, value, kind, [], options), last=True)
 
 
@@ -180,7 +180,7 @@ def cut(lowering: Lowering, node: Node) -> None:
         whole[axis] = slice(int(begins[number]), int(ends[number]), step).indices(shape[axis])
     by_axis = [whole[axis] for axis in (0, 2, 3, 1)]
     numbers = [lowering.builder.integers([item[at] for item in by_axis], node.output) for at in range(3)]
-    made = lowering.keeping_steps(node, value, "STRIDED_SLICE", numbers, schema.StridedSliceOptions())
+    made = lowering.keeping_steps(node, value, "STRIDED_SLICE", numbers, tflite_schema.StridedSliceOptions())
     lowering.store(node, made, last=True)
 
 
@@ -189,7 +189,7 @@ def softmax(lowering: Lowering, node: Node) -> None:
     value = lowering.value(node)
     if len(lowering.shape(value)) != 2 or node.attributes.get("axis", -1) not in (1, -1):
         lowering.fault(node, "is no softmax of features")
-    made = lowering.builder.layer("SOFTMAX", [lowering.as_float(value)], node.output, schema.SoftmaxOptions(1.0))
+    made = lowering.builder.layer("SOFTMAX", [lowering.as_float(value)], node.output, tflite_schema.SoftmaxOptions(1.0))
     lowering.store(node, made, last=False)
 
 
