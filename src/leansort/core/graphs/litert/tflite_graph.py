@@ -63,7 +63,7 @@ def check(graph: bytes, size: int, classes: int) -> int:
     return cost.held
 
 
-def layer_of(model: Model, whole: Subgraph, item: Operator) -> tuple[OperatorKind, Layer]:
+def _layer_of(model: Model, whole: Subgraph, item: Operator) -> tuple[OperatorKind, Layer]:
     """A layer by its tables.
 
     Raises:
@@ -89,7 +89,7 @@ def layer_of(model: Model, whole: Subgraph, item: Operator) -> tuple[OperatorKin
 
 def _layer(model: Model, whole: Subgraph, item: Operator, cost: _Cost) -> tuple[OperatorKind, Layer]:
     """A layer that reads what was made before it, and makes what was not."""
-    kind, layer = layer_of(model, whole, item)
+    kind, layer = _layer_of(model, whole, item)
     for number, tensor in zip(item.inputs, layer.inputs, strict=True):
         if tensor.buffer == 0 and number not in cost.made:
             raise layer.fault(f"reads {quote(tensor.name)}, which is not made before it")

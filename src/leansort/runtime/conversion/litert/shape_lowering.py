@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from leansort.core.graphs.litert import tflite_schema
 from leansort.core.graphs.litert.tflite_schema import Padding
 from leansort.runtime.conversion.litert.lowering import FIRST, Lowering, Rule, Value
-from leansort.runtime.conversion.litert.onnx_reading import Node
-from leansort.runtime.conversion.litert.weight_lowering import padded
+from leansort.runtime.conversion.litert.onnx_reading import Node, Steps
+from leansort.runtime.conversion.litert.weight_lowering import padded, with_zeros
 
 _REDUCTIONS = {"ReduceSum": "SUM", "ReduceMin": "REDUCE_MIN"}
 
@@ -35,7 +37,7 @@ def euclidean(lowering: Lowering, node: Node) -> None:
 
 
 def _reduce(
-    lowering: Lowering, node: Node, kind: str, given: int, value: Value, steps: object = None, name: str = ""
+    lowering: Lowering, node: Node, kind: str, given: int, value: Value, steps: Steps | None = None, name: str = ""
 ) -> None:
     rank = len(lowering.shape(value))
     axes = lowering.constant(node, 1) if len(node.inputs) > 1 else node.attributes.get("axes")
@@ -45,10 +47,8 @@ def _reduce(
     left = [axis for axis in range(rank) if axis not in places]
     if not keep and value.last and len(left) > 1 and left != [0, 3]:
         lowering.fault(node, "leaves sides of images without their channels' axis")
-    made = lowering.builder.layer(
-        kind, [given, lowering.builder.integers(places, node.output)], name or node.output,
-        tflite_schema.ReducerOptions(keep), steps,  # type: ignore[arg-type]
-    )  # fmt: skip
+    options, along = tflite_schema.ReducerOptions(keep), lowering.builder.integers(places, node.output)
+    made = lowering.builder.layer(kind, [given, along], name or node.output, options, steps)
     lowering.store(node, made, last=value.last and keep)
 
 
@@ -56,11 +56,11 @@ def reshape(lowering: Lowering, node: Node) -> None:
     """Another shape; an image's numbers are put in ONNX's order first, unless it has one of each channel."""
     value = lowering.value(node)
     shape = lowering.shape(value)
-    whole = _product(shape)
+    whole = math.prod(shape)
     made = _told_shape(lowering, node, shape)
     if made.count(-1) == 1:
-        made[made.index(-1)] = whole // max(1, -_product(made))
-    if min(made, default=0) < 1 or _product(made) != whole:
+        made[made.index(-1)] = whole // max(1, -math.prod(made))
+    if min(made, default=0) < 1 or math.prod(made) != whole:
         lowering.fault(node, f"makes {made} of {list(shape)}")
     if value.last and shape[2:] != (1, 1):
         order = lowering.builder.integers(FIRST, f"{node.output}/order")
@@ -77,7 +77,7 @@ def _told_shape(lowering: Lowering, node: Node, shape: tuple[int, ...]) -> list[
     """The shape that a node asks for, of one image."""
     if node.kind == "Flatten":
         axis = node.attributes.get("axis", 1) % (len(shape) + 1)
-        return [_product(shape[:axis]), _product(shape[axis:])]
+        return [math.prod(shape[:axis]), math.prod(shape[axis:])]
     axes = lowering.constant(node, 1) if len(node.inputs) > 1 else node.attributes.get("axes", [])
     told = [int(axis) for axis in (axes if axes is not None else [])]
     if node.kind == "Reshape":
@@ -89,12 +89,6 @@ def _told_shape(lowering: Lowering, node: Node, shape: tuple[int, ...]) -> list[
     for axis in sorted(axis % (len(shape) + len(told)) for axis in told):
         made.insert(axis, 1)
     return made
-
-
-def _product(sides: object) -> int:
-    import math
-
-    return math.prod(sides)  # type: ignore[call-overload,no-any-return]
 
 
 def concatenation(lowering: Lowering, node: Node) -> None:
@@ -122,23 +116,13 @@ def pooling(lowering: Lowering, node: Node) -> None:
         or any(side != 1 for side in node.attributes.get("dilations", [1]))
     ):
         lowering.fault(node, "has windows that LiteRT has no word for")
-    if any(node.attributes.get("pads", ())) and not node.attributes.get("count_include_pad"):
-        whole, padding = padded(lowering, node, value, kernel, stride, [1, 1])
+    pads, padding = node.attributes.get("pads", ()), int(Padding.VALID)
+    if any(pads) and node.attributes.get("count_include_pad"):
+        value = with_zeros(lowering, node, value, pads)
+    elif any(pads):
+        value, padding = padded(lowering, node, value, kernel, stride, [1, 1])
         if padding != Padding.SAME:
             lowering.fault(node, "has pads that LiteRT has no word for")
-        value = whole
-    elif any(node.attributes.get("pads", ())):
-        pads = node.attributes["pads"]
-        more = lowering.builder.integers([[0, 0], [pads[0], pads[2]], [pads[1], pads[3]], [0, 0]], node.output)
-        value = Value(
-            lowering.builder.layer(
-                "PAD", [value.tensor, more], f"{node.output}/padded", None, lowering.builder.steps(value.tensor)
-            ),
-            last=True,
-        )
-        padding = Padding.VALID
-    else:
-        padding = Padding.VALID
     kind = "MAX_POOL_2D" if node.kind == "MaxPool" else "AVERAGE_POOL_2D"
     options = tflite_schema.PoolOptions(padding, stride[1], stride[0], kernel[1], kernel[0])
     lowering.store(node, lowering.keeping_steps(node, value, kind, [], options), last=True)

@@ -56,11 +56,14 @@ def padded(
     sides = lowering.shape(value)[2:]
     if pads == _same_pads(sides, kernel, stride, dilation):
         return value, Padding.SAME
+    return with_zeros(lowering, node, value, pads), Padding.VALID
+
+
+def with_zeros(lowering: Lowering, node: Node, value: Value, pads: list[int]) -> Value:
+    """An image with zeros around it, top, left, bottom, right; in 8 bits LiteRT takes the number that stands for it."""
     around = [[0, 0], [pads[0], pads[2]], [pads[1], pads[3]], [0, 0]]
-    more, name = lowering.builder.integers(around, node.output), f"{node.output}/padded"
-    # A pad is zero: in 8 bits LiteRT takes the number that stands for it.
-    steps = lowering.builder.steps(value.tensor)
-    return Value(lowering.builder.layer("PAD", [value.tensor, more], name, None, steps), last=True), Padding.VALID
+    more, steps = lowering.builder.integers(around, node.output), lowering.builder.steps(value.tensor)
+    return Value(lowering.builder.layer("PAD", [value.tensor, more], f"{node.output}/padded", None, steps), last=True)
 
 
 def _same_pads(sides: tuple[int, ...], kernel: tuple[int, ...], stride: list[int], dilation: list[int]) -> list[int]:
