@@ -55,7 +55,7 @@ class GraphBuilder:
             self._known[key] = self._tensor(array.shape, kind, name, quantization, len(self._buffers) - 1)
         return self._known[key]
 
-    def integers(self, values: Sequence[int] | Array, name: str) -> int:
+    def integers(self, values: Sequence[int] | Sequence[Sequence[int]] | Array, name: str) -> int:
         """Add a constant of whole numbers, of which shapes, axes and pads are made."""
         return self.constant(np.asarray(values, np.int32), f"{name}/integers")
 
