@@ -23,7 +23,12 @@ from leansort.arch import trained_model
 from leansort.arch.spec.spec import ArchSpec
 from leansort.arch.trained_model import TrainedModel
 from leansort.compress.quantization.calibration_outliers import select_typical
-from leansort.compress.quantization.post_training import quantize_ncnn, quantize_onnx, quantize_openvino
+from leansort.compress.quantization.post_training import (
+    quantize_litert,
+    quantize_ncnn,
+    quantize_onnx,
+    quantize_openvino,
+)
 from leansort.core.bundle import FORMATS, Bundle
 from leansort.core.errors import LeansortError
 from leansort.core.writing import atomic_io
@@ -46,6 +51,7 @@ QUANTIZED: dict[str, Callable[[Bundle, Any], Bundle]] = {
     "onnx": quantize_onnx,
     "openvino": quantize_openvino,
     "ncnn": quantize_ncnn,
+    "litert": quantize_litert,
 }
 NOT_OFFERED = {
     "torch int8": "a bundle in the torch format holds float weights",

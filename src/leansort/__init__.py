@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.cpp.export_cpp import CppExportResult
     from leansort.workflows.deploy.export import ExportResult
+    from leansort.workflows.deploy.micro.export_micro import MicroExportResult
     from leansort.workflows.device.doctor import DoctorResult
     from leansort.workflows.field.belt_sorting import SortResult
     from leansort.workflows.field.drift_watching import WatchResult
@@ -132,6 +133,7 @@ __all__ = [
     "LeansortError",
     "LeaveOutResult",
     "MachineError",
+    "MicroExportResult",
     "MineResult",
     "MissingExtraError",
     "ModelsResult",
@@ -230,6 +232,7 @@ publish(
         "leansort.workflows.deploy.export": ("ExportResult",),
         "leansort.workflows.field.belt_sorting": ("SortResult",),
         "leansort.workflows.deploy.cpp.export_cpp": ("CppExportResult",),
+        "leansort.workflows.deploy.micro.export_micro": ("MicroExportResult",),
         "leansort.workflows.field.drift_watching": ("WatchResult",),
         "leansort.workflows.field.photo_mining": ("MineResult",),
         "leansort.workflows.leave_out.leave_out_result": ("LeaveOutResult",),

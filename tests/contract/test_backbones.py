@@ -110,13 +110,13 @@ def test_every_format_says_the_same(name: str, graph_format: str, tmp_path: Path
 
 @pytest.mark.parametrize("graph_format", FORMATS)
 def test_the_parity_gate_refuses_a_wrong_normalization(graph_format: str) -> None:
-    pytest.importorskip("openvino" if graph_format == "onnx" else graph_format)
+    pytest.importorskip({"onnx": "openvino", "litert": "ai_edge_litert"}.get(graph_format, graph_format))
     model = model_of("tiny_s")
     wrong = export_to_format(
         replace(model, preprocess=Preprocess(size=64, mean=(0, 0, 0), std=(1, 1, 1))), graph_format
     )
     pixels = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8)
-    where = "" if graph_format == "ncnn" else "first layer that differs is '0.0', number 1 of"
+    where = "" if graph_format in ("ncnn", "litert") else "first layer that differs is '0.0', number 1 of"
     with pytest.raises(LeansortError, match=rf"refused, the graph differs.*{where}"):
         parity.check_parity(model, wrong, pixels)
 

@@ -250,7 +250,7 @@ def test_a_network_is_exported_in_openvinos_format(tiny_run: Path, folders: Path
     labels = [[line.split(",")[1] for line in item.stdout.splitlines()] for item in (some, same)]
     assert labels[0] == labels[1]
     wrong = cli(*given, "--format", "onx")
-    text = "format: got 'onx', allowed: cpp, ncnn, onnx, openvino, torch; did you mean 'onnx'"
+    text = "format: got 'onx', allowed: c, cpp, litert, ncnn, onnx, openvino, torch; did you mean 'onnx'"
     assert (wrong.returncode, text in wrong.stderr) == (2, True)
     torch_only = cli("predict", tmp_path / "m.leansort", folders / "val", "--engine", "onnxruntime")
     assert (torch_only.returncode, "reads onnx bundles, this one is openvino" in torch_only.stderr) == (2, True)

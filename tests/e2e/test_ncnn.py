@@ -70,7 +70,7 @@ def test_a_bundle_is_converted_and_keeps_what_it_holds(cli: Cli, tiny_run: Path,
     same = cli("export", out, "--manifest", tiny_run, "--format", "ncnn", "--out", tmp_path / "o.leansort")
     refused(same, "is in the ncnn format already")
     torch = cli("export", source, "--manifest", tiny_run, "--format", "torch", "--out", tmp_path / "o.leansort")
-    refused(torch, "format: got 'torch', allowed: ncnn, onnx, openvino")
+    refused(torch, "format: got 'torch', allowed: litert, ncnn, onnx, openvino")
     idle = cli(
         "export", source, "--manifest", tiny_run, "--format", "ncnn", "--target-error", "0.1",
         "--out", tmp_path / "o.leansort",

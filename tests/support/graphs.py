@@ -90,8 +90,8 @@ def colour_bundle(graph_format: str = "onnx", **fields: Any) -> Bundle:
 def _files(graph_format: str) -> Mapping[str, bytes]:
     if graph_format == "torch":
         return {FORMATS["torch"][0]: _network().to_bytes()}
-    if graph_format == "ncnn":
-        return convert_to_format(export_onnx(_network()), "ncnn").files
+    if graph_format in ("ncnn", "litert"):
+        return convert_to_format(export_onnx(_network()), graph_format).files
     plain = bundle_of(onnx_graph([*mean_colour(), node("Identity", "colour", "logits")]))
     return plain.files if graph_format == "onnx" else openvino_graph.files(openvino_graph.read(plain))
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from leansort.workflows.deploy.bench import BenchResult
     from leansort.workflows.deploy.cpp.export_cpp import CppExportResult
     from leansort.workflows.deploy.export import ExportResult
+    from leansort.workflows.deploy.micro.export_micro import MicroExportResult
 
 
 @overload
@@ -38,7 +39,21 @@ def export(
     manifest: AnyPath,
     out: AnyPath | None = None,
     name: str = "",
-    format: Literal["onnx", "openvino", "torch", "ncnn"] = "onnx",
+    format: Literal["c"],
+    target_error: None = None,
+    unknown: None = None,
+    unknown_share: None = None,
+    device: Literal[""] = "",
+    reference: None = None,
+) -> MicroExportResult: ...
+@overload
+def export(
+    model: AnyPath,
+    *,
+    manifest: AnyPath,
+    out: AnyPath | None = None,
+    name: str = "",
+    format: Literal["onnx", "openvino", "torch", "ncnn", "litert"] = "onnx",
     target_error: float | None = None,
     unknown: AnyPath | None = None,
     unknown_share: float | None = None,
@@ -58,7 +73,7 @@ def export(
     unknown_share: float | None = None,
     device: str = "",
     reference: AnyPath | None = None,
-) -> ExportResult | CppExportResult: ...
+) -> ExportResult | CppExportResult | MicroExportResult: ...
 @verb(target_error=(0, 1), unknown_share=(0, 1))
 def export(
     model: AnyPath,
@@ -72,11 +87,12 @@ def export(
     unknown_share: float | None = None,
     device: str = "",
     reference: AnyPath | None = None,
-) -> ExportResult | CppExportResult:
+) -> ExportResult | CppExportResult | MicroExportResult:
     """Export a trained network to a bundle that is proved to say the same, its confidences calibrated on val.
 
     A bundle in the onnx format is converted to another format, and keeps what it holds beside its graph; with
-    the format `cpp` it becomes a folder of C++ that is built without Python.
+    the format `cpp` it becomes a folder of C++ that is built without Python. A bundle in the litert format and in int8
+    becomes, with the format `c`, an array of C for microcontrollers.
 
     >>> import leansort
     >>> result = leansort.export("runs/first/train", manifest="runs/first", out="exported.leansort", target_error=0.05)
@@ -90,10 +106,10 @@ def export(
             `leansort.models` lists. With `cpp` a bundle, such a name, or the folder of a run that holds a bundle.
         manifest: a manifest, or its folder, whose val crops prove that the bundle is right; needed but for `cpp`.
         out: path of the bundle to write, `model.leansort` by default; with `cpp` of the folder, `leansort-cpp` by
-            default, which must not hold anything yet.
+            default, and with `c` of the folder, `leansort-micro` by default, which must not hold anything yet.
         name: of the model, for people; a bundle keeps its own.
-        format: of the graph: `onnx`, `openvino`, `torch` or `ncnn`, or `cpp`; a bundle is converted to `openvino`,
-            `ncnn` or `cpp`.
+        format: of the graph: `onnx`, `openvino`, `torch`, `ncnn` or `litert`, `cpp`, or `c`; a bundle is converted to
+            `openvino`, `ncnn`, `litert` or `cpp`, and one in the litert format to `c`.
         target_error: accept only predictions so sure that at most this fraction of labels is wrong, 0 to 1; None
             accepts all.
         unknown: folder of photos that show none of the classes: `target_error` counts each that is accepted.
@@ -104,8 +120,8 @@ def export(
             compares with them in place of the manifest's val crops.
 
     Returns:
-        Where the bundle is, its size, how close it comes to the network, and its calibration; with `cpp` where the
-        folder is and what it holds.
+        Where the bundle is, its size, how close it comes to the network, and its calibration; with `cpp` and
+        `c` where the folder is and what it holds.
 
     Raises:
         UserError: there is no such file or format, the labels of network and manifest differ, what is said of
@@ -114,9 +130,10 @@ def export(
         LeansortError: the bundle differs from the network; nothing is written.
     """
     from leansort.core.bundle import FORMATS
+    from leansort.export.micro import c_array
     from leansort.workflows.deploy.cpp import export_cpp
 
-    if format not in (allowed := (*FORMATS, export_cpp.CPP)):
+    if format not in (allowed := (*FORMATS, export_cpp.CPP, c_array.C)):
         raise not_one_of("format", format, allowed)
     idle = {
         "name": name or None,
@@ -133,6 +150,13 @@ def export(
         raise UserError(f"export: manifest: needed for format {format}: its val crops prove that the bundle is right")
     from leansort.arch import trained_model
     from leansort.core import manifest as manifests
+
+    if format == c_array.C:
+        from leansort.workflows.deploy.micro.export_micro import export_micro
+
+        _require_none(f"with format {format}, as a bundle stays as it is", **idle)
+        place = Path("leansort-micro" if out is None else out)
+        return export_micro(Path(model), manifests.load(Path(manifest)), place)
     from leansort.workflows.deploy.export import bundle_to_convert, convert_bundle, export_bundle
 
     place = Path("model.leansort" if out is None else out)

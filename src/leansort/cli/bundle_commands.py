@@ -30,7 +30,7 @@ def export(
         Path,
         typer.Argument(
             help="model.safetensors, its folder, or a bundle or its name, which is converted; for cpp a bundle, its "
-            "name or its run."
+            "name or its run; for c a bundle in the litert format."
         ),
     ],
     manifest: Annotated[
@@ -39,12 +39,19 @@ def export(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The bundle to write, model.leansort by default; for cpp the folder, leansort-cpp."),
+        typer.Option(
+            "--out",
+            help="The bundle to write, model.leansort by default; for cpp and c the folder, leansort-cpp or -micro.",
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the model, as reports show it.")] = "",
     graph_format: Annotated[
         str,
-        typer.Option("--format", help="Format of the graph: onnx, openvino, torch or ncnn; or cpp, a folder of C++."),
+        typer.Option(
+            "--format",
+            help="Format of the graph: onnx, openvino, torch, ncnn or litert; or cpp, a folder of C++; or c, an array "
+            "of C for microcontrollers.",
+        ),
     ] = "onnx",
     target_error: Annotated[
         float | None,
@@ -80,6 +87,7 @@ def export(
     Example: leansort export runs/sample/train --manifest runs/sample --target-error 0.02 --unknown photos/
     Example: leansort export runs/second/train --manifest grown --reference labelled.csv --out model.leansort
     Example: leansort export model.leansort --format cpp --out sorter
+    Example: leansort export int8.leansort --manifest runs/sample --format c --out board
     """
     result = api.export(
         model,

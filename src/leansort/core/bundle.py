@@ -38,6 +38,7 @@ FORMATS = {
     "openvino": ("graph.xml", "graph.bin"),
     "torch": ("network.safetensors",),
     "ncnn": ("graph.ncnn.param", "graph.ncnn.bin"),
+    "litert": ("graph.tflite",),
 }
 _LAYOUTS = {**FORMATS, CASCADE: CASCADE_FILES}  # the files of a cascade are bundles of one of the formats
 _META, _HASHES = "bundle.json", "hashes.json"

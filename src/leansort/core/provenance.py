@@ -15,6 +15,7 @@ LIBRARIES = (
     "onnxruntime",
     "openvino",
     "ncnn",
+    "ai-edge-litert",
     "onnx",
     "torch",
     "torchvision",

@@ -11,6 +11,7 @@ from leansort.export.bundle_meta import describe_bundle
 from leansort.export.onnx import export_onnx
 from leansort.runtime import openvino_graph
 from leansort.runtime.conversion import ncnn_graph
+from leansort.runtime.conversion.litert import litert_graph
 
 
 def export_to_format(model: TrainedModel, graph_format: str, *, name: str = "") -> Bundle:
@@ -18,8 +19,8 @@ def export_to_format(model: TrainedModel, graph_format: str, *, name: str = "") 
 
     Args:
         model: what to export.
-        graph_format: `onnx`; `openvino` and `ncnn`, with weights in float32; or `torch`, the architecture and its
-            weights, for the engines that import torch.
+        graph_format: `onnx`; `openvino`, `ncnn` and `litert`, with weights in float32; or `torch`, the architecture
+            and its weights, for the engines that import torch.
         name: for people; the backbone's name where empty.
 
     Returns:
@@ -43,7 +44,7 @@ def convert_to_format(bundle: Bundle, graph_format: str) -> Bundle:
 
     Args:
         bundle: in the onnx format; for `ncnn` in float.
-        graph_format: `onnx`, `openvino` or `ncnn`.
+        graph_format: `onnx`, `openvino`, `ncnn` or `litert`.
 
     Raises:
         UserError: there is no such format, or the bundle cannot be converted to it.
@@ -62,7 +63,11 @@ def _to_openvino(bundle: Bundle) -> Bundle:
     return Bundle(bundle.meta, openvino_graph.files(openvino_graph.read(bundle)))
 
 
-_CONVERTERS: dict[str, Callable[[Bundle], Bundle]] = {"openvino": _to_openvino, "ncnn": ncnn_graph.convert}
+_CONVERTERS: dict[str, Callable[[Bundle], Bundle]] = {
+    "openvino": _to_openvino,
+    "ncnn": ncnn_graph.convert,
+    "litert": litert_graph.convert,
+}
 
 
 def _native(model: TrainedModel, name: str) -> Bundle:

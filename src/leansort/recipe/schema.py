@@ -76,7 +76,7 @@ class ExportConfig(StrictModel):
             as `unknown` holds beside the val crops.
     """
 
-    format: Literal["onnx", "openvino", "torch", "ncnn"] = "onnx"
+    format: Literal["onnx", "openvino", "torch", "ncnn", "litert"] = "onnx"
     target_error: float | None = Field(default=None, ge=0.0, lt=1.0)
     unknown: Path | None = None
     unknown_share: float | None = Field(default=None, gt=0.0, lt=1.0)

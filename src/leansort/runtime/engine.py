@@ -26,7 +26,13 @@ Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
 Distances = npt.NDArray[np.float32]
 ConfigT = TypeVar("ConfigT", bound=BaseModel, default=Any)
-DEFAULTS = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch", "ncnn": "ncnn"}  # by bundle format
+DEFAULTS = {  # by bundle format
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+    "torch": "torch",
+    "ncnn": "ncnn",
+    "litert": "litert",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class Engine(ABC, Generic[ConfigT]):
     Attributes:
         Config: the settings, a pydantic model; `threads` among them where the library can be told.
         requires: the module of the library.
-        formats: of the bundles that it reads: `onnx`, `openvino`, `torch`, `ncnn`.
+        formats: of the bundles that it reads: `onnx`, `openvino`, `torch`, `ncnn`, `litert`.
         proven: whether leansort itself rests on the library; then nothing is tried in a child process beforehand.
     """
 

@@ -25,7 +25,11 @@ from leansort.testing.contract import PluginContract
 
 SAMPLES = "LEANSORT_SAMPLE_BUNDLES"  # where there is no torch to make them with
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
-CONVERTERS = {"openvino": ("openvino",), "ncnn": ("pnnx", "ncnn")}  # libraries that a format is made and run by
+CONVERTERS = {  # libraries that a format is made and run by
+    "openvino": ("openvino",),
+    "ncnn": ("pnnx", "ncnn"),
+    "litert": ("ai_edge_litert",),
+}
 DROPPED = """
 import faulthandler, gc, os, signal, sys, threading
 from pathlib import Path

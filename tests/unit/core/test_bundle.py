@@ -48,7 +48,7 @@ def test_the_layout_of_onnx_bundles_stays() -> None:
     assert bundles.SCHEMA == 1
 
 
-@pytest.mark.parametrize("names", [(), ("graph.onnx", "graph.bin"), ("graph.xml",), ("graph.tflite",), (*"abcdefgh",)])
+@pytest.mark.parametrize("names", [(), ("graph.onnx", "graph.bin"), ("graph.xml",), ("graph.pte",), (*"abcdefgh",)])
 def test_files_that_are_no_graph_are_refused_in_one_line(tmp_path: Path, names: tuple[str, ...]) -> None:
     files = dict.fromkeys(names, b"")
     with pytest.raises(IntegrityError, match=r"is no graph; known are graph\.onnx \(onnx\), graph\.xml") as caught:

@@ -42,7 +42,7 @@ def test_threads_go_with_the_engine_that_suits_the_bundle() -> None:
     [
         (
             ["target.engine=auto"],
-            "auto is chosen on the machine at hand; name the engine: ncnn, onnxruntime",
+            "auto is chosen on the machine at hand; name the engine: litert, ncnn, onnxruntime",
         ),
         (["target.engine=onnx-runtime"], "did you mean 'onnxruntime'"),
         (["target.settings={precision: bf16}"], "target.settings: no engine is named that has them"),

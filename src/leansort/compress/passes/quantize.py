@@ -15,6 +15,7 @@ from leansort.compress.quantization.post_training import (
     Rounding,
     quantizable_layers,
     quantization_sensitivity,
+    quantize_litert,
     quantize_ncnn,
     quantize_onnx,
     quantize_openvino,
@@ -27,6 +28,7 @@ _IDLE = {  # settings that are not an engine's
     "onnxruntime": ("preset",),
     "openvino": ("method", "rounding"),
     "ncnn": ("preset", "method", "weight_bits"),
+    "litert": ("preset", "weight_bits"),
 }
 
 
@@ -35,14 +37,15 @@ class QuantizeConfig(StrictModel):
 
     Attributes:
         engine: `onnxruntime` gets a graph of quantize and dequantize nodes, activations U8, weights S8 per channel;
-            `openvino` gets OpenVINO's own format, quantized by NNCF; `ncnn` gets NCNN's format, activations symmetric.
+            `openvino` gets OpenVINO's own format, quantized by NNCF; `ncnn` gets NCNN's format, activations symmetric;
+            `litert` gets LiteRT's format, quantized as for `onnxruntime`.
         crops: train crops that calibrate.
         outliers: fraction of them that is left out: those on which a layer's output stands out most.
-        method: how ranges are found, of `onnxruntime`; the others have no choice of these.
+        method: how ranges are found, of `onnxruntime` and `litert`; the others have no choice of these.
         weight_bits: 7 costs a little precision and is right on every processor. 8 is for processors
             with VNNI: those with AVX2 alone cut sums off, and the bundle may lose many points of accuracy there. Not
-            of `ncnn`, which has room for 8 everywhere.
-        rounding: of weights, of `onnxruntime` and `ncnn`: to the step that changes the outputs of their layers least
+            of `ncnn` and `litert`, which have room for 8 everywhere.
+        rounding: of weights, not of `openvino`: to the step that changes the outputs of their layers least
             (`outputs`), or to the `nearest`; None takes `nearest` behind `qat`, which trains for that, and else
             `outputs`.
         preset: of `openvino`: `mixed` quantizes activations asymmetrically, `performance` symmetrically.
@@ -50,7 +53,7 @@ class QuantizeConfig(StrictModel):
         fraction: of the layers that become int8; the others, those that int8 disturbs most, stay in float.
     """
 
-    engine: Literal["onnxruntime", "openvino", "ncnn"] = "onnxruntime"
+    engine: Literal["onnxruntime", "openvino", "ncnn", "litert"] = "onnxruntime"
     crops: int = Field(default=300, ge=1, le=100_000)
     outliers: float = Field(default=0.01, ge=0.0, le=0.5)
     method: Literal["minmax", "percentile", "entropy"] = "minmax"
@@ -112,6 +115,8 @@ class QuantizePass(CompressionPass[QuantizeConfig, Bundle]):
         rounding = self.config.rounding or ("nearest" if IMITATED in bundle.meta.provenance else "outputs")
         if self.config.engine == "ncnn":
             made = quantize_ncnn(bundle, pixels, ignored_layers=kept, rounding=rounding)
+        elif self.config.engine == "litert":
+            made = quantize_litert(bundle, pixels, method=self.config.method, ignored_layers=kept, rounding=rounding)
         elif self.config.engine == "openvino":
             made = quantize_openvino(
                 bundle, pixels, preset=self.config.preset, ignored_layers=kept, weight_bits=self.config.weight_bits

@@ -21,11 +21,12 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError, not_one_of
 from leansort.runtime import engine as engines
 from leansort.runtime import openvino_graph
+from leansort.runtime.conversion.litert import litert_graph
 from leansort.runtime.engine import Logits, Pixels
 
 Rounding = Literal["outputs", "nearest"]
 BATCH = 32
-NCNN_BITS: WeightBits = 8  # which its sums have room for on every processor
+WIDE_BITS: WeightBits = 8  # which the sums of NCNN and LiteRT have room for on every processor
 
 
 def quantizable_layers(bundle: Bundle) -> list[str]:
@@ -153,11 +154,45 @@ def quantize_ncnn(
     _require(bundle, pixels, ignored_layers, ("onnx",))
     source = bundle
     if rounding == "outputs":
-        graph = round_weights(bundle.graph, _batches(pixels), NCNN_BITS, ignored_layers)
+        graph = round_weights(bundle.graph, _batches(pixels), WIDE_BITS, ignored_layers)
         source = Bundle(bundle.meta, {"graph.onnx": graph})
     files = ncnn_backend.quantize(source, pixels, ignored_layers).files
-    notes = {"method": "minmax", "weight_bits": NCNN_BITS, "rounding": rounding}
+    notes = {"method": "minmax", "weight_bits": WIDE_BITS, "rounding": rounding}
     return _noted(bundle, files, "ncnn", pixels, ignored_layers, notes)
+
+
+def quantize_litert(
+    bundle: Bundle,
+    pixels: Pixels,
+    *,
+    method: Method = "minmax",
+    ignored_layers: Collection[str] = (),
+    rounding: Rounding = "outputs",
+) -> Bundle:
+    """Quantize for LiteRT: as for ONNX Runtime, with all 8 bits of the weights, and then written in LiteRT's format.
+
+    Equal input gives equal bytes.
+
+    Args:
+        bundle: in float, in the onnx format.
+        pixels: preprocessed pictures that the ranges are taken from, uint8 (n, size, size, 3).
+        method: as of `quantize_onnx`.
+        ignored_layers: names of layers that stay in float.
+        rounding: as of `quantize_onnx`.
+
+    Returns:
+        A bundle in the litert format, with `quantized` in its provenance.
+
+    Raises:
+        UserError: as `quantize_onnx`.
+        LeansortError: a layer cannot be written in LiteRT's format; it is named.
+    """
+    made = quantize_onnx(
+        bundle, pixels, method=method, ignored_layers=ignored_layers, weight_bits=WIDE_BITS, rounding=rounding
+    )
+    files = litert_graph.convert(made).files
+    notes = {"method": method, "weight_bits": WIDE_BITS, "rounding": rounding}
+    return _noted(bundle, files, "litert", pixels, ignored_layers, notes)
 
 
 def quantization_sensitivity(

@@ -36,6 +36,10 @@ def require(graph_format: str, files: Mapping[str, bytes], size: int, classes: i
         from leansort.core.graphs.ncnn import graph
 
         return graph.check(files["graph.ncnn.param"], files["graph.ncnn.bin"], size, classes)
+    elif graph_format == "litert":
+        from leansort.core.graphs.litert import tflite_graph as litert_graph
+
+        return litert_graph.check(files["graph.tflite"], size, classes)
     else:
         from leansort.core.graphs import safetensors_header
 

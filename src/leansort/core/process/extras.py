@@ -9,6 +9,7 @@ _TRAIN = (
     "tensorboard", "torch", "torchvision", "urllib3", "yaml",
 )  # fmt: skip
 EXTRAS = dict.fromkeys(_TRAIN, "train") | {
+    "ai_edge_litert": "litert",
     "aiohttp": "cloud",
     "av": "video",
     "fsspec": "cloud",
@@ -24,6 +25,7 @@ EXTRAS = dict.fromkeys(_TRAIN, "train") | {
     "s3fs": "cloud",
     "sqlalchemy": "tune",
     "tensorly": "compress",
+    "tflite_micro": "litert-micro",
     "timm": "timm",
     "torch_pruning": "compress",
 }

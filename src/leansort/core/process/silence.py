@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
@@ -32,22 +33,31 @@ def silence(*, errors: bool = False) -> Iterator[None]:
         logging.disable(before)
 
 
+_NATIVE = threading.Lock()  # descriptor 2 is one for all threads
+EVERY_LINE = re.compile("")
+
+
 @contextmanager
-def withhold_lines(chatter: re.Pattern[str]) -> Iterator[None]:
+def withhold_lines(chatter: re.Pattern[str] = EVERY_LINE) -> Iterator[None]:
     """Keep from standard error what native code writes there; other lines are passed on at the end.
 
+    Of the whole process, Python's own standard error included, so for moments only. Callers in several threads take
+    turns.
+
     Args:
-        chatter: found in lines that are left out.
+        chatter: found in lines that are left out; all are by default.
     """
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as lines:
+    with _NATIVE, tempfile.TemporaryFile() as lines:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        real = os.dup(2)
         os.dup2(lines.fileno(), 2)
         try:
             yield
         finally:
-            sys.stderr.flush()
+            if sys.stderr is not None:
+                sys.stderr.flush()
             os.dup2(real, 2)
-            os.close(real)
             lines.seek(0)
-            os.write(2, b"".join(line for line in lines if not chatter.search(line.decode(errors="replace"))))
+            os.write(real, b"".join(line for line in lines if not chatter.search(line.decode(errors="replace"))))
+            os.close(real)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +10,8 @@ from string import Template
 
 from leansort.core import pixels
 from leansort.core.bundle import Bundle
-from leansort.core.errors import MissingExtraError, UserError
-from leansort.core.writing import atomic_io
+from leansort.core.errors import MissingExtraError
+from leansort.core.writing import atomic_io, written_folder
 from leansort.export.cpp.cpp_settings import require_convertible, settings_text
 from leansort.runtime import openvino_library
 
@@ -63,7 +61,7 @@ def write_cpp_folder(bundle: Bundle, out: Path, name: str) -> CppFolder:
         "model/settings.txt": settings_text(bundle).encode(),
         **{f"golden/{file}": data for file, data in golden.files.items()},
     }
-    _write_all(files, out)
+    written_folder.write(files, out, "export: out")
     return CppFolder({path: len(files[path]) for path in sorted(files)}, golden.photos, golden.frames)
 
 
@@ -76,23 +74,3 @@ def _project_files(bundle: Bundle) -> dict[str, bytes]:
         "openvino": importlib.metadata.version("openvino"),
     }
     return files | {README: Template(files[README].decode()).substitute(words).encode()}
-
-
-def _write_all(files: Mapping[str, bytes], out: Path) -> None:
-    """Write beside the folder, then give it its name."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise UserError(f"export: out: cannot make {out} ({error.strerror or error})") from None
-    try:
-        for name, data in files.items():
-            path = part / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            atomic_io.write_bytes(path, data)
-        part.chmod(0o777 & ~atomic_io.umask())
-        part.replace(out)
-    except OSError as error:
-        raise UserError(f"export: out: cannot write {out} ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

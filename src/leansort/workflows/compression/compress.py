@@ -45,7 +45,11 @@ from leansort.workflows.training.built_network import build_network
 from leansort.workflows.training.network_finetuning import Finetuning
 from leansort.workflows.training.train import load_crops
 
-_FORMATS = {"openvino": "openvino", "ncnn": "ncnn"}  # that a quantize step for an engine leaves, others than its own
+_FORMATS = {
+    "openvino": "openvino",
+    "ncnn": "ncnn",
+    "litert": "litert",
+}  # that a quantize step for an engine leaves, others than its own
 
 
 def compress(

@@ -30,7 +30,7 @@ from leansort.workflows.deploy.reference_photos import add_reference, read_refer
 from leansort.workflows.training.train import load_crops
 
 UNKNOWN, REFERENCE = "export: unknown", "export: reference"
-CONVERTED = ("ncnn",)  # formats that keep the distance of the ONNX graph that they are converted from
+CONVERTED = ("ncnn", "litert")  # formats that keep the distance of the ONNX graph that they are converted from
 
 
 class ExportResult(TypedResult):
@@ -91,7 +91,7 @@ def export_bundle(
         manifest: whose val crops prove and calibrate.
         out: the bundle to write.
         name: of the model, for people.
-        graph_format: `onnx`, `openvino`, `torch` or `ncnn`.
+        graph_format: `onnx`, `openvino`, `torch`, `ncnn` or `litert`.
         target_error: largest fraction of errors among accepted ones; None accepts everything.
         unknown: folder of photos of none of the classes, each of which is an error if it is accepted.
         unknown_share: fraction of unknown things among all that the robot will see, above 0 and below 1; None: as many
@@ -185,7 +185,7 @@ def convert_bundle(path: Path, manifest: Manifest, out: Path, graph_format: str)
         path: a bundle in the onnx format.
         manifest: whose val crops prove it.
         out: the bundle to write.
-        graph_format: `openvino` or `ncnn`.
+        graph_format: `openvino`, `ncnn` or `litert`.
 
     Raises:
         UserError: the bundle is of another format or of that one already, the format cannot hold it, or the manifest's

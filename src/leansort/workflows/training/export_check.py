@@ -81,7 +81,7 @@ def require_exact(model: TrainedModel, graph_format: str, pixels: Pixels) -> Non
 
     Args:
         model: the network.
-        graph_format: `onnx`, `openvino`, `torch` or `ncnn`.
+        graph_format: `onnx`, `openvino`, `torch`, `ncnn` or `litert`.
         pixels: pictures to compare them on, uint8 (n, size, size, 3).
 
     Raises:
@@ -103,7 +103,7 @@ def provisional(model: TrainedModel, graph_format: str, *, quick: bool) -> Bundl
 
     Args:
         model: the network.
-        graph_format: `onnx`, `openvino`, `torch` or `ncnn`.
+        graph_format: `onnx`, `openvino`, `torch`, `ncnn` or `litert`.
         quick: by the exporter that takes a fifth of a second. What it says can be relied upon for networks of our own
             blocks, which are tested with both exporters; of others it takes some that the real one refuses.
 

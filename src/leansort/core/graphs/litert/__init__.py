@@ -1,0 +1,1 @@
+"""LiteRT's own format (`.tflite`), read and written without LiteRT. Begin with `tflite_graph`."""
