@@ -1,4 +1,4 @@
-"""LiteRT through the command line: export, convert, bench, predict and score; what cannot be is refused in one line."""
+"""Formats that ONNX graphs are converted to, through the command line: export, bench, score; refusals in one line."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from leansort.core import bundle as bundles
 from tests.conftest import Cli
 from tests.e2e.test_mistakes import refused
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("ai_edge_litert") is None,
-    reason="LiteRT is not installed: pip install 'leansort[litert]'",
-)
+NEEDS = {"ncnn": ("ncnn", "pnnx"), "litert": ("ai_edge_litert",)}
+
+
+@pytest.fixture(params=sorted(NEEDS))
+def converted(request: pytest.FixtureRequest) -> str:
+    """A format, where what writes and runs it is installed."""
+    name: str = request.param
+    missing = [module for module in NEEDS[name] if importlib.util.find_spec(module) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed: pip install 'leansort[{name}]'")
+    return name
 
 
 def rows(text: str) -> dict[str, str]:
@@ -24,14 +31,14 @@ def rows(text: str) -> dict[str, str]:
 
 
 def test_a_network_is_exported_and_sorts_as_the_onnx_bundle_does(
-    cli: Cli, tiny_run: Path, folders: Path, tmp_path: Path
+    converted: str, cli: Cli, tiny_run: Path, folders: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "n.leansort"
-    done = cli("export", tiny_run / "train", "--manifest", tiny_run, "--format", "litert", "--out", out)
+    done = cli("export", tiny_run / "train", "--manifest", tiny_run, "--format", converted, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "parity holds" in done.stdout + done.stderr
     made = bundles.load(out)
-    assert made.format == "litert"
+    assert made.format == converted
     base = bundles.load(tiny_run / "model.leansort")
     assert made.meta.novelty is not None
     assert base.meta.novelty is not None
@@ -54,54 +61,61 @@ def test_a_network_is_exported_and_sorts_as_the_onnx_bundle_does(
     )  # fmt: skip
     assert timed.returncode == 0, timed.stderr
     assert {item["engine"] for item in json.loads(timed.stdout)["measurements"] if item["engine"]} == {
-        "litert", "onnxruntime",
+        converted, "onnxruntime",
     }  # fmt: skip
 
 
-def test_a_bundle_is_converted_and_keeps_what_it_holds(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
+def test_a_bundle_is_converted_and_keeps_what_it_holds(
+    converted: str, cli: Cli, tiny_run: Path, tmp_path: Path
+) -> None:
     source, out = tiny_run / "model.leansort", tmp_path / "n.leansort"
     before = source.read_bytes()
-    done = cli("export", source, "--manifest", tiny_run, "--format", "litert", "--out", out)
+    done = cli("export", source, "--manifest", tiny_run, "--format", converted, "--out", out)
     assert done.returncode == 0, done.stderr
     assert bundles.load(out).meta == bundles.load(source).meta
     assert source.read_bytes() == before
     again = cli("export", out, "--manifest", tiny_run, "--format", "openvino", "--out", tmp_path / "o.leansort")
-    refused(again, "is in the litert format; bundles are converted from the onnx format")
-    same = cli("export", out, "--manifest", tiny_run, "--format", "litert", "--out", tmp_path / "o.leansort")
-    refused(same, "is in the litert format already")
+    refused(again, f"is in the {converted} format; bundles are converted from the onnx format")
+    same = cli("export", out, "--manifest", tiny_run, "--format", converted, "--out", tmp_path / "o.leansort")
+    refused(same, f"is in the {converted} format already")
     torch = cli("export", source, "--manifest", tiny_run, "--format", "torch", "--out", tmp_path / "o.leansort")
     refused(torch, "format: got 'torch', allowed: litert, ncnn, onnx, openvino")
     idle = cli(
-        "export", source, "--manifest", tiny_run, "--format", "litert", "--target-error", "0.1",
+        "export", source, "--manifest", tiny_run, "--format", converted, "--target-error", "0.1",
         "--out", tmp_path / "o.leansort",
     )  # fmt: skip
     refused(idle, "target error: has no effect on a bundle")
     assert not (tmp_path / "o.leansort").exists()
 
 
-def test_a_model_is_known_by_its_name_and_its_labels_are_compared(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
+def test_a_model_is_known_by_its_name_and_its_labels_are_compared(
+    converted: str, cli: Cli, tiny_run: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "o.leansort"
-    done = cli("export", "trashnet-lean", "--manifest", tiny_run, "--format", "litert", "--out", out)
+    done = cli("export", "trashnet-lean", "--manifest", tiny_run, "--format", converted, "--out", out)
     refused(done, "labels")
     assert not out.exists()
 
 
 @pytest.mark.slow
-def test_a_recipe_quantizes_for_litert(cli: Cli, tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
-    steps = "compress.steps=[{pass: quantize, engine: litert, crops: 16, faster: false}]"
+def test_a_recipe_quantizes_for_the_format(
+    converted: str, cli: Cli, tiny_run: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    steps = f"compress.steps=[{{pass: quantize, engine: {converted}, crops: 16, faster: false}}]"
     done = cli(
-        "compress", tiny_recipe, tiny_run / "train", steps, "target.engine=litert", "compress.max_f1_drop=1",
+        "compress", tiny_recipe, tiny_run / "train", steps, f"target.engine={converted}", "compress.max_f1_drop=1",
         "compress.max_class_drop=1",
         "compress.seconds=0.1", "--manifest", tiny_run, "--out", tmp_path / "c",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     made = bundles.load(tmp_path / "c" / "model.leansort")
-    assert made.format == "litert"
-    assert made.meta.provenance["quantized"]["engine"] == "litert"
-    micro_board(cli, tiny_run, tmp_path)
+    assert made.format == converted
+    assert made.meta.provenance["quantized"]["engine"] == converted
+    if converted == "litert":
+        require_an_array_of_c(cli, tiny_run, tmp_path)
 
 
-def micro_board(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
+def require_an_array_of_c(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     """The int8 bundle as an array of C."""
     if importlib.util.find_spec("tflite_micro") is None:
         return
