@@ -72,7 +72,7 @@ def test_a_graph_that_it_cannot_run_is_one_line(source: Bundle) -> None:
 def test_other_formats_and_floats_are_refused(source: Bundle) -> None:
     with pytest.raises(UserError, match=r"^x is in the onnx format; an array of C is made of one in the litert format"):
         c_array.require_convertible(source, "x")
-    with pytest.raises(UserError, match=r"^x computes in float; an array of C needs int8"):
+    with pytest.raises(UserError, match=r"^x reads its pixels as floats; an array of C needs int8"):
         c_array.require_convertible(convert_to_format(source, "litert"), "x")
 
 

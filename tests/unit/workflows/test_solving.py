@@ -19,7 +19,7 @@ from leansort.workflows.solving.epoch_budget import (
 )
 from leansort.workflows.solving.solve_advice import better_weights, larger_input, larger_network, shortened_training
 from leansort.workflows.solving.solve_delivery import choose_outcome
-from leansort.workflows.training.quick.probe_curve import ProbeCurve
+from leansort.workflows.training.quick.probe_curve import ProbeCurve, larger_size
 from leansort.workflows.training.quick.probe_result import ProbeScore
 
 
@@ -111,6 +111,12 @@ def test_recipes_that_a_busy_machine_made_slow_are_named() -> None:
     slow = CandidatePrice("slow", {}, False, "label_p99_ms 3, at most 2", 0.5, 0, 0)
     large = CandidatePrice("large", {}, False, "size_mb 3, at most 2", 0.5, 0, 0)
     busy = "other work kept 1.2 cores busy meanwhile"
-    assert SolvePlan(candidates=(slow, large), warning=busy).doubt == f"slow may only seem too slow: {busy}"
-    assert SolvePlan(candidates=(large,), warning=busy).doubt == ""
-    assert SolvePlan(candidates=(slow,)).doubt == ""
+    assert SolvePlan(candidates=(slow, large), warning=busy).doubt() == f"slow may only seem too slow: {busy}"
+    assert SolvePlan(candidates=(large,), warning=busy).doubt() == ""
+    assert SolvePlan(candidates=(slow,)).doubt() == ""
+    assert SolvePlan(candidates=(slow, large), warning=busy).doubt(["slow"]) == ""
+
+
+@pytest.mark.parametrize(("size", "larger"), [(32, 64), (33, 64), (96, 128), (160, 224), (224, 320)])
+def test_a_larger_input_is_larger_and_a_multiple_of_every_stride(size: int, larger: int) -> None:
+    assert larger_size(size) == larger

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from leansort.arch import trained_model
 from leansort.arch.trained_model import TrainedModel
+from leansort.compress.passes.quantize import GRAPH_FORMATS, ONNX, QuantizePass
 from leansort.compress.passes_api import Artifact, CompressionPass, PassContext, PassOutcome
 from leansort.core import bundle as bundles
 from leansort.core.bundle import Bundle
@@ -50,12 +51,27 @@ class CascadePass(CompressionPass[CascadeConfig, Bundle]):
         """Fit for a part of what may be lost."""
         return self.changed(fraction=fraction * self.config.fraction)
 
-    def unfit(self, model: TrainedModel) -> str:
-        """A small network that is not there, damaged, or of other classes."""
+    def obstacle(self, earlier: CompressionPass) -> str:
+        """A small graph in another format than the one that the large graph is quantized in."""
+        if not isinstance(earlier, QuantizePass):
+            return ""
         try:
-            self._small().labels.require_same(model.labels, "the small network", "the pipeline's")
+            small = self._small()
+        except LeansortError:
+            return ""  # which `unfit` tells
+        own = small.format if isinstance(small, Bundle) else ONNX
+        other = GRAPH_FORMATS[earlier.config.engine]
+        return "" if own == other else f"small: its graph is in the {own} format, the quantized one in {other}"
+
+    def unfit(self, model: TrainedModel) -> str:
+        """A small network that is not there, damaged, of other classes, or a cascade itself."""
+        try:
+            small = self._small()
+            small.labels.require_same(model.labels, "the small network", "the pipeline's")
         except LeansortError as error:
             return f"small: {error}"
+        if isinstance(small, Bundle) and small.stages:
+            return f"small: {self.config.small} is a cascade itself; need a bundle of one graph"
         return ""
 
     def files(self) -> list[Path]:

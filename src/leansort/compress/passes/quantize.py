@@ -24,6 +24,8 @@ from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
 from leansort.core.strict_model import StrictModel
 
+ONNX = "onnx"
+GRAPH_FORMATS = {"onnxruntime": ONNX, "openvino": "openvino", "ncnn": "ncnn", "litert": "litert"}  # by engine
 _IDLE = {  # settings that are not an engine's
     "onnxruntime": ("preset",),
     "openvino": ("method", "rounding"),

@@ -7,6 +7,7 @@ from string import Template
 
 from leansort.core.bundle import Bundle
 from leansort.core.errors import UserError
+from leansort.core.files.bundle_decisions import DISTANCE, NoveltyScale
 from leansort.core.graphs.litert import flatbuffer
 from leansort.core.graphs.litert.tflite_operators import NAMES
 
@@ -41,8 +42,12 @@ extern const std::size_t kGraphBytes;
 extern const char* const kLabels[];
 constexpr int kClasses = $classes;
 constexpr int kSide = $side;  // of the image, in pixels
+// How an object's photo comes to that size: "$fit", where `pad` keeps its shape and fills the rest with kFill, `crop`
+// keeps it and cuts off what is over, and `stretch` does not keep it.
+constexpr int kFill = $fill;
 constexpr float kTemperature = ${temperature}f;
 constexpr float kRejectBelow = ${reject}f;  // predictions less probable than this are not accepted
+$novelty
 
 // Measured on a machine of 64 bits, whose pointers take twice the room of a microcontroller's.
 constexpr std::size_t kArenaBytes = $arena;
@@ -94,7 +99,10 @@ def require_convertible(bundle: Bundle, name: str) -> None:
         kind = "is a cascade" if bundle.stages else f"is in the {bundle.format} format"
         raise UserError(f"{name} {kind}; an array of C is made of one in the litert format, which export makes of onnx")
     if _OF_FLOATS in operators_of(bundle):
-        raise UserError(f"{name} computes in float; an array of C needs int8, which quantize makes with engine litert")
+        raise UserError(
+            f"{name} reads its pixels as floats; an array of C needs int8 from the first layer on, which quantize with "
+            "engine litert makes of a network as a whole"
+        )
 
 
 def array_files(bundle: Bundle, arena: int) -> dict[str, bytes]:
@@ -107,6 +115,7 @@ def array_files(bundle: Bundle, arena: int) -> dict[str, bytes]:
     meta, kinds = bundle.meta, operators_of(bundle)
     header = _HEADER.substitute(
         name=meta.name, digest=bundle.digest, classes=len(meta.labels), side=meta.preprocess.size,
+        fit=meta.preprocess.fit, fill=meta.preprocess.fill, novelty=_novelty(meta.novelty),
         temperature=_number(meta.temperature), reject=_number(meta.reject_below), arena=arena, operators=len(kinds),
         added="\n".join(f"  resolver.{method_of(kind)}();" for kind in kinds),
     )  # fmt: skip
@@ -114,6 +123,20 @@ def array_files(bundle: Bundle, arena: int) -> dict[str, bytes]:
     lines = ("    " + " ".join(f"0x{byte:02x}," for byte in row) for row in rows)
     source = _SOURCE.substitute(header=HEADER, bytes="\n".join(lines), labels=_texts(meta.labels))
     return {HEADER: header.encode(), SOURCE: source.encode(), "model.tflite": bundle.graph}
+
+
+def _novelty(scale: NoveltyScale | None) -> str:
+    """What tells that an object is unknown, as constants."""
+    if scale is None:
+        return "// This bundle does not tell how novel an object is."
+    source = "output(1)->data.f[0]" if scale.method == DISTANCE else f"the score `{scale.method}` of the logits"
+    return (
+        f"// Novelty is (score - kNoveltyZero) / kNoveltySpan, where the score is {source}; above 1 an object is\n"
+        f"// unknown{', and is not accepted' if scale.reject else ''}.\n"
+        f"constexpr float kNoveltyZero = {_number(scale.zero)}f;\n"
+        f"constexpr float kNoveltySpan = {_number(scale.span)}f;\n"
+        f"constexpr bool kNoveltyReject = {str(scale.reject).lower()};"
+    )
 
 
 def method_of(kind: str) -> str:

@@ -76,9 +76,10 @@ class LiteRtEngine(GraphEngine[LiteRtConfig]):
         out = [np.empty((len(x_bhwc), width), np.float32) for width in self._widths]
         try:
             interpreter = self._idle.pop()
-        except IndexError:  # all others are at work
-            interpreter = self._interpreter()
+        except IndexError:
+            interpreter = None
         try:
+            interpreter = interpreter or self._interpreter()  # all others are at work
             for at in range(len(x_bhwc)):
                 interpreter.set_tensor(self._image, x_bhwc[at : at + 1])
                 interpreter.invoke()

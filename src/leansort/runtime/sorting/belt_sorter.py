@@ -29,7 +29,7 @@ class SorterCounts:
 
     Attributes:
         outside: boxes that were not within the frame, not even in part, or were no boxes.
-        fleeting: tracks that were lost before they were seen three times, and once as a whole.
+        fleeting: tracks that were lost before they were seen three times, and classified once.
         late: objects that were first seen behind the deadline, or just before it; they are not decided.
         resized: how often the frames changed their size.
         boxes: boxes that were classified.

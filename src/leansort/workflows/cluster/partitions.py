@@ -37,6 +37,7 @@ class ClusterRow:
         novelty: None where it is not told.
         known: likewise.
         cost: likewise.
+        graph: which one of a cascade answered.
     """
 
     image: str
@@ -50,13 +51,14 @@ class ClusterRow:
     novelty: float | None = None
     known: bool | None = None
     cost: float | None = None
+    graph: str = ""
 
     @property
     def prediction(self) -> Prediction:
         """The row as every other command has it."""
         return Prediction(
             self.label, self.probability, self.accepted, tuple(self.probabilities), self.error, self.novelty,
-            self.known, self.cost,
+            self.known, self.cost, self.graph,
         )  # fmt: skip
 
 
@@ -163,7 +165,7 @@ def _difference(kept: PartitionManifest, begun: PartitionManifest) -> str:
 
 
 def _schema(arrow: ModuleType) -> object:
-    texts = [(name, arrow.string()) for name in ("image", "digest", "stamp", "error", "label")]
+    texts = [(name, arrow.string()) for name in ("image", "digest", "stamp", "error", "label", "graph")]
     numbers = [("probability", arrow.float64()), ("accepted", arrow.bool_())]
     more = [("novelty", arrow.float64()), ("known", arrow.bool_()), ("cost", arrow.float64())]
     return arrow.schema([*texts, *numbers, ("probabilities", arrow.list_(arrow.float64())), *more])

@@ -21,7 +21,9 @@ from leansort.core.errors import LeansortError, MachineError, MissingExtraError,
 from leansort.core.process.silence import withhold_lines
 
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+ADDRESS = "RAY_ADDRESS"  # which `auto` takes first
 DEFAULT_TOKEN = Path("~/.ray/auth_token")
+_given = set[str]()  # where the token of the home folder was given in this process, since Ray reads its mode once
 _LOCAL = re.compile(r"local(?::([1-9][0-9]{0,3}))?")
 _REMOTE = re.compile(r"(?!local:)\S+:[0-9]{1,5}")
 _CHATTER = re.compile(r"^\[[\d:, -]+ [IW] \d+ \d+\] ")  # information and warnings of Ray's native code
@@ -74,6 +76,12 @@ def _import_ray(address: str) -> ModuleType:
         os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # each takes up to 40 s, and 20 are the default
         if MODE not in os.environ and _token_is_for(address):
             os.environ[MODE] = "token"
+            _given.update([] if _is_named() else ["home"])
+        elif _given and not _is_named() and not _is_here(address):
+            raise UserError(
+                f"--ray {address}: this process has given {DEFAULT_TOKEN} to a cluster here, and Ray would send it "
+                f"there, too; start another process, or set {TOKEN_PATH}"
+            )
     try:
         return importlib.import_module("ray")
     except ModuleNotFoundError:
@@ -95,15 +103,20 @@ def _join(ray: ModuleType, address: str) -> int:
 
 def _token_is_for(address: str) -> bool:
     """Whether a token that is at hand may be given: one that the user has named, else on this machine alone."""
-    if os.environ.get(TOKEN) or os.environ.get(TOKEN_PATH):
-        return True
-    return _is_here(address) and DEFAULT_TOKEN.expanduser().is_file()
+    return _is_named() or (_is_here(address) and DEFAULT_TOKEN.expanduser().is_file())
+
+
+def _is_named() -> bool:
+    """Whether the user has named a token."""
+    return bool(os.environ.get(TOKEN) or os.environ.get(TOKEN_PATH))
 
 
 def _is_here(address: str) -> bool:
     """Whether a cluster is on this machine: no other machine's address can be bound."""
     if address == "auto":
-        return True
+        address = os.environ.get(ADDRESS, "")
+        if not address or address == "auto":
+            return True
     try:
         [(family, *_, bound), *_] = socket.getaddrinfo(address.rpartition(":")[0].strip("[]"), 0)
         with socket.socket(family, socket.SOCK_DGRAM) as trial:

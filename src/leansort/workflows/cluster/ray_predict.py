@@ -105,7 +105,9 @@ def predict_with_ray(
     done = classify_on_cluster(opened, listed, out, address, engine=engine, costs=costs)
     by_name = {str(path): path for path in listed}
     shown = ((by_name[row.image], row.prediction) for row in done.rows)
-    lines = format_predictions(shown, opened.meta.labels, style, with_costs=costs is not None)
+    lines = format_predictions(
+        shown, opened.meta.labels, style, with_costs=costs is not None, with_graph=bool(opened.stages)
+    )
     atomic_io.write_text(out / FILES[style], "".join(f"{line}\n" for line in lines))
     return RayPredictResult(
         file=out / FILES[style],

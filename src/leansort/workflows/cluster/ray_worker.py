@@ -90,7 +90,7 @@ class RayWorker:
             return atomic_io.canonical_json({"fatal": str(error)})
         row = ClusterRow(
             image, digest, stamp, made.error, made.label, made.probability, made.accepted, made.probabilities,
-            made.novelty, made.known, made.cost,
+            made.novelty, made.known, made.cost, made.graph,
         )  # fmt: skip
         return atomic_io.canonical_json(asdict(row))
 

@@ -260,8 +260,15 @@ def _context(
             manifest.digest, recipe.augment.model_dump(mode="json"),
             recipe.train.model_dump(mode="json", exclude={"workers", "threads"}),
             learned_from, finetune.unlabelled and [finetune.unlabelled.digest, recipe.distill.unlabelled_ratio],
+            *([recipe.export.model_dump(mode="json")] if _ends_calibrated(recipe) else []),
         ]),
     )  # fmt: skip
+
+
+def _ends_calibrated(recipe: Recipe) -> bool:
+    """Whether the last step itself gives its bundle temperature and thresholds, which then decide what it leaves."""
+    steps = read_steps(recipe)
+    return bool(steps) and steps[-1][1].last
 
 
 def _calibrated(

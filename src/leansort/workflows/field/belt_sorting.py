@@ -70,7 +70,7 @@ class SortResult(TypedResult):
     late: int
     fleeting: int
     boxes: int
-    spared: int
+    spared: int = 0
     changes: int
     outside: int
     resized: int

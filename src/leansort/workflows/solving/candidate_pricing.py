@@ -77,10 +77,13 @@ class SolvePlan(TypedResult):
                 names.setdefault(item.hindrance, []).append(item.name)
         return "; ".join(f"{', '.join(having)}: {why}" for why, having in names.items())
 
-    @property
-    def doubt(self) -> str:
-        """Which recipes may only seem too slow, since the machine was busy; empty where none does."""
-        slow = [item.name for item in self.candidates if "_ms" in item.beyond]
+    def doubt(self, tried: Sequence[str] = ()) -> str:
+        """Which recipes may only seem too slow, since the machine was busy; empty where none does.
+
+        Args:
+            tried: names of those that were tried all the same.
+        """
+        slow = [item.name for item in self.candidates if "_ms" in item.beyond and item.name not in tried]
         if not self.warning or not slow:
             return ""
         return f"{', '.join(slow)} may only seem too slow: {self.warning}"
@@ -116,8 +119,8 @@ def price_candidates(
         warning = "" if settings.goal.address else watch.warning()
         plan = SolvePlan(candidates=tuple(sorted(prices, key=_order)), warning=warning)
         folder.plan.write(plan)
-        if plan.doubt:
-            say(f"price: warning: {plan.doubt}")
+        if doubt := plan.doubt():
+            say(f"price: warning: {doubt}")
         able = [item.name for item in prices if not item.hindrance and not item.beyond]
         stages.note("price", f"{len(able)} of {len(prices)} recipes may meet the goal")
 

@@ -63,7 +63,7 @@ def larger_network(
 
 def larger_input(curve: ProbeCurve | None) -> Advice | None:
     """A larger input, where a linear probe gains by it more than chance may do; None where it does not."""
-    if curve is None or curve.gain.low <= 0:
+    if curve is None or curve.gain is None or curve.larger is None or curve.gain.low <= 0:
         return None
     return Advice(
         f"a larger input, {curve.larger_size} px",

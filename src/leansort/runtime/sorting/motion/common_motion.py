@@ -38,22 +38,28 @@ def common_motion(before: Sequence[Box], after: Sequence[Box]) -> tuple[float, f
     shifts = (new[..., :2] + new[..., 2:] / 2 - old[..., :2] - old[..., 2:] / 2)[alike]
     if len(shifts) < LEAST_PAIRS:
         return None
-    counts = _neighbours(shifts)
-    best = shifts[int(counts.argmax())]
+    centres, counts = _windows(shifts)
+    best = centres[int(counts.argmax())]
     near = (np.abs(shifts - best) <= _ALIKE).all(axis=1)
-    others = (np.abs(shifts - best) > 2 * _ALIKE).any(axis=1)
+    others = (np.abs(centres - best) > 2 * _ALIKE).any(axis=1)
     if near.sum() < LEAST_PAIRS or counts[others].max(initial=0) >= near.sum():
         return None
     x, y = np.median(shifts[near], axis=0).tolist()
     return x, y
 
 
-def _neighbours(shifts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """How many shifts lie near each one; sorted along x first, so that none is compared with all others."""
-    order = np.argsort(shifts[:, 0], kind="stable")
-    along, down = shifts[order].T
-    first, last = np.searchsorted(along, along - _ALIKE), np.searchsorted(along, along + _ALIKE, side="right")
-    near = [int((np.abs(down[a:b] - y) <= _ALIKE).sum()) for a, b, y in zip(first, last, down, strict=True)]
-    counts = np.empty(len(shifts), np.int64)
-    counts[order] = near
-    return counts
+def _windows(shifts: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Centres (m, 2) of windows that are twice `_ALIKE` wide, and how many shifts (n, 2) lie in each of them.
+
+    The plane is cut into cells of a third of a window, and each cell that holds a shift is the middle of a window.
+    """
+    side = 2 * _ALIKE / 3
+    cells = np.floor(shifts / side).astype(np.int64)
+    row = int(np.abs(cells).max()) * 4 + 8  # more than any step between two cells, so that keys are never mixed up
+    keys, held = np.unique(cells[:, 0] * row + cells[:, 1], return_counts=True)
+    counts = np.zeros(len(keys), np.int64)
+    for step in (x * row + y for x in (-1, 0, 1) for y in (-1, 0, 1)):
+        at = np.minimum(np.searchsorted(keys, keys + step), len(keys) - 1)
+        counts += np.where(keys[at] == keys + step, held[at], 0)
+    across = np.floor_divide(keys + row // 2, row)
+    return (np.stack([across, keys - across * row], 1) + 0.5) * side, counts

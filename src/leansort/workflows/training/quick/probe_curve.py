@@ -19,6 +19,7 @@ from leansort.workflows.training.quick.quick_probe import SplitFeatures, fit_pro
 
 HALF, WHOLE = 0.5, 1.0
 LARGER, STEP = 1.4, 32  # twice the pixels, at a size that every stride divides
+LARGEST = 640  # pixels; an input beyond it is no way out, and takes long to look at
 
 
 class ProbeCurve(TypedResult):
@@ -27,18 +28,18 @@ class ProbeCurve(TypedResult):
     Attributes:
         half: macro-F1 on val with half of the training photos of each class, with its 95 % bootstrap interval.
         whole: likewise with all of them.
-        larger: likewise with all of them and `larger_size`.
-        gain: `larger` less `whole`, paired by photo, with its 95 % bootstrap interval.
-        size: of the input in pixels, of `half` and `whole`.
-        larger_size: of the input in pixels, of `larger`.
+        larger: likewise with all of them and `larger_size`; None where the input is large already.
+        gain: `larger` less `whole`, paired by photo, with its 95 % bootstrap interval; None where `larger` is.
+        size: of the input in pixels, of `half` and `whole`; 0 where an older version did not say.
+        larger_size: of the input in pixels, of `larger`; None where that is.
     """
 
     half: Interval
     whole: Interval
-    larger: Interval
-    gain: Interval
-    size: int
-    larger_size: int
+    larger: Interval | None = None
+    gain: Interval | None = None
+    size: int = 0
+    larger_size: int | None = None
 
 
 def probe_curve(recipe: Recipe, out: Path, manifest: Path, cache: Path) -> ProbeCurve:
@@ -53,28 +54,36 @@ def probe_curve(recipe: Recipe, out: Path, manifest: Path, cache: Path) -> Probe
     Raises:
         UserError: the network or its weights cannot be had.
     """
-    size = recipe.preprocess.size
-    larger_size = STEP * round(LARGER * size / STEP)
-    larger = change_recipe(recipe, [f"preprocess.size={larger_size}"])
-    features, wide = (
-        open_features(each, out, "train --quick", manifest=manifest, cache=cache) for each in (recipe, larger)
-    )
+    features = open_features(recipe, out, "train --quick", manifest=manifest, cache=cache)
     rows = features.manifest
     labels = [row.label for row in rows.split("train")]
     order = Seeds(recipe.seed).child("probe/curve").numpy().permutation(len(labels)).tolist()
     half = _predicted(recipe, features, _of_each_class(order, labels, HALF))
-    whole = _predicted(recipe, features, _of_each_class(order, labels, WHOLE))
-    say(f"probe: the same at {larger_size} px")
-    more = _predicted(larger, wide, _of_each_class(order, labels, WHOLE))
+    whole = _predicted(recipe, features, range(len(labels)))
     truth, classes = np.asarray([row.label for row in rows.split("val")]), len(rows.labels)
-    return ProbeCurve(
+    curve = ProbeCurve(
         half=metrics.macro_f1_interval(truth, half, classes),
         whole=metrics.macro_f1_interval(truth, whole, classes),
-        larger=metrics.macro_f1_interval(truth, more, classes),
-        gain=metrics.paired_difference(truth, whole, more, classes),
-        size=size,
-        larger_size=larger_size,
+        size=recipe.preprocess.size,
     )
+    size = larger_size(recipe.preprocess.size)
+    if size > LARGEST:
+        return curve
+    say(f"probe: the same at {size} px")
+    larger = change_recipe(recipe, [f"preprocess.size={size}"])
+    wide = open_features(larger, out, "train --quick", manifest=manifest, cache=cache)
+    more = _predicted(larger, wide, range(len(labels)))
+    found = {
+        "larger": metrics.macro_f1_interval(truth, more, classes),
+        "gain": metrics.paired_difference(truth, whole, more, classes),
+        "larger_size": size,
+    }
+    return curve.model_copy(update=found)
+
+
+def larger_size(size: int) -> int:
+    """Pixels of an input side with about twice the pixels, in steps of `STEP`, and at least one step more."""
+    return STEP * max(round(LARGER * size / STEP), size // STEP + 1)
 
 
 def _predicted(recipe: Recipe, features: SplitFeatures, kept: Sequence[int]) -> metrics.Ints:
