@@ -17,7 +17,13 @@ from leansort.workflows.solving.epoch_budget import (
     total_epochs,
     training_seconds,
 )
-from leansort.workflows.solving.solve_advice import better_weights, larger_input, larger_network, shortened_training
+from leansort.workflows.solving.solve_advice import (
+    better_weights,
+    larger_input,
+    larger_network,
+    shortened_training,
+    smaller_recipe,
+)
 from leansort.workflows.solving.solve_delivery import choose_outcome
 from leansort.workflows.training.quick.probe_curve import ProbeCurve, larger_size
 from leansort.workflows.training.quick.probe_result import ProbeScore
@@ -120,3 +126,14 @@ def test_recipes_that_a_busy_machine_made_slow_are_named() -> None:
 @pytest.mark.parametrize(("size", "larger"), [(32, 64), (33, 64), (96, 128), (160, 224), (224, 320)])
 def test_a_larger_input_is_larger_and_a_multiple_of_every_stride(size: int, larger: int) -> None:
     assert larger_size(size) == larger
+
+
+def test_a_size_that_was_missed_is_told_by_the_smallest_bundle_that_there_is() -> None:
+    chosen = outcome("chosen", 0.92, size=1.2).model_copy(update={"bytes": 1_204_000})
+    prices = [
+        CandidatePrice(name, {"size_mb": size}, True, "", 0, 0, 0) for name, size in (("chosen", 1.1), ("b", 1.5))
+    ]
+    assert str(smaller_recipe(chosen.limits, prices, [chosen])) == (
+        "a size limit of 1.21 MB or more: chosen, the smallest of 2 recipes, takes 1.2 MB"
+    )
+    assert smaller_recipe(outcome("small", 0.92).limits, prices, []) is None

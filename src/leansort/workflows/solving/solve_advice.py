@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from leansort.contest.score_result import ListScore
@@ -114,14 +115,17 @@ def smaller_work(latency: dict[str, dict[str, float]]) -> Advice | None:
     )
 
 
-def smaller_recipe(limits: Sequence[LimitResult], prices: Sequence[CandidatePrice]) -> Advice | None:
-    """The recipe that comes nearest to a size that was missed."""
+def smaller_recipe(
+    limits: Sequence[LimitResult], prices: Sequence[CandidatePrice], tried: Sequence[CandidateOutcome]
+) -> Advice | None:
+    """The recipe that comes nearest to a size that was missed; of those that were tried by their bundles."""
     size = next((item for item in limits if item.name == SIZE and not item.met), None)
-    sized = [item for item in prices if SIZE in item.costs]
+    priced = {item.name: item.costs[SIZE] for item in prices if SIZE in item.costs}
+    sized = priced | {item.name: item.bytes / 1e6 for item in tried}
     if size is None or not sized:
         return None
-    least = min(sized, key=lambda item: item.costs[SIZE])
+    name, least = min(sized.items(), key=lambda item: item[1])
     return Advice(
-        f"a size limit of {least.costs[SIZE]:.2g} MB or more",
-        f"{least.name}, the smallest of {len(sized)} recipes, takes {least.costs[SIZE]:.3g} MB",
+        f"a size limit of {math.ceil(100 * least) / 100:g} MB or more",
+        f"{name}, the smallest of {len(sized)} recipes, takes {least:.3g} MB",
     )

@@ -152,7 +152,7 @@ def _advice(
             solve_advice.faster_engine(bundle, engine, target.threads, not target.device),
             solve_advice.smaller_work(result.latency_ms),
         ]
-    found.append(solve_advice.smaller_recipe(result.limits, plan.candidates))
+    found.append(solve_advice.smaller_recipe(result.limits, plan.candidates, outcomes))
     if F1 in missed or not missed:
         probed = ground.folder.look.training.probe.read_if_there(ProbeResult, "solve")
         part = ground.folder.candidate(chosen.name).score.read(ScoreResult, "solve").all
