@@ -43,6 +43,8 @@ def test_a_goal_is_met_and_told_in_figures_a_page_and_a_paragraph(met: tuple[Pat
     assert result.stressed.level == 3
     assert result.curve is not None
     assert (result.curve.size, result.curve.larger_size) == (160, 224)
+    assert result.curve.gain is not None
+    assert result.curve.larger is not None
     assert result.curve.gain.value == pytest.approx(result.curve.larger.value - result.curve.whole.value)
     assert result.probe is not None
     assert result.skipped["search"] == "a recipe meets the goal"

@@ -58,7 +58,7 @@ class ClusterRow:
         """The row as every other command has it."""
         return Prediction(
             self.label, self.probability, self.accepted, tuple(self.probabilities), self.error, self.novelty,
-            self.known, self.cost, self.graph,
+            self.known, self.cost, graph=self.graph,
         )  # fmt: skip
 
 
