@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from leansort.arch.spec.spec import ArchSpec
 from leansort.compress.quantization.post_training import quantize_litert
 from leansort.core.bundle import Bundle
 from leansort.core.errors import LeansortError, UserError
+from leansort.core.files.bundle_decisions import NoveltyScale
 from leansort.core.graphs.litert.tflite_operators import KINDS
 from leansort.export.formats import convert_to_format
 from leansort.export.micro import c_array, micro_interpreter
@@ -74,6 +76,18 @@ def test_other_formats_and_floats_are_refused(source: Bundle) -> None:
         c_array.require_convertible(source, "x")
     with pytest.raises(UserError, match=r"^x reads its pixels as floats; an array of C needs int8"):
         c_array.require_convertible(convert_to_format(source, "litert"), "x")
+
+
+def test_the_header_tells_how_pixels_are_made_and_what_is_unknown(int8: Bundle) -> None:
+    scale = NoveltyScale(method="energy", zero=-3.5, span=2.0, reject=True)
+    header = c_array.array_files(replace(int8, meta=int8.meta.model_copy(update={"novelty": scale})), 1000)[
+        "leansort_model.h"
+    ].decode()
+    assert f'"{int8.meta.preprocess.fit}"' in header
+    assert f"constexpr int kFill = {int8.meta.preprocess.fill};" in header
+    assert "constexpr float kNoveltyZero = -3.5f;" in header
+    assert "constexpr bool kNoveltyReject = true;" in header
+    assert "does not tell how novel" in c_array.array_files(int8, 1000)["leansort_model.h"].decode()
 
 
 def test_every_kind_of_layer_has_a_word_for_the_resolver() -> None:

@@ -10,7 +10,15 @@ from types import SimpleNamespace
 import pytest
 
 from leansort.core.errors import MachineError, UserError
-from leansort.workflows.cluster.ray_connection import MODE, TOKEN, TOKEN_PATH, check_address, connect_to_cluster
+from leansort.workflows.cluster.ray_connection import (
+    ADDRESS,
+    GIVEN,
+    MODE,
+    TOKEN,
+    TOKEN_PATH,
+    check_address,
+    connect_to_cluster,
+)
 
 ELSEWHERE = "192.0.2.77:6379"  # of the block that belongs to examples
 
@@ -39,7 +47,7 @@ class FakeRay:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in (MODE, TOKEN, TOKEN_PATH):
+    for name in (MODE, TOKEN, TOKEN_PATH, GIVEN, ADDRESS):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)  # and so what a connection sets is taken back, too
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -133,3 +141,25 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 @pytest.mark.parametrize("address", ["auto", "local", "local:16", "10.0.0.1:6379", "head.farm:6379", "[::1]:6379"])
 def test_addresses_of_clusters_are_taken(address: str) -> None:
     check_address(address)
+
+
+def test_a_process_that_gave_the_home_folders_token_connects_to_no_other_machine(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray_that(monkeypatch)
+    token_in(home)
+    with connect_to_cluster("auto"):
+        pass
+    with pytest.raises(UserError, match="Ray would send it there, too"), connect_to_cluster(ELSEWHERE):
+        pass
+    monkeypatch.setenv(TOKEN, "another")
+    with connect_to_cluster(ELSEWHERE) as workers:
+        assert workers == 4
+
+
+def test_auto_is_where_ray_address_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray_that(monkeypatch)
+    token_in(home)
+    monkeypatch.setenv(ADDRESS, ELSEWHERE)
+    with connect_to_cluster("auto"):
+        assert MODE not in os.environ

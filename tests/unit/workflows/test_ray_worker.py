@@ -21,7 +21,7 @@ from leansort.workflows.cluster.ray_worker import RayWorker, WorkerTask, stamp_o
 from tests.conftest import draw
 
 BEGUN = PartitionManifest(bundle="b", leansort="1", engine="e", settings="", labels=("x", "y"))
-ROW = ClusterRow("a.jpg", "d", "3 4", "", "x", 0.7, True, (0.7, 0.3), 0.5, True)
+ROW = ClusterRow("a.jpg", "d", "3 4", "", "x", 0.7, True, (0.7, 0.3), 0.5, True, graph="first")
 
 
 @pytest.fixture(scope="module")

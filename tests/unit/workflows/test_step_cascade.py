@@ -107,6 +107,11 @@ def test_too_few_photos_leave_the_network_alone(ground: Path, tmp_path: Path, mo
     [
         ([{}], {"timed": "model"}, r"compress\.timed: got model, but step 1 \(cascade\) is timed on photos"),
         ([{"small": "lost.leansort"}], {}, r"compress\.steps\.1\.small: .*lost\.leansort"),
+        (
+            [{"pass": "quantize", "engine": "openvino"}, {}],
+            {},
+            r"step 2 \(cascade\).*small: its graph is in the onnx format, the quantized one in openvino",
+        ),
         ([{"decode": "twice"}], {}, r"compress\.steps\.1\.decode: got 'twice'"),
         ([{}, {"pass": "half"}], {}, r"step 2 \(half\) follows step 1 \(cascade\), which has to be the last"),
     ],

@@ -23,7 +23,7 @@ from leansort.core.process.silence import withhold_lines
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 ADDRESS = "RAY_ADDRESS"  # which `auto` takes first
 DEFAULT_TOKEN = Path("~/.ray/auth_token")
-_given = set[str]()  # where the token of the home folder was given in this process, since Ray reads its mode once
+GIVEN = "LEANSORT_RAY_HOME_TOKEN_GIVEN"  # set once it was: Ray reads its mode once, and gives it to all from then on
 _LOCAL = re.compile(r"local(?::([1-9][0-9]{0,3}))?")
 _REMOTE = re.compile(r"(?!local:)\S+:[0-9]{1,5}")
 _CHATTER = re.compile(r"^\[[\d:, -]+ [IW] \d+ \d+\] ")  # information and warnings of Ray's native code
@@ -76,8 +76,9 @@ def _import_ray(address: str) -> ModuleType:
         os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # each takes up to 40 s, and 20 are the default
         if MODE not in os.environ and _token_is_for(address):
             os.environ[MODE] = "token"
-            _given.update([] if _is_named() else ["home"])
-        elif _given and not _is_named() and not _is_here(address):
+            if not _is_named():
+                os.environ[GIVEN] = "1"
+        elif GIVEN in os.environ and not _is_named() and not _is_here(address):
             raise UserError(
                 f"--ray {address}: this process has given {DEFAULT_TOKEN} to a cluster here, and Ray would send it "
                 f"there, too; start another process, or set {TOKEN_PATH}"
