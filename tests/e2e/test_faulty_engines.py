@@ -245,7 +245,7 @@ def test_a_watched_predict_says_what_an_unwatched_one_says(
     bad.write_text("no picture")
     results = []
     for engine in ("onnxruntime", "faulty"):
-        out = tmp_path / f"{engine}.json"
+        out = tmp_path / "out.json"
         given = ("predict", tiny_run / "model.leansort", folders / "val", bad, "--engine", engine)
         item = cli(*given, "--format", "json", "--out", out, "--batch", "4")
         text = cli(*given, "--batch", "4", "--threads", "2")
