@@ -52,6 +52,9 @@ def score(paths: Sequence[Path], rows: Manifest) -> dict[str, Interval]:
         given = [probabilities(trained_model.load(path), rows, Path(cache)) for path in paths]
     answers = {str(path): each.argmax(1) for path, each in zip(paths, given, strict=True)}
     found = {name: metrics.macro_f1_interval(truth, each, classes) for name, each in answers.items()}
+    wrong = [each != truth for each in answers.values()]
+    told = ", ".join(f"{name} {int(each.sum())}" for name, each in zip(answers, wrong, strict=True))
+    print(f"wrong of {len(truth)} val photos: {told}; all of them {int(np.all(wrong, axis=0).sum())}")
     if len(paths) > 1:
         best, mean = max(found, key=lambda name: found[name].value), np.mean(given, 0).argmax(1)
         found["mean of all"] = metrics.macro_f1_interval(truth, mean, classes)
